@@ -1,0 +1,36 @@
+# On a machine with Python ≥ 3.11, pip and make: `make demo` shows what charlm does, `make test` checks that it does.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint clean
+
+demo: .venv/installed demo/stdlib.txt
+	$(BIN)/charlm train demo/stdlib.txt --model demo --minutes 2 --overwrite
+	$(BIN)/charlm sample --model demo --prompt "def " --temperature 0.7
+	$(BIN)/charlm score --model demo "return self" "nruter fles"
+
+demo/stdlib.txt: .venv/installed
+	mkdir -p demo
+	$(BIN)/charlm corpus stdlib > $@.part
+	mv $@.part $@
+
+test: .venv/installed-dev
+	$(BIN)/pytest
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+.venv/installed-dev: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv demo checkpoints/demo

@@ -1,0 +1,91 @@
+"""charlm: train, sample and score language models of your own text with recurrent networks.
+
+    model = charlm.train("corpus.txt")            # or charlm.load("checkpoints/corpus")
+    print(model.sample("Once upon", temperature=0.8)[0].text)
+    print(model.score("cats average 15 hours").bits_per_char)
+
+Importing this package does not import torch; the first use of a name below does.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from charlm.checkpoint import load
+    from charlm.config import ModelConfig, TrainConfig
+    from charlm.errors import (
+        CharlmError,
+        ConfigError,
+        CorpusError,
+        CorpusNotFoundError,
+        DivergenceError,
+        ModelError,
+        ModelExistsError,
+        ModelInUseError,
+        UnknownCharacterError,
+        UnknownNameError,
+    )
+    from charlm.evaluation import Evaluation
+    from charlm.generation import Sample
+    from charlm.language_model import LanguageModel, Next
+    from charlm.planning import Plan
+    from charlm.scoring import Score
+    from charlm.sequences import lines
+    from charlm.training import train
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "load": "checkpoint",
+    "train": "training",
+    "lines": "sequences",
+    "LanguageModel": "language_model",
+    "Next": "language_model",
+    "Score": "scoring",
+    "Sample": "generation",
+    "Evaluation": "evaluation",
+    "Plan": "planning",
+    "ModelConfig": "config",
+    "TrainConfig": "config",
+    "CharlmError": "errors",
+    "ConfigError": "errors",
+    "CorpusError": "errors",
+    "CorpusNotFoundError": "errors",
+    "DivergenceError": "errors",
+    "ModelError": "errors",
+    "ModelExistsError": "errors",
+    "ModelInUseError": "errors",
+    "UnknownCharacterError": "errors",
+    "UnknownNameError": "errors",
+}
+
+__all__ = [
+    "CharlmError",
+    "ConfigError",
+    "CorpusError",
+    "CorpusNotFoundError",
+    "DivergenceError",
+    "Evaluation",
+    "LanguageModel",
+    "ModelConfig",
+    "ModelError",
+    "ModelExistsError",
+    "ModelInUseError",
+    "Next",
+    "Plan",
+    "Sample",
+    "Score",
+    "TrainConfig",
+    "UnknownCharacterError",
+    "UnknownNameError",
+    "__version__",
+    "lines",
+    "load",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'charlm' has no attribute {name!r}")
+    return getattr(import_module(f"charlm.{_HOME[name]}"), name)

@@ -1,0 +1,68 @@
+"""The contract of a recurrent cell. Letters: T time, B batch, E input width, H hidden, G = gates · H.
+
+A cell is two moves. `project` is everything that does not depend on the state: one matrix product for all T at once.
+`recur` is the loop over time, by default `step` after `step`. Tensors are time-major, so that each step reads and
+writes one contiguous block. State is an argument and a result, a tuple of (B, H) tensors whose first is the output;
+nothing is remembered inside.
+"""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from charlm.errors import ConfigError
+
+State = tuple[Tensor, ...]
+
+
+class Cell(nn.Module, ABC):
+    """Weights have torch.nn's names, shapes and gate order, so that they copy over."""
+
+    gates: ClassVar[int]  # blocks of H rows in the weights
+    parts: ClassVar[int] = 1  # tensors in the state
+
+    def __init__(self, input_size: int, hidden_size: int, activation: str | None = None) -> None:
+        super().__init__()
+        self.hidden_size = hidden_size
+        rows = self.gates * hidden_size
+        self.weight_ih = nn.Parameter(torch.empty(rows, input_size))  # W_x
+        self.weight_hh = nn.Parameter(torch.empty(rows, hidden_size))  # W_h
+        self.bias_ih = nn.Parameter(torch.zeros(rows))
+        self.bias_hh = nn.Parameter(torch.zeros(rows))
+        self.use_activation(activation)
+        nn.init.uniform_(self.weight_ih, -(hidden_size**-0.5), hidden_size**-0.5)
+        for block in self.weight_hh.data.chunk(self.gates):  # the norm of the state survives a step
+            nn.init.orthogonal_(block)
+
+    def use_activation(self, name: str | None) -> None:
+        """Take the activation by name; None is the cell's own. Raises ConfigError where there is no choice."""
+        if name is not None:
+            raise ConfigError(f"activation {name!r} has no place in this cell: only rnn lets you choose one")
+
+    @abstractmethod
+    def step(self, projected: Tensor, state: State) -> State:
+        """One time step: projected input (B, G) and state → the next state, whose first part is the output."""
+
+    def project(self, x: Tensor) -> Tensor:
+        """W_x x + b: (..., E) → (..., G)."""
+        return functional.linear(x, self.weight_ih, self.bias_ih)
+
+    def recur(self, projected: Tensor, state: State, keep: Tensor | None = None) -> tuple[Tensor, State]:
+        """The loop over time: (T, B, G) and state → outputs (T, B, H) and the last state.
+
+        `keep` (T, B, 1) is 0 where the state is zeroed before a step, so that a new sequence starts there, else 1.
+        """
+        outputs = []
+        for t, now in enumerate(projected.unbind(0)):
+            if keep is not None:
+                state = tuple(part * keep[t] for part in state)
+            state = self.step(now, state)
+            outputs.append(state[0])
+        return torch.stack(outputs), state
+
+    def zero_state(self, batch_size: int) -> State:
+        """Where a sequence starts: zeros (B, H)."""
+        return tuple(self.weight_hh.new_zeros(batch_size, self.hidden_size) for _ in range(self.parts))

@@ -1,0 +1,25 @@
+"""GRU as cuDNN and PyTorch have it (Cho 2014, with the reset gate after the product).
+
+    Γr, Γu = σ(W_· x<t> + W'_· c<t-1> + b_·)
+    c̃      = tanh(W_x x<t> + b + Γr * (W_c c<t-1> + b'))
+    c<t>   = Γu * c̃ + (1 − Γu) * c<t-1>
+
+Rows are stored as torch stores them: r, z, n with r = Γr, n = c̃ and z = 1 − Γu, the share that is *kept*.
+"""
+
+import torch
+from torch import Tensor
+
+from charlm.cells import Cell, State
+
+
+class GRU(Cell):
+    gates = 3
+
+    def step(self, projected: Tensor, state: State) -> State:
+        (c,) = state
+        recurrent = torch.addmm(self.bias_hh, c, self.weight_hh.t())
+        H = self.hidden_size
+        r, z = torch.sigmoid(projected[:, : 2 * H] + recurrent[:, : 2 * H]).chunk(2, dim=1)
+        n = torch.tanh(torch.addcmul(projected[:, 2 * H :], r, recurrent[:, 2 * H :]))
+        return (torch.lerp(n, c, z),)

@@ -1,0 +1,27 @@
+"""LSTM (Hochreiter & Schmidhuber 1997, with a forget gate).
+
+    c̃ = tanh(W_c [a<t-1>, x<t>] + b_c);  Γu, Γf, Γo = σ(W_· [a<t-1>, x<t>] + b_·)
+    c<t> = Γu * c̃ + Γf * c<t-1>;  a<t> = Γo * tanh(c<t>)
+
+Rows are stored as torch stores them: i, f, g, o with i = Γu, f = Γf, g = c̃ and o = Γo. State is (a, c).
+"""
+
+import torch
+from torch import Tensor
+
+from charlm.cells import Cell, State
+
+
+class LSTM(Cell):
+    gates = 4
+    parts = 2
+
+    def __init__(self, input_size: int, hidden_size: int, activation: str | None = None) -> None:
+        super().__init__(input_size, hidden_size, activation)
+        self.bias_ih.data[hidden_size : 2 * hidden_size] = 1.0  # start by remembering (Jozefowicz 2015)
+
+    def step(self, projected: Tensor, state: State) -> State:
+        a, c = state
+        i, f, g, o = (projected + torch.addmm(self.bias_hh, a, self.weight_hh.t())).chunk(4, dim=1)
+        c = torch.addcmul(torch.sigmoid(f) * c, torch.sigmoid(i), torch.tanh(g))
+        return torch.sigmoid(o) * torch.tanh(c), c

@@ -1,0 +1,30 @@
+"""Elman RNN (Elman 1990): h<t> = g(W_h h<t-1> + W_x x<t> + b), g = tanh, relu, sigmoid or identity."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from charlm.cells import Cell, State
+from charlm.errors import UnknownNameError
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "tanh": torch.tanh,
+    "relu": torch.relu,
+    "sigmoid": torch.sigmoid,
+    "identity": torch.clone,
+}
+
+
+class RNN(Cell):
+    gates = 1
+
+    def use_activation(self, name: str | None) -> None:
+        name = name or "tanh"
+        if name not in ACTIVATIONS:
+            raise UnknownNameError(f"no activation is named {name!r}; there are: {', '.join(ACTIVATIONS)}")
+        self.activation = ACTIVATIONS[name]
+
+    def step(self, projected: Tensor, state: State) -> State:
+        (h,) = state
+        return (self.activation(projected + torch.addmm(self.bias_hh, h, self.weight_hh.t())),)

@@ -1,0 +1,216 @@
+"""A trained model as a folder that needs nothing else: copy it to another machine and it samples and scores there.
+
+    config.json        what the model is                                       written once
+    tokenizer.json     its vocabulary                                          written once
+    model.safetensors  weights, with the step, validation and SHA-256 sums     replaced by one rename
+    plan.json          how it was trained, for `charlm train --plan`
+    metrics.jsonl      a line for each validation
+    README.md          the model card
+
+Weights are safetensors and all else is JSON: opening a model never runs code.
+"""
+
+import hashlib
+import json
+import shlex
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as read_tensors
+from safetensors.torch import save as pack_tensors
+
+from charlm.config import ModelConfig, from_mapping
+from charlm.discover import find
+from charlm.errors import ConfigError, ModelError
+from charlm.language_model import LanguageModel
+from charlm.network import Network
+from charlm.storage import finish_publishing, write_atomic
+from charlm.tokenizers import Tokenizer
+
+FORMAT_VERSION = 1
+CONFIG, TOKENIZER, WEIGHTS, PLAN, METRICS, CARD = (
+    "config.json",
+    "tokenizer.json",
+    "model.safetensors",
+    "plan.json",
+    "metrics.jsonl",
+    "README.md",
+)
+_LARGEST_JSON = 256 * 2**20  # bytes
+_LARGEST_VOCABULARY = 2**24
+
+
+def is_model(folder: Path) -> bool:
+    """Whether a folder is a charlm model, whole or not: what `--overwrite` may replace."""
+    try:
+        return "format_version" in _read_json(folder / CONFIG)
+    except ModelError:
+        return False
+
+
+def create(folder: Path, config: ModelConfig, tokenizer: Tokenizer, corpus: dict[str, Any]) -> None:
+    """Write the files that never change. `config` must be resolved; `corpus` is its description, free of its text."""
+    from charlm import __version__
+
+    values = {
+        "format_version": FORMAT_VERSION,
+        "charlm_version": __version__,
+        "kind": "language-model",
+        "model": asdict(config),
+        "vocabulary_size": tokenizer.size,
+        "corpus": corpus,
+    }
+    write_atomic(folder / CONFIG, to_json(values))
+    write_atomic(folder / TOKENIZER, to_json(tokenizer.to_json()))
+
+
+def save_weights(folder: Path, network: Network, step: int, validation: dict[str, Any]) -> None:
+    """Replace the weights by one rename; the metadata ties them to the folder's other two files."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    metadata = {
+        "format": "pt",
+        "step": str(step),
+        "validation": json.dumps(validation),
+        "sha256_config": _sha256((folder / CONFIG).read_bytes()),
+        "sha256_tokenizer": _sha256((folder / TOKENIZER).read_bytes()),
+    }
+    write_atomic(folder / WEIGHTS, _pack(tensors, metadata))
+
+
+def load(path: str | Path, device: str = "cpu") -> LanguageModel:
+    """Load a model's folder, onto `device`.
+
+    Raises ModelError where anything is missing, damaged, of another version, or not what the configuration says.
+    """
+    folder = Path(path)
+    finish_publishing(folder)
+    if not folder.is_dir():
+        raise ModelError(f"there is no model {folder}")
+    values = _read_json(folder / CONFIG)
+    config, vocabulary_size = _check_config(values, folder / CONFIG)
+    try:
+        tokenizer = find(Tokenizer, config.tokenizer).from_json(_read_json(folder / TOKENIZER))
+        with torch.device("meta"):  # shapes without memory, until the weights' file is known to have them
+            network = Network(config, vocabulary_size)
+    except ValueError as error:
+        raise ModelError(f"{folder / TOKENIZER} is not a vocabulary: {error}") from None
+    except ConfigError as error:
+        raise ModelError(f"{folder / CONFIG}: {error}") from None
+    if tokenizer.size != vocabulary_size:
+        raise ModelError(f"{folder / TOKENIZER} has {tokenizer.size} symbols, {CONFIG} says {vocabulary_size}")
+    tensors, metadata = _unpack(folder / WEIGHTS)
+    for name in (CONFIG, TOKENIZER):
+        if metadata.get(f"sha256_{Path(name).stem}") != _sha256((folder / name).read_bytes()):
+            raise ModelError(f"{folder / name} is not the one its weights were trained with: it was changed or damaged")
+    _check_tensors(tensors, network, folder / WEIGHTS)
+    network.load_state_dict(tensors, assign=True)
+    return LanguageModel(config, tokenizer, network.to(device).eval())
+
+
+def describe(folder: Path) -> dict[str, Any]:
+    """What a model's folder tells of it, as plain values. Raises ModelError as `load` does."""
+    parameters = load(folder).network.parameter_count()
+    values = _read_json(folder / CONFIG)
+    _, metadata = _unpack(folder / WEIGHTS)
+    plan = _read_json(folder / PLAN)
+    files = values["corpus"]["files"]
+    return {
+        "model": str(folder),
+        "config": values["model"],
+        "vocabulary_size": values["vocabulary_size"],
+        "parameters": parameters,
+        "corpus": values["corpus"],
+        "step": int(metadata["step"]),
+        "steps": plan["revisions"][-1][1] if plan["revisions"] else plan["steps"],
+        "validation": json.loads(metadata["validation"]),
+        "plan": plan,
+        "charlm_version": values["charlm_version"],
+        "repeat": shlex.join(
+            ["charlm", "train", *files, "--plan", str(folder / PLAN), "--model", f"{folder.name}-again"]
+        ),
+    }
+
+
+def to_json(values: Any) -> bytes:
+    return (json.dumps(values, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode()
+
+
+def _check_config(values: Any, path: Path) -> tuple[ModelConfig, int]:
+    version = values.get("format_version") if isinstance(values, dict) else None
+    if not isinstance(version, int):
+        raise ModelError(f"{path} is not that of a charlm model")
+    if version > FORMAT_VERSION:
+        raise ModelError(f"{path} has format {version}, made by a newer charlm; this one reads {FORMAT_VERSION}")
+    try:
+        config: ModelConfig = from_mapping(ModelConfig, values.get("model"), str(path))
+    except ConfigError as error:
+        raise ModelError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
+    if config.sequence == "auto" or None in (config.embedding_size, config.hidden_size, config.layers, config.dropout):
+        raise ModelError(f"{path} leaves a size or the kind of sequence open")
+    size = values.get("vocabulary_size")
+    if type(size) is not int or not len(Tokenizer.CONTROL) <= size <= _LARGEST_VOCABULARY:
+        raise ModelError(f"{path}: vocabulary_size is {size!r}, which cannot be")
+    return config, size
+
+
+def _check_tensors(tensors: dict[str, torch.Tensor], network: Network, path: Path) -> None:
+    expected = network.state_dict()
+    if strange := set(tensors) ^ set(expected):
+        raise ModelError(f"{path}: {', '.join(sorted(strange))} should not be there, or is missing")
+    for name, tensor in tensors.items():
+        if tensor.shape != expected[name].shape or tensor.dtype != expected[name].dtype:
+            raise ModelError(f"{path}: {name} is {tensor.dtype} {tuple(tensor.shape)}, not as {CONFIG} says")
+        if not torch.isfinite(tensor).all():
+            raise ModelError(f"{path}: {name} has a number that is not finite")
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        if path.stat().st_size > _LARGEST_JSON:
+            raise ModelError(f"{path} is larger than any charlm writes")
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise ModelError(f"{path.parent} has no {path.name}; it is not a charlm model, or not a whole one") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(f"{path} cannot be read: {error}") from None
+
+
+def _pack(tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> bytes:
+    """A safetensors file whose header is in a fixed order, so that equal weights are equal bytes."""
+    header, data = _parts(pack_tensors(tensors))
+    metadata = dict(sorted({**metadata, "sha256_tensors": _digest(header, data)}.items()))
+    text = json.dumps({"__metadata__": metadata, **header}, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data
+
+
+def _unpack(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    try:
+        blob = path.read_bytes()
+        tensors = read_tensors(blob)
+        header, data = _parts(blob)
+    except FileNotFoundError:
+        raise ModelError(f"{path.parent} has no {path.name}: it is not a whole model") from None
+    except (OSError, SafetensorError, ValueError) as error:
+        raise ModelError(f"{path} is damaged, or not a safetensors file: {error}") from None
+    metadata: dict[str, str] = header.pop("__metadata__", {})
+    if metadata.get("sha256_tensors") != _digest(header, data):
+        raise ModelError(f"{path} is damaged: its weights do not have the SHA-256 it states")
+    return tensors, metadata
+
+
+def _parts(blob: bytes) -> tuple[dict[str, Any], bytes]:
+    """The header and the data of a safetensors file: u64 length, JSON, bytes."""
+    end = 8 + int.from_bytes(blob[:8], "little")
+    return json.loads(blob[8:end]), blob[end:]
+
+
+def _digest(header: dict[str, Any], data: bytes) -> str:
+    return _sha256(json.dumps(header, sort_keys=True).encode() + data)
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,107 @@
+"""The command line: options in, a library call, words out. Only this folder knows Typer and Rich.
+
+`main` is the one place where errors become sentences and exit codes: 0 done · 1 failed · 2 usage, a name that does
+not exist, an option out of range · 3 model missing or unusable · 4 model in use · 130, 143, 129 stopped by a signal.
+"""
+
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+from charlm import __version__
+from charlm.cli import corpus, evaluate, info, sample, score, train
+from charlm.cli.output import prepare_streams
+from charlm.errors import CharlmError, ConfigError, CorpusNotFoundError, ModelError, ModelInUseError
+
+_EXIT_CODES: tuple[tuple[type[CharlmError], int], ...] = (
+    (ConfigError, 2),
+    (CorpusNotFoundError, 2),
+    (ModelError, 3),
+    (ModelInUseError, 4),
+    (CharlmError, 1),
+)
+_DEBUG = "--debug"
+
+app = typer.Typer(
+    help="Train, sample and score language models of your own text with recurrent networks.",
+    epilog="First: charlm train corpus.txt — then: charlm sample — and: charlm score 'a sentence'",
+    no_args_is_help=True,
+    rich_markup_mode=None,  # plain help and one-line errors; boxes would also triple the time to --help
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(train.train)
+app.command()(evaluate.evaluate)
+app.command()(score.score)
+app.command()(sample.sample)
+app.command()(info.info)
+app.add_typer(corpus.app, name="corpus")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"charlm {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option(_DEBUG, help="Show the traceback of an error; may stand anywhere.")] = False,
+) -> None:
+    """Options of all commands; `main` has taken `--debug` out already."""
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit with its code."""
+    arguments, debug = _take_debug(list(sys.argv[1:] if argv is None else argv))
+    prepare_streams()
+    stopped = _Signals()
+    try:
+        app(args=arguments, prog_name="charlm")
+        code = 0
+    except SystemExit as ended:
+        code = stopped.exit_code or (ended.code if isinstance(ended.code, int) else 1)
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        print(f"error: {_sentence(error)}", file=sys.stderr)
+        code = next((code for kind, code in _EXIT_CODES if isinstance(error, kind)), 1)
+    sys.exit(code)
+
+
+class _Signals:
+    """Turns a request to end into a KeyboardInterrupt, so that it is answered like Ctrl-C, and remembers which."""
+
+    def __init__(self) -> None:
+        self.exit_code = 0
+        for name in ("SIGTERM", "SIGHUP"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), self._stop)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self.exit_code = 128 + number
+        raise KeyboardInterrupt
+
+
+def _take_debug(arguments: list[str]) -> tuple[list[str], bool]:
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    options = arguments[:end]
+    return [each for each in options if each != _DEBUG] + arguments[end:], _DEBUG in options
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, CharlmError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    if isinstance(error, MemoryError):
+        return "not enough memory; try a smaller --hidden-size, --batch-size or --seq-len"
+    return f"charlm failed unexpectedly ({type(error).__name__}: {error}); {_DEBUG} shows where, please report it"

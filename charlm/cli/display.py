@@ -1,0 +1,128 @@
+"""What a person sees while a model trains: the plan, a progress line, a line for each validation."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from charlm.cli.output import say
+from charlm.reports import Finished, Planned, Progress, Revised, Validated
+
+
+class Display:
+    """A `Report`: called with what happens, it draws; `finished` is the last word, None before there is one."""
+
+    def __init__(self, quiet: bool) -> None:
+        self.finished: Finished | None = None
+        self._quiet = quiet
+        self._console = Console(stderr=True, highlight=False)
+        self._live: Live | None = None
+        if not quiet and self._console.is_terminal and not self._console.is_dumb_terminal:
+            self._live = Live(console=self._console, transient=True, auto_refresh=False)
+
+    def __call__(self, event: Planned | Progress | Validated | Revised | Finished) -> None:
+        if isinstance(event, Finished):
+            self.finished = event
+        if self._quiet:
+            return
+        if isinstance(event, Progress):
+            if self._live:
+                self._live.update(Text(_progress(event), no_wrap=True, overflow="ellipsis"), refresh=True)
+            return
+        for line in _lines(event):
+            self._print(line)
+
+    def start(self) -> None:
+        if self._live:
+            self._live.start()
+
+    def stop(self) -> None:
+        if self._live:
+            self._live.stop()
+
+    def _print(self, line: str) -> None:
+        if self._live:
+            self._console.print(line, markup=False, soft_wrap=True)
+        else:
+            say(line)
+
+
+@contextmanager
+def show_training(quiet: bool) -> Iterator[Display]:
+    """A display that leaves the terminal as it found it, however the training ends."""
+    display = Display(quiet)
+    display.start()
+    try:
+        yield display
+    finally:
+        display.stop()
+
+
+def _lines(event: Planned | Validated | Revised | Finished) -> list[str]:
+    if isinstance(event, Planned):
+        return _plan(event)
+    if isinstance(event, Validated):
+        found = event.evaluation
+        star = "" if not event.best else "  best so far"
+        return [
+            f"step {event.progress.step:,}/{event.progress.steps:,}"
+            f"  valid {found.known_nats_per_token:.4f} nats  {found.bits_per_char_known or 0:.3f} bits/char"
+            f"  train {event.progress.nats_per_token:.3f}"
+            f"  {event.progress.characters_per_second:,.0f} char/s"
+            f"  {clock(event.progress.seconds_left)} left{star}"
+        ]
+    if isinstance(event, Revised):
+        return [f"step {event.at:,}: the speed has changed; {event.steps:,} steps fit into the time"]
+    found = event.evaluation
+    best = f", the best at step {event.best_step:,}" if event.best_step != event.steps else ""
+    unknown = f" ({found.unknown:,} unknown characters left out)" if found.unknown else ""
+    return [
+        f"done       {event.steps:,} steps in {clock(event.seconds)}{best}:"
+        f" {found.known_nats_per_token:.4f} nats, {found.bits_per_char_known or 0:.3f} bits per character{unknown}"
+    ]
+
+
+def _plan(event: Planned) -> list[str]:
+    plan, model, split = event.plan, event.plan.model, event.split
+    cell = f"{model.activation} {model.cell}" if model.activation else model.cell
+    size = f"{model.embedding_size} wide" if model.embedding == "learned" else "one-hot"
+    held = f"{split.characters(split.valid):,} characters held out"
+    if split.sequence == "line":
+        held += f" in {len(split.valid):,} lines"
+    if not split.held_out:
+        held = "none held out, the corpus is too small: validated on the training text itself"
+    dropout = f", dropout {model.dropout:g}" if model.dropout else ""
+    time_needed = f", about {clock(event.seconds)}" if event.seconds is not None else ""
+    total = len(split.train) + (len(split.valid) if split.held_out else 0)
+    count = f"{total:,} lines" if split.sequence == "line" else f"{len(event.corpus.documents):,} texts"
+    notes = [f"note       {note}" for note in event.corpus.notes]
+    if split.crlf_lines:
+        notes.append(f"note       {split.crlf_lines:,} lines end in CR LF; the CR is part of the line end")
+    return [
+        f"corpus     {event.corpus.characters:,} characters, {event.vocabulary:,} symbols,"
+        f" {count if split.sequence == 'line' or len(event.corpus.documents) > 1 else 'one text'}",
+        f"sequence   {model.sequence}: {event.why}",
+        f"split      {split.characters(split.train):,} characters to learn, {held}",
+        f"model      {model.layers} × {cell}, {model.hidden_size} wide, {model.embedding} input"
+        f"{f' {size}' if model.embedding == 'learned' else ''}{dropout}: {event.parameters:,} parameters",
+        f"plan       {plan.total:,} steps of {event.batch_size} × {event.seq_len} symbols on {event.device},"
+        f" {event.epochs:.1f} passes, {plan.validations} validations{time_needed}",
+        *notes,
+    ]
+
+
+def _progress(event: Progress) -> str:
+    return (
+        f"{event.step:,}/{event.steps:,}  {clock(event.seconds_left)} left"
+        f"  loss {event.nats_per_token:.3f}  {event.bits_per_char:.3f} bits/char"
+        f"  {event.characters_per_second:,.0f} char/s"
+    )
+
+
+def clock(seconds: float) -> str:
+    """2:05, or 1:02:05."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,76 @@
+"""charlm evaluate: how well a model predicts files."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from charlm import naming
+from charlm.cli.options import Json, Model, Quiet, Unknown, defaulted
+from charlm.cli.output import figure, say, write, write_json
+from charlm.cli.texts import read_files, tell_unknown
+
+if TYPE_CHECKING:
+    from charlm.evaluation import Evaluation
+
+
+def evaluate(
+    files: Annotated[list[str], typer.Argument(metavar="FILE", help="Text files, folders of them, .gz, or -.")],
+    model: Model = None,
+    window: Annotated[
+        int | None, typer.Option(help="Windows of so many tokens, each from a zero state, in place of streams.")
+    ] = None,
+    streams: Annotated[int | None, defaulted("Pieces of a stream read side by side.", "auto")] = None,
+    unknown: Unknown = "unk",
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Nats per token, bits per character and per byte, and perplexity of files."""
+    folder = naming.existing_folder(model)
+    documents = read_files(files, quiet)
+
+    from charlm.checkpoint import load
+    from charlm.evaluation import Evaluation
+
+    language_model = load(folder)
+    say(f"model {folder}", quiet or model is not None)
+    found = [
+        language_model.evaluate(document.text, window=window, streams=streams, unknown=unknown)  # type: ignore[arg-type]
+        for document in documents
+    ]
+    total = Evaluation.total(found)
+    tell_unknown(language_model.tokenizer, (each.text for each in documents), total.unknown, unknown, quiet)
+    names = [document.name for document in documents]
+    if len(found) > 1:
+        found.append(total)
+        names.append("total")
+    for name, evaluation in zip(names, found, strict=True):
+        if json:
+            write_json(_values(evaluation))
+        else:
+            write(_lines(name, evaluation))
+
+
+def _values(found: "Evaluation") -> dict[str, float | None]:
+    names = (
+        "nats_per_token",
+        "bits_per_char",
+        "bits_per_byte",
+        "perplexity",
+        "tokens",
+        "characters",
+        "bytes",
+        "unknown",
+    )
+    known = ("bits_per_char_known",) if found.unknown else ()
+    return {name: getattr(found, name) for name in (*names, "streams", "window", *known)}
+
+
+def _lines(name: str, found: "Evaluation") -> str:
+    protocol = f"windows of {found.window:,} tokens" if found.window else f"{found.streams} streams"
+    known = f" (of the {found.known_characters:,} known characters)" if found.unknown else ""
+    return (
+        f"{name}: {found.tokens:,} tokens, {found.characters:,} characters, {found.bytes:,} bytes"
+        f"{'' if found.streams is None and found.window is None else f', {protocol}'}\n"
+        f"  {figure(found.nats_per_token)} nats per token, perplexity {figure(found.perplexity)}\n"
+        f"  {figure(found.bits_per_char_known)} bits per character{known}, {figure(found.bits_per_byte)} per byte\n"
+    )

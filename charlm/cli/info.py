@@ -1,0 +1,56 @@
+"""charlm info: what a model is, and what charlm runs on."""
+
+from typing import Annotated, Any
+
+import typer
+
+from charlm import naming
+from charlm.cli.options import Json, Model
+from charlm.cli.output import figure, write, write_json
+
+
+def info(
+    model: Model = None,
+    system: Annotated[bool, typer.Option("--system", help="Versions, device, threads and paths instead.")] = False,
+    json: Json = False,
+) -> None:
+    """What a model is: cell, sizes, tokenizer, corpus, training result, and how to repeat it."""
+    if system:
+        from charlm.system import describe_system
+
+        values = describe_system()
+        rows = list(values.items())
+    else:
+        from charlm.checkpoint import describe
+
+        values = describe(naming.existing_folder(model))
+        rows = _rows(values)
+    if json:
+        write_json(values)
+    else:
+        write("".join(f"{name:<12} {value}\n" for name, value in rows))
+
+
+def _rows(values: dict[str, Any]) -> list[tuple[str, str]]:
+    shape, corpus, valid, plan = (values[part] for part in ("config", "corpus", "validation", "plan"))
+    batch = f"{plan['train']['batch_size']} × {plan['train']['seq_len']} symbols"
+    activation = f" ({shape['activation']})" if shape["activation"] else ""
+    width = f", {shape['embedding_size']} wide" if shape["embedding"] == "learned" else ""
+    bits = valid.get("bits_per_char_known", valid["bits_per_char"])
+    rows = {
+        "model": values["model"],
+        "cell": f"{shape['layers']} × {shape['cell']}{activation}, {shape['hidden_size']} wide",
+        "input": f"{shape['embedding']}{width}",
+        "dropout": f"{shape['dropout']:g}",
+        "tokenizer": f"{shape['tokenizer']}, {values['vocabulary_size']:,} symbols",
+        "parameters": f"{values['parameters']:,}",
+        "sequence": shape["sequence"],
+        "corpus": f"{', '.join(corpus['files'])}: {corpus['characters']:,} characters, SHA-256 {corpus['sha256']}",
+        "steps": f"best at {values['step']:,} of {values['steps']:,}, {batch} each",
+        "held out": f"{valid['tokens']:,} tokens",
+        "nats/token": figure(valid["nats_per_token"]),
+        "bits/char": figure(bits),
+        "made by": f"charlm {values['charlm_version']}",
+        "repeat": values["repeat"],
+    }
+    return list(rows.items())

@@ -1,0 +1,79 @@
+"""charlm score: the probability of texts by the chain rule."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from charlm import naming
+from charlm.cli.options import Json, Model, Quiet, Unknown, defaulted
+from charlm.cli.output import figure, say, write, write_json
+from charlm.cli.texts import read_files, read_stdin, tell_unknown
+
+if TYPE_CHECKING:
+    from charlm.language_model import LanguageModel
+    from charlm.scoring import Score
+
+_AT_ONCE = 1024  # texts scored before their results are written
+
+
+def score(
+    texts: Annotated[list[str] | None, typer.Argument(metavar="TEXT", help="Texts; - is stdin.")] = None,
+    file: Annotated[list[str] | None, typer.Option("--file", help="A file of text; may be repeated.")] = None,
+    model: Model = None,
+    eos: Annotated[
+        bool | None,
+        defaulted("Score the end too.", "yes for lines, no for a stream", "--eos/--no-eos"),
+    ] = None,
+    unknown: Unknown = "unk",
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """The probability of texts: of each token, given those before it, and of the whole."""
+    folder = naming.existing_folder(model)
+    given = [read_stdin(quiet) if text == "-" else text for text in texts or ()]
+    given += [document.text for document in read_files(file or [], quiet)] if file else []
+    if not texts and not file:
+        given = [read_stdin(quiet)]
+
+    from charlm.checkpoint import load
+
+    language_model = load(folder)
+    say(f"model {folder}", quiet or model is not None)
+    singles = list(_single(language_model, given))
+    unknowns = 0
+    for first in range(0, len(singles), _AT_ONCE):
+        some = singles[first : first + _AT_ONCE]
+        for found in language_model.score_many(some, eos=eos, unknown=unknown):  # type: ignore[arg-type]
+            unknowns += found.unknown
+            if json:
+                values = asdict(found)
+                if not found.unknown:
+                    del values["bits_per_char_known"]
+                write_json(values)
+            else:
+                write(_table(found))
+    tell_unknown(language_model.tokenizer, singles, unknowns, unknown, quiet)
+
+
+def _single(model: "LanguageModel", texts: list[str]) -> Iterator[str]:
+    """The sequences in the texts: in a model of lines a text with newlines is several."""
+    from charlm.sequences import whole
+
+    for text in texts:
+        yield from whole(text, model.config.sequence)
+
+
+def _table(found: "Score") -> str:
+    rows = [f"{found.text!r}\n  {'token':>10}  {'probability':>11}  {'surprisal':>9}\n"]
+    for token, logprob in zip(found.tokens, found.logprobs, strict=True):
+        name = "<control>" if token is None else repr(token)
+        rows.append(f"  {name:>10}  {math.exp(logprob):11.6f}  {0.0 - logprob / math.log(2):9.3f}\n")
+    bits = found.bits_per_char_known if found.unknown else found.bits_per_char
+    known = f" (of the known characters; {found.unknown:,} unknown)" if found.unknown else ""
+    return "".join(rows) + (
+        f"  log-probability {figure(found.logprob)} nats, perplexity {figure(found.perplexity)},"
+        f" {figure(bits)} bits per character{known}\n"
+    )

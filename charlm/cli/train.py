@@ -1,0 +1,124 @@
+"""charlm train: one text in, a model out."""
+
+import time
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from charlm import corpus, naming
+from charlm.cli.options import Json, Quiet, defaulted
+from charlm.cli.output import say, write, write_json
+from charlm.config import ModelConfig, TrainConfig
+from charlm.discover import names
+from charlm.errors import ConfigError
+from charlm.planning import read_plan
+
+_CHOSEN = "chosen to fit the corpus and the time"
+_BUDGETS = ("minutes", "epochs", "steps")
+
+
+def train(
+    texts: Annotated[list[str], typer.Argument(metavar="CORPUS", help="Text files, folders of them, .gz, or -.")],
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="Name in checkpoints/, or a path. Default: the file's name.")
+    ] = None,
+    tokenizer: Annotated[
+        str | None,
+        defaulted(f"What a symbol is: {', '.join(names('tokenizers'))}.", ModelConfig.tokenizer),
+    ] = None,
+    sequence: Annotated[
+        str | None,
+        defaulted("line: each line is a sequence; stream: one running text.", ModelConfig.sequence),
+    ] = None,
+    embedding: Annotated[
+        str | None,
+        defaulted(f"Input: {', '.join(names('embeddings'))}.", ModelConfig.embedding),
+    ] = None,
+    embedding_size: Annotated[int | None, defaulted("Of a learned embedding.", _CHOSEN)] = None,
+    cell: Annotated[str | None, defaulted(f"Recurrent cell: {', '.join(names('cells'))}.", ModelConfig.cell)] = None,
+    activation: Annotated[str | None, defaulted("Of an rnn: tanh, relu, sigmoid, identity.", "tanh")] = None,
+    hidden_size: Annotated[int | None, defaulted("Width of a layer.", _CHOSEN)] = None,
+    layers: Annotated[int | None, defaulted("Cells on top of each other.", _CHOSEN)] = None,
+    dropout: Annotated[float | None, defaulted("Share of outputs dropped.", _CHOSEN)] = None,
+    batch_size: Annotated[int | None, defaulted("Sequences side by side.", TrainConfig.batch_size)] = None,
+    seq_len: Annotated[int | None, defaulted("Steps of backpropagation through time.", TrainConfig.seq_len)] = None,
+    learning_rate: Annotated[float | None, defaulted("At its peak.", TrainConfig.learning_rate)] = None,
+    clip: Annotated[float | None, defaulted("Largest norm of the gradient.", TrainConfig.clip)] = None,
+    minutes: Annotated[
+        float | None,
+        defaulted("Time for the whole command.", TrainConfig.DEFAULT_MINUTES),
+    ] = None,
+    epochs: Annotated[float | None, typer.Option(help="Passes over the corpus, in place of minutes.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Training steps, in place of minutes.")] = None,
+    valid: Annotated[str | None, typer.Option(help="Held-out text of its own.")] = None,
+    valid_fraction: Annotated[float | None, defaulted("Share held out.", TrainConfig.valid_fraction)] = None,
+    seed: Annotated[int | None, defaulted("Of all that is random.", TrainConfig.seed)] = None,
+    device: Annotated[str | None, defaulted("auto, cpu, cuda or mps.", TrainConfig.device)] = None,
+    threads: Annotated[int | None, defaulted("CPU threads.", "torch's choice")] = None,
+    plan: Annotated[Path | None, typer.Option(help="Follow a stored plan.json; options given as well win.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a model that is there.")] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train a model on a text. `charlm train corpus.txt` alone gives a good one in 3 minutes."""
+    started = time.monotonic()
+    options = locals()
+    name = model or corpus.stem(texts[0])
+    folder = naming.folder_of(name)
+    stored = read_plan(plan) if plan else None
+    if stored and (budgets := [each for each in _BUDGETS if options[each] is not None]):
+        raise ConfigError(f"a plan has its own number of steps; leave out --{budgets[0]}, or the --plan")
+    shape = _with_options(stored.model if stored else ModelConfig(), options)
+    config = _with_options(stored.train if stored else TrainConfig(), options)
+    stored = replace(stored, model=shape, train=config) if stored else None
+
+    from charlm.cli.display import show_training
+    from charlm.training import train as train_model
+
+    with show_training(quiet) as report:
+        try:
+            train_model(
+                texts,
+                shape,
+                config,
+                valid=valid,
+                plan=stored,
+                folder=folder,
+                overwrite=overwrite,
+                report=report,
+                started=started,
+            )
+        except KeyboardInterrupt:
+            kept = report.finished
+            say(
+                f"stopped; the best model so far, of step {kept.best_step:,}, is in {folder}"
+                if kept
+                else "stopped before there was a model to keep"
+            )
+            if kept:
+                naming.set_latest(name)
+            raise
+    naming.set_latest(name)
+    assert report.finished
+    done = report.finished
+    if json:
+        write_json(
+            {
+                "model": str(folder),
+                "parameters": done.parameters,
+                "steps": done.steps,
+                "seconds": time.monotonic() - started,
+                "characters_per_second": done.characters_per_second,
+                "validation": done.evaluation.summary(),
+            }
+        )
+    else:
+        write(f"{folder}\n")
+
+
+def _with_options(base: Any, options: dict[str, Any]) -> Any:
+    """A configuration with the options that were given."""
+    given = {each.name: options[each.name] for each in fields(base) if options.get(each.name) is not None}
+    return replace(base, **given)

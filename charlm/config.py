@@ -1,0 +1,104 @@
+"""What a model is and how it is trained: the only home of defaults.
+
+`ModelConfig` is fixed once a model is trained and lies in its `config.json`; `TrainConfig` may differ from run to
+run. None stands for a choice that depends on the corpus and the time given, and is made by `planning`.
+"""
+
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+from charlm.errors import ConfigError
+
+
+def check_range(name: str, value: float | None, low: float, high: float, *, open_low: bool = False) -> None:
+    """Raise ConfigError unless `value` is None or lies in [low, high] (in ]low, high] with `open_low`)."""
+    if value is None or (low < value <= high if open_low else low <= value <= high):
+        return
+    bound = f"more than {low:g}" if open_low else f"at least {low:g}"
+    limit = "" if high == float("inf") else f" and at most {high:g}"
+    raise ConfigError(f"{name.replace('_', '-')} is {value:g}; it must be {bound}{limit}")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The shape of a model. Raises ConfigError for a size outside its bounds."""
+
+    tokenizer: str = "char"
+    sequence: str = "auto"  # auto, line or stream
+    embedding: str = "learned"
+    embedding_size: int | None = None  # E; None: chosen by the plan; a one-hot input is as wide as the vocabulary
+    cell: str = "gru"
+    activation: str | None = None  # g of the plain recurrent network, None: its default
+    hidden_size: int | None = None  # H
+    layers: int | None = None  # L
+    dropout: float | None = None  # share of outputs zeroed between layers and before the readout
+
+    # A file that claims more is refused before anything is allocated.
+    LARGEST: ClassVar[dict[str, int]] = {"embedding_size": 65_536, "hidden_size": 65_536, "layers": 64}
+
+    def __post_init__(self) -> None:
+        if self.sequence not in ("auto", "line", "stream"):
+            raise ConfigError(f"sequence is {self.sequence!r}; it must be auto, line or stream")
+        for name, largest in self.LARGEST.items():
+            check_range(name, getattr(self, name), 1, largest)
+        check_range("dropout", self.dropout, 0, 0.95)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a model is trained. Raises ConfigError for a value outside its bounds, or for two budgets at once."""
+
+    batch_size: int = 32  # B
+    seq_len: int = 64  # T, steps of truncated backpropagation through time
+    learning_rate: float = 4e-3  # at its peak
+    clip: float = 1.0  # largest norm of the gradient
+    minutes: float | None = None  # wall clock of the whole command
+    epochs: float | None = None
+    steps: int | None = None
+    valid_fraction: float = 0.1
+    seed: int = 0
+    device: str = "auto"  # auto, cpu, cuda or mps
+    threads: int | None = None  # None: torch's own choice
+
+    DEFAULT_MINUTES: ClassVar[float] = 3.0  # the budget where none is given
+
+    def __post_init__(self) -> None:
+        if self.device not in ("auto", "cpu", "cuda", "mps"):
+            raise ConfigError(f"device is {self.device!r}; it must be auto, cpu, cuda or mps")
+        budgets = [name for name in ("minutes", "epochs", "steps") if getattr(self, name) is not None]
+        if len(budgets) > 1:
+            raise ConfigError(f"give one of minutes, epochs and steps, not {' and '.join(budgets)}")
+        infinity = float("inf")
+        check_range("batch_size", self.batch_size, 1, 65_536)
+        check_range("seq_len", self.seq_len, 1, 65_536)
+        check_range("learning_rate", self.learning_rate, 0, 100, open_low=True)
+        check_range("clip", self.clip, 0, infinity, open_low=True)
+        check_range("minutes", self.minutes, 0, 1_000_000, open_low=True)
+        check_range("epochs", self.epochs, 0, 1_000_000, open_low=True)
+        check_range("steps", self.steps, 1, 2**40)
+        check_range("valid_fraction", self.valid_fraction, 0, 0.9, open_low=True)
+        check_range("seed", self.seed, 0, 2**63 - 1)
+        check_range("threads", self.threads, 1, 4096)
+
+
+def _type_names(annotation: Any) -> list[str]:
+    """['int', 'None'] for `int | None`."""
+    return str(getattr(annotation, "__name__", annotation)).split(" | ")
+
+
+def from_mapping(kind: type[Any], values: object, source: str) -> Any:
+    """A `ModelConfig` or `TrainConfig` from parsed JSON; `source` names the file in errors.
+
+    Raises ConfigError for a missing or unknown key, or a value of the wrong type, before using any of them.
+    """
+    if not isinstance(values, dict):
+        raise ConfigError(f"{source} should hold an object, not {type(values).__name__}")
+    known = {field.name: field for field in fields(kind)}
+    if strange := set(values) ^ set(known):
+        raise ConfigError(f"{source}: {', '.join(sorted(map(str, strange)))} should not be there, or is missing")
+    for name, value in values.items():
+        allowed = _type_names(known[name].type)
+        given = "None" if value is None else type(value).__name__
+        if given not in allowed and not (given == "int" and "float" in allowed):
+            raise ConfigError(f"{source}: {name} is {value!r}; it should be {' or '.join(allowed)}")
+    return kind(**values)

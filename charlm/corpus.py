@@ -1,0 +1,144 @@
+"""Text files, folders of them, `.gz` and stdin → documents.
+
+A document is the text of one file, every character kept. Whatever is not kept (a byte order mark, a file of a
+folder that is no text) is said in a note; nothing is dropped in silence.
+"""
+
+import difflib
+import gzip
+import hashlib
+import sys
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from charlm.errors import CorpusError, CorpusNotFoundError
+
+STDIN = "-"
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+@dataclass(frozen=True)
+class Document:
+    """The text of one file."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Documents in the order given, and notes on what reading them left out."""
+
+    documents: tuple[Document, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def characters(self) -> int:
+        return sum(len(document.text) for document in self.documents)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the texts in order; names do not count, the borders between texts do."""
+        digest = hashlib.sha256()
+        for document in self.documents:
+            data = document.text.encode()
+            digest.update(len(data).to_bytes(8, "little") + data)
+        return digest.hexdigest()
+
+
+def read(paths: Iterable[str | Path]) -> Corpus:
+    """Read files, folders of them (sorted, hidden ones left out), `.gz` files, and stdin for `-`.
+
+    Raises CorpusNotFoundError for a path that does not exist, CorpusError for one that is empty or not UTF-8 text.
+    """
+    documents: list[Document] = []
+    notes: list[str] = []
+    for path in map(str, paths):
+        if path == STDIN:
+            documents.append(read_stdin(notes))
+        elif Path(path).is_dir():
+            documents += _read_folder(Path(path), notes)
+        else:
+            documents.append(_read_file(Path(path), notes))
+    empty = [document.name for document in documents if not document.text]
+    if len(empty) == len(documents):
+        raise CorpusError(f"{' and '.join(empty) or 'the corpus'} has no text in it: 0 characters")
+    notes += [f"{name} is empty" for name in empty]
+    return Corpus(tuple(document for document in documents if document.text), tuple(notes))
+
+
+def read_stdin(notes: list[str]) -> Document:
+    """Everything that is piped in. Raises CorpusError where it is not UTF-8 text."""
+    if sys.stdin is None:
+        raise CorpusError("stdin is closed: there is no text to read from it")
+    return _decode(sys.stdin.buffer.read(), "stdin", notes)
+
+
+def stem(path: str) -> str:
+    """The name a model gets from its corpus: `a/b.txt.gz` → `b`, a folder → its name, stdin → `stdin`."""
+    if path == STDIN:
+        return "stdin"
+    name = Path(path).resolve().name
+    if Path(path).is_dir():
+        return name
+    return Path(name.removesuffix(".gz")).stem
+
+
+def _read_folder(folder: Path, notes: list[str]) -> list[Document]:
+    documents: list[Document] = []
+    skipped: list[str] = []
+    for path in sorted(folder.rglob("*"), key=lambda path: path.as_posix()):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if hidden or not path.is_file():
+            continue
+        try:
+            documents.append(_read_file(path, notes))
+        except CorpusError:
+            skipped.append(str(path.relative_to(folder)))
+    if not documents:
+        raise CorpusError(f"the folder {folder} has no text file in it")
+    if skipped:
+        names = ", ".join(skipped[:3]) + (", ..." if len(skipped) > 3 else "")
+        notes.append(f"{len(skipped)} of the files in {folder} are not UTF-8 text and were left out: {names}")
+    return documents
+
+
+def _read_file(path: Path, notes: list[str]) -> Document:
+    try:
+        data = path.read_bytes()
+        if data.startswith(_GZIP_MAGIC):
+            data = gzip.decompress(data)
+    except FileNotFoundError:
+        raise CorpusNotFoundError(f"there is no file {path}{_nearest(path)}") from None
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        raise CorpusError(f"{path} is not a complete gzip file; compress it again") from None
+    except OSError as error:
+        raise CorpusError(f"{path} cannot be read: {error.strerror or error}") from None
+    return _decode(data, str(path), notes)
+
+
+def _nearest(path: Path) -> str:
+    try:
+        neighbours = [other.name for other in path.parent.iterdir()]
+    except OSError:
+        return f", nor a folder {path.parent}"
+    near = difflib.get_close_matches(path.name, neighbours, n=1)
+    return f"; did you mean {path.parent / near[0]}?" if near else ""
+
+
+def _decode(data: bytes, name: str, notes: list[str]) -> Document:
+    for mark, encoding in ((b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16")):
+        if data.startswith(mark):
+            raise CorpusError(f"{name} is {encoding}, not UTF-8; convert it: iconv -f {encoding} -t UTF-8")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise CorpusError(
+            f"{name} is not UTF-8 text: byte {data[error.start]:#04x} at offset {error.start:,}; if it is Latin-1, "
+            "convert it: iconv -f LATIN1 -t UTF-8"
+        ) from None
+    if text.startswith("\ufeff"):
+        notes.append(f"{name} begins with a byte order mark, which is not part of its text")
+        text = text[1:]
+    return Document(name, text)

@@ -1,0 +1,42 @@
+"""A folder's listing is its registry: the file `cells/gru.py` is what `--cell gru` means.
+
+A new variant is one new file that defines one subclass of the folder's contract; nothing else is edited.
+"""
+
+import difflib
+import inspect
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import TypeVar
+
+from charlm.errors import UnknownNameError
+
+Contract = TypeVar("Contract")
+
+
+@cache
+def names(package: str) -> tuple[str, ...]:
+    """Names of the variants in `charlm/<package>/`, sorted, read from the folder without importing it."""
+    files = (Path(__file__).parent / package).glob("[a-z]*.py")
+    return tuple(sorted(file.stem.replace("_", "-") for file in files))
+
+
+def find(contract: type[Contract], name: str) -> type[Contract]:
+    """The class that implements `contract` in the file called `name`.
+
+    Raises UnknownNameError, with the nearest name, where there is no such file.
+    """
+    package = contract.__module__.rpartition(".")[2]
+    known = names(package)
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"
+        raise UnknownNameError(f"no {contract.__name__.lower()} is named {name!r}; {hint}")
+    module = import_module(f"{contract.__module__}.{name.replace('-', '_')}")
+    (variant,) = (
+        member
+        for _, member in inspect.getmembers(module, inspect.isclass)
+        if issubclass(member, contract) and member.__module__ == module.__name__
+    )
+    return variant

@@ -1,0 +1,21 @@
+"""The contract of an embedding: symbol numbers → what the first cell adds to its recurrence.
+
+The first layer needs only W_x x<t> + b, and x<t> takes V values, so a small vocabulary is projected once and the
+result looked up for every token: exact, and for characters half of a one-layer model's arithmetic.
+"""
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor, nn
+
+from charlm.cells import Cell
+
+
+class Embedding(nn.Module, ABC):
+    """Made with `(V, E)`; `size` is the width of its vectors, which the first cell takes as its input size."""
+
+    size: int
+
+    @abstractmethod
+    def project(self, ids: Tensor, cell: Cell) -> Tensor:
+        """`cell.project` of the vectors of ids (...): → (..., G)."""

@@ -1,0 +1,22 @@
+"""Learned: row i of an E-wide table, trained with the rest."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from charlm.cells import Cell
+from charlm.embeddings import Embedding
+from charlm.tokenizers import Tokenizer
+
+
+class Learned(Embedding):
+    def __init__(self, vocabulary_size: int, size: int) -> None:
+        super().__init__()
+        self.size = size
+        self.weight = nn.Parameter(torch.randn(vocabulary_size, size))  # (V, E)
+        self.weight.data[Tokenizer.UNK] = 0.0  # an unknown symbol tells nothing
+
+    def project(self, ids: Tensor, cell: Cell) -> Tensor:
+        if self.weight.shape[0] <= ids.numel():
+            return functional.embedding(ids, cell.project(self.weight))
+        return cell.project(functional.embedding(ids, self.weight))

@@ -1,0 +1,16 @@
+"""One-hot: e_i, all zeros but index i. Its product with W_x is column i of W_x, so the table is the weight itself."""
+
+from torch import Tensor
+from torch.nn import functional
+
+from charlm.cells import Cell
+from charlm.embeddings import Embedding
+
+
+class OneHot(Embedding):
+    def __init__(self, vocabulary_size: int, size: int) -> None:
+        super().__init__()
+        self.size = vocabulary_size  # whatever `size` asks for: a one-hot vector is as wide as the vocabulary
+
+    def project(self, ids: Tensor, cell: Cell) -> Tensor:
+        return functional.embedding(ids, cell.weight_ih.t()) + cell.bias_ih

@@ -1,0 +1,42 @@
+"""Text → symbol numbers, with a stated answer to what the vocabulary does not have."""
+
+from typing import Literal, NamedTuple
+
+from charlm.errors import ConfigError, UnknownCharacterError
+from charlm.tokenizers import Ids, Tokenizer
+
+UnknownPolicy = Literal["unk", "error", "skip"]
+
+
+class Encoded(NamedTuple):
+    """ids encode `text`; `skipped` are the characters of the original that `skip` left out."""
+
+    text: str
+    ids: Ids
+    skipped: str = ""
+
+
+def encode(tokenizer: Tokenizer, text: str, unknown: UnknownPolicy) -> Encoded:
+    """Encode; characters without a symbol become UNK ("unk"), are left out ("skip"), or are refused ("error").
+
+    Raises UnknownCharacterError, which names the first of them with its code point and offset.
+    """
+    if unknown not in ("unk", "error", "skip"):
+        raise ConfigError(f"unknown is {unknown!r}; it must be unk, error or skip")
+    first = tokenizer.first_unknown(text)
+    if first is None or unknown == "unk":
+        return Encoded(text, tokenizer.encode(text))
+    if unknown == "error":
+        raise UnknownCharacterError(
+            f"the model has no symbol for {describe(first.character)} at character {first.position + 1:,} of the text; "
+            "leave it out, or say --unknown unk or skip"
+        )
+    kept = tokenizer.without_unknown(text)
+    skipped = "".join(character for character in text if tokenizer.first_unknown(character))
+    return Encoded(kept, tokenizer.encode(kept), skipped)
+
+
+def describe(character: str) -> str:
+    """'é' (U+00E9); a control character by its code point alone."""
+    code = f"U+{ord(character):04X}"
+    return f"{character!r} ({code})" if character.isprintable() else code

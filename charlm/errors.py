@@ -1,0 +1,55 @@
+"""The errors charlm raises, one short tree.
+
+    CharlmError                  anything a user can mend
+    ├── ConfigError              an option out of range, or two that contradict each other
+    │   ├── UnknownNameError     a cell, tokenizer, embedding ... that does not exist
+    │   └── ModelExistsError     a model's folder would be overwritten
+    ├── CorpusError              a text that cannot be read or trained on
+    │   └── CorpusNotFoundError  no such file
+    ├── UnknownCharacterError    a character the model has no symbol for, where that is not allowed
+    ├── ModelError               a model's folder is missing, damaged, or not a model
+    ├── ModelInUseError          another process is training this model
+    └── DivergenceError          the loss is no longer a finite number
+
+Each message is one sentence for a person: what is wrong, where, and what to try.
+"""
+
+
+class CharlmError(Exception):
+    """Base of every error charlm raises on purpose."""
+
+
+class ConfigError(CharlmError):
+    """An option is out of range, or two options contradict each other."""
+
+
+class UnknownNameError(ConfigError):
+    """A name that is none of the variants; the message suggests the nearest."""
+
+
+class ModelExistsError(ConfigError):
+    """Training would replace a folder that exists, and was not told to."""
+
+
+class CorpusError(CharlmError):
+    """A text that cannot be read, decoded or trained on."""
+
+
+class CorpusNotFoundError(CorpusError):
+    """A file that does not exist; the message suggests the nearest name."""
+
+
+class UnknownCharacterError(CharlmError):
+    """A character outside the vocabulary, where `unknown="error"`."""
+
+
+class ModelError(CharlmError):
+    """A model's folder is missing, damaged, or not a charlm model."""
+
+
+class ModelInUseError(CharlmError):
+    """Another process is training the same model."""
+
+
+class DivergenceError(CharlmError):
+    """Training met a loss that is not a finite number."""

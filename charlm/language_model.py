@@ -1,0 +1,145 @@
+"""A trained model, and what can be asked of it."""
+
+import itertools
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Unpack
+
+import numpy as np
+import torch
+
+from charlm.config import ModelConfig, check_range
+from charlm.encoding import UnknownPolicy, encode
+from charlm.errors import ConfigError
+from charlm.evaluation import Evaluation, evaluate
+from charlm.generation import Piece, Sample, Settings, generate, read
+from charlm.network import Network
+from charlm.probability import log_softmax
+from charlm.samplers import chain
+from charlm.scoring import Score, score
+from charlm.sequences import whole
+from charlm.tokenizers import Tokenizer
+
+LENGTH = {"stream": 500, "line": 1000}  # tokens a sample has at most, unless told
+_SIDE_BY_SIDE = 64  # samples drawn at once
+
+
+class Next(NamedTuple):
+    """A symbol that may come next; text is None for a control symbol."""
+
+    id: int
+    text: str | None
+    probability: float
+
+
+@dataclass(frozen=True)
+class LanguageModel:
+    """A network with its tokenizer. `config.sequence` says whether it learned lines or a stream."""
+
+    config: ModelConfig
+    tokenizer: Tokenizer
+    network: Network
+
+    @property
+    def line(self) -> bool:
+        return self.config.sequence == "line"
+
+    def score(self, text: str, *, eos: bool | None = None, unknown: UnknownPolicy = "unk") -> Score:
+        """The probability of one text by the chain rule, from the start symbol on.
+
+        eos: whether the end of the text is scored too; None: yes for a model of lines, no for one of a stream.
+        unknown: what a character outside the vocabulary becomes. Raises ConfigError for a text with a newline in a
+        model of lines, which is several texts (`charlm.lines` parts them).
+        """
+        return self.score_many([text], eos=eos, unknown=unknown)[0]
+
+    def score_many(
+        self, texts: Sequence[str], *, eos: bool | None = None, unknown: UnknownPolicy = "unk"
+    ) -> list[Score]:
+        """`score` for each text, read side by side: the same numbers, sooner."""
+        for text in texts if self.line else ():
+            if "\n" in text:
+                raise ConfigError(f"in a model of lines a text is one line, and {text[:40]!r} has a newline")
+        eos = self.line if eos is None else eos
+        return score(self.network, self.tokenizer, texts, unknown, eos=eos, line=self.line)
+
+    def evaluate(
+        self,
+        text: str,
+        *,
+        window: int | None = None,
+        streams: int | None = None,
+        unknown: UnknownPolicy = "unk",
+    ) -> Evaluation:
+        """How well the model predicts a text: `evaluation.evaluate` has the protocols.
+
+        Raises ConfigError for `window` or `streams` out of range, or given to a model of lines.
+        """
+        if self.line and not (window is None and streams is None):
+            raise ConfigError("window and streams cut a running text; this is a model of lines")
+        texts, kind = whole(text, self.config.sequence), self.config.sequence
+        return Evaluation.total(evaluate(self.network, self.tokenizer, kind, texts, unknown, window, streams))
+
+    def sample(self, prompt: str = "", **settings: Unpack[Settings]) -> list[Sample]:
+        """Draw `count` continuations of a prompt of any length; the settings are those of `draw`."""
+        samples = (each for each in self.draw(prompt, **settings) if isinstance(each, Sample))
+        return sorted(samples, key=lambda sample: sample.index)
+
+    def stream(self, prompt: str = "", **settings: Unpack[Settings]) -> Iterator[str]:
+        """The first of those samples, piece by piece as it is drawn, without the prompt."""
+        settings["count"] = 1
+        return (each.text for each in self.draw(prompt, **settings) if isinstance(each, Piece))
+
+    def next_token(self, prompt: str = "", *, unknown: UnknownPolicy = "error") -> list[Next]:
+        """Every symbol with its probability to follow the prompt, the likeliest first; they sum to one."""
+        ids = encode(self.tokenizer, self._one_line(prompt), unknown).ids
+        with torch.inference_mode():
+            logits, _ = read(self.network, np.concatenate(([self.tokenizer.START], ids)))
+            probabilities = log_softmax(logits[0]).exp().tolist()
+        order = sorted(range(len(probabilities)), key=lambda index: -probabilities[index])
+        return [Next(index, self.tokenizer.symbol(index), probabilities[index]) for index in order]
+
+    def draw(
+        self,
+        prompt: str = "",
+        *,
+        length: int | None = None,
+        count: int = 1,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        stop: str | None = None,
+        seed: int | None = None,
+        unknown: UnknownPolicy = "error",
+    ) -> Iterator[Piece | Sample]:
+        """Pieces of the samples' text as they come, and each Sample when it is complete.
+
+        length: most tokens drawn; None: 500 of a stream, 1,000 of a line. temperature: 0 is greedy. top_k, top_p:
+        only the likeliest symbols. stop: a text that ends a sample and is not part of it. seed: None draws one, which
+        each Sample names. unknown: what a character of the prompt outside the vocabulary becomes.
+
+        Raises ConfigError, UnknownCharacterError at once, not at the first draw.
+        """
+        check_range("length", length, 1, float("inf"))
+        check_range("count", count, 1, float("inf"))
+        check_range("seed", seed, 0, 2**63 - 1)
+        samplers = chain({"temperature": temperature, "top_k": top_k, "top_p": top_p})
+        encoded = encode(self.tokenizer, self._one_line(prompt), unknown)
+        most = length or LENGTH[self.config.sequence]
+        seed = new_seed() if seed is None else seed
+        groups = (range(first, min(first + _SIDE_BY_SIDE, count)) for first in range(0, count, _SIDE_BY_SIDE))
+        return itertools.chain.from_iterable(
+            generate(self.network, self.tokenizer, encoded, samplers, indices=group, length=most, stop=stop, seed=seed)
+            for group in groups
+        )
+
+    def _one_line(self, prompt: str) -> str:
+        if self.line and "\n" in prompt:
+            raise ConfigError(f"in a model of lines a prompt is part of one line, and {prompt[:40]!r} has a newline")
+        return prompt
+
+
+def new_seed() -> int:
+    """A seed from the operating system, short enough to type again."""
+    return int.from_bytes(os.urandom(4), "little")

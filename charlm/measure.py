@@ -1,0 +1,89 @@
+"""From summed log-probabilities to the figures people compare: perplexity, bits per character, bits per byte."""
+
+import math
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charlm.tokenizers import Ids, Tokenizer
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Sums over scored tokens; figures are ratios of sums, so that measures of parts add up to that of the whole.
+
+    characters and bytes are those of the original text; a line end that is scored as EOS is one of each. `unknown`
+    counts characters without a symbol.
+    """
+
+    nats: float  # minus the log-probability of all tokens
+    tokens: int
+    characters: int
+    bytes: int
+    unknown: int
+    known_nats: float  # of the tokens that are not UNK
+    known_tokens: int
+    known_characters: int
+
+    def __add__(self, other: "Measure") -> "Measure":
+        sums = {each.name: getattr(self, each.name) + getattr(other, each.name) for each in fields(Measure)}
+        return Measure(**sums)
+
+    @property
+    def nats_per_token(self) -> float | None:
+        return self.nats / self.tokens if self.tokens else None
+
+    @property
+    def known_nats_per_token(self) -> float:
+        """What models are chosen by: finite also where the text has characters the model never saw."""
+        return self.known_nats / max(1, self.known_tokens)
+
+    @property
+    def perplexity(self) -> float | None:
+        """exp(nats per token)."""
+        if self.nats_per_token is None:
+            return None
+        return math.exp(self.nats_per_token) if self.nats_per_token < 700 else math.inf
+
+    @property
+    def bits_per_char(self) -> float | None:
+        """None where a character was unknown: UNK stands for many, and its probability is none of theirs."""
+        return None if self.unknown else _bits(self.nats, self.characters)
+
+    @property
+    def bits_per_byte(self) -> float | None:
+        return None if self.unknown else _bits(self.nats, self.bytes)
+
+    @property
+    def bits_per_char_known(self) -> float | None:
+        """Bits per character over the known characters alone."""
+        return _bits(self.known_nats, self.known_characters)
+
+
+def _bits(nats: float, units: int) -> float | None:
+    return nats / (math.log(2) * units) if units else None
+
+
+def measure(
+    tokenizer: Tokenizer, text: str, targets: Ids, logprobs: NDArray[np.float64], *, line: bool, skipped: str = ""
+) -> Measure:
+    """Sum up log P (nats) of `targets`, which encode the beginning of `text`.
+
+    line: EOS stands for a line end, one character. skipped: characters of the text that were not encoded.
+    """
+    known = targets != tokenizer.UNK
+    ends = int((targets == tokenizer.EOS).sum()) if line else 0
+    covered = text[: len(tokenizer.decode(targets))]
+    characters = len(covered) + ends + len(skipped)
+    unknown = int((~known).sum()) + len(skipped)
+    return Measure(
+        nats=float(-logprobs.sum()),
+        tokens=len(targets),
+        characters=characters,
+        bytes=len((covered + skipped).encode("utf-8", "surrogatepass")) + ends,
+        unknown=unknown,
+        known_nats=float(-logprobs[known].sum()),
+        known_tokens=int(known.sum()),
+        known_characters=characters - unknown,
+    )

@@ -1,0 +1,75 @@
+"""embedding → cells, one on top of the other → readout.
+
+Letters: T time, B batch, V vocabulary, E embedding, H hidden, L layers. Tensors are time-major: (T, B, ·).
+"""
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from charlm.cells import Cell, State
+from charlm.config import ModelConfig
+from charlm.discover import find
+from charlm.embeddings import Embedding
+
+NetworkState = tuple[State, ...]  # one state a layer
+
+
+class Network(nn.Module):
+    """Next-symbol logits. `config` must be resolved: every size a number."""
+
+    predictable: Tensor
+
+    def __init__(self, config: ModelConfig, vocabulary_size: int) -> None:
+        super().__init__()
+        assert config.embedding_size and config.hidden_size and config.layers and config.dropout is not None
+        cell = find(Cell, config.cell)
+        self.embedding = find(Embedding, config.embedding)(vocabulary_size, config.embedding_size)
+        widths = [self.embedding.size] + [config.hidden_size] * (config.layers - 1)
+        self.cells = nn.ModuleList(cell(width, config.hidden_size, config.activation) for width in widths)
+        self.readout = nn.Linear(config.hidden_size, vocabulary_size)
+        self.dropout = config.dropout
+        # A symbol that never was a training target has probability 0: its logit is minus infinity.
+        self.register_buffer("predictable", torch.ones(vocabulary_size, dtype=torch.bool))
+
+    def forward(
+        self, ids: Tensor, state: NetworkState | None = None, resets: Tensor | None = None
+    ) -> tuple[Tensor, NetworkState]:
+        """Symbol numbers (T, B) → logits (T, B, V) for the symbol after each, and the state after the last.
+
+        state: where the last call stopped; None is the start of a sequence. resets (T, B): True where a sequence
+        starts, so that the state is zeroed before that symbol is read.
+        """
+        state = state or self.zero_state(ids.shape[1])
+        keep = None if resets is None else (~resets).to(self.readout.weight.dtype).unsqueeze(-1)  # (T, B, 1)
+        final: list[State] = []
+        outputs = ids
+        for layer, cell in enumerate(self._stack()):
+            projected = self.embedding.project(ids, cell) if layer == 0 else cell.project(outputs)  # (T, B, G)
+            outputs, last = cell.recur(projected, state[layer], keep)  # (T, B, H)
+            outputs = functional.dropout(outputs, self.dropout, self.training)
+            final.append(last)
+        bias = torch.where(self.predictable, self.readout.bias, -torch.inf)
+        return functional.linear(outputs, self.readout.weight, bias), tuple(final)
+
+    def zero_state(self, batch_size: int) -> NetworkState:
+        """Where a sequence starts."""
+        return tuple(cell.zero_state(batch_size) for cell in self._stack())
+
+    def _stack(self) -> list[Cell]:
+        return cast("list[Cell]", list(self.cells))
+
+    def parameter_count(self) -> int:
+        return sum(parameter.numel() for parameter in self.parameters())
+
+
+def select(state: NetworkState, rows: Tensor) -> NetworkState:
+    """The state of some rows of the batch, in the order of `rows` (n,); a row may be repeated."""
+    return tuple(tuple(part.index_select(0, rows) for part in layer) for layer in state)
+
+
+def detach(state: NetworkState) -> NetworkState:
+    """The same state, through which no gradient flows back: where backpropagation through time is cut."""
+    return tuple(tuple(part.detach() for part in layer) for layer in state)

@@ -1,0 +1,90 @@
+"""The plan: sizes, steps and validations fixed before training, so that a run does not depend on the clock.
+
+Speed is measured first, on a network that is then thrown away. With the plan stored, the same run can be repeated
+byte for byte, on a faster machine or a slower one.
+"""
+
+import json
+import math
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from charlm.config import ModelConfig, TrainConfig, check_range, from_mapping
+from charlm.errors import ConfigError
+
+WARM_UP = 0.05  # share of the run in which the learning rate rises
+LOWEST_RATE = 0.02  # what it falls to, as a share of its peak
+VALIDATION_SHARE = 0.04  # of the time, at most
+MOST_VALIDATIONS = 20
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything a run depends on but the corpus; both configurations are resolved."""
+
+    model: ModelConfig
+    train: TrainConfig
+    steps: int  # as first planned
+    validations: int
+    revisions: tuple[tuple[int, int], ...] = ()  # (at step, new total)
+
+    @property
+    def total(self) -> int:
+        """Steps, by the last revision."""
+        return self.revisions[-1][1] if self.revisions else self.steps
+
+    def progress(self, step: int) -> float:
+        """The share of the run done after `step` steps: straight from each revision to 1 at its total."""
+        share, start, total = 0.0, 0, self.steps
+        for at, revised in self.revisions:
+            if at >= step:
+                break
+            share += (1 - share) * (at - start) / (total - start)
+            start, total = at, revised
+        return 1.0 if step >= total else share + (1 - share) * (step - start) / (total - start)
+
+    def learning_rate(self, step: int) -> float:
+        """The rate of the update that follows `step` steps: up in a straight line, down in half a cosine."""
+        share = self.progress(step + 1)
+        peak = self.train.learning_rate
+        if share < WARM_UP:
+            return peak * share / WARM_UP
+        down = (1 + math.cos(math.pi * (share - WARM_UP) / (1 - WARM_UP))) / 2
+        return peak * (LOWEST_RATE + (1 - LOWEST_RATE) * down)
+
+    def validate_after(self, step: int) -> bool:
+        """Whether the held-out part is evaluated after `step` steps: `validations` times, the last at the end."""
+        return int(self.progress(step) * self.validations) > int(self.progress(step - 1) * self.validations)
+
+    def revise(self, at: int, total: int) -> "Plan":
+        return replace(self, revisions=(*self.revisions, (at, total)))
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def read_plan(path: Path) -> Plan:
+    """A stored plan. Raises ConfigError for a file that is none."""
+    try:
+        values = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} is not a plan that charlm stored: {error}") from None
+    names = {"model", "train", "steps", "validations", "revisions"}
+    if not isinstance(values, dict) or set(values) != names:
+        raise ConfigError(f"{path} is not a plan that charlm stored: it should hold {', '.join(sorted(names))}")
+    numbers = [values["steps"], values["validations"]]
+    revisions = values["revisions"]
+    if isinstance(revisions, list):
+        numbers += [number for revision in revisions if isinstance(revision, list) for number in revision]
+    if not isinstance(revisions, list) or any(type(number) is not int for number in numbers):
+        raise ConfigError(f"{path}: steps, validations and revisions should be whole numbers")
+    for number in numbers:
+        check_range("a number of steps", number, 1, 2**40)
+    return Plan(
+        model=from_mapping(ModelConfig, values["model"], f"{path} (model)"),
+        train=from_mapping(TrainConfig, values["train"], f"{path} (train)"),
+        steps=values["steps"],
+        validations=values["validations"],
+        revisions=tuple((at, total) for at, total in revisions),
+    )

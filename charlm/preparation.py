@@ -1,0 +1,66 @@
+"""Corpus → what a training run needs: sequences, tokenizer, and the ring of targets."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charlm.batches import Ring, ring
+from charlm.config import ModelConfig, TrainConfig
+from charlm.corpus import Corpus, Document, read
+from charlm.discover import find
+from charlm.sequences import Split, checked, choose, split, whole
+from charlm.tokenizers import Tokenizer
+
+Source = str | Path | Iterable[str | Path] | Corpus
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """`predictable` (V,): the symbols that are a training target somewhere."""
+
+    corpus: Corpus
+    sequence: str
+    why: str
+    parts: Split
+    tokenizer: Tokenizer
+    ring: Ring
+    predictable: NDArray[np.bool_]
+
+
+def as_corpus(source: Source) -> Corpus:
+    """Files, or a text: a string with a newline in it is the text itself, any other names a file or a folder."""
+    if isinstance(source, Corpus):
+        return source
+    if isinstance(source, str) and "\n" in source:
+        return Corpus((Document("text", source),))
+    return read([source] if isinstance(source, str | Path) else source)
+
+
+def prepare(source: Source, model: ModelConfig, config: TrainConfig, valid: Source | None) -> Prepared:
+    """Read, choose the kind of sequence, hold out, build the tokenizer from the training part, encode.
+
+    Raises CorpusError for a corpus that cannot be trained on.
+    """
+    kind = find(Tokenizer, model.tokenizer)
+    corpus = as_corpus(source)
+    documents = corpus.documents
+    sequence, why = (model.sequence, "as asked") if model.sequence != "auto" else choose(documents)
+    if valid is None:
+        parts = split(documents, sequence, config.valid_fraction)
+    else:
+        held = as_corpus(valid)
+        corpus = replace(corpus, notes=corpus.notes + held.notes)
+        parts = checked(_all(documents, sequence), _all(held.documents, sequence), sequence)
+    tokenizer = kind.train(parts.train)
+    # One document has no end to learn: what follows its training part is more of it.
+    close = sequence == "line" or len(documents) > 1
+    laid = ring([tokenizer.encode(text) for text in parts.train], close=close)
+    predictable = np.bincount(laid.targets, minlength=tokenizer.size) > 0
+    return Prepared(corpus, sequence, why, parts, tokenizer, laid, predictable)
+
+
+def _all(documents: Sequence[Document], sequence: str) -> list[str]:
+    return [text for document in documents for text in whole(document.text, sequence)]

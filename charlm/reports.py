@@ -1,0 +1,76 @@
+"""What training tells while it runs. The library says it; how it looks is the caller's affair."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from charlm.corpus import Corpus
+from charlm.planning import Plan
+
+if TYPE_CHECKING:  # a display need not wait for torch
+    from charlm.evaluation import Evaluation
+    from charlm.sequences import Split
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The plan is made; training begins. Times are in seconds."""
+
+    plan: Plan
+    corpus: Corpus
+    why: str  # the kind of sequence was chosen
+    split: "Split"
+    vocabulary: int
+    parameters: int
+    device: str
+    batch_size: int  # as used: a small corpus has fewer and shorter windows than the plan allows
+    seq_len: int
+    epochs: float
+    seconds: float | None  # expected from here on; None where the speed was not measured
+    folder: Path | None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where training is, some times a second."""
+
+    step: int
+    steps: int
+    nats_per_token: float  # training loss, smoothed
+    bits_per_char: float  # the same in bits per character of the training text
+    characters_per_second: float
+    seconds_left: float
+
+
+@dataclass(frozen=True)
+class Validated:
+    """The held-out part was evaluated; `best`: better than ever before, and kept."""
+
+    progress: Progress
+    evaluation: "Evaluation"
+    best: bool
+
+
+@dataclass(frozen=True)
+class Revised:
+    """The machine is slower or faster than measured: the total of steps was changed."""
+
+    at: int
+    steps: int
+
+
+@dataclass(frozen=True)
+class Finished:
+    """Training is over, or was stopped; the best model is kept."""
+
+    folder: Path | None
+    parameters: int
+    steps: int  # trained
+    best_step: int
+    seconds: float  # of the whole command
+    characters_per_second: float  # training targets, over the time in training steps
+    evaluation: "Evaluation"  # of the model kept
+
+
+Report = Callable[[Planned | Progress | Validated | Revised | Finished], None]

@@ -1,0 +1,32 @@
+"""The contract of a sampler: logits → logits, with what may not be drawn set to minus infinity.
+
+Samplers are applied one after the other; the draw itself is `generation`'s. A new one is one file here.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor
+
+from charlm.discover import find
+
+
+class Sampler(ABC):
+    """A frozen dataclass of few numbers, made with its one setting. Raises ConfigError for one out of range."""
+
+    def start(self, batch_size: int) -> Tensor | None:
+        """The sampler's own state (B, ...) before the first draw; None where it needs none."""
+        return None
+
+    @abstractmethod
+    def __call__(self, logits: Tensor, history: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """logits (B, V), the symbols read and drawn so far (B, t), own state → logits (B, V), own state."""
+
+
+def chain(settings: Mapping[str, float | None]) -> Sequence[Sampler]:
+    """The samplers named by the settings that are not None, in their order: `{"top_k": 5}` → [TopK(5)]."""
+    return [
+        find(Sampler, name.replace("_", "-"))(value)  # type: ignore[call-arg]  # each takes its one setting
+        for name, value in settings.items()
+        if value is not None
+    ]

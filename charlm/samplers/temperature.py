@@ -1,0 +1,23 @@
+"""Temperature: logits / τ. Below 1 likely symbols become likelier; 0 is greedy, always the likeliest."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from charlm.config import check_range
+from charlm.samplers import Sampler
+
+
+@dataclass(frozen=True)
+class Temperature(Sampler):
+    temperature: float
+
+    def __post_init__(self) -> None:
+        check_range("temperature", self.temperature, 0, 1e6)
+
+    def __call__(self, logits: Tensor, history: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        best = logits.max(dim=-1, keepdim=True)
+        if self.temperature == 0:
+            return torch.full_like(logits, -torch.inf).scatter(-1, best.indices, 0.0), state
+        return (logits - best.values) / self.temperature, state  # so shifted, a tiny τ overflows to -inf only

@@ -1,0 +1,24 @@
+"""Top-p, or nucleus (Holtzman 2020): the fewest likeliest symbols whose probabilities reach p together."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from charlm.config import check_range
+from charlm.samplers import Sampler
+
+
+@dataclass(frozen=True)
+class TopP(Sampler):
+    p: float
+
+    def __post_init__(self) -> None:
+        check_range("top_p", self.p, 0, 1, open_low=True)
+
+    def __call__(self, logits: Tensor, history: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        ordered, order = logits.sort(dim=-1, descending=True)
+        probability = torch.softmax(ordered, dim=-1)
+        before = probability.cumsum(dim=-1) - probability  # of those likelier than this one
+        kept = ordered.masked_fill(before >= self.p, -torch.inf)
+        return torch.empty_like(logits).scatter(-1, order, kept), state

@@ -1,0 +1,114 @@
+"""Documents → the sequences a model learns, and the ones held out.
+
+`line`: each line is a sequence of its own (names, sentences, logs). `stream`: each document is one running text.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charlm.corpus import Document
+from charlm.errors import CorpusError
+from charlm.randomness import uniform
+
+HELD_OUT_AT_MOST = 2_000_000  # characters: more would cost time and tell nothing new
+_LOOK_AT = 1_000_000  # characters of each document that `choose` looks at
+_FEWEST_LINES = 100
+_LONGEST_LINE = 1_000
+
+
+@dataclass(frozen=True)
+class Split:
+    """The sequences of one corpus: those to learn, and those held out to validate."""
+
+    train: tuple[str, ...]
+    valid: tuple[str, ...]
+    sequence: str
+    crlf_lines: int = 0  # lines that ended in \\r\\n rather than \\n
+
+    @property
+    def held_out(self) -> bool:
+        """False where the corpus is too small to hold anything out, and validation is on the training text."""
+        return self.valid is not self.train
+
+    def characters(self, texts: Sequence[str]) -> int:
+        """Of these sequences, the line ends of lines included."""
+        return sum(map(len, texts)) + (len(texts) if self.sequence == "line" else 0)
+
+
+def lines(text: str) -> list[str]:
+    """The lines of a text without their ends, which are `\\n` or `\\r\\n`; a text always has at least one line."""
+    found = text.split("\n")
+    ended = found[:-1]
+    rest = found[-1:] if found[-1] or not ended else []
+    return [line.removesuffix("\r") for line in ended] + rest
+
+
+def choose(documents: Sequence[Document]) -> tuple[str, str]:
+    """`line` or `stream`, with the reason in words: what `--sequence auto` does."""
+    for document in documents:
+        head = document.text[:_LOOK_AT]
+        if len(document.text) > _LOOK_AT:
+            head = head[: head.rfind("\n") + 1]  # the last line is cut short
+        inner = lines(head.rstrip("\r\n"))
+        if len(inner) < _FEWEST_LINES:
+            return "stream", f"{document.name} has fewer than {_FEWEST_LINES} lines"
+        if "" in inner:
+            return "stream", f"line {inner.index('') + 1} of {document.name} is blank"
+        longest = max(map(len, inner))
+        if longest > _LONGEST_LINE:
+            return "stream", f"{document.name} has a line of {longest:,} characters"
+    return "line", f"no line is blank or longer than {_LONGEST_LINE:,} characters"
+
+
+def split(documents: Sequence[Document], sequence: str, fraction: float) -> Split:
+    """Hold out about `fraction` of every document, by a rule that knows no seed.
+
+    Of a stream, the last part of each document, cut by characters; of lines, those whose number hashes into the
+    fraction. At most 2,000,000 characters. Raises CorpusError where there are fewer than two characters to learn.
+    """
+    fraction = min(fraction, HELD_OUT_AT_MOST / max(1, sum(len(document.text) for document in documents)))
+    train: list[str] = []
+    valid: list[str] = []
+    crlf = 0
+    for document in documents:
+        if sequence == "stream":
+            text = document.text
+            cut = min(int(len(text) * (1 - fraction)), len(text) - 1)
+            train.append(text[:cut])
+            valid.append(text[cut:])
+        else:
+            crlf += document.text.count("\r\n")
+            found = lines(document.text)
+            held = _held_lines(len(found), fraction)
+            train += [line for line, out in zip(found, held, strict=True) if not out]
+            valid += [line for line, out in zip(found, held, strict=True) if out]
+    if sum(map(len, train)) < 2 or not valid:  # too small to spare any of it
+        train = valid = [text for document in documents for text in whole(document.text, sequence)]
+    return checked(train, valid, sequence, crlf)
+
+
+def whole(text: str, sequence: str) -> list[str]:
+    """The sequences of a text of which nothing is held out."""
+    return lines(text) if sequence == "line" else [text]
+
+
+def checked(train: Sequence[str], valid: Sequence[str], sequence: str, crlf: int = 0) -> Split:
+    """A Split of these sequences. Raises CorpusError where there are fewer than two tokens to learn."""
+    kept = tuple(text for text in train if text or sequence == "line")
+    targets = sum(map(len, kept)) + (len(kept) if sequence == "line" else 0)
+    if targets < 2:
+        raise CorpusError(f"the corpus has {targets} symbol to learn from; a model needs at least two")
+    held = kept if valid is train else tuple(text for text in valid if text or sequence == "line")
+    return Split(kept, held, sequence, crlf)
+
+
+def _held_lines(count: int, fraction: float) -> NDArray[np.bool_]:
+    """Which of `count` lines are held out; where chance would hold out none of several, the likeliest one is."""
+    chance = uniform(np.arange(1, count + 1))
+    held: NDArray[np.bool_] = chance < fraction
+    if count > 1 and not held.any():
+        held[chance.argmin()] = True
+    return held

@@ -1,0 +1,31 @@
+"""What charlm runs on here: for bug reports, and for those who publish a figure."""
+
+import os
+import platform
+from importlib.metadata import version
+from typing import Any
+
+import torch
+
+from charlm import __version__
+from charlm.naming import CHECKPOINTS
+
+
+def describe_system() -> dict[str, Any]:
+    """Versions, device, threads and paths in use."""
+    return {
+        "charlm": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": version("numpy"),
+        "safetensors": version("safetensors"),
+        "sentencepiece": version("sentencepiece"),
+        "platform": platform.platform(),
+        "device": "cuda" if torch.cuda.is_available() else "cpu",
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "recurrence": "torch",
+        "package": os.path.dirname(os.path.abspath(__file__)),
+        "checkpoints": str(CHECKPOINTS.resolve()),
+    }

@@ -1,0 +1,68 @@
+"""Characters: a symbol for each Unicode code point of the training text, in code point order."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from charlm.tokenizers import Ids, Tokenizer, Unknown
+
+
+class CharTokenizer(Tokenizer):
+    """`characters`: the vocabulary in ascending order, without the control symbols."""
+
+    def __init__(self, characters: str) -> None:
+        points = [ord(character) for character in characters]
+        self.characters = characters
+        # Code point → symbol number, as wide as the largest one met: a look-up is one indexing of the whole text.
+        self._index = np.zeros(max(points, default=0) + 2, dtype=np.int32)
+        self._index[points] = np.arange(len(points), dtype=np.int32) + len(self.CONTROL)
+        self._points = np.array([ord(self.REPLACEMENT), 0, 0, *points], dtype="<u4")  # symbol number → code point
+
+    @classmethod
+    def train(cls, texts: Iterable[str]) -> "CharTokenizer":
+        seen: set[str] = set()
+        for text in texts:
+            seen.update(text)
+        return cls("".join(sorted(seen)))
+
+    @classmethod
+    def from_json(cls, values: Any) -> "CharTokenizer":
+        if not isinstance(values, dict) or set(values) != {"characters"} or not isinstance(values["characters"], str):
+            raise ValueError("it should hold one string, 'characters'")
+        characters = values["characters"]
+        if list(characters) != sorted(set(characters)):
+            raise ValueError("'characters' should be in ascending order, each once")
+        return cls(characters)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"characters": self.characters}
+
+    @property
+    def size(self) -> int:
+        return len(self.CONTROL) + len(self.characters)
+
+    def encode(self, text: str) -> Ids:
+        points = _code_points(text)
+        ids: Ids = self._index[np.minimum(points, len(self._index) - 1)]  # the last entry is always UNK
+        return ids
+
+    def decode(self, ids: Iterable[int]) -> str:
+        numbers = np.fromiter(ids, dtype=np.int64)
+        shown = numbers[(numbers != self.START) & (numbers != self.EOS)]
+        return bytes(self._points[shown]).decode("utf-32-le", "surrogatepass")
+
+    def symbol(self, index: int) -> str | None:
+        return self.characters[index - len(self.CONTROL)] if index >= len(self.CONTROL) else None
+
+    def first_unknown(self, text: str) -> Unknown | None:
+        positions = np.flatnonzero(self.encode(text) == self.UNK)
+        return Unknown(int(positions[0]), text[positions[0]]) if len(positions) else None
+
+    def without_unknown(self, text: str) -> str:
+        return "".join(c for c, index in zip(text, self.encode(text), strict=True) if index != self.UNK)
+
+
+def _code_points(text: str) -> np.ndarray:
+    """(n,) code points, lone surrogates included, as a Python string may hold them."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
