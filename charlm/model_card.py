@@ -13,7 +13,7 @@ def model_card(name: str, plan: Plan, prepared: Prepared, parameters: int, step:
     protocol = "the held-out part" if parts.held_out else "the training text, which is too small to hold any of it out"
     return f"""# {name}
 
-A language model trained with [charlm](https://pypi.org/project/charlm-rnn/): it gives probabilities to texts and
+A language model trained with charlm (`charlm-rnn` on the Python package index): it gives probabilities to texts and
 writes new ones.
 
 | | |

@@ -1,28 +1,27 @@
 """Wall-clock time → steps: how many fit into the budget, measured before the run and watched during it."""
 
+import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from charlm.batches import Batches
+from charlm.config import ModelConfig, TrainConfig
+from charlm.optimization import Learner
+from charlm.planning import MOST_VALIDATIONS, VALIDATION_SHARE, Plan
+from charlm.preparation import Prepared
+from charlm.sizing import resolve, resolve_dropout
 
 _TRIAL_SHARE = 0.01  # of the budget, spent on measuring the speed of training
 _TRIAL_BOUNDS = (0.3, 3.0)  # seconds
+_TRIAL_CHARACTERS = 100_000  # of the held-out part, to measure the speed of validation
+_READING = 3  # tokens read in the time one is learned
 _SAVING = 0.3  # seconds kept free for the last save and the end of the process
 _CHECK_EVERY = 0.05  # of the budget
 _OFF_COURSE = 0.03  # of the budget: nearer than this the plan stands
 _SETTLED = 0.97  # share of the run after which the plan stands
-
-
-def seconds_each(action: Callable[[int], object], budget: float) -> float:
-    """Median seconds of `action(0)`, `action(1)`, … repeated for a part of `budget` seconds, after a warm-up."""
-    low, high = _TRIAL_BOUNDS
-    until = time.monotonic() + min(high, max(low, _TRIAL_SHARE * budget))
-    times: list[float] = []
-    while len(times) < 4 or time.monotonic() < until:
-        before = time.perf_counter()
-        action(len(times))
-        times.append(time.perf_counter() - before)
-    settled = sorted(times[1:])
-    return settled[len(settled) // 2]
 
 
 @dataclass
@@ -70,3 +69,75 @@ class Pace:
 
     def _training_left(self, validations: int) -> float:
         return self.started + self.budget - _SAVING - time.monotonic() - validations * self.validation_seconds
+
+
+def make_plan(
+    prepared: Prepared, model: ModelConfig, config: TrainConfig, device: torch.device, started: float
+) -> tuple[Plan, Pace | None]:
+    """Fix sizes, steps and validations; where the budget is in minutes, by measuring, with the Pace to watch it."""
+    minutes = None if config.steps or config.epochs else (config.minutes or config.DEFAULT_MINUTES)
+    model = replace(resolve(model, len(prepared.ring.targets), minutes), sequence=prepared.sequence)
+    config = replace(config, threads=torch.get_num_threads())
+    batches = prepared.batches(config)
+    pace = None
+    if minutes is not None:
+        pace = _measure(prepared, batches, model, config, device, started, 60 * minutes)
+        steps, validations = pace.steps(), pace.validations
+    else:
+        steps = config.steps or math.ceil((config.epochs or 0) * batches.steps_per_epoch)
+        learned = steps * batches.batch_size * batches.seq_len
+        held_out = prepared.parts.characters(prepared.parts.valid)
+        validations = _between(1, int(VALIDATION_SHARE * _READING * learned / held_out), MOST_VALIDATIONS)
+    model = resolve_dropout(model, steps / batches.steps_per_epoch)
+    return Plan(model, config, steps, min(validations, steps)), pace
+
+
+def _measure(
+    prepared: Prepared,
+    batches: Batches,
+    model: ModelConfig,
+    config: TrainConfig,
+    device: torch.device,
+    started: float,
+    budget: float,
+) -> Pace:
+    """Time training steps and validation on a network that is thrown away."""
+    network = prepared.network(resolve_dropout(model, passes=0), device)
+    learner = Learner(network, config.clip)
+    step_seconds = _seconds_each(lambda step: learner.learn(batches[step], 0.0), budget)
+    parts = prepared.parts
+    trial = _some(parts.valid, _TRIAL_CHARACTERS)
+    before = time.perf_counter()
+    prepared.evaluate(network.eval(), trial)
+    spent = time.perf_counter() - before
+    validation_seconds = spent * parts.characters(parts.valid) / parts.characters(trial)
+    validations = _between(1, int(VALIDATION_SHARE * budget / validation_seconds), MOST_VALIDATIONS)
+    return Pace(started, budget, step_seconds, validation_seconds, validations)
+
+
+def _seconds_each(action: Callable[[int], object], budget: float) -> float:
+    """Median seconds of `action(0)`, `action(1)`, … repeated for a part of `budget` seconds, after a warm-up."""
+    low, high = _TRIAL_BOUNDS
+    until = time.monotonic() + min(high, max(low, _TRIAL_SHARE * budget))
+    times: list[float] = []
+    while len(times) < 4 or time.monotonic() < until:
+        before = time.perf_counter()
+        action(len(times))
+        times.append(time.perf_counter() - before)
+    settled = sorted(times[1:])
+    return settled[len(settled) // 2]
+
+
+def _some(texts: Sequence[str], characters: int) -> tuple[str, ...]:
+    """Texts from the first on, up to about so many characters in all, at least one."""
+    found: list[str] = []
+    for text in texts:
+        found.append(text[:characters])
+        characters -= len(text)
+        if characters <= 0:
+            break
+    return tuple(found)
+
+
+def _between(least: int, value: int, most: int) -> int:
+    return max(least, min(value, most))

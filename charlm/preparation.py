@@ -5,12 +5,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from charlm.batches import Ring, ring
+from charlm.batches import Batches, Ring, ring
 from charlm.config import ModelConfig, TrainConfig
 from charlm.corpus import Corpus, Document, read
 from charlm.discover import find
+from charlm.evaluation import Evaluation, evaluate
+from charlm.network import Network
 from charlm.sequences import Split, checked, choose, split, whole
 from charlm.tokenizers import Tokenizer
 
@@ -28,6 +31,27 @@ class Prepared:
     tokenizer: Tokenizer
     ring: Ring
     predictable: NDArray[np.bool_]
+
+    def batches(self, config: TrainConfig) -> Batches:
+        """The windows of a run."""
+        return Batches(
+            self.ring,
+            config.batch_size,
+            config.seq_len,
+            config.seed,
+            whole=self.sequence == "line",
+            line_ends=self.tokenizer.line_ends(),
+        )
+
+    def network(self, model: ModelConfig, device: torch.device) -> Network:
+        """An untrained network for this vocabulary, from torch's random state; `model` must be resolved."""
+        network = Network(model, self.tokenizer.size)
+        network.predictable.copy_(torch.from_numpy(self.predictable))
+        return network.to(device)
+
+    def evaluate(self, network: Network, texts: Sequence[str]) -> Evaluation:
+        """What `charlm evaluate` says of these sequences."""
+        return Evaluation.total(evaluate(network, self.tokenizer, self.sequence, texts))
 
 
 def as_corpus(source: Source) -> Corpus:

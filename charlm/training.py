@@ -2,33 +2,29 @@
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from charlm.batches import Batches
 from charlm.config import ModelConfig, TrainConfig
 from charlm.errors import ConfigError, DivergenceError
-from charlm.evaluation import Evaluation, evaluate
+from charlm.evaluation import Evaluation
 from charlm.language_model import LanguageModel
-from charlm.network import Network
 from charlm.optimization import Learner
-from charlm.pacing import Pace, seconds_each
-from charlm.planning import MOST_VALIDATIONS, VALIDATION_SHARE, Plan
+from charlm.pacing import Pace, make_plan
+from charlm.planning import Plan
 from charlm.preparation import Prepared, Source, prepare
 from charlm.randomness import bits
 from charlm.reports import Finished, Planned, Progress, Report, Revised, Validated
 from charlm.run_folder import RunFolder, check_free
-from charlm.sizing import resolve, resolve_dropout
 from charlm.storage import lock
 
 _TELL_EVERY = 0.25  # seconds between progress reports
 _SMOOTH = 0.98  # of the training loss told, a step
-_TRIAL_CHARACTERS = 100_000  # of the held-out part, to measure the speed of validation
 _DROPOUT = 3  # what a random number is for; batches have 0 to 2
 
 
@@ -62,8 +58,12 @@ def train(
         check_free(folder, overwrite)  # before the work, and again when the folder is locked
     prepared = prepare(source, model, config, valid)
     with _torch_settings(config), lock(folder) if folder else nullcontext():
-        run = _Run(prepared, RunFolder(folder, overwrite), report, started, device)
-        run.settle(plan, model, config)
+        kept = RunFolder(folder, overwrite)
+        pace = None
+        if plan is None:
+            plan, pace = make_plan(prepared, model, config, device, started)
+        run = _Run(prepared, kept, report, started, device, plan, pace)
+        run.begin()
         try:
             run.follow()
         except KeyboardInterrupt:
@@ -83,8 +83,8 @@ class _Run:
     report: Report
     started: float
     device: torch.device
-    plan: Plan = field(init=False)
-    pace: Pace | None = None  # None: the steps were given, the clock has no say
+    plan: Plan
+    pace: Pace | None  # None: the steps were given, the clock has no say
     step: int = 0
     smoothed: float = math.nan  # training loss
     learning_seconds: float = 0.0
@@ -92,29 +92,13 @@ class _Run:
     best_step: int = 0
     best_weights: dict[str, Tensor] = field(default_factory=dict)
 
-    def settle(self, plan: Plan | None, model: ModelConfig, config: TrainConfig) -> None:
-        """Fix the plan, build the network it describes, and tell."""
-        tokens = len(self.prepared.ring.targets)
-        if plan is None:
-            minutes = None if config.steps or config.epochs else (config.minutes or config.DEFAULT_MINUTES)
-            model = replace(resolve(model, tokens, minutes), sequence=self.prepared.sequence)
-            config = replace(config, threads=torch.get_num_threads())
-            self.batches = self._batches(config)
-            if minutes is None:
-                steps = config.steps or math.ceil(config.epochs * self.batches.steps_per_epoch)  # type: ignore[operator]
-                validations = min(MOST_VALIDATIONS, steps)
-            else:
-                self.pace = self._measure(model, config, 60 * minutes)
-                steps, validations = self.pace.steps(), self.pace.validations
-            model = resolve_dropout(model, steps / self.batches.steps_per_epoch)
-            plan = Plan(model, config, steps, min(validations, steps))
-        else:
-            self.batches = self._batches(config)
-        self.plan = plan
-        torch.manual_seed(config.seed)
-        self.network = self._network(plan.model)
-        self.learner = Learner(self.network, config.clip)
-        self.kept.describe(plan, self.prepared)
+    def begin(self) -> None:
+        """Build the network the plan describes, and tell."""
+        self.batches = self.prepared.batches(self.plan.train)
+        torch.manual_seed(self.plan.train.seed)
+        self.network = self.prepared.network(self.plan.model, self.device)
+        self.learner = Learner(self.network, self.plan.train.clip)
+        self.kept.describe(self.plan, self.prepared)
         self.report(self._planned())
 
     def follow(self) -> None:
@@ -170,7 +154,7 @@ class _Run:
 
     def _validate(self) -> None:
         before = time.monotonic()
-        evaluation = self._evaluate(self.network.eval(), self.prepared.parts.valid)
+        evaluation = self.prepared.evaluate(self.network.eval(), self.prepared.parts.valid)
         self.network.train()
         best = self.best is None or evaluation.known_nats < self.best.known_nats
         if best:
@@ -228,49 +212,6 @@ class _Run:
             seconds=self.pace.left() if self.pace else None,
             folder=self.kept.folder,
         )
-
-    def _measure(self, model: ModelConfig, config: TrainConfig, budget: float) -> Pace:
-        """Time training steps and validation on a network that is thrown away."""
-        network = self._network(resolve_dropout(model, passes=0))
-        learner = Learner(network, config.clip)
-        step_seconds = seconds_each(lambda step: learner.learn(self.batches[step], 0.0), budget)
-        parts = self.prepared.parts
-        trial = _some(parts.valid, _TRIAL_CHARACTERS)
-        before = time.perf_counter()
-        self._evaluate(network.eval(), trial)
-        spent = time.perf_counter() - before
-        validation_seconds = spent * parts.characters(parts.valid) / parts.characters(trial)
-        validations = max(1, min(MOST_VALIDATIONS, int(VALIDATION_SHARE * budget / validation_seconds)))
-        return Pace(self.started, budget, step_seconds, validation_seconds, validations)
-
-    def _evaluate(self, network: Network, texts: tuple[str, ...]) -> Evaluation:
-        return Evaluation.total(evaluate(network, self.prepared.tokenizer, self.prepared.sequence, texts))
-
-    def _network(self, model: ModelConfig) -> Network:
-        network = Network(model, self.prepared.tokenizer.size).to(self.device)
-        network.predictable.copy_(torch.from_numpy(self.prepared.predictable))
-        return network
-
-    def _batches(self, config: TrainConfig) -> Batches:
-        return Batches(
-            self.prepared.ring,
-            config.batch_size,
-            config.seq_len,
-            config.seed,
-            whole=self.prepared.sequence == "line",
-            line_ends=self.prepared.tokenizer.line_ends(),
-        )
-
-
-def _some(texts: Sequence[str], characters: int) -> tuple[str, ...]:
-    """Texts from the first on, up to about so many characters in all, at least one."""
-    found: list[str] = []
-    for text in texts:
-        found.append(text[:characters])
-        characters -= len(text)
-        if characters <= 0:
-            break
-    return tuple(found)
 
 
 def _device(name: str) -> torch.device:
