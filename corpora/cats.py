@@ -1,0 +1,237 @@
+"""English sentences about animals from a probabilistic grammar of our own, and their exact cost in bits.
+
+    python corpora/cats.py                remake cats.txt beside this file, print the exact entropy
+    python corpora/cats.py --score FILE   the source's own bits per character on the lines of FILE
+
+The grammar is data: cats.grammar, beside this file. It is LL(1): the next word alone tells which
+alternative a nonterminal takes. So a sentence has one parse, and its probability is the product of
+the probabilities of the alternatives in that parse.
+"""
+
+import argparse
+import math
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+HERE = Path(__file__).parent
+LINES, SEED = 9_000, 15
+START, END = "Line", "end of line"  # END has spaces, so no word of a line equals it
+
+Alternative = tuple[float, tuple[str, ...]]  # its probability, its symbols
+Grammar = dict[str, list[Alternative]]
+Table = dict[str, dict[str, Alternative]]  # nonterminal, next word -> the only alternative that fits
+
+
+class Entropy(NamedTuple):
+    """What the source gives on average. The newline that ends a line is one of its characters."""
+
+    bits_per_line: float
+    chars_per_line: float
+
+    @property
+    def bits_per_char(self) -> float:
+        return self.bits_per_line / self.chars_per_line
+
+
+def animal_rules(row: str) -> str:
+    """The rules that one row of the table of animals stands for."""
+    weight, nouns, hours, food, home, habit, young = row.split(" ; ")
+    many = nouns.split("/")[1]
+    return f"""Animal# = {weight}: {nouns}
+Fact = {weight}: {many} {many.title()}
+{many.title()} = 5: average {hours} hours Hours | 3: eat {food} Diet | 2: live {home} | 2: {habit}
+Young = {weight}: {many} are called {young}"""
+
+
+def read_grammar(text: str) -> Grammar:
+    """The grammar in the notation that cats.grammar explains, its weights made probabilities."""
+    text = re.sub(r"^#.*\n", "", text, flags=re.M)
+    text = re.sub(r"^.* ; .*$", lambda row: animal_rules(row[0]), text, flags=re.M)
+    grammar: Grammar = {}
+    for rule in re.split(r"\n+(?=\S)", text.strip()):
+        for number in "12" if "#" in rule else "1":
+            head, body = re.sub(r"(\S+)/(\S+)", rf"\{number}", rule).replace("#", number).split(" =")
+            for alternative in body.split("|"):
+                weight, _, words = alternative.rpartition(":")
+                grammar.setdefault(head, []).append((float(weight or 1), tuple(words.split())))
+    for head, alternatives in grammar.items():
+        total = sum(weight for weight, _ in alternatives)
+        grammar[head] = [(weight / total, symbols) for weight, symbols in alternatives]
+    return grammar
+
+
+def parse_table(grammar: Grammar, start: str = START) -> Table:
+    """The LL(1) parse table; a ValueError if the grammar has none.
+
+    Let two derivations of one sentence first differ at some nonterminal: they give it different
+    alternatives before the same next word. Where no two alternatives share a next word this cannot
+    be, so the grammar is unambiguous (Lewis and Stearns 1968, "Syntax-directed transduction").
+    """
+    first: dict[str, set[str]] = {head: set() for head in grammar}  # with "" if it may be empty
+    follow: dict[str, set[str]] = {head: set() for head in grammar}
+    follow[start].add(END)
+
+    def leading(symbols: tuple[str, ...], after: set[str]) -> set[str]:
+        """The words that can come first in these symbols, with something of after behind them."""
+        words: set[str] = set()
+        for symbol in symbols:
+            begin = first.get(symbol, {symbol})
+            words |= begin - {""}
+            if "" not in begin:
+                return words
+        return words | after
+
+    size = -1
+    while size < (size := sum(map(len, (*first.values(), *follow.values())))):
+        for head, alternatives in grammar.items():
+            for _, symbols in alternatives:
+                first[head] |= leading(symbols, {""})
+                for i, symbol in enumerate(symbols):
+                    if symbol in grammar:
+                        follow[symbol] |= leading(symbols[i + 1 :], follow[head])
+
+    table: Table = {head: {} for head in grammar}
+    for head, alternatives in grammar.items():
+        for alternative in alternatives:
+            for word in leading(alternative[1], follow[head]):
+                if word in table[head]:
+                    raise ValueError(f"not LL(1): two alternatives of {head} can stand before {word!r}")
+                table[head][word] = alternative
+    return table
+
+
+GRAMMAR = read_grammar((HERE / "cats.grammar").read_text("ascii"))
+TABLE = parse_table(GRAMMAR)
+
+
+def draw(random: Random, start: str = START) -> str:
+    """A sentence, or what another nonterminal derives.
+
+    A rule with # has the same alternatives for one and for many, so equal random states give twins:
+    Sentence1 and Sentence2 drawn with Random(7) each differ in nothing but number.
+    """
+    words, stack = [], [start]
+    while stack:
+        symbol = stack.pop()
+        if symbol in GRAMMAR:
+            stack += reversed(choose(GRAMMAR[symbol], random.random()))
+        else:
+            words.append(symbol)
+    return " ".join(words).replace(" ,", ",")
+
+
+def choose(alternatives: list[Alternative], point: float) -> tuple[str, ...]:
+    """The alternative at this point of [0, 1), where each has a stretch as long as its probability."""
+    for probability, symbols in alternatives:
+        point -= probability
+        if point < 0:
+            return symbols
+    return alternatives[-1][1]  # rounding may leave the very end to nobody
+
+
+def bits(line: str) -> float:
+    """-log2 of the probability of this sentence; a ValueError if the grammar does not derive it."""
+    words = [*line.replace(",", " ,").split(" "), END]
+    total, place, stack = 0.0, 0, [END, START]
+    while stack:
+        symbol, word = stack.pop(), words[place]
+        if symbol == word:
+            place += 1
+        elif word in TABLE.get(symbol, {}):
+            probability, symbols = TABLE[symbol][word]
+            total -= math.log2(probability)
+            stack += reversed(symbols)
+        else:
+            number = place + 1 - words[:place].count(",")
+            what = "is missing" if word == END else f"is {word!r}"
+            raise ValueError(f"word {number} {what}: no sentence of the grammar goes on so")
+    return total
+
+
+def bits_per_char(lines: Iterable[str]) -> float:
+    """The source's own cost of these lines, which come without their newlines but pay for them."""
+    total, chars = 0.0, 0
+    for number, line in enumerate(lines, 1):
+        try:
+            total += bits(line)
+        except ValueError as error:
+            raise ValueError(f"line {number}: {error}") from None
+        chars += len(line) + 1
+    if not chars:
+        raise ValueError("there are no lines to score")
+    return total / chars
+
+
+def visits(grammar: Grammar, start: str = START) -> dict[str, float]:
+    """How often a derivation uses each nonterminal on average.
+
+    v(B) = [B is the start] + sum over A of v(A) m(A, B), where m(A, B) is the mean number of B in an
+    alternative of A; solved by Gauss-Jordan elimination. I - m is an M-matrix, so no pivoting is needed.
+    """
+    index = {head: i for i, head in enumerate(grammar)}
+    rows = [[float(i == j) for j in index.values()] + [float(head == start)] for head, i in index.items()]
+    for head, alternatives in grammar.items():
+        for probability, symbols in alternatives:
+            for symbol in symbols:
+                if symbol in index:
+                    rows[index[symbol]][index[head]] -= probability
+    for i, row in enumerate(rows):
+        rows[i] = row = [x / row[i] for x in row]
+        for j, other in enumerate(rows):
+            if j != i and (factor := other[i]):
+                rows[j] = [x - factor * y for x, y in zip(other, row, strict=True)]
+    return {head: row[-1] for head, row in zip(grammar, rows, strict=True)}
+
+
+def entropy(grammar: Grammar = GRAMMAR, start: str = START) -> Entropy:
+    """The exact entropy of a line, in bits, and its mean length, in characters.
+
+    H = sum over A of v(A) h(A), where v(A) is how often a derivation uses A and h(A) the entropy of the
+    choice among its alternatives (Grenander 1967, "Syntax-controlled probabilities"; Soule 1974, "Entropies
+    of probabilistic grammars"). As the grammar is unambiguous, the entropy of derivations is that of lines.
+    The mean length follows in the same way: a word has its letters and the space or newline behind it.
+    """
+    mean_bits = mean_chars = 0.0
+    for head, visited in visits(grammar, start).items():
+        for probability, symbols in grammar[head]:
+            chars = sum(1 if word == "," else len(word) + 1 for word in symbols if word not in grammar)
+            mean_bits -= visited * probability * math.log2(probability)
+            mean_chars += visited * probability * chars
+    return Entropy(mean_bits, mean_chars)
+
+
+def corpus() -> str:
+    """The text of cats.txt."""
+    random = Random(SEED)
+    return "".join(draw(random) + "\n" for _ in range(LINES))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="cats.py", description="Remake cats.txt, or score lines.")
+    parser.add_argument("--score", metavar="FILE", help="bits per character of its lines; - is stdin")
+    file: str | None = parser.parse_args(arguments).score
+    try:
+        if file is None:
+            text = corpus()
+            (HERE / "cats.txt").write_text(text, "ascii", newline="\n")
+            exact = entropy()
+            print(f"cats.txt: {LINES} lines, {len(text)} characters")
+            print(f"exact: {exact.bits_per_line:.4f} bits and {exact.chars_per_line:.4f} characters a line,")
+            print(f"       {exact.bits_per_char:.4f} bits per character")
+        else:
+            text = sys.stdin.read() if file == "-" else Path(file).read_text("utf-8")
+            lines = text.removesuffix("\n").split("\n") if text else []
+            print(f"{bits_per_char(lines):.4f} bits per character")
+    except (OSError, ValueError) as error:
+        reason = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else error
+        print(f"cats.py: {reason}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
