@@ -9,6 +9,7 @@ import torch
 
 from charlm import __version__
 from charlm.naming import CHECKPOINTS
+from charlm.native.library import path_in_use
 
 
 def describe_system() -> dict[str, Any]:
@@ -25,7 +26,7 @@ def describe_system() -> dict[str, Any]:
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
-        "recurrence": "torch",
+        "recurrence": path_in_use(),
         "package": os.path.dirname(os.path.abspath(__file__)),
         "checkpoints": str(CHECKPOINTS.resolve()),
     }

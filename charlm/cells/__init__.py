@@ -1,7 +1,7 @@
 """The contract of a recurrent cell. Letters: T time, B batch, E input width, H hidden, G = gates · H.
 
 A cell is two moves. `project` is everything that does not depend on the state: one matrix product for all T at once.
-`recur` is the loop over time, by default `step` after `step`. Tensors are time-major, so that each step reads and
+`recur` is the loop over time: `step` after `step`, or the compiled loop of a cell that names one. Tensors are time-major, so that each step reads and
 writes one contiguous block. State is an argument and a result, a tuple of (B, H) tensors whose first is the output;
 nothing is remembered inside.
 """
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from charlm.errors import ConfigError
+from charlm.native import fused
 
 State = tuple[Tensor, ...]
 
@@ -23,6 +24,7 @@ class Cell(nn.Module, ABC):
 
     gates: ClassVar[int]  # blocks of H rows in the weights
     parts: ClassVar[int] = 1  # tensors in the state
+    loop: fused.Loop | None = None  # the compiled loop that does the same
 
     def __init__(self, input_size: int, hidden_size: int, activation: str | None = None) -> None:
         super().__init__()
@@ -55,6 +57,12 @@ class Cell(nn.Module, ABC):
 
         `keep` (T, B, 1) is 0 where the state is zeroed before a step, so that a new sequence starts there, else 1.
         """
+        if self.loop and fused.fits(projected, self.hidden_size):
+            return fused.recur(self.loop, projected, self.weight_hh, self.bias_hh, state, keep)
+        return self.unroll(projected, state, keep)
+
+    def unroll(self, projected: Tensor, state: State, keep: Tensor | None = None) -> tuple[Tensor, State]:
+        """`recur` in plain torch, on any device and in any precision: what the compiled loops are held to."""
         outputs = []
         for t, now in enumerate(projected.unbind(0)):
             if keep is not None:

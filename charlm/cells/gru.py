@@ -11,10 +11,12 @@ import torch
 from torch import Tensor
 
 from charlm.cells import Cell, State
+from charlm.native import fused
 
 
 class GRU(Cell):
     gates = 3
+    loop = fused.Loop("gru", saved=4, apart=True)
 
     def step(self, projected: Tensor, state: State) -> State:
         (c,) = state

@@ -10,11 +10,13 @@ import torch
 from torch import Tensor
 
 from charlm.cells import Cell, State
+from charlm.native import fused
 
 
 class LSTM(Cell):
     gates = 4
     parts = 2
+    loop = fused.Loop("lstm", saved=5, memory=True)
 
     def __init__(self, input_size: int, hidden_size: int, activation: str | None = None) -> None:
         super().__init__(input_size, hidden_size, activation)

@@ -7,7 +7,9 @@ from torch import Tensor
 
 from charlm.cells import Cell, State
 from charlm.errors import UnknownNameError
+from charlm.native import fused
 
+# In the order of recurrence.h.
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,
     "relu": torch.relu,
@@ -24,6 +26,7 @@ class RNN(Cell):
         if name not in ACTIVATIONS:
             raise UnknownNameError(f"no activation is named {name!r}; there are: {', '.join(ACTIVATIONS)}")
         self.activation = ACTIVATIONS[name]
+        self.loop = fused.Loop("rnn", saved=0, activation=list(ACTIVATIONS).index(name))
 
     def step(self, projected: Tensor, state: State) -> State:
         (h,) = state

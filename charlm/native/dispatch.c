@@ -1,0 +1,97 @@
+/* Chooses the instruction set once, and runs a time loop on a team of threads: torch's own OpenMP pool where there is
+ * one, since two pools on the same cores would wait for each other. */
+#include <stddef.h>
+
+#include "recurrence.h"
+
+#ifdef _WIN32
+#define EXPORT __declspec(dllexport)
+static void yield(void) {}
+#else
+#include <sched.h>
+#define EXPORT __attribute__((visibility("default")))
+static void yield(void) { sched_yield(); }
+#endif
+
+typedef void loop(const struct recurrence *, struct team *);
+enum { GRU_FORWARD, GRU_BACKWARD, LSTM_FORWARD, LSTM_BACKWARD, RNN_FORWARD, RNN_BACKWARD, LOOPS };
+
+#define DECLARE(v) loop gru_forward_##v, gru_backward_##v, lstm_forward_##v, lstm_backward_##v, rnn_forward_##v, rnn_backward_##v;
+#define TABLE(v) {gru_forward_##v, gru_backward_##v, lstm_forward_##v, lstm_backward_##v, rnn_forward_##v, rnn_backward_##v}
+
+DECLARE(baseline)
+#ifdef CHARLM_X86
+DECLARE(avx2)
+DECLARE(avx512)
+enum { BASELINE, AVX2, AVX512, VARIANTS };
+static loop *const table[VARIANTS][LOOPS] = {TABLE(baseline), TABLE(avx2), TABLE(avx512)};
+static const char *const names[VARIANTS] = {"baseline", "avx2", "avx512"};
+#else
+enum { BASELINE, VARIANTS };
+static loop *const table[VARIANTS][LOOPS] = {TABLE(baseline)};
+static const char *const names[VARIANTS] = {"baseline"};
+#endif
+
+static int chosen = -1;
+
+/* The widest instruction set this processor has, or the one asked for if it has that; returns its number. */
+EXPORT int choose(int wanted) {
+    int best = BASELINE;
+#ifdef CHARLM_X86
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) best = AVX2;
+    if (best == AVX2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw"))
+        best = AVX512;
+#endif
+    chosen = wanted < 0 || wanted > best ? best : wanted;
+    return chosen;
+}
+
+EXPORT const char *name_of(int variant) { return names[variant]; }
+
+static void pause_a_little(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#endif
+}
+
+/* Wait until every thread of the team has come as often as this one. */
+void meet(struct team *team) {
+    if (team->size == 1) return;
+    team->rounds++;
+    __atomic_add_fetch(team->arrived, 1, __ATOMIC_ACQ_REL);
+    for (long spins = 0; __atomic_load_n(team->arrived, __ATOMIC_ACQUIRE) < team->rounds * team->size; spins++)
+        if (spins < 20000)
+            pause_a_little();
+        else
+            yield(); /* another program has the core */
+}
+
+typedef void parallel(void (*)(void *), void *, unsigned, unsigned);
+typedef int number(void);
+
+struct job {
+    loop *run;
+    const struct recurrence *it;
+    number *thread_number, *team_size;
+    long arrived;
+};
+
+static void work(void *data) {
+    struct job *job = data;
+    struct team team = {job->thread_number(), job->team_size(), 0, &job->arrived};
+    job->run(job->it, &team);
+}
+
+/* Run loop `which`. start, thread_number, team_size: GOMP_parallel and its kin, or NULL for one thread. */
+EXPORT void run(int which, const struct recurrence *it, unsigned threads, parallel *start, number *thread_number,
+                number *team_size) {
+    struct job job = {table[chosen][which], it, thread_number, team_size, 0};
+    if (threads > 1 && start) {
+        start(work, &job, threads, 0);
+    } else {
+        struct team alone = {0, 1, 0, &job.arrived};
+        job.run(it, &alone);
+    }
+}
