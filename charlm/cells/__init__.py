@@ -1,9 +1,9 @@
 """The contract of a recurrent cell. Letters: T time, B batch, E input width, H hidden, G = gates · H.
 
 A cell is two moves. `project` is everything that does not depend on the state: one matrix product for all T at once.
-`recur` is the loop over time: `step` after `step`, or the compiled loop of a cell that names one. Tensors are time-major, so that each step reads and
-writes one contiguous block. State is an argument and a result, a tuple of (B, H) tensors whose first is the output;
-nothing is remembered inside.
+`recur` is the loop over time: `step` after `step`, or the compiled loop of a cell that names one. Tensors are
+time-major, so that each step reads and writes one contiguous block. State is an argument and a result, a tuple of
+(B, H) tensors whose first is the output; nothing is remembered inside.
 """
 
 from abc import ABC, abstractmethod

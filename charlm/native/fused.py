@@ -40,7 +40,9 @@ def recur(
     loop: Loop, projected: Tensor, weight: Tensor, bias: Tensor, state: tuple[Tensor, ...], keep: Tensor | None
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """`Cell.recur` for float32 on a CPU: (T, B, G) and state → outputs (T, B, H) and the last state."""
-    outputs, memory = _Recurrence.apply(loop, projected, weight, bias, keep, *state)
+    outputs, memory = _Recurrence.apply(  # type: ignore[no-untyped-call]
+        loop, projected, weight, bias, keep, *state
+    )
     return outputs, (outputs[-1], memory) if loop.memory else (outputs[-1],)
 
 
@@ -76,13 +78,15 @@ class _Recurrence(torch.autograd.Function):
         return output[1:], None if memory is None else memory[-1].clone()
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad_output: Tensor, grad_memory: Tensor | None) -> tuple[Tensor | None, ...]:
         loop: Loop = ctx.loop
         weight, keep, output, memory, saved = ctx.saved_tensors
         T, B, H = grad_output.shape
         carry = output.new_zeros(B, H)
-        carry_memory = None if memory is None else output.new_zeros(B, H) if grad_memory is None else grad_memory.clone()
+        carry_memory = (
+            None if memory is None else output.new_zeros(B, H) if grad_memory is None else grad_memory.clone()
+        )
         grad_projected = output.new_empty(T, B, weight.shape[0])
         grad_recurrent = torch.empty_like(grad_projected) if loop.apart else grad_projected
         run(
