@@ -5,10 +5,12 @@ BIN := .venv/bin
 
 .PHONY: demo test lint clean
 
-demo: .venv/installed demo/stdlib.txt
-	$(BIN)/charlm train demo/stdlib.txt --model demo --minutes 2 --overwrite
+demo: checkpoints/demo/model.safetensors
 	$(BIN)/charlm sample --model demo --prompt "def " --temperature 0.7
 	$(BIN)/charlm score --model demo "return self" "nruter fles"
+
+checkpoints/demo/model.safetensors: demo/stdlib.txt
+	$(BIN)/charlm train demo/stdlib.txt --model demo --minutes 2 --overwrite
 
 demo/stdlib.txt: .venv/installed
 	mkdir -p demo

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from charlm.encoding import Encoded, UnknownPolicy
+from charlm.native.stepping import steps
 from charlm.network import Network, NetworkState, select
 from charlm.probability import log_softmax
 from charlm.randomness import uniform
@@ -16,6 +17,7 @@ from charlm.samplers import Sampler
 from charlm.tokenizers import Ids, Tokenizer
 
 _BLOCK = 1024  # tokens of a prompt read at once
+_AHEAD = 64  # steps for which random numbers are made at once
 
 
 class Settings(TypedDict, total=False):
@@ -103,12 +105,16 @@ def generate(
     everyone = torch.zeros(len(rows), dtype=torch.long, device=device)
     logits, state = logits.index_select(0, everyone), select(state, everyone)
     history = torch.as_tensor(prompt.ids, device=device).long().expand(len(rows), -1)
+    step_on = steps(network, state)
     memories = [sampler.start(len(rows)) for sampler in samplers]
     for step in range(length):
         filtered = logits
         for place, sampler in enumerate(samplers):
             filtered, memories[place] = sampler(filtered, history, memories[place])
-        symbols = draw(filtered, uniform(seed, [row.index for row in rows], step))
+        if step % _AHEAD == 0:
+            places = np.arange(len(rows))
+            chances = uniform(seed, [[row.index] for row in rows], range(step, step + _AHEAD))
+        symbols = draw(filtered, chances[places, step % _AHEAD])
         logprobs = log_softmax(logits).gather(1, symbols[:, None])[:, 0].tolist()
         for row, symbol, logprob in zip(rows, symbols.tolist(), logprobs, strict=True):
             if piece := row.take(symbol, logprob, tokenizer.EOS, length, stop):
@@ -121,11 +127,11 @@ def generate(
         history = torch.cat((history, symbols[:, None]), dim=1)
         if len(going) < len(rows):
             kept = torch.tensor(going, device=device)
-            rows = [rows[place] for place in going]
-            symbols, history, state = symbols[kept], history[kept], select(state, kept)
+            rows, places = [rows[place] for place in going], places[going]
+            symbols, history = symbols[kept], history[kept]
+            step_on.keep(kept)
             memories = [memory if memory is None else memory[kept] for memory in memories]
-        output, state = network(symbols[None], state)
-        logits = output[0]
+        logits = step_on(symbols)
 
 
 def draw(logits: Tensor, chance: np.ndarray) -> Tensor:

@@ -51,8 +51,11 @@ class Network(nn.Module):
             outputs, last = cell.recur(projected, state[layer], keep)  # (T, B, H)
             outputs = functional.dropout(outputs, self.dropout, self.training)
             final.append(last)
-        bias = torch.where(self.predictable, self.readout.bias, -torch.inf)
-        return functional.linear(outputs, self.readout.weight, bias), tuple(final)
+        return functional.linear(outputs, self.readout.weight, self.readout_bias()), tuple(final)
+
+    def readout_bias(self) -> Tensor:
+        """(V,): minus infinity for a symbol that cannot be predicted."""
+        return torch.where(self.predictable, self.readout.bias, -torch.inf)
 
     def zero_state(self, batch_size: int) -> NetworkState:
         """Where a sequence starts."""

@@ -14,7 +14,7 @@ from charlm.corpus import Corpus, Document, read
 from charlm.discover import find
 from charlm.evaluation import Evaluation, evaluate
 from charlm.network import Network
-from charlm.sequences import Split, checked, choose, split, whole
+from charlm.sequences import Split, checked, choose, crlf_lines, split, whole
 from charlm.tokenizers import Tokenizer
 
 Source = str | Path | Iterable[str | Path] | Corpus
@@ -77,7 +77,8 @@ def prepare(source: Source, model: ModelConfig, config: TrainConfig, valid: Sour
     else:
         held = as_corpus(valid)
         corpus = replace(corpus, notes=corpus.notes + held.notes)
-        parts = checked(_all(documents, sequence), _all(held.documents, sequence), sequence)
+        crlf = crlf_lines(documents, sequence)
+        parts = checked(_all(documents, sequence), _all(held.documents, sequence), sequence, crlf)
     tokenizer = kind.train(parts.train)
     # One document has no end to learn: what follows its training part is more of it.
     close = sequence == "line" or len(documents) > 1

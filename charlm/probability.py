@@ -11,7 +11,9 @@ from charlm.network import Network
 from charlm.tokenizers import Ids
 
 _ROWS = 64  # sequences read side by side
-_LOGITS = 4_000_000  # numbers in one block of logits: bounds the memory, whatever the vocabulary and the length
+# What is read at once is bounded, whatever the vocabulary and the length: it fits the memory, and nearly the caches.
+_TOKENS = 16_384
+_LOGITS = 4_000_000
 
 
 def log_softmax(logits: Tensor) -> Tensor:
@@ -42,7 +44,7 @@ def _read(network: Network, rows: Sequence[Ids]) -> list[NDArray[np.float64]]:
     for column, row in enumerate(rows):
         padded[: len(row), column] = row
     ids = torch.from_numpy(padded).to(device)
-    block = max(1, _LOGITS // (len(rows) * network.predictable.numel()))
+    block = max(1, min(_TOKENS, _LOGITS // network.predictable.numel()) // len(rows))  # steps
     values = np.empty((max(0, longest - 1), len(rows)))
     state = None
     for first in range(0, longest - 1, block):

@@ -24,8 +24,9 @@ class Planned:
     vocabulary: int
     parameters: int
     device: str
-    batch_size: int  # as used: a small corpus has fewer and shorter windows than the plan allows
+    batch_size: int  # as used
     seq_len: int
+    shrunk: bool  # the corpus is too small for the batch or the window asked for
     epochs: float
     seconds: float | None  # expected from here on; None where the speed was not measured
     folder: Path | None

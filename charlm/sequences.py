@@ -72,7 +72,6 @@ def split(documents: Sequence[Document], sequence: str, fraction: float) -> Spli
     fraction = min(fraction, HELD_OUT_AT_MOST / max(1, sum(len(document.text) for document in documents)))
     train: list[str] = []
     valid: list[str] = []
-    crlf = 0
     for document in documents:
         if sequence == "stream":
             text = document.text
@@ -80,14 +79,18 @@ def split(documents: Sequence[Document], sequence: str, fraction: float) -> Spli
             train.append(text[:cut])
             valid.append(text[cut:])
         else:
-            crlf += document.text.count("\r\n")
             found = lines(document.text)
             held = _held_lines(len(found), fraction)
             train += [line for line, out in zip(found, held, strict=True) if not out]
             valid += [line for line, out in zip(found, held, strict=True) if out]
     if sum(map(len, train)) < 2 or not valid:  # too small to spare any of it
         train = valid = [text for document in documents for text in whole(document.text, sequence)]
-    return checked(train, valid, sequence, crlf)
+    return checked(train, valid, sequence, crlf_lines(documents, sequence))
+
+
+def crlf_lines(documents: Sequence[Document], sequence: str) -> int:
+    """How many lines end in `\\r\\n`; of a stream none does, there every character is kept."""
+    return sum(document.text.count("\r\n") for document in documents) if sequence == "line" else 0
 
 
 def whole(text: str, sequence: str) -> list[str]:

@@ -57,7 +57,7 @@ def train(
     if folder:
         check_free(folder, overwrite)  # before the work, and again when the folder is locked
     prepared = prepare(source, model, config, valid)
-    with _torch_settings(config), lock(folder) if folder else nullcontext():
+    with _torch_settings(config, device), lock(folder) if folder else nullcontext():
         kept = RunFolder(folder, overwrite)
         pace = None
         if plan is None:
@@ -156,7 +156,8 @@ class _Run:
         before = time.monotonic()
         evaluation = self.prepared.evaluate(self.network.eval(), self.prepared.parts.valid)
         self.network.train()
-        best = self.best is None or evaluation.known_nats < self.best.known_nats
+        least = math.inf if self.best is None else self.best.known_nats
+        best = evaluation.known_nats < least  # never true of a NaN
         if best:
             self.best, self.best_step = evaluation, self.step
             # A copy, since training goes on in the original's memory.
@@ -208,6 +209,8 @@ class _Run:
             device=str(self.device),
             batch_size=self.batches.batch_size,
             seq_len=self.batches.seq_len,
+            shrunk=(self.batches.batch_size, self.batches.seq_len)
+            < (self.plan.train.batch_size, self.plan.train.seq_len),
             epochs=self.plan.total / self.batches.steps_per_epoch,
             seconds=self.pace.left() if self.pace else None,
             folder=self.kept.folder,
@@ -224,14 +227,14 @@ def _device(name: str) -> torch.device:
 
 
 @contextmanager
-def _torch_settings(config: TrainConfig) -> Iterator[None]:
+def _torch_settings(config: TrainConfig, device: torch.device) -> Iterator[None]:
     """Threads, random state and denormals as training wants them, and afterwards as they were."""
     threads = torch.get_num_threads()
     if config.threads:
         torch.set_num_threads(config.threads)
     torch.set_flush_denormal(True)  # saturated gates give denormals, which are many times slower
     try:
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             yield
     finally:
         torch.set_flush_denormal(False)

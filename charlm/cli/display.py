@@ -98,6 +98,9 @@ def _plan(event: Planned) -> list[str]:
     total = len(split.train) + (len(split.valid) if split.held_out else 0)
     count = f"{total:,} lines" if split.sequence == "line" else f"{len(event.corpus.documents):,} texts"
     notes = [f"note       {note}" for note in event.corpus.notes]
+    if event.shrunk:
+        asked = f"{plan.train.batch_size} × {plan.train.seq_len}"
+        notes.append(f"note       the corpus is too small for steps of {asked} symbols; they are smaller")
     if split.crlf_lines:
         notes.append(f"note       {split.crlf_lines:,} lines end in CR LF; the CR is part of the line end")
     return [

@@ -70,6 +70,8 @@ def train(
     stored = read_plan(plan) if plan else None
     if stored and (budgets := [each for each in _BUDGETS if options[each] is not None]):
         raise ConfigError(f"a plan has its own number of steps; leave out --{budgets[0]}, or the --plan")
+    if valid and valid_fraction is not None:
+        raise ConfigError("give --valid or --valid-fraction, not both: a file of its own is held out whole")
     shape = _with_options(stored.model if stored else ModelConfig(), options)
     config = _with_options(stored.train if stored else TrainConfig(), options)
     stored = replace(stored, model=shape, train=config) if stored else None

@@ -17,5 +17,9 @@ class Embedding(nn.Module, ABC):
     size: int
 
     @abstractmethod
+    def table(self, cell: Cell) -> Tensor:
+        """`cell.project` of the vectors of all symbols: (V, G)."""
+
+    @abstractmethod
     def project(self, ids: Tensor, cell: Cell) -> Tensor:
         """`cell.project` of the vectors of ids (...): → (..., G)."""

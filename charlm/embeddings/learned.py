@@ -16,7 +16,10 @@ class Learned(Embedding):
         self.weight = nn.Parameter(torch.randn(vocabulary_size, size))  # (V, E)
         self.weight.data[Tokenizer.UNK] = 0.0  # an unknown symbol tells nothing
 
+    def table(self, cell: Cell) -> Tensor:
+        return cell.project(self.weight)
+
     def project(self, ids: Tensor, cell: Cell) -> Tensor:
         if self.weight.shape[0] <= ids.numel():
-            return functional.embedding(ids, cell.project(self.weight))
+            return functional.embedding(ids, self.table(cell))
         return cell.project(functional.embedding(ids, self.weight))

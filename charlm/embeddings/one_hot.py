@@ -12,5 +12,8 @@ class OneHot(Embedding):
         super().__init__()
         self.size = vocabulary_size  # whatever `size` asks for: a one-hot vector is as wide as the vocabulary
 
+    def table(self, cell: Cell) -> Tensor:
+        return cell.weight_ih.t() + cell.bias_ih
+
     def project(self, ids: Tensor, cell: Cell) -> Tensor:
         return functional.embedding(ids, cell.weight_ih.t()) + cell.bias_ih

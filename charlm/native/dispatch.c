@@ -13,11 +13,15 @@ static void yield(void) {}
 static void yield(void) { sched_yield(); }
 #endif
 
-typedef void loop(const struct recurrence *, struct team *);
-enum { GRU_FORWARD, GRU_BACKWARD, LSTM_FORWARD, LSTM_BACKWARD, RNN_FORWARD, RNN_BACKWARD, LOOPS };
+typedef void loop(const void *, struct team *); /* what it works on is a struct recurrence or a struct stack */
+typedef void pack(const float *, float *, long, long, long);
+enum { GRU_FORWARD, GRU_BACKWARD, LSTM_FORWARD, LSTM_BACKWARD, RNN_FORWARD, RNN_BACKWARD, STACK_STEP, LOOPS };
 
-#define DECLARE(v) loop gru_forward_##v, gru_backward_##v, lstm_forward_##v, lstm_backward_##v, rnn_forward_##v, rnn_backward_##v;
-#define TABLE(v) {gru_forward_##v, gru_backward_##v, lstm_forward_##v, lstm_backward_##v, rnn_forward_##v, rnn_backward_##v}
+#define DECLARE(v)                                                                                               \
+    loop gru_forward_##v, gru_backward_##v, lstm_forward_##v, lstm_backward_##v, rnn_forward_##v, rnn_backward_##v, \
+        stack_step_##v;                                                                                          \
+    pack pack_##v;
+#define TABLE(v) {gru_forward_##v, gru_backward_##v, lstm_forward_##v, lstm_backward_##v, rnn_forward_##v, rnn_backward_##v, stack_step_##v}
 
 DECLARE(baseline)
 #ifdef CHARLM_X86
@@ -25,10 +29,12 @@ DECLARE(avx2)
 DECLARE(avx512)
 enum { BASELINE, AVX2, AVX512, VARIANTS };
 static loop *const table[VARIANTS][LOOPS] = {TABLE(baseline), TABLE(avx2), TABLE(avx512)};
+static pack *const packs[VARIANTS] = {pack_baseline, pack_avx2, pack_avx512};
 static const char *const names[VARIANTS] = {"baseline", "avx2", "avx512"};
 #else
 enum { BASELINE, VARIANTS };
 static loop *const table[VARIANTS][LOOPS] = {TABLE(baseline)};
+static pack *const packs[VARIANTS] = {pack_baseline};
 static const char *const names[VARIANTS] = {"baseline"};
 #endif
 
@@ -62,7 +68,7 @@ void meet(struct team *team) {
     team->rounds++;
     __atomic_add_fetch(team->arrived, 1, __ATOMIC_ACQ_REL);
     for (long spins = 0; __atomic_load_n(team->arrived, __ATOMIC_ACQUIRE) < team->rounds * team->size; spins++)
-        if (spins < 20000)
+        if (spins < 2000)
             pause_a_little();
         else
             yield(); /* another program has the core */
@@ -73,7 +79,7 @@ typedef int number(void);
 
 struct job {
     loop *run;
-    const struct recurrence *it;
+    const void *it;
     number *thread_number, *team_size;
     long arrived;
 };
@@ -85,7 +91,7 @@ static void work(void *data) {
 }
 
 /* Run loop `which`. start, thread_number, team_size: GOMP_parallel and its kin, or NULL for one thread. */
-EXPORT void run(int which, const struct recurrence *it, unsigned threads, parallel *start, number *thread_number,
+EXPORT void run(int which, const void *it, unsigned threads, parallel *start, number *thread_number,
                 number *team_size) {
     struct job job = {table[chosen][which], it, thread_number, team_size, 0};
     if (threads > 1 && start) {
@@ -94,4 +100,9 @@ EXPORT void run(int which, const struct recurrence *it, unsigned threads, parall
         struct team alone = {0, 1, 0, &job.arrived};
         job.run(it, &alone);
     }
+}
+
+/* Lay weights (gates · units, inner) out as a step's product reads them. */
+EXPORT void pack_weights(const float *w, float *to, long gates, long units, long inner) {
+    packs[chosen](w, to, gates, units, inner);
 }

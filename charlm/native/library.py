@@ -15,6 +15,7 @@ _LOOPS = {
     "lstm_backward": 3,
     "rnn_forward": 4,
     "rnn_backward": 5,
+    "stack_step": 6,
 }
 _POINTERS = (
     "projected",
@@ -38,6 +39,21 @@ class _Recurrence(ctypes.Structure):
 
     _fields_ = [(name, ctypes.c_long) for name in ("T", "B", "H", "activation")] + [
         (name, ctypes.c_void_p) for name in _POINTERS
+    ]
+
+
+class Layer(ctypes.Structure):
+    """`struct layer` of recurrence.h."""
+
+    _fields_ = [(name, ctypes.c_void_p) for name in ("packed_ih", "bias_ih", "packed_hh", "bias_hh", "state", "memory")]
+
+
+class Stack(ctypes.Structure):
+    """`struct stack` of recurrence.h."""
+
+    _fields_ = [(name, ctypes.c_long) for name in ("B", "H", "V", "layers", "gates", "activation")] + [
+        (name, ctypes.c_void_p)
+        for name in ("ids", "table", "packed_readout", "bias_readout", "projected", "logits", "layer")
     ]
 
 
@@ -82,3 +98,27 @@ def run(loop: str, T: int, B: int, H: int, activation: int = 0, **tensors: Tenso
     pointers = {name: tensor.data_ptr() for name, tensor in tensors.items() if tensor is not None}
     what = _Recurrence(T=T, B=B, H=H, activation=activation, **pointers)
     found.run(_LOOPS[loop], ctypes.byref(what), torch.get_num_threads(), *_team())
+
+
+def run_stack(stack: Stack) -> None:
+    """One step of a whole network."""
+    found = library()
+    assert found is not None
+    found.run(_LOOPS["stack_step"], ctypes.byref(stack), torch.get_num_threads(), *_team())
+
+
+def pack(weight: Tensor, gates: int) -> Tensor:
+    """Weights (gates · units, inner), units a multiple of 16, laid out for `stack_step` on this processor."""
+    found = library()
+    assert found is not None
+    weight = weight.detach().contiguous()
+    packed = torch.empty(weight.numel())
+    units, inner = weight.shape[0] // gates, weight.shape[1]
+    found.pack_weights(
+        ctypes.c_void_p(weight.data_ptr()),
+        ctypes.c_void_p(packed.data_ptr()),
+        ctypes.c_long(gates),
+        ctypes.c_long(units),
+        ctypes.c_long(inner),
+    )
+    return packed

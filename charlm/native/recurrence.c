@@ -84,22 +84,27 @@ INLINE void share(const struct team *team, long H, long *first, long *last) {
     *last = blocks * (team->index + 1) / team->size * 16;
 }
 
-/* Weights (gates · H, H) for the forward product of units [first, last): block of LANES units, inner index, gate. */
-static float *pack_forward(const float *w, int gates, long H, long first, long last) {
-    float *packed = aligned_alloc(64, (size_t)((last - first) * H * gates * 4 + 63) / 64 * 64 + 64);
-    if (!packed) return NULL;
-    float *to = packed;
+/* Weights (gates · H, inner) of units [first, last) for the forward product: block of LANES units, inner, gate, unit. */
+static void pack_units(const float *w, float *to, long gates, long H, long inner, long first, long last) {
     for (long unit = first; unit < last; unit += LANES)
-        for (long k = 0; k < H; k++)
-            for (int gate = 0; gate < gates; gate++)
-                for (int lane = 0; lane < LANES; lane++) *to++ = w[(gate * H + unit + lane) * H + k];
+        for (long k = 0; k < inner; k++)
+            for (long gate = 0; gate < gates; gate++)
+                for (long lane = 0; lane < LANES; lane++) *to++ = w[(gate * H + unit + lane) * inner + k];
+}
+
+void NAME(pack)(const float *w, float *to, long gates, long H, long inner) { pack_units(w, to, gates, H, inner, 0, H); }
+
+static float *room(long numbers) { return aligned_alloc(64, (size_t)(numbers * 4 + 63) / 64 * 64); }
+
+static float *pack_forward(const float *w, long gates, long H, long first, long last) {
+    float *packed = room((last - first) * H * gates + 16);
+    pack_units(w, packed, gates, H, H, first, last);
     return packed;
 }
 
 /* The same for the backward product, whose inner index runs over all rows; `vectors` blocks of units side by side. */
 static float *pack_backward(const float *w, int gates, long H, long first, long last, int vectors) {
-    float *packed = aligned_alloc(64, (size_t)((last - first) * H * gates * 4 + 63) / 64 * 64 + 64);
-    if (!packed) return NULL;
+    float *packed = room((last - first) * H * gates + 16);
     float *to = packed;
     for (long unit = first; unit < last; unit += vectors * LANES)
         for (long row = 0; row < gates * H; row++) {
@@ -176,11 +181,9 @@ INLINE void gru_rows(int rows, const struct recurrence *it, long t, long b, long
     }
 }
 
-void NAME(gru_forward)(const struct recurrence *it, struct team *team) {
+/* All steps, for units [first, last) whose weights are packed. */
+static void gru_steps(const struct recurrence *it, struct team *team, const float *packed, long first, long last) {
     const long B = it->B, H = it->H;
-    long first, last;
-    share(team, H, &first, &last);
-    float *packed = pack_forward(it->weight, 3, H, first, last);
     for (long t = 0; t < it->T; t++) {
         const float *h = masked(it->output + t * B * H, it->scratch, it->keep ? it->keep + t * B : NULL, B, H, team);
         for (long unit = first; unit < last; unit += LANES) {
@@ -191,10 +194,19 @@ void NAME(gru_forward)(const struct recurrence *it, struct team *team) {
         }
         meet(team);
     }
+}
+
+void NAME(gru_forward)(const void *what, struct team *team) {
+    const struct recurrence *it = what;
+    long first, last;
+    share(team, it->H, &first, &last);
+    float *packed = pack_forward(it->weight, 3, it->H, first, last);
+    gru_steps(it, team, packed, first, last);
     free(packed);
 }
 
-void NAME(gru_backward)(const struct recurrence *it, struct team *team) {
+void NAME(gru_backward)(const void *what, struct team *team) {
+    const struct recurrence *it = what;
     const long B = it->B, H = it->H;
     const vf one = splat(1.0f);
     long first, last;
@@ -263,11 +275,9 @@ INLINE void lstm_rows(int rows, const struct recurrence *it, long t, long b, lon
     }
 }
 
-void NAME(lstm_forward)(const struct recurrence *it, struct team *team) {
+/* All steps, for units [first, last) whose weights are packed. */
+static void lstm_steps(const struct recurrence *it, struct team *team, const float *packed, long first, long last) {
     const long B = it->B, H = it->H;
-    long first, last;
-    share(team, H, &first, &last);
-    float *packed = pack_forward(it->weight, 4, H, first, last);
     for (long t = 0; t < it->T; t++) {
         const float *a = masked(it->output + t * B * H, it->scratch, it->keep ? it->keep + t * B : NULL, B, H, team);
         for (long unit = first; unit < last; unit += LANES) {
@@ -278,10 +288,19 @@ void NAME(lstm_forward)(const struct recurrence *it, struct team *team) {
         }
         meet(team);
     }
+}
+
+void NAME(lstm_forward)(const void *what, struct team *team) {
+    const struct recurrence *it = what;
+    long first, last;
+    share(team, it->H, &first, &last);
+    float *packed = pack_forward(it->weight, 4, it->H, first, last);
+    lstm_steps(it, team, packed, first, last);
     free(packed);
 }
 
-void NAME(lstm_backward)(const struct recurrence *it, struct team *team) {
+void NAME(lstm_backward)(const void *what, struct team *team) {
+    const struct recurrence *it = what;
     const long B = it->B, H = it->H;
     const vf one = splat(1.0f);
     long first, last;
@@ -343,11 +362,9 @@ INLINE void rnn_rows(int rows, const struct recurrence *it, long t, long b, long
     }
 }
 
-void NAME(rnn_forward)(const struct recurrence *it, struct team *team) {
+/* All steps, for units [first, last) whose weights are packed. */
+static void rnn_steps(const struct recurrence *it, struct team *team, const float *packed, long first, long last) {
     const long B = it->B, H = it->H;
-    long first, last;
-    share(team, H, &first, &last);
-    float *packed = pack_forward(it->weight, 1, H, first, last);
     for (long t = 0; t < it->T; t++) {
         const float *h = masked(it->output + t * B * H, it->scratch, it->keep ? it->keep + t * B : NULL, B, H, team);
         for (long unit = first; unit < last; unit += LANES) {
@@ -358,10 +375,19 @@ void NAME(rnn_forward)(const struct recurrence *it, struct team *team) {
         }
         meet(team);
     }
+}
+
+void NAME(rnn_forward)(const void *what, struct team *team) {
+    const struct recurrence *it = what;
+    long first, last;
+    share(team, it->H, &first, &last);
+    float *packed = pack_forward(it->weight, 1, it->H, first, last);
+    rnn_steps(it, team, packed, first, last);
     free(packed);
 }
 
-void NAME(rnn_backward)(const struct recurrence *it, struct team *team) {
+void NAME(rnn_backward)(const void *what, struct team *team) {
+    const struct recurrence *it = what;
     const long B = it->B, H = it->H;
     long first, last;
     share(team, H, &first, &last);
@@ -381,4 +407,74 @@ void NAME(rnn_backward)(const struct recurrence *it, struct team *team) {
                    last, vectors);
     }
     free(packed);
+}
+
+/* ---- One step of a whole stack, its weights packed beforehand: what sampling does for every symbol ---- */
+
+/* out (B, gates, H) = a (B, inner) · packed w + bias, for units [first, last). */
+INLINE void dense(int gates, const float *a, const float *packed, const float *bias, float *out, long B, long H, long inner,
+                  long first, long last) {
+    for (long unit = first; unit < last; unit += LANES) {
+        const float *w = packed + unit * inner * gates;
+        long b = 0;
+        while (b < B) {
+            vf acc[4 * 4];
+            int rows = B - b >= 4 ? 4 : 1;
+            for (int r = 0; r < rows; r++)
+                for (int gate = 0; gate < gates; gate++) acc[r * gates + gate] = load(bias + gate * H + unit);
+            if (rows == 4)
+                product(acc, 4, gates, a + b * inner, inner, w, inner);
+            else
+                product(acc, 1, gates, a + b * inner, inner, w, inner);
+            for (int r = 0; r < rows; r++)
+                for (int gate = 0; gate < gates; gate++)
+                    store(out + ((b + r) * gates + gate) * H + unit, acc[r * gates + gate]);
+            b += rows;
+        }
+    }
+}
+
+static void dense_gates(long gates, const float *a, const float *packed, const float *bias, float *out, long B, long H,
+                        long inner, long first, long last) {
+    if (gates == 1) dense(1, a, packed, bias, out, B, H, inner, first, last);
+    if (gates == 3) dense(3, a, packed, bias, out, B, H, inner, first, last);
+    if (gates == 4) dense(4, a, packed, bias, out, B, H, inner, first, last);
+}
+
+void NAME(stack_step)(const void *what, struct team *team) {
+    const struct stack *stack = what;
+    const long B = stack->B, H = stack->H, gates = stack->gates, G = gates * H;
+    long first, last;
+    share(team, H, &first, &last);
+    for (long l = 0; l < stack->layers; l++) {
+        const struct layer *layer = &stack->layer[l];
+        if (l == 0)
+            for (long b = 0; b < B; b++)
+                for (long gate = 0; gate < gates; gate++)
+                    memcpy(stack->projected + b * G + gate * H + first, stack->table + stack->ids[b] * G + gate * H + first,
+                           sizeof(float) * (last - first));
+        else
+            dense_gates(gates, stack->layer[l - 1].state + B * H, layer->packed_ih, layer->bias_ih, stack->projected, B, H, H,
+                        first, last);
+        struct recurrence it = {.T = 1, .B = B, .H = H, .activation = stack->activation};
+        it.projected = stack->projected;
+        it.bias = layer->bias_hh;
+        it.output = layer->state;
+        it.memory = layer->memory;
+        const float *packed = layer->packed_hh + first * H * gates;
+        if (gates == 3) gru_steps(&it, team, packed, first, last);
+        if (gates == 4) lstm_steps(&it, team, packed, first, last);
+        if (gates == 1) rnn_steps(&it, team, packed, first, last);
+    }
+    for (long l = 0; l < stack->layers; l++) { /* what is now the state is the next step's state before */
+        const struct layer *layer = &stack->layer[l];
+        for (long b = 0; b < B; b++) {
+            memcpy(layer->state + b * H + first, layer->state + (B + b) * H + first, sizeof(float) * (last - first));
+            if (layer->memory)
+                memcpy(layer->memory + b * H + first, layer->memory + (B + b) * H + first, sizeof(float) * (last - first));
+        }
+    }
+    share(team, stack->V, &first, &last);
+    dense(1, stack->layer[stack->layers - 1].state + B * H, stack->packed_readout, stack->bias_readout, stack->logits, B,
+          stack->V, H, first, last);
 }

@@ -20,6 +20,26 @@ struct recurrence {
     float *grad_recurrent;     /* (T, B, G): of W_h h + b_h, where it differs (gru) */
 };
 
+struct layer {
+    const float *packed_ih;    /* packed (G, H); the lowest layer has a table in its place */
+    const float *bias_ih;      /* (G) */
+    const float *packed_hh;    /* packed (G, H) */
+    const float *bias_hh;      /* (G) */
+    float *state;              /* (2, B, H): before and after; a step ends with after copied to before */
+    float *memory;             /* the same of c, or NULL */
+};
+
+struct stack {
+    long B, H, V, layers, gates, activation; /* V: symbols, padded to a multiple of 16 */
+    const long long *ids;        /* (B) the symbols read */
+    const float *table;          /* (V, G): W_x x + b of the lowest layer for every symbol */
+    const float *packed_readout; /* packed (V, H) */
+    const float *bias_readout;   /* (V) */
+    float *projected;            /* (B, G) to work in */
+    float *logits;               /* (B, V) */
+    const struct layer *layer;
+};
+
 struct team {
     int index, size;
     long rounds;      /* how often this thread has met the others */

@@ -1,0 +1,46 @@
+"""The recurrence alone, forward and backward, against the rate of a large matrix product in the same run.
+
+FLOP: 2 · H · G · B · T for the product of a pass, three times that in training (forward, dW, dh). float32, T 64.
+"""
+
+import torch
+from timing import best_seconds
+
+from charlm.cells import Cell
+from charlm.discover import find
+
+T = 64
+SHAPES = (("gru", 512, 64), ("gru", 256, 32), ("gru", 384, 32), ("lstm", 256, 32), ("lstm", 512, 64), ("rnn", 256, 32))
+
+
+def main() -> None:
+    print(f"recurrence, forward + backward, T {T}, {torch.get_num_threads()} threads")
+    print("| cell | H | B | GFLOP/s | product (64×512)·(512×1536) | ratio | over plain torch |")
+    print("|---|---|---|---|---|---|---|")
+    torch.set_flush_denormal(True)
+    left, right = torch.randn(64, 512), torch.randn(512, 1536)
+    for name, H, B in SHAPES:
+        cell = find(Cell, name)(8, H)
+        projected = torch.randn(T, B, cell.weight_hh.shape[0], requires_grad=True)
+        gradient = torch.randn(T, B, H)
+
+        def recur(
+            way: object, cell: Cell = cell, projected: torch.Tensor = projected, g: torch.Tensor = gradient
+        ) -> None:
+            cell.zero_grad()
+            projected.grad = None
+            outputs, _ = way(projected, cell.zero_state(projected.shape[1]))  # type: ignore[operator]
+            outputs.backward(g)
+
+        seconds, plain, product = best_seconds(
+            lambda cell=cell: recur(cell.recur),
+            lambda cell=cell: recur(cell.unroll),
+            lambda: [left @ right for _ in range(50)],
+        )
+        rate = 3 * 2 * cell.weight_hh.numel() * B * T / seconds / 1e9
+        peak = 50 * 2 * 64 * 512 * 1536 / product / 1e9
+        print(f"| {name} | {H} | {B} | {rate:.0f} | {peak:.0f} | {rate / peak:.2f} | {plain / seconds:.1f}× |")
+
+
+if __name__ == "__main__":
+    main()
