@@ -1,0 +1,145 @@
+"""Two tiny trained models, one whose probabilities are known, and a way to run the command line, for all tests."""
+
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import charlm
+from charlm import cli
+
+os.environ["COLUMNS"] = "80"  # help and tables wrap the same everywhere
+SMALL = charlm.ModelConfig(hidden_size=16, layers=1, embedding_size=8)
+QUICK = charlm.TrainConfig(steps=40, batch_size=8, seq_len=16, threads=1)
+LINES = (
+    "".join(f"{name} {verb}\n" for name in ("the cat", "a dog", "the cats") for verb in ("ran", "sat", "slept")) * 30
+)
+STREAM = "In the beginning was the word.\n\nAnd the word was with the text, and the text was long.\n" * 40
+
+TINY = [
+    "--hidden-size=8",
+    "--embedding-size=4",
+    "--layers=1",
+    "--batch-size=4",
+    "--seq-len=8",
+    "--threads=1",
+]  # of `train`
+
+
+@pytest.fixture(scope="session")
+def line_model() -> charlm.LanguageModel:
+    """Trained on lines: it can predict <EOS>."""
+    return charlm.train(LINES, SMALL, QUICK)
+
+
+@pytest.fixture(scope="session")
+def stream_model() -> charlm.LanguageModel:
+    """Trained on one running text: <EOS> never was a target."""
+    return charlm.train(STREAM, SMALL, QUICK)
+
+
+@pytest.fixture(scope="session")
+def line_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same model of lines on disk; to be copied before it is changed."""
+    folder = tmp_path_factory.mktemp("models") / "lines"
+    charlm.train(LINES, SMALL, QUICK, folder=folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def stream_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same model of a stream on disk; to be copied before it is changed."""
+    folder = tmp_path_factory.mktemp("models") / "stream"
+    charlm.train(STREAM, SMALL, QUICK, folder=folder)
+    return folder
+
+
+@pytest.fixture(params=["line", "stream"])
+def model(request: pytest.FixtureRequest) -> charlm.LanguageModel:
+    """Each of the two."""
+    return request.getfixturevalue(f"{request.param}_model")  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command did: its exit code and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """Run `charlm ARGUMENTS...` in this process, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def command(*arguments: object) -> Outcome:
+        with pytest.raises(SystemExit) as ended:
+            cli.main([str(each) for each in arguments])
+        captured = capsys.readouterr()
+        return Outcome(ended.value.code or 0, captured.out, captured.err)
+
+    return command
+
+
+# P(next | symbol), where "" is the start before it and <EOS> after it: powers of two, for sums in the head.
+BIGRAMS = {
+    "": {"a": 1 / 2, "b": 1 / 4, "": 1 / 4},
+    "a": {"a": 1 / 4, "b": 1 / 2, "": 1 / 4},
+    "b": {"a": 1 / 4, "b": 1 / 4, "": 1 / 2},
+}
+
+
+@pytest.fixture
+def bigram_model() -> charlm.LanguageModel:
+    """A model of lines with the probabilities BIGRAMS: a cell that hands its one-hot input on and forgets the rest."""
+    import torch
+
+    from charlm.network import Network
+    from charlm.tokenizers.char import CharTokenizer
+
+    tokenizer = CharTokenizer("ab")
+    numbers = {"": tokenizer.START, "a": 3, "b": 4}
+    config = charlm.ModelConfig(
+        sequence="line",
+        embedding="one-hot",
+        embedding_size=5,
+        cell="rnn",
+        activation="identity",
+        hidden_size=5,
+        layers=1,
+        dropout=0.0,
+    )
+    network = Network(config, tokenizer.size).eval()
+    network.load_state_dict({name: torch.zeros_like(value) for name, value in network.state_dict().items()})
+    network.predictable[[tokenizer.EOS, 3, 4]] = True
+    network.cells[0].weight_ih.data = torch.eye(5)
+    for symbol, row in BIGRAMS.items():
+        for follower, probability in row.items():
+            target = numbers[follower] if follower else tokenizer.EOS
+            network.readout.weight.data[target, numbers[symbol]] = math.log(probability)
+    return charlm.LanguageModel(config, tokenizer, network)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start `charlm ARGUMENTS...` as a process of its own, in the same folder; at the test's end it is killed."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def process(*arguments: object, **settings: Any) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "charlm", *map(str, arguments)]
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        processes.append(subprocess.Popen(command, **{"cwd": tmp_path, "encoding": "utf-8", **pipes, **settings}))
+        return processes[-1]
+
+    yield process
+    for each in processes:
+        with each:  # closes its pipes
+            each.kill()

@@ -1,0 +1,93 @@
+"""The README cannot go stale: its commands run, its library example runs, its tree is the folders'."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import LINES, STREAM
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def commands() -> list[str]:
+    return [line for block in blocks("sh") for line in block.splitlines() if line.strip() and not line.startswith("#")]
+
+
+@pytest.fixture
+def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the texts the README speaks of."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "corpus.txt").write_text(STREAM, encoding="utf-8")
+    (tmp_path / "names.txt").write_text(LINES + "emma\nmaria\nbenjamin\n", encoding="utf-8")
+    return tmp_path
+
+
+def quickly(command: str) -> str:
+    """The command as the tests run it: training is cut to 20 steps."""
+    return f"{command} --steps 20" if shlex.split(command)[1] == "train" else command
+
+
+def test_every_command_runs(workshop: Path) -> None:
+    charlm = shlex.join([sys.executable, "-m", "charlm"])
+    assert len(commands()) > 10
+    script = "\n".join(["set -ex", *(re.sub(r"^charlm\b", charlm, quickly(each)) for each in commands())])
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, cwd=workshop, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_the_library_example_runs(workshop: Path) -> None:
+    (example,) = blocks("python")
+    quick = example.replace("minutes=1", "steps=20")
+    assert quick != example
+    command = "from charlm.cli import main; main(['train', 'corpus.txt', '--steps', '20', '--quiet'])"
+    subprocess.run([sys.executable, "-c", command], check=True, capture_output=True)
+    done = subprocess.run([sys.executable, "-c", quick], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "Next(id=" in done.stdout
+
+
+def test_the_commands_of_make_demo_run(workshop: Path) -> None:
+    listed = subprocess.run(
+        ["make", "--no-print-directory", "-n", "-B", "demo"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    recipe = [line for line in listed.splitlines() if line.startswith(".venv/bin/charlm") and "corpus" not in line]
+    assert [shlex.split(line)[1] for line in recipe] == ["train", "sample", "score"]
+    (workshop / "demo").mkdir()
+    (workshop / "demo/stdlib.txt").write_text("def f(self):\n    return self\n\n" * 200, encoding="utf-8")
+    charlm = shlex.join([sys.executable, "-m", "charlm"])
+    script = "\n".join(
+        ["set -ex", *(quickly(each.replace(" --minutes 2", "")).replace(".venv/bin/charlm", charlm) for each in recipe)]
+    )
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, cwd=workshop, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "log-probability" in done.stdout
+
+
+def test_the_tree_is_the_folder() -> None:
+    (tree,) = [block for block in blocks("text") if block.startswith("charlm/")]
+    listed = set()
+    folder = ""
+    for line in tree.splitlines()[1:]:
+        depth, name = len(re.match(r"[│ ]*", line)[0]), line.split("── ")[1].split()[0]  # type: ignore[index]
+        if name.endswith("/"):
+            folder = name
+        else:
+            listed.add(name if depth == 0 else folder + name)
+    package = ROOT / "charlm"
+    files = {path.relative_to(package).as_posix() for kind in ("py", "c", "h") for path in package.rglob(f"*.{kind}")}
+    contracts = {file for file in files if file.endswith("/__init__.py")}  # a folder's line stands for its contract
+    assert listed == files - contracts
+
+
+def test_the_name_of_someone_else_is_never_installed() -> None:
+    wrong = re.compile(r"pip install (-U |--upgrade )?charlm(?!-rnn)")
+    for path in [*ROOT.glob("*.md"), ROOT / "Makefile", *(ROOT / "charlm").rglob("*.py")]:
+        assert not wrong.search(path.read_text(encoding="utf-8")), path
