@@ -27,28 +27,24 @@ from charlm.discover import find
 from charlm.errors import ConfigError, ModelError
 from charlm.language_model import LanguageModel
 from charlm.network import Network
-from charlm.storage import finish_publishing, write_atomic
+from charlm.planning import read_plan
+from charlm.storage import CONFIG, PLAN, TOKENIZER, WEIGHTS, json_line, recover, write_atomic
 from charlm.tokenizers import Tokenizer
 
 FORMAT_VERSION = 1
-CONFIG, TOKENIZER, WEIGHTS, PLAN, METRICS, CARD = (
-    "config.json",
-    "tokenizer.json",
-    "model.safetensors",
-    "plan.json",
-    "metrics.jsonl",
-    "README.md",
-)
+_KIND = "charlm language model"
 _LARGEST_JSON = 256 * 2**20  # bytes
+_LARGEST_HEADER = 16 * 2**20  # bytes
 _LARGEST_VOCABULARY = 2**24
 
 
 def is_model(folder: Path) -> bool:
     """Whether a folder is a charlm model, whole or not: what `--overwrite` may replace."""
     try:
-        return "format_version" in _read_json(folder / CONFIG)
+        values = _read_json(folder / CONFIG)
     except ModelError:
         return False
+    return isinstance(values, dict) and values.get("kind") == _KIND and "format_version" in values
 
 
 def create(folder: Path, config: ModelConfig, tokenizer: Tokenizer, corpus: dict[str, Any]) -> None:
@@ -58,7 +54,7 @@ def create(folder: Path, config: ModelConfig, tokenizer: Tokenizer, corpus: dict
     values = {
         "format_version": FORMAT_VERSION,
         "charlm_version": __version__,
-        "kind": "language-model",
+        "kind": _KIND,
         "model": asdict(config),
         "vocabulary_size": tokenizer.size,
         "corpus": corpus,
@@ -73,7 +69,7 @@ def save_weights(folder: Path, network: Network, step: int, validation: dict[str
     metadata = {
         "format": "pt",
         "step": str(step),
-        "validation": json.dumps(validation),
+        "validation": json_line(validation),
         "sha256_config": _sha256((folder / CONFIG).read_bytes()),
         "sha256_tokenizer": _sha256((folder / TOKENIZER).read_bytes()),
     }
@@ -86,7 +82,7 @@ def load(path: str | Path, device: str = "cpu") -> LanguageModel:
     Raises ModelError where anything is missing, damaged, of another version, or not what the configuration says.
     """
     folder = Path(path)
-    finish_publishing(folder)
+    recover(folder)
     if not folder.is_dir():
         raise ModelError(f"there is no model {folder}")
     values = _read_json(folder / CONFIG)
@@ -101,7 +97,7 @@ def load(path: str | Path, device: str = "cpu") -> LanguageModel:
         raise ModelError(f"{folder / CONFIG}: {error}") from None
     if tokenizer.size != vocabulary_size:
         raise ModelError(f"{folder / TOKENIZER} has {tokenizer.size} symbols, {CONFIG} says {vocabulary_size}")
-    tensors, metadata = _unpack(folder / WEIGHTS)
+    tensors, metadata = _unpack(folder / WEIGHTS, _size(network))
     for name in (CONFIG, TOKENIZER):
         if metadata.get(f"sha256_{Path(name).stem}") != _sha256((folder / name).read_bytes()):
             raise ModelError(f"{folder / name} is not the one its weights were trained with: it was changed or damaged")
@@ -112,26 +108,44 @@ def load(path: str | Path, device: str = "cpu") -> LanguageModel:
 
 def describe(folder: Path) -> dict[str, Any]:
     """What a model's folder tells of it, as plain values. Raises ModelError as `load` does."""
-    parameters = load(folder).network.parameter_count()
+    network = load(folder).network
     values = _read_json(folder / CONFIG)
-    _, metadata = _unpack(folder / WEIGHTS)
-    plan = _read_json(folder / PLAN)
-    files = values["corpus"]["files"]
+    corpus = values.get("corpus")
+    if not isinstance(values.get("charlm_version"), str) or not _is_corpus(corpus):
+        raise ModelError(f"{folder / CONFIG} does not say what the model was trained on, or with what")
+    _, metadata = _unpack(folder / WEIGHTS, _size(network))
+    try:
+        plan = read_plan(folder / PLAN)
+        step, validation = int(metadata["step"]), json.loads(metadata["validation"])
+        validation = {name: validation[name] for name in ("nats_per_token", "bits_per_char", "tokens")} | validation
+    except ConfigError as error:
+        raise ModelError(str(error)) from None
+    except (ValueError, KeyError, TypeError):
+        raise ModelError(f"{folder / WEIGHTS} does not say how well it does; its header is damaged") from None
+    held_out = ["--valid", *corpus["held_out"]] if corpus["held_out"] else []
+    again = ["--plan", str(folder / PLAN), "--model", f"{folder}-again"]
     return {
         "model": str(folder),
         "config": values["model"],
         "vocabulary_size": values["vocabulary_size"],
-        "parameters": parameters,
-        "corpus": values["corpus"],
-        "step": int(metadata["step"]),
-        "steps": plan["revisions"][-1][1] if plan["revisions"] else plan["steps"],
-        "validation": json.loads(metadata["validation"]),
-        "plan": plan,
+        "parameters": network.parameter_count(),
+        "corpus": corpus,
+        "step": step,
+        "steps": plan.total,
+        "validation": validation,
+        "plan": asdict(plan),
         "charlm_version": values["charlm_version"],
-        "repeat": shlex.join(
-            ["charlm", "train", *files, "--plan", str(folder / PLAN), "--model", f"{folder.name}-again"]
-        ),
+        "repeat": shlex.join(["charlm", "train", *corpus["files"], *held_out, *again]),
     }
+
+
+def _is_corpus(values: object) -> bool:
+    """Whether this is what `run_folder` wrote of a corpus."""
+    if not isinstance(values, dict) or not all(isinstance(values.get(name), list) for name in ("files", "held_out")):
+        return False
+    names = [*values["files"], *values["held_out"]]
+    known = isinstance(values.get("sha256"), str) and type(values.get("characters")) is int
+    return known and all(isinstance(name, str) for name in names)
 
 
 def to_json(values: Any) -> bytes:
@@ -148,7 +162,7 @@ def _check_config(values: Any, path: Path) -> tuple[ModelConfig, int]:
         config: ModelConfig = from_mapping(ModelConfig, values.get("model"), str(path))
     except ConfigError as error:
         raise ModelError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
-    if config.sequence == "auto" or None in (config.embedding_size, config.hidden_size, config.layers, config.dropout):
+    if not config.resolved:
         raise ModelError(f"{path} leaves a size or the kind of sequence open")
     size = values.get("vocabulary_size")
     if type(size) is not int or not len(Tokenizer.CONTROL) <= size <= _LARGEST_VOCABULARY:
@@ -187,14 +201,22 @@ def _pack(tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> bytes:
     return len(text).to_bytes(8, "little") + text + data
 
 
-def _unpack(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+def _size(network: Network) -> int:
+    """Bytes of a network's tensors."""
+    return sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values())
+
+
+def _unpack(path: Path, size: int) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """The tensors and the metadata of a weights' file, which should hold `size` bytes of them."""
     try:
+        if path.stat().st_size > size + _LARGEST_HEADER:
+            raise ModelError(f"{path} has {path.stat().st_size:,} bytes, and {CONFIG} speaks of {size:,}")
         blob = path.read_bytes()
         tensors = read_tensors(blob)
         header, data = _parts(blob)
     except FileNotFoundError:
         raise ModelError(f"{path.parent} has no {path.name}: it is not a whole model") from None
-    except (OSError, SafetensorError, ValueError) as error:
+    except (OSError, SafetensorError, ValueError, RecursionError) as error:
         raise ModelError(f"{path} is damaged, or not a safetensors file: {error}") from None
     metadata: dict[str, str] = header.pop("__metadata__", {})
     if metadata.get("sha256_tensors") != _digest(header, data):

@@ -16,7 +16,7 @@ def check_range(name: str, value: float | None, low: float, high: float, *, open
         return
     bound = f"more than {low:g}" if open_low else f"at least {low:g}"
     limit = "" if high == float("inf") else f" and at most {high:g}"
-    raise ConfigError(f"{name.replace('_', '-')} is {value:g}; it must be {bound}{limit}")
+    raise ConfigError(f"{name.replace('_', '-')} is {str(value)[:30]}; it must be {bound}{limit}")
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,12 @@ class ModelConfig:
         for name, largest in self.LARGEST.items():
             check_range(name, getattr(self, name), 1, largest)
         check_range("dropout", self.dropout, 0, 0.95)
+
+    @property
+    def resolved(self) -> bool:
+        """Whether nothing is left to be chosen, as a network needs it."""
+        sizes = (self.embedding_size, self.hidden_size, self.layers, self.dropout)
+        return self.sequence != "auto" and None not in sizes
 
 
 @dataclass(frozen=True)

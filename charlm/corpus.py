@@ -5,8 +5,10 @@ folder that is no text) is said in a note; nothing is dropped in silence.
 """
 
 import difflib
+import errno
 import gzip
 import hashlib
+import os
 import sys
 import zlib
 from collections.abc import Iterable
@@ -32,6 +34,7 @@ class Corpus:
     """Documents in the order given, and notes on what reading them left out."""
 
     documents: tuple[Document, ...]
+    names: tuple[str, ...] = ()  # the paths it was read from, as given
     notes: tuple[str, ...] = ()
 
     @property
@@ -54,10 +57,11 @@ def read(paths: Iterable[str | Path]) -> Corpus:
     """
     documents: list[Document] = []
     notes: list[str] = []
-    for path in map(str, paths):
+    names = tuple(map(str, paths))
+    for path in names:
         if path == STDIN:
             documents.append(read_stdin(notes))
-        elif Path(path).is_dir():
+        elif os.path.isdir(path):
             documents += _read_folder(Path(path), notes)
         else:
             documents.append(_read_file(Path(path), notes))
@@ -65,7 +69,7 @@ def read(paths: Iterable[str | Path]) -> Corpus:
     if len(empty) == len(documents):
         raise CorpusError(f"{' and '.join(empty) or 'the corpus'} has no text in it: 0 characters")
     notes += [f"{name} is empty" for name in empty]
-    return Corpus(tuple(document for document in documents if document.text), tuple(notes))
+    return Corpus(tuple(document for document in documents if document.text), names, tuple(notes))
 
 
 def read_stdin(notes: list[str]) -> Document:
@@ -114,7 +118,11 @@ def _read_file(path: Path, notes: list[str]) -> Document:
     except (EOFError, gzip.BadGzipFile, zlib.error):
         raise CorpusError(f"{path} is not a complete gzip file; compress it again") from None
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise CorpusNotFoundError(f"there is no file {path}: no name can be so long") from None
         raise CorpusError(f"{path} cannot be read: {error.strerror or error}") from None
+    except ValueError:
+        raise CorpusNotFoundError(f"there is no file {str(path)!r}: no name has a NUL in it") from None
     return _decode(data, str(path), notes)
 
 

@@ -30,7 +30,7 @@ def find(contract: type[Contract], name: str) -> type[Contract]:
     package = contract.__module__.rpartition(".")[2]
     known = names(package)
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
+        near = difflib.get_close_matches(name.lower(), known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"
         raise UnknownNameError(f"no {contract.__name__.lower()} is named {name!r}; {hint}")
     module = import_module(f"{contract.__module__}.{name.replace('-', '_')}")

@@ -65,21 +65,30 @@ class LanguageModel:
         return score(self.network, self.tokenizer, texts, unknown, eos=eos, line=self.line)
 
     def evaluate(
-        self,
-        text: str,
-        *,
-        window: int | None = None,
-        streams: int | None = None,
-        unknown: UnknownPolicy = "unk",
+        self, text: str, *, window: int | None = None, streams: int | None = None, unknown: UnknownPolicy = "unk"
     ) -> Evaluation:
         """How well the model predicts a text: `evaluation.evaluate` has the protocols.
 
         Raises ConfigError for `window` or `streams` out of range, or given to a model of lines.
         """
+        return self.evaluate_many([text], window=window, streams=streams, unknown=unknown)[0]
+
+    def evaluate_many(
+        self,
+        texts: Sequence[str],
+        *,
+        window: int | None = None,
+        streams: int | None = None,
+        unknown: UnknownPolicy = "unk",
+    ) -> list[Evaluation]:
+        """`evaluate` for each text, read side by side; `Evaluation.total` sums them up."""
         if self.line and not (window is None and streams is None):
             raise ConfigError("window and streams cut a running text; this is a model of lines")
-        texts, kind = whole(text, self.config.sequence), self.config.sequence
-        return Evaluation.total(evaluate(self.network, self.tokenizer, kind, texts, unknown, window, streams))
+        kind = self.config.sequence
+        parts = [whole(text, kind) for text in texts]
+        every = [sequence for part in parts for sequence in part]
+        found = iter(evaluate(self.network, self.tokenizer, kind, every, unknown, window, streams))
+        return [Evaluation.total(list(itertools.islice(found, len(part)))) for part in parts]
 
     def sample(self, prompt: str = "", **settings: Unpack[Settings]) -> list[Sample]:
         """Draw `count` continuations of a prompt of any length; the settings are those of `draw`."""
@@ -133,6 +142,10 @@ class LanguageModel:
             generate(self.network, self.tokenizer, encoded, samplers, indices=group, length=most, stop=stop, seed=seed)
             for group in groups
         )
+
+    def unknown(self, text: str) -> int:
+        """How many characters of a text the model has no symbol for."""
+        return int((self.tokenizer.encode(text) == self.tokenizer.UNK).sum())
 
     def _one_line(self, prompt: str) -> str:
         if self.line and "\n" in prompt:

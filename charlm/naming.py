@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from charlm.errors import ConfigError, ModelError
-from charlm.storage import write_atomic
+from charlm.storage import recover, write_atomic
 
 CHECKPOINTS = Path("checkpoints")
 _LATEST = CHECKPOINTS / "latest"
@@ -31,6 +31,7 @@ def existing_folder(value: str | None) -> Path:
     if value is None:
         value = latest()
     folder = folder_of(value)
+    recover(folder)
     if not folder.is_dir():
         near = difflib.get_close_matches(value, trained(), n=1)
         raise ModelError(f"there is no model {folder}" + (f"; did you mean {near[0]}?" if near else ""))
@@ -41,17 +42,23 @@ def trained() -> list[str]:
     """Names of the models in `checkpoints/`, sorted."""
     if not CHECKPOINTS.is_dir():
         return []
-    return sorted(path.name for path in CHECKPOINTS.iterdir() if (path / "config.json").is_file())
+    folders = (path for path in CHECKPOINTS.iterdir() if not path.name.startswith("."))
+    return sorted(folder.name for folder in folders if (folder / "config.json").is_file())
 
 
 def latest() -> str:
     """The name of the last trained model. Raises ModelError where none was trained here."""
     try:
-        return _LATEST.read_text(encoding="utf-8").strip()
+        name = _LATEST.read_text(encoding="utf-8").strip()
+        folder_of(name)
+        return name
     except OSError:
-        known = trained()
-        advice = f"name one with --model: {', '.join(known)}" if known else "train one first: charlm train corpus.txt"
-        raise ModelError(f"no model was trained in this folder yet; {advice}") from None
+        what = "no model was trained in this folder yet"
+    except (ValueError, ConfigError):
+        what = f"{_LATEST} does not name a model"
+    known = trained()
+    advice = f"name one with --model: {', '.join(known)}" if known else "train one first: charlm train corpus.txt"
+    raise ModelError(f"{what}; {advice}")
 
 
 def set_latest(value: str) -> None:

@@ -10,13 +10,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from charlm.config import ModelConfig, TrainConfig, check_range, from_mapping
+from charlm.config import ModelConfig, TrainConfig, from_mapping
 from charlm.errors import ConfigError
 
 WARM_UP = 0.05  # share of the run in which the learning rate rises
 LOWEST_RATE = 0.02  # what it falls to, as a share of its peak
 VALIDATION_SHARE = 0.04  # of the time, at most
 MOST_VALIDATIONS = 20
+_MOST_STEPS = 2**40
 
 
 @dataclass(frozen=True)
@@ -65,26 +66,38 @@ class Plan:
 
 
 def read_plan(path: Path) -> Plan:
-    """A stored plan. Raises ConfigError for a file that is none."""
+    """A stored plan. Raises ConfigError, which names the file, for one that is none or that no run can follow."""
     try:
         values = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is not a plan that charlm stored: {error}") from None
     names = {"model", "train", "steps", "validations", "revisions"}
     if not isinstance(values, dict) or set(values) != names:
         raise ConfigError(f"{path} is not a plan that charlm stored: it should hold {', '.join(sorted(names))}")
-    numbers = [values["steps"], values["validations"]]
-    revisions = values["revisions"]
-    if isinstance(revisions, list):
-        numbers += [number for revision in revisions if isinstance(revision, list) for number in revision]
-    if not isinstance(revisions, list) or any(type(number) is not int for number in numbers):
-        raise ConfigError(f"{path}: steps, validations and revisions should be whole numbers")
-    for number in numbers:
-        check_range("a number of steps", number, 1, 2**40)
-    return Plan(
-        model=from_mapping(ModelConfig, values["model"], f"{path} (model)"),
-        train=from_mapping(TrainConfig, values["train"], f"{path} (train)"),
-        steps=values["steps"],
-        validations=values["validations"],
-        revisions=tuple((at, total) for at, total in revisions),
-    )
+    model = from_mapping(ModelConfig, values["model"], f"{path} (model)")
+    if not model.resolved:
+        raise ConfigError(f"{path} leaves a size or the kind of sequence open")
+    train = from_mapping(TrainConfig, values["train"], f"{path} (train)")
+    steps, validations = (_whole(path, values, name) for name in ("steps", "validations"))
+    return Plan(model, train, steps, validations, _revisions(path, values["revisions"], steps))
+
+
+def _whole(path: Path, values: dict[str, Any], name: str) -> int:
+    value = values[name]
+    if type(value) is not int or not 1 <= value <= _MOST_STEPS:
+        raise ConfigError(f"{path}: {name} is {str(value)[:30]}; it should be a whole number from 1 on")
+    return value
+
+
+def _revisions(path: Path, pairs: object, steps: int) -> tuple[tuple[int, int], ...]:
+    """Each is made before the run's end, later than the one before, and to a total not reached yet."""
+    found: list[tuple[int, int]] = []
+    last, total = 0, steps
+    for pair in pairs if isinstance(pairs, list) else [pairs]:
+        numbers = pair if isinstance(pair, list) and [type(number) for number in pair] == [int, int] else [0, 0]
+        at, revised = numbers
+        if not last < at < min(total, revised) or revised > _MOST_STEPS:
+            raise ConfigError(f"{path}: a revision is {str(pair)[:30]}, which no run can follow")
+        found.append((at, revised))
+        last, total = at, revised
+    return tuple(found)

@@ -31,6 +31,7 @@ class Prepared:
     tokenizer: Tokenizer
     ring: Ring
     predictable: NDArray[np.bool_]
+    held_out: tuple[str, ...] = ()  # files of held-out text of its own
 
     def batches(self, config: TrainConfig) -> Batches:
         """The windows of a run."""
@@ -59,7 +60,7 @@ def as_corpus(source: Source) -> Corpus:
     if isinstance(source, Corpus):
         return source
     if isinstance(source, str) and "\n" in source:
-        return Corpus((Document("text", source),))
+        return Corpus((Document("text", source),), ("text",))
     return read([source] if isinstance(source, str | Path) else source)
 
 
@@ -72,10 +73,12 @@ def prepare(source: Source, model: ModelConfig, config: TrainConfig, valid: Sour
     corpus = as_corpus(source)
     documents = corpus.documents
     sequence, why = (model.sequence, "as asked") if model.sequence != "auto" else choose(documents)
+    held_out: tuple[str, ...] = ()
     if valid is None:
         parts = split(documents, sequence, config.valid_fraction)
     else:
         held = as_corpus(valid)
+        held_out = held.names
         corpus = replace(corpus, notes=corpus.notes + held.notes)
         crlf = crlf_lines(documents, sequence)
         parts = checked(_all(documents, sequence), _all(held.documents, sequence), sequence, crlf)
@@ -84,7 +87,7 @@ def prepare(source: Source, model: ModelConfig, config: TrainConfig, valid: Sour
     close = sequence == "line" or len(documents) > 1
     laid = ring([tokenizer.encode(text) for text in parts.train], close=close)
     predictable = np.bincount(laid.targets, minlength=tokenizer.size) > 0
-    return Prepared(corpus, sequence, why, parts, tokenizer, laid, predictable)
+    return Prepared(corpus, sequence, why, parts, tokenizer, laid, predictable, held_out)
 
 
 def _all(documents: Sequence[Document], sequence: str) -> list[str]:

@@ -1,7 +1,5 @@
 """Where a training run keeps its best model: nothing until there is one, then a whole model at every moment."""
 
-import json
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,17 @@ from charlm.network import Network
 from charlm.planning import Plan
 from charlm.preparation import Prepared
 from charlm.reports import Progress
-from charlm.storage import beside, finish_publishing, publish, write_atomic
+from charlm.storage import (
+    CARD,
+    METRICS,
+    PLAN,
+    beside,
+    finish_publishing,
+    json_line,
+    publish,
+    remove_model,
+    write_atomic,
+)
 
 
 def check_free(folder: Path, overwrite: bool) -> None:
@@ -39,7 +47,7 @@ class RunFolder:
         finish_publishing(folder)
         check_free(folder, overwrite)
         self._place = beside(folder, "new")
-        shutil.rmtree(self._place, ignore_errors=True)  # of a run that crashed before its first model
+        remove_model(self._place)  # of a run that crashed before its first model
 
     def describe(self, plan: Plan, prepared: Prepared) -> None:
         """What is being trained, and on what; written with the first model."""
@@ -49,18 +57,20 @@ class RunFolder:
         """Keep these weights in place of those before."""
         if self.folder is None or self._place is None:
             return
-        first = self._place != self.folder
-        if first:
+        if self._place == self.folder:
+            self._write(network, step, evaluation)
+            return
+        try:
             self._place.mkdir(parents=True)
             checkpoint.create(self._place, self._plan.model, self._prepared.tokenizer, self._corpus())
             self.revise(self._plan)
-        checkpoint.save_weights(self._place, network, step, evaluation.summary())
-        card = model_card(self.folder.name, self._plan, self._prepared, network.parameter_count(), step, evaluation)
-        write_atomic(self._place / checkpoint.CARD, card.encode())
-        if first:
+            self._write(network, step, evaluation)
             self._write_metrics()
             publish(self._place, self.folder)
-            self._place = self.folder
+        except BaseException:
+            remove_model(self._place)
+            raise
+        self._place = self.folder
 
     def log(self, step: int, seconds: float, progress: Progress, plan: Plan, evaluation: Evaluation) -> None:
         """Add a line to the metrics."""
@@ -72,7 +82,7 @@ class RunFolder:
             "learning_rate": plan.learning_rate(step - 1),
             "characters_per_second": round(progress.characters_per_second),
         }
-        self._metrics.append(json.dumps(values, allow_nan=False))
+        self._metrics.append(json_line(values))
         if self._place is not None and self._place == self.folder:
             self._write_metrics()
 
@@ -80,16 +90,23 @@ class RunFolder:
         """Store the plan as it is now."""
         self._plan = plan
         if self._place is not None and self._place.is_dir():
-            write_atomic(self._place / checkpoint.PLAN, checkpoint.to_json(asdict(plan)))
+            write_atomic(self._place / PLAN, checkpoint.to_json(asdict(plan)))
+
+    def _write(self, network: Network, step: int, evaluation: Evaluation) -> None:
+        assert self._place is not None and self.folder is not None
+        checkpoint.save_weights(self._place, network, step, evaluation.summary())
+        card = model_card(self.folder.name, self._plan, self._prepared, network.parameter_count(), step, evaluation)
+        write_atomic(self._place / CARD, card.encode())
 
     def _write_metrics(self) -> None:
         assert self._place is not None
-        write_atomic(self._place / checkpoint.METRICS, "".join(line + "\n" for line in self._metrics).encode())
+        write_atomic(self._place / METRICS, "".join(line + "\n" for line in self._metrics).encode())
 
     def _corpus(self) -> dict[str, Any]:
         corpus, parts = self._prepared.corpus, self._prepared.parts
         return {
-            "files": [document.name for document in corpus.documents],
+            "files": list(corpus.names),
+            "held_out": list(self._prepared.held_out),
             "characters": corpus.characters,
             "sequences": len(parts.train) + (len(parts.valid) if parts.held_out else 0),
             "sha256": corpus.fingerprint(),

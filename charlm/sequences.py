@@ -50,9 +50,7 @@ def choose(documents: Sequence[Document]) -> tuple[str, str]:
     """`line` or `stream`, with the reason in words: what `--sequence auto` does."""
     for document in documents:
         head = document.text[:_LOOK_AT]
-        if len(document.text) > _LOOK_AT:
-            head = head[: head.rfind("\n") + 1]  # the last line is cut short
-        inner = lines(head.rstrip("\r\n"))
+        inner = lines(head.rstrip("\r\n") if len(document.text) <= _LOOK_AT else head)
         if len(inner) < _FEWEST_LINES:
             return "stream", f"{document.name} has fewer than {_FEWEST_LINES} lines"
         if "" in inner:
@@ -64,26 +62,14 @@ def choose(documents: Sequence[Document]) -> tuple[str, str]:
 
 
 def split(documents: Sequence[Document], sequence: str, fraction: float) -> Split:
-    """Hold out about `fraction` of every document, by a rule that knows no seed.
+    """Hold out about `fraction`, by a rule that knows no seed.
 
-    Of a stream, the last part of each document, cut by characters; of lines, those whose number hashes into the
-    fraction. At most 2,000,000 characters. Raises CorpusError where there are fewer than two characters to learn.
+    Of a stream, the last part of each document, cut by characters; of lines, those whose number, counted through all
+    documents, hashes into the fraction. At most 2,000,000 characters. Raises CorpusError where there are fewer than
+    two symbols to learn.
     """
-    fraction = min(fraction, HELD_OUT_AT_MOST / max(1, sum(len(document.text) for document in documents)))
-    train: list[str] = []
-    valid: list[str] = []
-    for document in documents:
-        if sequence == "stream":
-            text = document.text
-            cut = min(int(len(text) * (1 - fraction)), len(text) - 1)
-            train.append(text[:cut])
-            valid.append(text[cut:])
-        else:
-            found = lines(document.text)
-            held = _held_lines(len(found), fraction)
-            train += [line for line, out in zip(found, held, strict=True) if not out]
-            valid += [line for line, out in zip(found, held, strict=True) if out]
-    if sum(map(len, train)) < 2 or not valid:  # too small to spare any of it
+    train, valid = (_split_lines if sequence == "line" else _split_streams)(documents, fraction)
+    if sum(map(len, train)) < 2 or not (valid if sequence == "line" else any(valid)):  # too small to spare any of it
         train = valid = [text for document in documents for text in whole(document.text, sequence)]
     return checked(train, valid, sequence, crlf_lines(documents, sequence))
 
@@ -108,10 +94,28 @@ def checked(train: Sequence[str], valid: Sequence[str], sequence: str, crlf: int
     return Split(kept, held, sequence, crlf)
 
 
-def _held_lines(count: int, fraction: float) -> NDArray[np.bool_]:
-    """Which of `count` lines are held out; where chance would hold out none of several, the likeliest one is."""
-    chance = uniform(np.arange(1, count + 1))
-    held: NDArray[np.bool_] = chance < fraction
-    if count > 1 and not held.any():
-        held[chance.argmin()] = True
-    return held
+def _split_streams(documents: Sequence[Document], fraction: float) -> tuple[list[str], list[str]]:
+    lengths = [len(document.text) for document in documents]
+    held = [length - max(1, int(length * (1 - fraction))) for length in lengths]
+    if sum(held) > HELD_OUT_AT_MOST:
+        held = [length * HELD_OUT_AT_MOST // sum(lengths) for length in lengths]
+    cuts = [length - out for length, out in zip(lengths, held, strict=True)]
+    texts = [document.text for document in documents]
+    return (
+        [text[:cut] for text, cut in zip(texts, cuts, strict=True)],
+        [text[cut:] for text, cut in zip(texts, cuts, strict=True)],
+    )
+
+
+def _split_lines(documents: Sequence[Document], fraction: float) -> tuple[list[str], list[str]]:
+    found = [line for document in documents for line in lines(document.text)]
+    sizes = np.array([len(line) + 1 for line in found])
+    chance = uniform(np.arange(1, len(found) + 1))
+    held: NDArray[np.bool_] = chance < min(fraction, HELD_OUT_AT_MOST / sizes.sum())
+    if len(found) > 1 and not held.any():
+        held[chance.argmin()] = True  # where chance would hold out none of several, the likeliest one
+    held &= np.cumsum(sizes * held) <= HELD_OUT_AT_MOST
+    return (
+        [line for line, out in zip(found, held, strict=True) if not out],
+        [line for line, out in zip(found, held, strict=True) if out],
+    )

@@ -1,49 +1,94 @@
 """Files that must last: written beside, flushed to disk, then renamed, so that a crash leaves the old or the new."""
 
+import json
+import math
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from charlm.errors import ModelInUseError
+
+# The files of a model's folder; `checkpoint` says what they hold.
+FILES = CONFIG, TOKENIZER, WEIGHTS, PLAN, METRICS, CARD = (
+    "config.json",
+    "tokenizer.json",
+    "model.safetensors",
+    "plan.json",
+    "metrics.jsonl",
+    "README.md",
+)
 
 
 def write_atomic(path: Path, data: bytes) -> None:
     """Replace a file by one rename: whoever opens it reads all of the old or all of the new."""
-    beside = path.with_name(f".{path.name}.tmp")
-    with beside.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)
+    beside = _temporary(path)
+    try:
+        with beside.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
     _sync_folder(path.parent)
+
+
+def json_line(values: Any) -> str:
+    """Compact JSON on one line, with null in place of NaN and infinity, for which JSON has no number."""
+    return json.dumps(_finite(values), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def beside(folder: Path, role: str) -> Path:
     """The hidden sibling of a model's folder that plays a role: new, old or lock."""
-    return folder.with_name(f".{folder.name}.{role}")
+    folder = Path(os.path.abspath(folder))
+    return folder.parent / f".{folder.name}.{role}"
 
 
 def publish(new: Path, folder: Path) -> None:
     """Put a complete folder in its place: rename the old away, the new in, then delete the old."""
     old = beside(folder, "old")
-    if folder.exists():
+    replaces = folder.exists()
+    if replaces:
         os.rename(folder, old)
-    os.rename(new, folder)
-    _sync_folder(folder.parent)
-    shutil.rmtree(old, ignore_errors=True)
+    try:
+        os.rename(new, folder)
+    except BaseException:
+        if replaces:
+            os.rename(old, folder)
+        raise
+    try:
+        _sync_folder(folder.parent)
+    finally:
+        remove_model(old)
 
 
 def finish_publishing(folder: Path) -> None:
-    """Complete a `publish` that a crash cut short; does nothing where there was none."""
+    """Complete a `publish` that a crash cut short; does nothing where there was none. The caller holds the lock."""
     old, new = beside(folder, "old"), beside(folder, "new")
     if not old.exists():
         return
     if not folder.exists():
         os.rename(new if new.exists() else old, folder)
-    shutil.rmtree(old, ignore_errors=True)
+    remove_model(old)
+
+
+def recover(folder: Path) -> None:
+    """`finish_publishing`, unless there is nothing to finish, a trainer is at it, or the disk does not let us."""
+    if beside(folder, "old").exists():
+        with suppress(ModelInUseError, OSError), lock(folder):
+            finish_publishing(folder)
+
+
+def remove_model(folder: Path) -> None:
+    """Delete the files charlm writes, and the folder if that leaves it empty: what is not ours is never removed."""
+    for name in FILES:
+        (folder / name).unlink(missing_ok=True)
+        _temporary(folder / name).unlink(missing_ok=True)
+    with suppress(OSError):
+        folder.rmdir()
 
 
 @contextmanager
@@ -91,3 +136,17 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.tmp")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    return value

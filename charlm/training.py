@@ -133,7 +133,9 @@ class _Run:
             )
 
     def model(self) -> LanguageModel:
-        """The best network of the run."""
+        """The best network of the run. Raises DivergenceError where no validation gave a finite number."""
+        if self.best is None:
+            raise self._diverged("the loss of the held-out part")
         self.network.load_state_dict(self.best_weights)
         return LanguageModel(self.plan.model, self.prepared.tokenizer, self.network.eval())
 
@@ -145,12 +147,13 @@ class _Run:
         self.learning_seconds += time.perf_counter() - before
         self.step += 1
         if not math.isfinite(loss + norm):
-            kept = f"; the best model so far is kept in {self.kept.folder}" if self.best and self.kept.folder else ""
-            raise DivergenceError(
-                f"the loss is not a finite number at step {self.step:,}{kept}; "
-                f"try --learning-rate {self.plan.train.learning_rate / 4:g}"
-            )
+            raise self._diverged("the loss")
         self.smoothed = loss if math.isnan(self.smoothed) else _SMOOTH * self.smoothed + (1 - _SMOOTH) * loss
+
+    def _diverged(self, what: str) -> DivergenceError:
+        kept = f"; the best model so far is kept in {self.kept.folder}" if self.best and self.kept.folder else ""
+        advice = f"try --learning-rate {self.plan.train.learning_rate / 4:g}"
+        return DivergenceError(f"{what} is not a finite number at step {self.step:,}{kept}; {advice}")
 
     def _validate(self) -> None:
         before = time.monotonic()
@@ -159,10 +162,10 @@ class _Run:
         least = math.inf if self.best is None else self.best.known_nats
         best = evaluation.known_nats < least  # never true of a NaN
         if best:
-            self.best, self.best_step = evaluation, self.step
+            self.kept.keep(self.network, self.step, evaluation)
             # A copy, since training goes on in the original's memory.
             self.best_weights = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
-            self.kept.keep(self.network, self.step, evaluation)
+            self.best, self.best_step = evaluation, self.step
         progress = self._progress()
         self.kept.log(self.step, time.monotonic() - self.started, progress, self.plan, evaluation)
         if self.pace:

@@ -32,6 +32,14 @@ TINY = [
 ]  # of `train`
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Tiny networks gain nothing from more, and on a busy machine the threads wait for each other."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
 @pytest.fixture(scope="session")
 def line_model() -> charlm.LanguageModel:
     """Trained on lines: it can predict <EOS>."""

@@ -96,8 +96,7 @@ def test_bytes_depend_on_neither_folder_nor_hashes_nor_locale(
     child = subprocess.run(
         [sys.executable, "-B", "-c", CHILD, str(ROOT)],
         cwd=tmp_path,
-        env=os.environ
-        | {"PYTHONHASHSEED": "7", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        env=os.environ | {"PYTHONHASHSEED": "7", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
         capture_output=True,
         text=True,
     )
@@ -106,9 +105,7 @@ def test_bytes_depend_on_neither_folder_nor_hashes_nor_locale(
 
 
 @pytest.mark.parametrize("function", [json.loads, textwrap.dedent, ast.literal_eval])
-def test_docs_hold_a_documentation_string_once_and_none_of_the_code(
-    function: object, docs: list[str]
-) -> None:
+def test_docs_hold_a_documentation_string_once_and_none_of_the_code(function: object, docs: list[str]) -> None:
     assert [piece.strip() for piece in docs].count(inspect.getdoc(function) or "") == 1
     body = inspect.getsource(function).split('"""')[-1]  # type: ignore[arg-type]
     code = [line for line in body.splitlines() if len(line.strip()) > 20]
@@ -220,9 +217,7 @@ def test_docs_are_taken_from_modules_with_rare_characters_too(library: Path) -> 
     assert list(harvest.docs()) == ["Heaps are arrays for which an invariant holds.\n"]
 
 
-@pytest.mark.parametrize(
-    "files", [[], ["os.py", "re/__init__.py"], ["asyncio/__init__.py", "json/__init__.py"]]
-)
+@pytest.mark.parametrize("files", [[], ["os.py", "re/__init__.py"], ["asyncio/__init__.py", "json/__init__.py"]])
 @pytest.mark.parametrize("harvested", [harvest.source, harvest.docs])
 def test_a_python_without_its_library_is_an_error_at_once(
     harvested: object, files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -230,8 +225,6 @@ def test_a_python_without_its_library_is_an_error_at_once(
     for name in files:
         write(tmp_path / name, b"x = 1\n")
     monkeypatch.setattr(sysconfig, "get_path", lambda name: str(tmp_path))
-    with pytest.raises(
-        CorpusError, match=r"standard library is not in .*train on a text of your own$"
-    ) as error:
+    with pytest.raises(CorpusError, match=r"standard library is not in .*train on a text of your own$") as error:
         harvested()  # type: ignore[operator]
     assert str(tmp_path) in str(error.value)

@@ -15,7 +15,7 @@ import typer
 
 from charlm import __version__
 from charlm.cli import corpus, evaluate, info, sample, score, train
-from charlm.cli.output import prepare_streams
+from charlm.cli.output import closable_stdout, prepare_streams
 from charlm.errors import CharlmError, ConfigError, CorpusNotFoundError, ModelError, ModelInUseError
 
 _EXIT_CODES: tuple[tuple[type[CharlmError], int], ...] = (
@@ -65,7 +65,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     prepare_streams()
     stopped = _Signals()
     try:
-        app(args=arguments, prog_name="charlm")
+        with closable_stdout():
+            app(args=arguments, prog_name="charlm")
         code = 0
     except SystemExit as ended:
         code = stopped.exit_code or (ended.code if isinstance(ended.code, int) else 1)
@@ -83,7 +84,8 @@ class _Signals:
     def __init__(self) -> None:
         self.exit_code = 0
         for name in ("SIGTERM", "SIGHUP"):
-            if hasattr(signal, name):
+            # One that is ignored already, as under nohup, stays so.
+            if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) != signal.SIG_IGN:
                 signal.signal(getattr(signal, name), self._stop)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
@@ -102,6 +104,6 @@ def _sentence(error: Exception) -> str:
         return str(error)
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or "allocate memory" in str(error) or "out of memory" in str(error):
         return "not enough memory; try a smaller --hidden-size, --batch-size or --seq-len"
     return f"charlm failed unexpectedly ({type(error).__name__}: {error}); {_DEBUG} shows where, please report it"

@@ -1,8 +1,5 @@
 """What a person sees while a model trains: the plan, a progress line, a line for each validation."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
@@ -34,11 +31,13 @@ class Display:
         for line in _lines(event):
             self._print(line)
 
-    def start(self) -> None:
+    def __enter__(self) -> "Display":
         if self._live:
             self._live.start()
+        return self
 
-    def stop(self) -> None:
+    def __exit__(self, *error: object) -> None:
+        """Leave the terminal as it was found, however the training ended."""
         if self._live:
             self._live.stop()
 
@@ -47,17 +46,6 @@ class Display:
             self._console.print(line, markup=False, soft_wrap=True)
         else:
             say(line)
-
-
-@contextmanager
-def show_training(quiet: bool) -> Iterator[Display]:
-    """A display that leaves the terminal as it found it, however the training ends."""
-    display = Display(quiet)
-    display.start()
-    try:
-        yield display
-    finally:
-        display.stop()
 
 
 def _lines(event: Planned | Validated | Revised | Finished) -> list[str]:
@@ -87,7 +75,6 @@ def _lines(event: Planned | Validated | Revised | Finished) -> list[str]:
 def _plan(event: Planned) -> list[str]:
     plan, model, split = event.plan, event.plan.model, event.split
     cell = f"{model.activation} {model.cell}" if model.activation else model.cell
-    size = f"{model.embedding_size} wide" if model.embedding == "learned" else "one-hot"
     held = f"{split.characters(split.valid):,} characters held out"
     if split.sequence == "line":
         held += f" in {len(split.valid):,} lines"
@@ -109,7 +96,7 @@ def _plan(event: Planned) -> list[str]:
         f"sequence   {model.sequence}: {event.why}",
         f"split      {split.characters(split.train):,} characters to learn, {held}",
         f"model      {model.layers} × {cell}, {model.hidden_size} wide, {model.embedding} input"
-        f"{f' {size}' if model.embedding == 'learned' else ''}{dropout}: {event.parameters:,} parameters",
+        f"{dropout}: {event.parameters:,} parameters",
         f"plan       {plan.total:,} steps of {event.batch_size} × {event.seq_len} symbols on {event.device},"
         f" {event.epochs:.1f} passes, {plan.validations} validations{time_needed}",
         *notes,

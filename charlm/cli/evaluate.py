@@ -7,14 +7,16 @@ import typer
 from charlm import naming
 from charlm.cli.options import Json, Model, Quiet, Unknown, defaulted
 from charlm.cli.output import figure, say, write, write_json
-from charlm.cli.texts import read_files, tell_unknown
+from charlm.cli.texts import files_or_stdin, read_files, tell_unknown
 
 if TYPE_CHECKING:
     from charlm.evaluation import Evaluation
 
 
 def evaluate(
-    files: Annotated[list[str], typer.Argument(metavar="FILE", help="Text files, folders of them, .gz, or -.")],
+    files: Annotated[
+        list[str] | None, typer.Argument(metavar="FILE", help="Text files, folders of them, .gz, or - (stdin).")
+    ] = None,
     model: Model = None,
     window: Annotated[
         int | None, typer.Option(help="Windows of so many tokens, each from a zero state, in place of streams.")
@@ -26,19 +28,17 @@ def evaluate(
 ) -> None:
     """Nats per token, bits per character and per byte, and perplexity of files."""
     folder = naming.existing_folder(model)
-    documents = read_files(files, quiet)
+    documents = read_files(files_or_stdin(files), quiet)
 
     from charlm.checkpoint import load
     from charlm.evaluation import Evaluation
 
     language_model = load(folder)
     say(f"model {folder}", quiet or model is not None)
-    found = [
-        language_model.evaluate(document.text, window=window, streams=streams, unknown=unknown)  # type: ignore[arg-type]
-        for document in documents
-    ]
+    texts = [document.text for document in documents]
+    found = language_model.evaluate_many(texts, window=window, streams=streams, unknown=unknown)  # type: ignore[arg-type]
     total = Evaluation.total(found)
-    tell_unknown(language_model.tokenizer, (each.text for each in documents), total.unknown, unknown, quiet)
+    tell_unknown(language_model, texts, total.unknown, unknown, quiet)
     names = [document.name for document in documents]
     if len(found) > 1:
         found.append(total)

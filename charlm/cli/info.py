@@ -5,14 +5,15 @@ from typing import Annotated, Any
 import typer
 
 from charlm import naming
-from charlm.cli.options import Json, Model
-from charlm.cli.output import figure, write, write_json
+from charlm.cli.options import Json, Model, Quiet
+from charlm.cli.output import figure, say, write, write_json
 
 
 def info(
     model: Model = None,
     system: Annotated[bool, typer.Option("--system", help="Versions, device, threads and paths instead.")] = False,
     json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """What a model is: cell, sizes, tokenizer, corpus, training result, and how to repeat it."""
     if system:
@@ -23,7 +24,9 @@ def info(
     else:
         from charlm.checkpoint import describe
 
-        values = describe(naming.existing_folder(model))
+        folder = naming.existing_folder(model)
+        say(f"model {folder}", quiet or model is not None)
+        values = describe(folder)
         rows = _rows(values)
     if json:
         write_json(values)
@@ -35,12 +38,11 @@ def _rows(values: dict[str, Any]) -> list[tuple[str, str]]:
     shape, corpus, valid, plan = (values[part] for part in ("config", "corpus", "validation", "plan"))
     batch = f"{plan['train']['batch_size']} × {plan['train']['seq_len']} symbols"
     activation = f" ({shape['activation']})" if shape["activation"] else ""
-    width = f", {shape['embedding_size']} wide" if shape["embedding"] == "learned" else ""
     bits = valid.get("bits_per_char_known", valid["bits_per_char"])
     rows = {
         "model": values["model"],
         "cell": f"{shape['layers']} × {shape['cell']}{activation}, {shape['hidden_size']} wide",
-        "input": f"{shape['embedding']}{width}",
+        "input": shape["embedding"],
         "dropout": f"{shape['dropout']:g}",
         "tokenizer": f"{shape['tokenizer']}, {values['vocabulary_size']:,} symbols",
         "parameters": f"{values['parameters']:,}",

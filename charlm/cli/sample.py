@@ -50,8 +50,7 @@ def sample(
     given = {name: value for name, value in settings.items() if value is not None}
     events = language_model.draw(prompt, seed=seed, **given)  # type: ignore[arg-type]
     say(f"seed {seed}" if model else f"model {folder}, seed {seed}", quiet)
-    first = language_model.tokenizer.first_unknown(prompt)
-    tell_unknown(language_model.tokenizer, [prompt], int(first is not None), unknown or "", quiet)
+    tell_unknown(language_model, [prompt], language_model.unknown(prompt), unknown or "", quiet)
     pages = _Pages(prompt, blank="" if language_model.line else "\n")
     for event in events:
         if isinstance(event, Piece):

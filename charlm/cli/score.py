@@ -10,7 +10,7 @@ import typer
 from charlm import naming
 from charlm.cli.options import Json, Model, Quiet, Unknown, defaulted
 from charlm.cli.output import figure, say, write, write_json
-from charlm.cli.texts import read_files, read_stdin, tell_unknown
+from charlm.cli.texts import files_or_stdin, read_files, read_stdin, tell_unknown
 
 if TYPE_CHECKING:
     from charlm.language_model import LanguageModel
@@ -33,10 +33,9 @@ def score(
 ) -> None:
     """The probability of texts: of each token, given those before it, and of the whole."""
     folder = naming.existing_folder(model)
-    given = [read_stdin(quiet) if text == "-" else text for text in texts or ()]
-    given += [document.text for document in read_files(file or [], quiet)] if file else []
-    if not texts and not file:
-        given = [read_stdin(quiet)]
+    arguments = texts if texts or file else files_or_stdin(None)
+    given = [read_stdin(quiet) if text == "-" else text for text in arguments or ()]
+    given += [document.text for document in read_files(file, quiet)] if file else []
 
     from charlm.checkpoint import load
 
@@ -55,7 +54,7 @@ def score(
                 write_json(values)
             else:
                 write(_table(found))
-    tell_unknown(language_model.tokenizer, singles, unknowns, unknown, quiet)
+    tell_unknown(language_model, singles, unknowns, unknown, quiet)
 
 
 def _single(model: "LanguageModel", texts: list[str]) -> Iterator[str]:

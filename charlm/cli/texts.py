@@ -9,7 +9,7 @@ from charlm.cli.output import say
 from charlm.errors import ConfigError
 
 if TYPE_CHECKING:
-    from charlm.tokenizers import Tokenizer
+    from charlm.language_model import LanguageModel
 
 
 def read_files(paths: list[str], quiet: bool) -> tuple[corpus.Document, ...]:
@@ -20,10 +20,15 @@ def read_files(paths: list[str], quiet: bool) -> tuple[corpus.Document, ...]:
     return found.documents
 
 
+def files_or_stdin(files: list[str] | None) -> list[str]:
+    """The files named, or stdin where none is. Raises ConfigError where a person would wait for nothing there."""
+    if not files and sys.stdin is not None and sys.stdin.isatty():
+        raise ConfigError("no text was given: name it, name a file, or pipe it in")
+    return files or [corpus.STDIN]
+
+
 def read_stdin(quiet: bool) -> str:
-    """The text piped in. Raises ConfigError where stdin is a terminal, where a person would wait for nothing."""
-    if sys.stdin is not None and sys.stdin.isatty():
-        raise ConfigError("no text was given: name it, name a file with --file, or pipe it in")
+    """The text piped in, or typed."""
     notes: list[str] = []
     text = corpus.read_stdin(notes).text
     for note in notes:
@@ -31,14 +36,18 @@ def read_stdin(quiet: bool) -> str:
     return text
 
 
-def tell_unknown(tokenizer: "Tokenizer", texts: Iterable[str], count: int, policy: str, quiet: bool) -> None:
+def tell_unknown(model: "LanguageModel", texts: Iterable[str], count: int, policy: str, quiet: bool) -> None:
     """Say how many characters the model has no symbol for, and which is the first."""
     from charlm.encoding import describe
+    from charlm.sequences import whole
 
-    for number, text in enumerate(texts, start=1):
-        first = tokenizer.first_unknown(text) if count else None
-        if first is not None:
-            place = f"character {first.position + 1:,} of text {number:,}"
-            what = "left out" if policy == "skip" else "read as <UNK>"
-            say(f"{count:,} unknown {what}; the first is {describe(first.character)}, {place}", quiet)
-            return
+    for number, text in enumerate(texts if count else (), start=1):
+        before = 0  # characters of the text in lines that are done
+        for sequence in whole(text, model.config.sequence):
+            first = model.tokenizer.first_unknown(sequence)
+            if first is not None:
+                place = f"character {before + first.position + 1:,} of text {number:,}"
+                what = "left out" if policy == "skip" else "read as <UNK>"
+                say(f"{count:,} unknown {what}; the first is {describe(first.character)}, {place}", quiet)
+                return
+            before += len(sequence) + 1

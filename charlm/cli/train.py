@@ -10,6 +10,7 @@ import typer
 from charlm import corpus, naming
 from charlm.cli.options import Json, Quiet, defaulted
 from charlm.cli.output import say, write, write_json
+from charlm.cli.texts import files_or_stdin
 from charlm.config import ModelConfig, TrainConfig
 from charlm.discover import names
 from charlm.errors import ConfigError
@@ -20,7 +21,9 @@ _BUDGETS = ("minutes", "epochs", "steps")
 
 
 def train(
-    texts: Annotated[list[str], typer.Argument(metavar="CORPUS", help="Text files, folders of them, .gz, or -.")],
+    texts: Annotated[
+        list[str] | None, typer.Argument(metavar="CORPUS", help="Text files, folders of them, .gz, or - (stdin).")
+    ] = None,
     model: Annotated[
         str | None, typer.Option("--model", "-m", help="Name in checkpoints/, or a path. Default: the file's name.")
     ] = None,
@@ -65,7 +68,8 @@ def train(
     """Train a model on a text. `charlm train corpus.txt` alone gives a good one in 3 minutes."""
     started = time.monotonic()
     options = locals()
-    name = model or corpus.stem(texts[0])
+    sources = files_or_stdin(texts)
+    name = corpus.stem(sources[0]) if model is None else model
     folder = naming.folder_of(name)
     stored = read_plan(plan) if plan else None
     if stored and (budgets := [each for each in _BUDGETS if options[each] is not None]):
@@ -76,35 +80,34 @@ def train(
     config = _with_options(stored.train if stored else TrainConfig(), options)
     stored = replace(stored, model=shape, train=config) if stored else None
 
-    from charlm.cli.display import show_training
+    from charlm.cli.display import Display
     from charlm.training import train as train_model
 
-    with show_training(quiet) as report:
-        try:
+    display = Display(quiet)
+    try:
+        with display:
             train_model(
-                texts,
+                sources,
                 shape,
                 config,
                 valid=valid,
                 plan=stored,
                 folder=folder,
                 overwrite=overwrite,
-                report=report,
+                report=display,
                 started=started,
             )
-        except KeyboardInterrupt:
-            kept = report.finished
-            say(
-                f"stopped; the best model so far, of step {kept.best_step:,}, is in {folder}"
-                if kept
-                else "stopped before there was a model to keep"
-            )
-            if kept:
-                naming.set_latest(name)
-            raise
+    except KeyboardInterrupt:
+        kept = display.finished
+        if kept is None:
+            say("stopped before there was a model to keep")
+        else:
+            naming.set_latest(name)
+            say(f"stopped; the best model so far, of step {kept.best_step:,}, is in {folder}")
+        raise
     naming.set_latest(name)
-    assert report.finished
-    done = report.finished
+    done = display.finished
+    assert done
     if json:
         write_json(
             {

@@ -20,4 +20,5 @@ class Temperature(Sampler):
         best = logits.max(dim=-1, keepdim=True)
         if self.temperature == 0:
             return torch.full_like(logits, -torch.inf).scatter(-1, best.indices, 0.0), state
-        return (logits - best.values) / self.temperature, state  # so shifted, a tiny τ overflows to -inf only
+        scaled = (logits - best.values) / self.temperature  # so shifted, a tiny τ overflows to -inf only,
+        return scaled.masked_fill(logits == best.values, 0.0), state  # and 0 / 0 is the likeliest

@@ -20,5 +20,7 @@ class TopP(Sampler):
         ordered, order = logits.sort(dim=-1, descending=True)
         probability = torch.softmax(ordered, dim=-1)
         before = probability.cumsum(dim=-1) - probability  # of those likelier than this one
-        kept = ordered.masked_fill(before >= self.p, -torch.inf)
+        over = (before >= self.p) & (self.p < 1)  # rounding must not cost the last symbols
+        over[..., 0] = False  # nor a tiny p the first
+        kept = ordered.masked_fill(over, -torch.inf)
         return torch.empty_like(logits).scatter(-1, order, kept), state

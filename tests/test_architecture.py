@@ -1,0 +1,126 @@
+"""Who may import whom, read from the source, so that the direction of the code stays what it is."""
+
+import ast
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import charlm
+from charlm.discover import names
+
+PACKAGE = Path(charlm.__file__).parent
+# Each row may import from the rows above it, never from its own or from below. A package counts as one module, but
+# for `native`, whose loops are below the cells and whose network is above them.
+ORDER = """
+    errors randomness tokenizers native native.library
+    config corpus discover encoding native.fused harvest measure storage
+    cells samplers sequences batches planning sizing naming
+    embeddings
+    network
+    probability optimization native.stepping
+    evaluation
+    scoring generation preparation
+    language_model pacing reports model_card
+    checkpoint
+    run_folder system
+    training
+    charlm
+    cli
+    __main__
+"""
+ROWS = {module: row for row, line in enumerate(ORDER.split("\n")) for module in line.split()}
+VARIANTS = ("cells", "embeddings", "samplers", "tokenizers")
+FOR_PEOPLE = {"typer", "rich"}  # libraries of the command line
+NOT_IN_A_LIBRARY = {"print", "input", "exit", "quit", "breakpoint", "sys.exit", "os._exit", "sys.stdout.write"}
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def dotted(path: Path) -> str:
+    """charlm/cells/gru.py is charlm.cells.gru, charlm/cells/__init__.py is charlm.cells."""
+    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+TREES = {dotted(path): ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
+
+
+def module(name: str) -> str:
+    """The word in ORDER that stands for a file: `cells` for charlm.cells.gru."""
+    inner = name.removeprefix("charlm").removeprefix(".")
+    return inner if inner in ROWS else inner.split(".")[0] or "charlm"
+
+
+def imports(file: str) -> Iterator[str]:
+    """Dotted names of all modules that a file imports, wherever in it; `from a import b` is a.b if that is a module."""
+    for node in ast.walk(TREES[file]):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0 and node.module, f"{file} has a relative import"
+            both = [f"{node.module}.{name.name}" for name in node.names]
+            yield from (name if name in TREES else node.module for name in both)
+
+
+def own_imports() -> Iterator[tuple[str, str]]:
+    """(file, module of charlm that it imports), but for the version, which is in charlm itself."""
+    return ((file, name) for file in TREES for name in imports(file) if name.startswith("charlm."))
+
+
+def test_every_module_has_its_row() -> None:
+    assert set(ROWS) == {module(file) for file in TREES}
+
+
+def test_imports_point_upward_in_the_table() -> None:
+    wrong = []
+    for file, name in own_imports():
+        own, other = module(file), module(name)
+        if own != other and ROWS.get(other, 99) >= ROWS.get(own, 0):
+            wrong.append(f"{file} imports {name}")
+    assert wrong == []
+
+
+def test_no_module_imports_a_variant_by_name() -> None:
+    """A new cell is one new file; not even another cell knows it is there."""
+    variants = {f"charlm.{kind}.{name.replace('-', '_')}" for kind in VARIANTS for name in names(kind)}
+    assert len(variants) > len(VARIANTS)
+    assert [f"{file} imports {name}" for file, name in own_imports() if name in variants] == []
+
+
+def test_no_module_has_a_case_for_a_variant() -> None:
+    """What is true of one cell stands in that cell; `config` alone names variants, as the defaults."""
+    wrong = []
+    for file, tree in TREES.items():
+        kinds = {"cells", "embeddings", "tokenizers"} - {module(file)}
+        chosen = {name for kind in kinds for name in names(kind)}
+        words = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+        if module(file) != "config":
+            wrong += [f"{file} has a case for {name!r}" for name in words & chosen]
+    assert wrong == []
+
+
+def test_only_the_command_line_knows_typer_and_rich() -> None:
+    assert {module(file) for file in TREES for name in imports(file) if name.split(".")[0] in FOR_PEOPLE} == {"cli"}
+
+
+def test_the_library_neither_prints_nor_asks_nor_exits() -> None:
+    wrong = []
+    for file, tree in TREES.items():
+        called = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+        if module(file) not in ("cli", "__main__"):
+            wrong += [f"{file} calls {name}" for name in called & NOT_IN_A_LIBRARY]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=dotted)
+def test_every_file_is_short_and_says_what_it_is(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 300
+    assert ast.get_docstring(TREES[dotted(path)])
+
+
+def test_every_folder_of_code_is_a_package_and_its_types_are_shipped() -> None:
+    settings = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    assert (PACKAGE / "py.typed").is_file()
+    assert "py.typed" in settings["package-data"]["charlm"]
+    assert {path.parent for path in FILES} == {path.parent for path in FILES if path.name == "__init__.py"}

@@ -1,0 +1,174 @@
+"""Evaluation: by hand, against slow loops over the network, and each protocol's promises."""
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+import torch
+from conftest import LINES, STREAM
+
+import charlm
+from charlm.tokenizers import Tokenizer
+from charlm.tokenizers.char import CharTokenizer
+
+WORDS = sorted(set(STREAM.split(" ")))
+
+
+def long_text(characters: int) -> str:
+    """Words of the stream in random order, so that no two pieces are alike."""
+    draw = random.Random(0)
+    return " ".join(draw.choice(WORDS) for _ in range(characters // 3))[:characters]
+
+
+def slow_nats(model: charlm.LanguageModel, read: Sequence[int], counted: int) -> float:
+    """Minus the log-probability of the last `counted` symbols, from a zero state, one symbol at a time."""
+    state, nats = None, []
+    with torch.inference_mode():
+        for now, following in pairwise(read):
+            logits, state = model.network(torch.tensor([[now]]), state)
+            nats.append(-float(torch.log_softmax(logits[0, 0].double(), dim=0)[following]))
+    return math.fsum(nats[len(nats) - counted :])
+
+
+@pytest.fixture
+def forgetless(bigram_model: charlm.LanguageModel) -> charlm.LanguageModel:
+    """A stream of a and b whose cell adds up all it ever read: nothing before a symbol is without effect on it."""
+    bigram_model.network.cells[0].weight_hh.data = torch.eye(5)
+    bigram_model.network.readout.weight.data *= 0.02
+    return replace(bigram_model, config=replace(bigram_model.config, sequence="stream"))
+
+
+def some_letters(count: int) -> str:
+    draw = random.Random(1)
+    return "".join(draw.choice("aab") for _ in range(count))
+
+
+def test_lines_worked_by_hand(bigram_model: charlm.LanguageModel) -> None:
+    """P("ab\\n") = 1/2 · 1/2 · 1/2, P("b\\r\\n") = 1/4 · 1/2, P("\\n") = 1/4: 8 bits for 6 tokens.
+
+    A line end is one token, one character and one byte, be it \\n or \\r\\n.
+    """
+    found = bigram_model.evaluate("ab\nb\r\n\n")
+    assert (found.tokens, found.characters, found.bytes) == (6, 6, 6)
+    assert found.nats_per_token == pytest.approx(8 * math.log(2) / 6)
+    assert found.bits_per_char == found.bits_per_byte == pytest.approx(8 / 6)
+    assert found.perplexity == pytest.approx(2 ** (8 / 6))
+    assert (found.streams, found.window, found.unknown) == (None, None, 0)
+
+
+def test_bytes_are_those_of_the_text(bigram_model: charlm.LanguageModel) -> None:
+    """The same probabilities with € for b: "a€\\n" is 3 bits, 3 characters and 1 + 3 + 1 = 5 bytes."""
+    model = replace(bigram_model, tokenizer=CharTokenizer("a€"))
+    found = model.evaluate("a€\n")
+    assert (found.characters, found.bytes) == (3, 5)
+    assert (found.bits_per_char, found.bits_per_byte) == (pytest.approx(1), pytest.approx(3 / 5))
+
+
+def test_lines_are_measured_as_they_are_scored(line_model: charlm.LanguageModel) -> None:
+    text = LINES[:400]
+    found, scores = line_model.evaluate(text), line_model.score_many(charlm.lines(text))
+    assert found.tokens == sum(len(score.tokens) for score in scores)
+    assert found.nats == pytest.approx(-sum(score.logprob for score in scores))
+
+
+def test_a_short_stream_is_measured_as_it_is_scored(stream_model: charlm.LanguageModel) -> None:
+    text = STREAM[:1000]
+    found = stream_model.evaluate(text)
+    assert (found.streams, found.tokens, found.characters) == (1, 1000, 1000)
+    assert found.nats == pytest.approx(-stream_model.score(text).logprob)
+
+
+@pytest.mark.parametrize(("characters", "pieces"), [(8191, 1), (8192, 2), (14_000, 3)])
+def test_a_stream_is_read_in_pieces_that_change_little(
+    stream_model: charlm.LanguageModel, characters: int, pieces: int
+) -> None:
+    """K = max(1, n // 4096) of them, and less than 1e-3 nats a token from reading the text as one."""
+    text = long_text(characters)
+    found, one = stream_model.evaluate(text), stream_model.evaluate(text, streams=1)
+    assert (found.streams, found.tokens, found.characters) == (pieces, characters, characters)
+    assert (one.streams, one.tokens, one.characters) == (1, characters, characters)
+    assert abs(found.nats_per_token - one.nats_per_token) < 1e-3
+
+
+def test_a_long_stream_is_read_in_64_pieces(forgetless: charlm.LanguageModel) -> None:
+    count = 66 * 4096
+    found = forgetless.evaluate("a" * (count - 1))
+    assert (found.streams, found.tokens) == (64, count)
+
+
+@pytest.mark.parametrize(("count", "streams"), [(1000, 3), (700, 5), (10, 10)])
+def test_each_piece_is_read_after_the_tokens_before_it(
+    forgetless: charlm.LanguageModel, count: int, streams: int
+) -> None:
+    """Equal pieces of the n targets (and <EOS>, which this model can predict), each cold but for the 256 before it."""
+    text = some_letters(count - 1)
+    ids = [Tokenizer.START, *forgetless.tokenizer.encode(text).tolist(), Tokenizer.EOS]
+    cuts = [count * k // streams for k in range(streams + 1)]
+    assert max(b - a for a, b in pairwise(cuts)) <= math.ceil(count / streams)
+    expected = sum(
+        slow_nats(forgetless, ids[max(0, start - 256) : end + 1], end - start) for start, end in pairwise(cuts)
+    )
+    found = forgetless.evaluate(text, streams=streams)
+    assert found.tokens == count
+    assert found.nats == pytest.approx(expected, rel=1e-5)
+    assert found.nats != pytest.approx(forgetless.evaluate(text, streams=1).nats, rel=1e-5) or count < 256
+
+
+@pytest.mark.parametrize("window", [1, 7, 64, 299, 300])
+def test_windows_start_cold_after_the_token_before_them(forgetless: charlm.LanguageModel, window: int) -> None:
+    """The last partial window is left out, of the tokens as of the characters."""
+    text = some_letters(299)
+    ids = [Tokenizer.START, *forgetless.tokenizer.encode(text).tolist(), Tokenizer.EOS]
+    full = 300 // window
+    expected = sum(slow_nats(forgetless, ids[k * window : (k + 1) * window + 1], window) for k in range(full))
+    found = forgetless.evaluate(text, window=window)
+    assert found.nats == pytest.approx(expected, rel=1e-5)
+    assert (found.window, found.streams, found.tokens) == (window, None, full * window)
+    assert found.characters == min(full * window, 299)  # the end of a stream is no character
+
+
+def test_unknown_characters_leave_the_bits_of_the_known(stream_model: charlm.LanguageModel) -> None:
+    text = "the wörd was"
+    found, scored = stream_model.evaluate(text), stream_model.score(text)
+    assert (found.unknown, found.tokens, found.characters, found.bytes) == (1, 12, 12, 13)
+    assert found.bits_per_char is None and found.bits_per_byte is None
+    assert found.bits_per_char_known == pytest.approx(scored.bits_per_char_known)
+    known = sum(value for value in scored.logprobs if value > -math.inf)
+    assert found.bits_per_char_known == pytest.approx(-known / math.log(2) / 11)
+
+
+def test_unknown_characters_may_be_left_out_or_refused(stream_model: charlm.LanguageModel) -> None:
+    found = stream_model.evaluate("the wörd", unknown="skip")
+    assert (found.unknown, found.tokens, found.characters) == (1, 7, 8)
+    assert found.nats == pytest.approx(-stream_model.score("the wrd").logprob)
+    with pytest.raises(charlm.UnknownCharacterError, match=r"U\+00F6.* character 6"):
+        stream_model.evaluate("the wörd", unknown="error")
+
+
+def test_an_empty_text_has_no_figures_in_a_stream_and_an_end_in_lines(
+    stream_model: charlm.LanguageModel, bigram_model: charlm.LanguageModel
+) -> None:
+    found = stream_model.evaluate("")
+    assert (found.tokens, found.nats_per_token, found.bits_per_char, found.perplexity) == (0, None, None, None)
+    found = bigram_model.evaluate("")
+    assert (found.tokens, found.characters, found.bits_per_char) == (1, 1, pytest.approx(2))
+
+
+@pytest.mark.parametrize("settings", [{"window": 0}, {"streams": 0}, {"streams": 13}])
+def test_a_protocol_that_cannot_be_is_refused(stream_model: charlm.LanguageModel, settings: dict[str, int]) -> None:
+    with pytest.raises(charlm.ConfigError):
+        stream_model.evaluate("the word was", **settings)
+
+
+def test_a_text_shorter_than_a_window_is_refused(stream_model: charlm.LanguageModel) -> None:
+    with pytest.raises(charlm.CorpusError, match=r"12 tokens.*window of 13"):
+        stream_model.evaluate("the word was", window=13)
+
+
+@pytest.mark.parametrize("settings", [{"window": 4}, {"streams": 2}])
+def test_lines_are_not_cut(line_model: charlm.LanguageModel, settings: dict[str, int]) -> None:
+    with pytest.raises(charlm.ConfigError, match="model of lines"):
+        line_model.evaluate(LINES, **settings)

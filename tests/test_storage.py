@@ -1,0 +1,206 @@
+"""Writing that survives a crash, a full disk and a second writer."""
+
+import errno
+import itertools
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+from conftest import STREAM, Outcome
+
+import charlm
+from charlm import storage
+from charlm.storage import beside
+
+Run = Callable[..., Outcome]
+TINY = charlm.ModelConfig(sequence="stream", hidden_size=4, layers=1, embedding_size=4, dropout=0.0)
+WHOLE = {"README.md", "config.json", "metrics.jsonl", "model.safetensors", "plan.json", "tokenizer.json"}
+WRITES = ("fsync", "rename", "replace")  # the calls at which a disk may be full, or a machine be switched off
+
+
+def train(folder: Path, seed: int = 0) -> None:
+    """A validation after each of three steps."""
+    config = charlm.TrainConfig(batch_size=4, seq_len=8, threads=1, seed=seed)
+    plan = charlm.Plan(TINY, config, steps=3, validations=3)
+    charlm.train(STREAM, plan=plan, folder=folder, overwrite=True)
+
+
+def weights(folder: Path) -> bytes:
+    return (folder / "model.safetensors").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """An old model and a new one."""
+    place = tmp_path_factory.mktemp("models")
+    train(place / "old", seed=0)
+    train(place / "new", seed=1)
+    return place / "old", place / "new"
+
+
+def test_a_reader_sees_all_of_the_old_file_or_all_of_the_new(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    storage.write_atomic(path, b"old")
+    with path.open("rb") as reader:
+        storage.write_atomic(path, b"new and longer")
+        assert reader.read() == b"old"
+    assert path.read_bytes() == b"new and longer"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+# The states in which a crash can leave `--overwrite`: what is at .m.old, .m.new and m, and what is m afterwards.
+OLD, NEW = 0, 1
+STATES = {
+    "new written beside": (None, NEW, OLD, OLD),
+    "old renamed away": (OLD, NEW, None, NEW),
+    "new renamed in": (OLD, None, NEW, NEW),
+    "old alone": (OLD, None, None, OLD),
+}
+
+
+@pytest.fixture(params=STATES)
+def crashed(request: pytest.FixtureRequest, models: tuple[Path, Path], tmp_path: Path) -> bytes:
+    """Builds a state in checkpoints/ and returns the weights that should come out of it."""
+    *places, expected = STATES[request.param]
+    folder = tmp_path / "checkpoints" / "m"
+    for place, which in zip((beside(folder, "old"), beside(folder, "new"), folder), places, strict=True):
+        if which is not None:
+            shutil.copytree(models[which], place)
+    return weights(models[expected])
+
+
+@pytest.mark.parametrize("command", ["info", "score", "sample", "evaluate"])
+def test_a_command_after_a_crash_finishes_the_swap(crashed: bytes, run: Run, tmp_path: Path, command: str) -> None:
+    (tmp_path / "text").write_text(STREAM)
+    text = {"score": ["word"], "evaluate": ["text"]}.get(command, [])
+    assert run(command, "--model", "m", *text).code == 0
+    assert weights(tmp_path / "checkpoints/m") == crashed
+    assert not beside(tmp_path / "checkpoints/m", "old").exists()
+
+
+def test_loading_after_a_crash_finishes_the_swap(crashed: bytes, tmp_path: Path) -> None:
+    charlm.load(tmp_path / "checkpoints/m")
+    assert weights(tmp_path / "checkpoints/m") == crashed
+
+
+def test_training_after_a_crash_finishes_the_swap(crashed: bytes, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "text").write_text(STREAM)
+    refused = run("train", "text", "--model", "m")
+    assert refused.code == 2
+    assert "--overwrite" in refused.err
+    assert weights(tmp_path / "checkpoints/m") == crashed
+    train(tmp_path / "checkpoints/m", seed=2)
+    assert os.listdir(tmp_path / "checkpoints") == ["m"], "and leaves nothing behind"
+
+
+@contextmanager
+def before_each_write(act: Callable[[int], object]) -> Iterator[None]:
+    """Call `act` with 1, 2, 3 ... before every write to the disk and every rename."""
+    count = itertools.count(1)
+
+    def watched(write: Callable[..., object]) -> Callable[..., object]:
+        def watched_write(*arguments: object) -> object:
+            act(next(count))
+            return write(*arguments)
+
+        return watched_write
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in WRITES:
+            patch.setattr(os, name, watched(getattr(os, name)))
+        yield
+
+
+def test_a_crash_at_any_moment_leaves_a_whole_model(models: tuple[Path, Path], tmp_path: Path) -> None:
+    """The disk is copied before every write of a training with --overwrite: each copy has a whole model."""
+    shutil.copytree(models[OLD], tmp_path / "disk" / "m")
+    copies: list[Path] = []
+
+    def copy(number: int) -> None:
+        copies.append(shutil.copytree(tmp_path / "disk", tmp_path / str(number)))
+
+    with before_each_write(copy):
+        train(tmp_path / "disk" / "m", seed=1)
+    is_old = []
+    for disk in copies:
+        charlm.load(disk / "m")
+        is_old.append(weights(disk / "m") == weights(models[OLD]))
+    assert len(copies) > 20
+    assert is_old == sorted(is_old, reverse=True), "first the old one, then the new one, never back"
+    assert set(is_old) == {True, False}
+
+
+@pytest.mark.parametrize("overwriting", [False, True], ids=["first training", "overwriting"])
+@pytest.mark.parametrize("cause", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()], ids=repr)
+def test_nothing_half_written_is_left(
+    models: tuple[Path, Path], tmp_path: Path, overwriting: bool, cause: BaseException
+) -> None:
+    """The disk is full, or Ctrl-C comes, before the first write; in another run before the second; and so on."""
+    for number in range(1, 200):
+        failed = ended = False
+
+        def fail(count: int, at: int = number) -> None:
+            nonlocal failed
+            if count == at:
+                failed = True
+                raise cause
+
+        place = tmp_path / str(number)
+        place.mkdir()
+        if overwriting:
+            shutil.copytree(models[OLD], place / "m")
+        with suppress(type(cause)), before_each_write(fail):
+            train(place / "m")
+            ended = True
+        if not failed:
+            break
+        assert not ended, f"failure {number} was passed over"
+        if overwriting or isinstance(cause, KeyboardInterrupt) or (place / "m").exists():
+            charlm.load(place / "m")
+            assert set(os.listdir(place / "m")) == WHOLE, f"in the model's folder after failure {number}"
+        assert set(os.listdir(place)) <= {"m"}, f"beside the model's folder after failure {number}"
+    assert number > 15
+
+
+@pytest.mark.parametrize("role", ["old", "new"])
+def test_a_folder_beside_that_is_no_model_is_never_removed(
+    models: tuple[Path, Path], tmp_path: Path, role: str
+) -> None:
+    shutil.copytree(models[OLD], tmp_path / "m")
+    diary = beside(tmp_path / "m", role) / "diary.txt"
+    diary.parent.mkdir()
+    diary.write_text("mine")
+    with suppress(charlm.CharlmError, OSError):
+        charlm.load(tmp_path / "m")
+        train(tmp_path / "m")
+    assert diary.read_text() == "mine"
+
+
+def test_a_reader_leaves_the_swap_of_a_living_trainer_alone(models: tuple[Path, Path], tmp_path: Path) -> None:
+    """Between its two renames: were the reader to make the second, the trainer would find nothing to rename."""
+    folder = tmp_path / "m"
+    shutil.copytree(models[OLD], beside(folder, "old"))
+    shutil.copytree(models[NEW], beside(folder, "new"))
+    with storage.lock(folder), suppress(charlm.ModelError):
+        charlm.load(folder)
+    assert beside(folder, "new").exists()
+
+
+def test_one_trainer_at_a_time(tmp_path: Path) -> None:
+    with storage.lock(tmp_path / "m"):
+        with pytest.raises(charlm.ModelInUseError, match="m"):
+            train(tmp_path / "m")
+        train(tmp_path / "another")
+    train(tmp_path / "m")
+    assert sorted(os.listdir(tmp_path)) == ["another", "m"], "no lock is left"
+
+
+def test_a_lock_goes_with_its_holder_however_that_ends(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), storage.lock(tmp_path / "m"):
+        _ = 1 / 0
+    beside(tmp_path / "m", "lock").touch()  # of a process that was killed
+    train(tmp_path / "m")
+    assert os.listdir(tmp_path) == ["m"]

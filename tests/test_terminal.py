@@ -1,0 +1,232 @@
+"""What a person at a terminal sees, and what a pipe gets: pseudo-terminals and pipes, all real."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TextIO
+
+import pytest
+from conftest import LINES, STREAM, TINY, Outcome
+
+import charlm
+
+if sys.platform == "win32":
+    pytest.skip("pseudo-terminals are those of POSIX", allow_module_level=True)
+import pexpect
+
+Run = Callable[..., Outcome]
+ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+COMMAND = [sys.executable, "-m", "charlm"]
+
+
+class Terminal:
+    """A pseudo-terminal: files for the program at one end, and at the other what it showed."""
+
+    def __init__(self) -> None:
+        self.person, self._program = os.openpty()
+        self._files: list[TextIO] = []
+        self._shown = bytearray()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def open(self, mode: str, encoding: str = "utf-8") -> TextIO:
+        self._files.append(os.fdopen(os.dup(self._program), mode, encoding=encoding))  # type: ignore[arg-type]
+        return self._files[-1]
+
+    def _read(self) -> None:
+        while True:
+            try:
+                self._shown += os.read(self.person, 65536)
+            except OSError:  # the program has hung up
+                return
+
+    def close(self) -> str:
+        """Hang up; everything that was shown."""
+        for file in self._files:
+            file.close()
+        if self._reader.is_alive():
+            os.close(self._program)
+            self._reader.join()
+            os.close(self.person)
+        return self._shown.decode().replace("\r\n", "\n")
+
+
+@pytest.fixture
+def terminal() -> Iterator[Terminal]:
+    opened = Terminal()
+    yield opened
+    opened.close()
+
+
+# what is shown while a model trains
+
+
+@pytest.mark.parametrize(
+    "settings", [{"TERM": "xterm-256color"}, {"TERM": "xterm-256color", "NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str
+)
+def test_training_is_shown_within_the_width(
+    run: Run, tmp_path: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]
+) -> None:
+    (tmp_path / "text").write_text(STREAM)
+    for name, value in {**settings, "COLUMNS": "60"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("sys.stderr", terminal.open("w"))
+    assert run("train", "text", *TINY, "--steps=700").out == "checkpoints/text\n"
+    shown = terminal.close()
+    progress = [line for line in re.split(r"[\r\n]|\x1b\[[0-9;?]*[A-Za-z]", shown) if re.match(r"[\d,]+/700 ", line)]
+    if settings["TERM"] == "dumb":
+        assert not progress and "\x1b" not in shown
+    else:
+        assert progress and "left" in progress[0]
+        assert max(map(len, progress)) <= 60
+        assert shown.rfind("\x1b[?25h") > shown.rfind("\x1b[?25l"), "the cursor is shown again"
+    if "NO_COLOR" in settings:
+        assert not re.search(r"\x1b\[[0-9;]*m", shown)
+    assert "700/700" in ESCAPE.sub("", shown)
+
+
+def test_quiet_shows_nothing_at_a_terminal(
+    run: Run, tmp_path: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "text").write_text(STREAM)
+    monkeypatch.setattr("sys.stderr", terminal.open("w"))
+    assert run("train", "text", *TINY, "--steps=5", "--quiet").code == 0
+    assert terminal.close() == ""
+
+
+def at_a_terminal(place: Path, *arguments: object, **settings: str) -> pexpect.spawn:
+    """A person types a command in a window of 60 columns."""
+    bare = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    env = {**bare, "TERM": "xterm", **settings}
+    command, *rest = [*COMMAND, *map(str, arguments)]
+    return pexpect.spawn(command, rest, cwd=place, env=env, dimensions=(24, 60), encoding="utf-8", timeout=60)
+
+
+def test_ctrl_c_before_the_first_validation_keeps_what_there_is(tmp_path: Path) -> None:
+    """Of a million steps the first validation is far away; the progress line says that the first steps are taken."""
+    (tmp_path / "text").write_text(STREAM)
+    child = at_a_terminal(tmp_path, "train", "text", *TINY, "--steps=1000000")
+    with child:
+        child.expect(r"loss \d\.\d")
+        assert "best so far" not in child.before
+        child.sendintr()
+        child.expect(pexpect.EOF)
+    assert child.exitstatus == 130
+    assert re.search(r"best model so far[^\r\n]* checkpoints/text\b", child.before), "in one piece, to be copied"
+    assert "\x1b[?25h" in child.before
+    assert charlm.load(tmp_path / "checkpoints/text").score("the word").logprob < 0
+
+
+def test_a_sample_appears_as_it_is_drawn_until_ctrl_c(stream_folder: Path, tmp_path: Path) -> None:
+    child = at_a_terminal(tmp_path, "sample", "-m", stream_folder, "--length=100000000", "--prompt=In the ")
+    with child:
+        child.expect("In the .{30}")
+        child.sendintr()
+        child.expect(pexpect.EOF)
+    assert child.exitstatus == 130
+    assert "Traceback" not in child.before
+
+
+# what a sample may not do
+
+
+@pytest.mark.parametrize("command", ["sample", "score"])
+def test_control_characters_are_escaped_on_a_terminal_and_kept_in_a_pipe(
+    run: Run, tmp_path: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """Escape codes, a bell, a carriage return, and the 8-bit form of an escape code, which some terminals obey."""
+    text = "\x1b[31mred\x07\r\x9b2J"
+    (tmp_path / "text").write_text(f"{text}\n" * 200, newline="")
+    assert run("train", "text", *TINY, "--steps=2", "--sequence=stream").code == 0
+    given = ["score", text, "--json"] if command == "score" else ["sample", "--prompt", text, "--length=30"]
+    piped = run(*given).out
+    monkeypatch.setattr("sys.stdout", terminal.open("w"))
+    assert run(*given).code == 0
+    shown = terminal.close()
+    assert not {"\x1b", "\x07", "\r", "\x9b"} & set(shown)
+    if command == "sample":
+        assert piped.startswith(text)
+        assert shown.startswith(r"\x1b[31mred\x07\x0d\x9b2J")
+
+
+def test_what_a_terminal_cannot_show_is_escaped(
+    run: Run, line_folder: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout", terminal.open("w", encoding="ascii"))
+    assert run("score", "-m", line_folder, "a 漢 é").code == 0
+    assert r"\u6f22 \xe9" in terminal.close()
+
+
+def test_an_ascii_world_stops_nothing(line_folder: Path, tmp_path: Path) -> None:
+    world = {**os.environ, "LC_ALL": "C", "PYTHONIOENCODING": "ascii"}
+    command = [*COMMAND, "score", "--json", "-m", str(line_folder), "a 漢 é"]
+    done = subprocess.run(command, env=world, cwd=tmp_path, capture_output=True)
+    assert done.returncode == 0
+    assert '"text":"a 漢 é"'.encode() in done.stdout, "JSON is UTF-8 everywhere"
+    assert done.stderr.isascii() and rb"\u6f22" in done.stderr
+
+
+# where text comes from
+
+
+@pytest.mark.parametrize("command", ["score", "evaluate", "train"])
+def test_without_a_text_a_terminal_is_not_waited_for(
+    run: Run, line_folder: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setattr("sys.stdin", terminal.open("r"))
+    refused = run(command, "-m", line_folder if command != "train" else "new")
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.strip()
+
+
+@pytest.mark.parametrize("arguments", [["score", "-"], ["evaluate", "-"], ["sample", "--length=2", "--prompt=-"]])
+def test_a_dash_lets_a_person_type(
+    run: Run, stream_folder: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", terminal.open("r"))
+    os.write(terminal.person, b"the word\n\x04")  # Ctrl-D
+    done = run(*arguments, "--json", "-m", stream_folder)
+    assert done.code == 0, done.err
+    assert done.out.count("\n") == 1
+
+
+# readers that have had enough
+
+
+def test_a_sample_may_be_cut_off_by_head(line_folder: Path, tmp_path: Path) -> None:
+    sample = shlex.join([*COMMAND, "sample", "--count=2000", "-m", str(line_folder)])
+    shell = ["bash", "-c", f"{sample} | head -c 5 && exit ${{PIPESTATUS[0]}}"]
+    done = subprocess.run(shell, cwd=tmp_path, capture_output=True, encoding="utf-8")
+    assert done.returncode == 0
+    assert len(done.stdout) == 5
+    assert len(done.stderr.splitlines()) == 1 and "seed" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *[["--help"], ["--version"], ["info"], ["score", "a"], ["evaluate", "text"], ["sample"], ["train", "text"]],
+        *[["train", "--help"], ["score", "--json", "a"], ["sample", "--json"], ["train", "text", "--json"]],
+    ],
+    ids=" ".join,
+)
+def test_a_reader_that_is_gone_is_no_failure(
+    run: Run, line_folder: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    Path("text").write_text(LINES)
+    reading, writing = os.pipe()
+    os.close(reading)
+    model = [] if arguments[-1] in ("--help", "--version") else ["-m", str(line_folder)]
+    if arguments[0] == "train":
+        model = ["-m", "new", "--steps=2", *TINY]
+    with os.fdopen(writing, "w") as stdout:
+        monkeypatch.setattr("sys.stdout", stdout)
+        done = run(*arguments, *model)
+        assert done.code == 0
+        assert "rror" not in done.err
+    assert arguments[0] != "train" or arguments[-1] == "--help" or charlm.load("checkpoints/new").line

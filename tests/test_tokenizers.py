@@ -1,0 +1,118 @@
+"""Text → symbols → text, for every tokenizer."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from charlm.discover import find, names
+from charlm.tokenizers import Tokenizer
+from charlm.tokenizers.char import CharTokenizer
+
+EACH = pytest.mark.parametrize("kind", [find(Tokenizer, name) for name in names("tokenizers")])
+MODEST = settings(max_examples=100, deadline=None, derandomize=True)
+# Any Unicode text; `st.text()` says the same, but first spends ten seconds on tables of what each character is.
+SCALARS = st.integers(0, 0x10FFFF - 0x800).map(lambda number: chr(number if number < 0xD800 else number + 0x800))
+TEXTS = st.one_of(st.lists(SCALARS).map("".join), st.text("ab\r\n\t\0<EOS>é\ufffd\ufeff😀"))
+CONTROLS = {Tokenizer.UNK, Tokenizer.START, Tokenizer.EOS}
+
+
+@EACH
+@MODEST
+@given(st.lists(TEXTS, max_size=3))
+def test_every_text_comes_back_as_it_was(kind: type[Tokenizer], texts: list[str]) -> None:
+    tokenizer = kind.train(texts)
+    for text in texts:
+        ids = tokenizer.encode(text)
+        assert tokenizer.decode(ids) == text
+        assert not CONTROLS & set(ids.tolist())
+        assert "".join(str(symbol) for symbol in tokenizer.symbols(ids)) == text
+        assert tokenizer.first_unknown(text) is None and tokenizer.without_unknown(text) == text
+
+
+@EACH
+@MODEST
+@given(TEXTS)
+def test_a_text_may_be_decoded_symbol_by_symbol(kind: type[Tokenizer], text: str) -> None:
+    tokenizer = kind.train([text])
+    decode = tokenizer.decoder()
+    assert "".join(decode(int(index)) for index in tokenizer.encode(text)) == text
+
+
+@EACH
+@MODEST
+@given(TEXTS, TEXTS)
+def test_a_tokenizer_comes_back_from_its_file(kind: type[Tokenizer], learned: str, text: str) -> None:
+    tokenizer = kind.train([learned])
+    stored = json.loads(json.dumps(tokenizer.to_json(), ensure_ascii=False).encode())
+    again = kind.from_json(stored)
+    assert again.size == tokenizer.size and again.to_json() == tokenizer.to_json()
+    assert again.encode(text).tolist() == tokenizer.encode(text).tolist()
+
+
+@EACH
+@pytest.mark.parametrize("control", Tokenizer.CONTROL)
+def test_control_symbols_have_no_surface_form(kind: type[Tokenizer], control: str) -> None:
+    """Their names in a text are letters like any other, and they themselves decode to nothing, or a mark."""
+    text = f"a {control} b"
+    tokenizer = kind.train([text])
+    assert not CONTROLS & set(tokenizer.encode(text).tolist())
+    assert tokenizer.decode(tokenizer.encode(text)) == text
+    assert [tokenizer.symbol(index) for index in sorted(CONTROLS)] == [None, None, None]
+    a = tokenizer.encode("a")
+    assert tokenizer.decode([Tokenizer.START, *a, Tokenizer.EOS]) == "a"
+    assert tokenizer.decode([*a, Tokenizer.UNK, *a]) == "a\ufffda"
+
+
+@EACH
+def test_equal_texts_make_equal_vocabularies_in_any_order(kind: type[Tokenizer]) -> None:
+    assert kind.train(["the cat", "the dog"]).to_json() == kind.train(["the dog", "the cat"]).to_json()
+
+
+@EACH
+def test_a_line_end_is_a_symbol_whose_text_ends_in_a_newline(kind: type[Tokenizer]) -> None:
+    tokenizer = kind.train(["a\nb\r\n"])
+    ends = tokenizer.line_ends()
+    assert [bool(ends[index]) for index in tokenizer.encode("a\nb\r\n")] == [False, True, False, False, True]
+    assert len(ends) == tokenizer.size and not ends[:3].any()
+
+
+def test_characters_are_numbered_in_code_point_order_after_the_control_symbols() -> None:
+    tokenizer = CharTokenizer.train(["b😀", "aé"])
+    assert tokenizer.size == 7
+    assert tokenizer.encode("abé😀").tolist() == [3, 4, 5, 6]
+    assert [tokenizer.symbol(index) for index in range(7)] == [None, None, None, "a", "b", "é", "😀"]
+
+
+@MODEST
+@given(st.text("abé", max_size=5), st.text("abcdeé€\U0010ffff\0", max_size=20))
+def test_unknown_characters_are_marked_found_and_left_out(learned: str, text: str) -> None:
+    tokenizer = CharTokenizer.train([learned])
+    strange = [position for position, character in enumerate(text) if character not in learned]
+    first = tokenizer.first_unknown(text)
+    assert first == ((strange[0], text[strange[0]]) if strange else None)
+    assert tokenizer.decode(tokenizer.encode(text)) == "".join(c if c in learned else "\ufffd" for c in text)
+    assert tokenizer.without_unknown(text) == "".join(c for c in text if c in learned)
+
+
+@EACH
+def test_a_tokenizer_of_no_text_knows_only_control_symbols(kind: type[Tokenizer]) -> None:
+    tokenizer = kind.train([])
+    assert tokenizer.size == 3
+    assert set(tokenizer.encode("any").tolist()) == {Tokenizer.UNK}
+
+
+@EACH
+@pytest.mark.parametrize("values", [None, [], "abc", 3, {}, {"characters": 3}, {"characters": ["a"]}])
+def test_what_is_no_vocabulary_is_refused(kind: type[Tokenizer], values: object) -> None:
+    with pytest.raises(ValueError):
+        kind.from_json(values)
+
+
+@pytest.mark.parametrize("characters", ["ba", "aa"])
+def test_a_vocabulary_of_characters_is_in_order_each_once(characters: str) -> None:
+    with pytest.raises(ValueError, match="ascending"):
+        CharTokenizer.from_json({"characters": characters})
+    with pytest.raises(ValueError, match="characters"):
+        CharTokenizer.from_json({"characters": "ab", "more": 1})
