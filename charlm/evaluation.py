@@ -9,7 +9,7 @@ import numpy as np
 
 from charlm.config import check_range
 from charlm.encoding import UnknownPolicy, encode
-from charlm.errors import CorpusError
+from charlm.errors import ConfigError, CorpusError
 from charlm.measure import Measure, measure
 from charlm.network import Network
 from charlm.probability import log_probabilities
@@ -66,6 +66,8 @@ def evaluate(
 
     Raises ConfigError for a number out of range, CorpusError for a text shorter than one window.
     """
+    if window is not None and streams is not None:
+        raise ConfigError("give window or streams, not both: windows are not cut from streams")
     line = kind == "line"
     eos = line or bool(network.predictable[tokenizer.EOS])
     encoded = [encode(tokenizer, text, unknown) for text in texts]

@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -62,6 +62,8 @@ def train(
         pace = None
         if plan is None:
             plan, pace = make_plan(prepared, model, config, device, started)
+        elif plan.model.sequence == "auto":  # asked for beside the plan
+            plan = replace(plan, model=replace(plan.model, sequence=prepared.sequence))
         run = _Run(prepared, kept, report, started, device, plan, pace)
         run.begin()
         try:
@@ -146,6 +148,7 @@ class _Run:
         loss, norm = self.learner.learn(self.batches[self.step], self.plan.learning_rate(self.step))
         self.learning_seconds += time.perf_counter() - before
         self.step += 1
+        self.learner.average(self.step, self.plan.progress(self.step))
         if not math.isfinite(loss + norm):
             raise self._diverged("the loss")
         self.smoothed = loss if math.isnan(self.smoothed) else _SMOOTH * self.smoothed + (1 - _SMOOTH) * loss
@@ -157,14 +160,15 @@ class _Run:
 
     def _validate(self) -> None:
         before = time.monotonic()
-        evaluation = self.prepared.evaluate(self.network.eval(), self.prepared.parts.valid)
+        network = self.learner.best_guess.eval()
+        evaluation = self.prepared.evaluate(network, self.prepared.parts.valid)
         self.network.train()
         least = math.inf if self.best is None else self.best.known_nats
         best = evaluation.known_nats < least  # never true of a NaN
         if best:
-            self.kept.keep(self.network, self.step, evaluation)
+            self.kept.keep(network, self.step, evaluation)
             # A copy, since training goes on in the original's memory.
-            self.best_weights = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
+            self.best_weights = {name: tensor.clone() for name, tensor in network.state_dict().items()}
             self.best, self.best_step = evaluation, self.step
         progress = self._progress()
         self.kept.log(self.step, time.monotonic() - self.started, progress, self.plan, evaluation)

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -48,7 +49,10 @@ def test_stdout_is_the_folder_and_stderr_the_talk(train: Run) -> None:
     assert "3,132 characters to learn, 348 characters held out" in done.err
     assert "20 steps of 4 × 8 symbols" in done.err
     assert "stream: line 2 of stream.txt is blank" in done.err
-    assert "bits/char" in done.err and "\x1b" not in done.err and "\r" not in done.err
+    assert "\x1b" not in done.err and "\r" not in done.err
+    validations = re.findall(r"^step [\d,]+/20 .* bits/char .* char/s .* left.*$", done.err, re.MULTILINE)
+    plan = json.loads(Path("checkpoints/stream/plan.json").read_text())
+    assert len(validations) == plan["validations"] > 0, "a plain line each"
 
 
 def test_the_choice_of_lines_and_its_reason_are_told(train: Run) -> None:
@@ -197,13 +201,13 @@ def test_a_corpus_shorter_than_a_window_makes_a_smaller_one_and_the_plan_says_so
 def test_two_processes_with_one_seed_write_the_same_bytes(
     train: Run, start: Callable[..., subprocess.Popen[str]]
 ) -> None:
-    arguments = ["train", "stream.txt", *TINY, "--steps=20", "--seed=5", "--dropout=0.3"]
-    processes = [start(*arguments, "--model", name) for name in ("one", "two")]
-    train("stream.txt", "--seed=5", "--dropout=0.3", "-m", "here")
-    train("stream.txt", "--seed=6", "--dropout=0.3", "-m", "other")
-    assert [process.wait() for process in processes] == [0, 0]
-    assert weights("one") == weights("two") == weights("here")
-    assert weights("one") != weights("other")
+    options = ["stream.txt", "--dropout=0.3", "--seed=5"]
+    process = start("train", *TINY, "--steps=20", *options, "--model=there")
+    train(*options, "--model=here")
+    train(*options, "--seed=6", "--model=other")
+    _, said = process.communicate()
+    assert process.returncode == 0, said
+    assert weights("there") == weights("here") != weights("other")
 
 
 def test_a_stored_plan_repeats_the_bytes(run: Run, train: Run) -> None:

@@ -44,6 +44,7 @@ def test_a_projection_is_the_matrix_product_with_each_vector(name: str, ids: Ten
     parameters = [*embedding.parameters(), cell.weight_ih, cell.bias_ih]
     found, expected = embedding.project(ids, cell), direct(vectors, ids, cell)
     torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(embedding.table(cell)[ids], expected)
     weight = torch.randn_like(found)
     for ours, theirs in zip(
         torch.autograd.grad((found * weight).sum(), parameters),

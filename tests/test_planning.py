@@ -232,3 +232,9 @@ def test_a_plan_of_parts_that_do_not_exist_is_refused(tmp_path: Path, part: str,
     path.write_text(json.dumps(stored(**{f"model__{part}": name})))
     with pytest.raises(ConfigError, match=name):
         train("a\nb\n" * 100, plan=read_plan(path))
+
+
+def test_auto_beside_a_plan_is_settled_by_the_corpus() -> None:
+    """As `--plan FILE --sequence auto` asks; the model has to know whether it is one of lines."""
+    plan = replace(PLAN, model=replace(MODEL, sequence="auto"), steps=1, validations=1)
+    assert train("a line\n" * 200, plan=plan).config.sequence == "line"

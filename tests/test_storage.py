@@ -4,15 +4,20 @@ import errno
 import itertools
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import STREAM, Outcome
 
 import charlm
 from charlm import storage
+from charlm.checkpoint import describe
+from charlm.reports import Report
 from charlm.storage import beside
 
 Run = Callable[..., Outcome]
@@ -21,11 +26,11 @@ WHOLE = {"README.md", "config.json", "metrics.jsonl", "model.safetensors", "plan
 WRITES = ("fsync", "rename", "replace")  # the calls at which a disk may be full, or a machine be switched off
 
 
-def train(folder: Path, seed: int = 0) -> None:
-    """A validation after each of three steps."""
+def train(folder: Path, seed: int = 0, report: Report = lambda event: None) -> None:
+    """A validation after each of two steps."""
     config = charlm.TrainConfig(batch_size=4, seq_len=8, threads=1, seed=seed)
-    plan = charlm.Plan(TINY, config, steps=3, validations=3)
-    charlm.train(STREAM, plan=plan, folder=folder, overwrite=True)
+    plan = charlm.Plan(TINY, config, steps=2, validations=2)
+    charlm.train(STREAM, plan=plan, folder=folder, overwrite=True, report=report)
 
 
 def weights(folder: Path) -> bytes:
@@ -49,6 +54,27 @@ def test_a_reader_sees_all_of_the_old_file_or_all_of_the_new(tmp_path: Path) -> 
         assert reader.read() == b"old"
     assert path.read_bytes() == b"new and longer"
     assert os.listdir(tmp_path) == ["file"]
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from charlm.storage import write_atomic
+for _ in range(300):
+    write_atomic(Path("latest"), 1000 * sys.argv[1].encode())
+"""
+
+
+def test_two_processes_may_write_one_file(tmp_path: Path) -> None:
+    """As two trainings do that end together: `latest` holds the one name or the other."""
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, name], cwd=tmp_path) for name in "ab"]
+    seen = set()
+    while any(writer.poll() is None for writer in writers):
+        if (tmp_path / "latest").exists():
+            seen.add((tmp_path / "latest").read_text())
+    assert [writer.wait() for writer in writers] == [0, 0]
+    assert seen <= {"a" * 1000, "b" * 1000}
+    assert os.listdir(tmp_path) == ["latest"]
 
 
 # The states in which a crash can leave `--overwrite`: what is at .m.old, .m.new and m, and what is m afterwards.
@@ -100,11 +126,12 @@ def test_training_after_a_crash_finishes_the_swap(crashed: bytes, run: Run, tmp_
 def before_each_write(act: Callable[[int], object]) -> Iterator[None]:
     """Call `act` with 1, 2, 3 ... before every write to the disk and every rename."""
     count = itertools.count(1)
+    flush = os.fsync
 
     def watched(write: Callable[..., object]) -> Callable[..., object]:
         def watched_write(*arguments: object) -> object:
             act(next(count))
-            return write(*arguments)
+            return None if write is flush else write(*arguments)  # nothing here waits for the disk
 
         return watched_write
 
@@ -141,6 +168,7 @@ def test_nothing_half_written_is_left(
     """The disk is full, or Ctrl-C comes, before the first write; in another run before the second; and so on."""
     for number in range(1, 200):
         failed = ended = False
+        told: list[Any] = []
 
         def fail(count: int, at: int = number) -> None:
             nonlocal failed
@@ -153,7 +181,7 @@ def test_nothing_half_written_is_left(
         if overwriting:
             shutil.copytree(models[OLD], place / "m")
         with suppress(type(cause)), before_each_write(fail):
-            train(place / "m")
+            train(place / "m", report=told.append)
             ended = True
         if not failed:
             break
@@ -161,22 +189,29 @@ def test_nothing_half_written_is_left(
         if overwriting or isinstance(cause, KeyboardInterrupt) or (place / "m").exists():
             charlm.load(place / "m")
             assert set(os.listdir(place / "m")) == WHOLE, f"in the model's folder after failure {number}"
+        if isinstance(cause, KeyboardInterrupt):
+            assert describe(place / "m")["step"] == told[-1].best_step, f"kept and told after failure {number}"
         assert set(os.listdir(place)) <= {"m"}, f"beside the model's folder after failure {number}"
     assert number > 15
 
 
 @pytest.mark.parametrize("role", ["old", "new"])
-def test_a_folder_beside_that_is_no_model_is_never_removed(
-    models: tuple[Path, Path], tmp_path: Path, role: str
+@pytest.mark.parametrize("there_is_a_model", [True, False], ids=["beside a model", "alone"])
+def test_a_folder_beside_that_is_no_model_stays_as_it_is(
+    models: tuple[Path, Path], tmp_path: Path, role: str, there_is_a_model: bool
 ) -> None:
-    shutil.copytree(models[OLD], tmp_path / "m")
-    diary = beside(tmp_path / "m", role) / "diary.txt"
-    diary.parent.mkdir()
-    diary.write_text("mine")
+    """Some of its files may be named like those of a model."""
+    if there_is_a_model:
+        shutil.copytree(models[OLD], tmp_path / "m")
+    mine = beside(tmp_path / "m", role)
+    mine.mkdir()
+    for name in ("diary.txt", "README.md", "config.json"):
+        (mine / name).write_text("{}")
     with suppress(charlm.CharlmError, OSError):
         charlm.load(tmp_path / "m")
+    with suppress(charlm.CharlmError, OSError):
         train(tmp_path / "m")
-    assert diary.read_text() == "mine"
+    assert sorted(os.listdir(mine)) == ["README.md", "config.json", "diary.txt"]
 
 
 def test_a_reader_leaves_the_swap_of_a_living_trainer_alone(models: tuple[Path, Path], tmp_path: Path) -> None:

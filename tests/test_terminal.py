@@ -14,6 +14,7 @@ import pytest
 from conftest import LINES, STREAM, TINY, Outcome
 
 import charlm
+from charlm import training
 
 if sys.platform == "win32":
     pytest.skip("pseudo-terminals are those of POSIX", allow_module_level=True)
@@ -76,9 +77,10 @@ def test_training_is_shown_within_the_width(
     for name, value in {**settings, "COLUMNS": "60"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("sys.stderr", terminal.open("w"))
-    assert run("train", "text", *TINY, "--steps=700").out == "checkpoints/text\n"
+    monkeypatch.setattr(training, "_TELL_EVERY", 0)  # a progress line after every step, however fast the machine is
+    assert run("train", "text", *TINY, "--steps=70").out == "checkpoints/text\n"
     shown = terminal.close()
-    progress = [line for line in re.split(r"[\r\n]|\x1b\[[0-9;?]*[A-Za-z]", shown) if re.match(r"[\d,]+/700 ", line)]
+    progress = [line for line in re.split(r"[\r\n]|\x1b\[[0-9;?]*[A-Za-z]", shown) if re.match(r"\d+/70 ", line)]
     if settings["TERM"] == "dumb":
         assert not progress and "\x1b" not in shown
     else:
@@ -87,7 +89,7 @@ def test_training_is_shown_within_the_width(
         assert shown.rfind("\x1b[?25h") > shown.rfind("\x1b[?25l"), "the cursor is shown again"
     if "NO_COLOR" in settings:
         assert not re.search(r"\x1b\[[0-9;]*m", shown)
-    assert "700/700" in ESCAPE.sub("", shown)
+    assert "70/70" in ESCAPE.sub("", shown)
 
 
 def test_quiet_shows_nothing_at_a_terminal(
@@ -162,13 +164,25 @@ def test_what_a_terminal_cannot_show_is_escaped(
     assert r"\u6f22 \xe9" in terminal.close()
 
 
-def test_an_ascii_world_stops_nothing(line_folder: Path, tmp_path: Path) -> None:
+def test_json_is_utf8_in_an_ascii_world(
+    run: Run, line_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, open(tmp_path / name, "w", encoding="ascii"))  # noqa: SIM115
+    assert run("score", "--json", "-m", line_folder, "a 漢 é").code == 0
+    for stream in (sys.stdout, sys.stderr):
+        stream.close()
+    assert '"text":"a 漢 é"' in (tmp_path / "stdout").read_text(encoding="utf-8")
+    assert r"\u6f22" in (tmp_path / "stderr").read_text(encoding="ascii")
+
+
+def test_a_message_of_an_ascii_world_is_escaped(line_folder: Path, tmp_path: Path) -> None:
     world = {**os.environ, "LC_ALL": "C", "PYTHONIOENCODING": "ascii"}
-    command = [*COMMAND, "score", "--json", "-m", str(line_folder), "a 漢 é"]
-    done = subprocess.run(command, env=world, cwd=tmp_path, capture_output=True)
-    assert done.returncode == 0
-    assert '"text":"a 漢 é"'.encode() in done.stdout, "JSON is UTF-8 everywhere"
-    assert done.stderr.isascii() and rb"\u6f22" in done.stderr
+    done = subprocess.run(
+        [*COMMAND, "evaluate", "漢.txt", "-m", line_folder], env=world, cwd=tmp_path, capture_output=True
+    )
+    assert done.returncode == 2
+    assert done.stderr.isascii() and rb"\u6f22.txt" in done.stderr
 
 
 # where text comes from
