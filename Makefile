@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint bench clean
 
 demo: checkpoints/demo/model.safetensors
 	$(BIN)/charlm sample --model demo --prompt "def " --temperature 0.7
@@ -24,6 +24,10 @@ lint: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Every figure of the README and of docs/, each a ratio measured in one run; let nothing else run meanwhile.
+bench: .venv/installed
+	for each in recurrence training_step sampling scoring startup; do $(BIN)/python benchmarks/$$each.py; echo; done
 
 .venv/installed: pyproject.toml setup.py constraints.txt $(wildcard charlm/native/*.c charlm/native/*.h)
 	$(PYTHON) -m venv .venv

@@ -42,6 +42,7 @@ class RunFolder:
         self.folder = folder
         self._place = folder  # where files go now
         self._metrics: list[str] = []
+        self.step = 0  # of the model that is kept whole
         if folder is None:
             return
         finish_publishing(folder)
@@ -57,8 +58,10 @@ class RunFolder:
         """Keep these weights in place of those before."""
         if self.folder is None or self._place is None:
             return
+        self.step = 0
         if self._place == self.folder:
             self._write(network, step, evaluation)
+            self.step = step
             return
         try:
             self._place.mkdir(parents=True)
@@ -71,6 +74,7 @@ class RunFolder:
             remove_model(self._place)
             raise
         self._place = self.folder
+        self.step = step
 
     def log(self, step: int, seconds: float, progress: Progress, plan: Plan, evaluation: Evaluation) -> None:
         """Add a line to the metrics."""

@@ -3,6 +3,8 @@
 import json
 import math
 import os
+import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,11 +21,12 @@ FILES = CONFIG, TOKENIZER, WEIGHTS, PLAN, METRICS, CARD = (
     "metrics.jsonl",
     "README.md",
 )
+_OURS = re.compile(r"\.?({})(\.\d+\.tmp)?".format("|".join(map(re.escape, FILES))))
 
 
 def write_atomic(path: Path, data: bytes) -> None:
     """Replace a file by one rename: whoever opens it reads all of the old or all of the new."""
-    beside = _temporary(path)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")  # another process may be writing the same file
     try:
         with beside.open("wb") as file:
             file.write(data)
@@ -68,7 +71,7 @@ def publish(new: Path, folder: Path) -> None:
 def finish_publishing(folder: Path) -> None:
     """Complete a `publish` that a crash cut short; does nothing where there was none. The caller holds the lock."""
     old, new = beside(folder, "old"), beside(folder, "new")
-    if not old.exists():
+    if not _is_ours(old):
         return
     if not folder.exists():
         os.rename(new if new.exists() else old, folder)
@@ -83,12 +86,16 @@ def recover(folder: Path) -> None:
 
 
 def remove_model(folder: Path) -> None:
-    """Delete the files charlm writes, and the folder if that leaves it empty: what is not ours is never removed."""
-    for name in FILES:
-        (folder / name).unlink(missing_ok=True)
-        _temporary(folder / name).unlink(missing_ok=True)
-    with suppress(OSError):
-        folder.rmdir()
+    """Delete a folder of files that charlm writes; one with anything else in it is not ours and stays as it is."""
+    if _is_ours(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether there is nothing in a folder but a model's files, whole or half-written."""
+    if not folder.is_dir():
+        return False
+    return all(path.is_file() and _OURS.fullmatch(path.name) for path in folder.iterdir())
 
 
 @contextmanager
@@ -136,10 +143,6 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _temporary(path: Path) -> Path:
-    return path.with_name(f".{path.name}.tmp")
 
 
 def _finite(value: Any) -> Any:

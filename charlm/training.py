@@ -35,7 +35,7 @@ def train(
     *,
     valid: Source | None = None,
     plan: Plan | None = None,
-    folder: Path | None = None,
+    folder: str | Path | None = None,
     overwrite: bool = False,
     report: Report = lambda event: None,
     started: float | None = None,
@@ -54,6 +54,7 @@ def train(
     model = plan.model if plan else model or ModelConfig()
     config = plan.train if plan else config or TrainConfig()
     device = _device(config.device)
+    folder = Path(folder) if folder else None
     if folder:
         check_free(folder, overwrite)  # before the work, and again when the folder is locked
     prepared = prepare(source, model, config, valid)
@@ -116,12 +117,15 @@ class _Run:
             self._revise()
 
     def keep_something(self) -> None:
-        """After an interrupt: where no validation has come yet, validate what there is, so that it can be kept."""
+        """After an interrupt: where no validation has come yet, validate what there is; keep what was not saved yet."""
         if self.best is None and self.step:
             self._validate()
+        elif self.best and self.kept.step != self.best_step:  # the interrupt came while it was saved
+            self.network.load_state_dict(self.best_weights)
+            self.kept.keep(self.network, self.best_step, self.best)
 
     def tell_end(self) -> None:
-        if self.best is not None:
+        if self.best is not None and (self.kept.step or self.kept.folder is None):
             self.report(
                 Finished(
                     folder=self.kept.folder,
@@ -166,10 +170,10 @@ class _Run:
         least = math.inf if self.best is None else self.best.known_nats
         best = evaluation.known_nats < least  # never true of a NaN
         if best:
-            self.kept.keep(network, self.step, evaluation)
             # A copy, since training goes on in the original's memory.
             self.best_weights = {name: tensor.clone() for name, tensor in network.state_dict().items()}
             self.best, self.best_step = evaluation, self.step
+            self.kept.keep(network, self.step, evaluation)
         progress = self._progress()
         self.kept.log(self.step, time.monotonic() - self.started, progress, self.plan, evaluation)
         if self.pace:
