@@ -24,6 +24,7 @@ class Planned:
     vocabulary: int
     parameters: int
     device: str
+    recurrence: str  # what runs the time loops on a CPU: an instruction set, or plain torch
     batch_size: int  # as used
     seq_len: int
     shrunk: bool  # the corpus is too small for the batch or the window asked for

@@ -14,6 +14,7 @@ from charlm.config import ModelConfig, TrainConfig
 from charlm.errors import ConfigError, DivergenceError
 from charlm.evaluation import Evaluation
 from charlm.language_model import LanguageModel
+from charlm.native.library import path_in_use
 from charlm.optimization import Learner
 from charlm.pacing import Pace, make_plan
 from charlm.planning import Plan
@@ -218,6 +219,7 @@ class _Run:
             vocabulary=self.prepared.tokenizer.size,
             parameters=self.network.parameter_count(),
             device=str(self.device),
+            recurrence=path_in_use(),
             batch_size=self.batches.batch_size,
             seq_len=self.batches.seq_len,
             shrunk=(self.batches.batch_size, self.batches.seq_len)

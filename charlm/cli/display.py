@@ -85,6 +85,10 @@ def _plan(event: Planned) -> list[str]:
     total = len(split.train) + (len(split.valid) if split.held_out else 0)
     count = f"{total:,} lines" if split.sequence == "line" else f"{len(event.corpus.documents):,} texts"
     notes = [f"note       {note}" for note in event.corpus.notes]
+    if event.recurrence == "torch" and event.device == "cpu":
+        notes.append(
+            "note       no compiled time loops: charlm was installed without a C compiler, and trains at half speed"
+        )
     if event.shrunk:
         asked = f"{plan.train.batch_size} × {plan.train.seq_len}"
         notes.append(f"note       the corpus is too small for steps of {asked} symbols; they are smaller")

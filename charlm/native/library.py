@@ -63,10 +63,10 @@ def library() -> ctypes.CDLL | None:
     for path in sorted(Path(__file__).parent.glob("_recurrence*")):
         try:
             found = ctypes.CDLL(str(path))
-        except OSError:
+            found.name_of.restype = ctypes.c_char_p
+            found.choose(-1)
+        except (OSError, AttributeError):  # for another machine, or built from other sources
             continue
-        found.name_of.restype = ctypes.c_char_p
-        found.choose(-1)
         return found
     return None
 
