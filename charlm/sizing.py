@@ -31,5 +31,5 @@ def resolve_dropout(config: ModelConfig, passes: float) -> ModelConfig:
     """Fill in dropout, where left open, for so many passes over the corpus."""
     if config.dropout is not None:
         return config
-    dropout = 0.0 if passes < 8 else 0.2 if passes < 30 else 0.4
+    dropout = 0.0 if passes < 15 else 0.2 if passes < 40 else 0.4
     return replace(config, dropout=dropout)

@@ -1,11 +1,16 @@
 """What a person sees while a model trains: the plan, a progress line, a line for each validation."""
 
+from typing import TYPE_CHECKING
+
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
 from charlm.cli.output import say
 from charlm.reports import Finished, Planned, Progress, Revised, Validated
+
+if TYPE_CHECKING:
+    from charlm.sequences import Split
 
 
 class Display:
@@ -75,36 +80,45 @@ def _lines(event: Planned | Validated | Revised | Finished) -> list[str]:
 def _plan(event: Planned) -> list[str]:
     plan, model, split = event.plan, event.plan.model, event.split
     cell = f"{model.activation} {model.cell}" if model.activation else model.cell
-    held = f"{split.characters(split.valid):,} characters held out"
-    if split.sequence == "line":
-        held += f" in {len(split.valid):,} lines"
-    if not split.held_out:
-        held = "none held out, the corpus is too small: validated on the training text itself"
     dropout = f", dropout {model.dropout:g}" if model.dropout else ""
     time_needed = f", about {clock(event.seconds)}" if event.seconds is not None else ""
-    total = len(split.train) + (len(split.valid) if split.held_out else 0)
-    count = f"{total:,} lines" if split.sequence == "line" else f"{len(event.corpus.documents):,} texts"
-    notes = [f"note       {note}" for note in event.corpus.notes]
-    if event.recurrence == "torch" and event.device == "cpu":
-        notes.append(
-            "note       no compiled time loops: charlm was installed without a C compiler, and trains at half speed"
-        )
-    if event.shrunk:
-        asked = f"{plan.train.batch_size} × {plan.train.seq_len}"
-        notes.append(f"note       the corpus is too small for steps of {asked} symbols; they are smaller")
-    if split.crlf_lines:
-        notes.append(f"note       {split.crlf_lines:,} lines end in CR LF; the CR is part of the line end")
     return [
-        f"corpus     {event.corpus.characters:,} characters, {event.vocabulary:,} symbols,"
-        f" {count if split.sequence == 'line' or len(event.corpus.documents) > 1 else 'one text'}",
+        f"corpus     {event.corpus.characters:,} characters, {event.vocabulary:,} symbols, {_sequences(event)}",
         f"sequence   {model.sequence}: {event.why}",
-        f"split      {split.characters(split.train):,} characters to learn, {held}",
-        f"model      {model.layers} × {cell}, {model.hidden_size} wide, {model.embedding} input"
-        f"{dropout}: {event.parameters:,} parameters",
+        f"split      {split.characters(split.train):,} characters to learn, {_held_out(split)}",
+        f"model      {model.layers} × {cell}, {model.hidden_size} wide, {model.embedding} input{dropout}:"
+        f" {event.parameters:,} parameters",
         f"plan       {plan.total:,} steps of {event.batch_size} × {event.seq_len} symbols on {event.device},"
         f" {event.epochs:.1f} passes, {plan.validations} validations{time_needed}",
-        *notes,
+        *(f"note       {note}" for note in _notes(event)),
     ]
+
+
+def _sequences(event: Planned) -> str:
+    split, texts = event.split, len(event.corpus.documents)
+    if split.sequence == "line":
+        return f"{len(split.train) + (len(split.valid) if split.held_out else 0):,} lines"
+    return "one text" if texts == 1 else f"{texts:,} texts"
+
+
+def _held_out(split: "Split") -> str:
+    if not split.held_out:
+        return "none held out, the corpus is too small: validated on the training text itself"
+    lines = f" in {len(split.valid):,} lines" if split.sequence == "line" else ""
+    return f"{split.characters(split.valid):,} characters held out{lines}"
+
+
+def _notes(event: Planned) -> list[str]:
+    """What a user might not expect."""
+    notes = list(event.corpus.notes)
+    if event.recurrence == "torch" and event.device == "cpu":
+        notes.append("charlm was installed without a C compiler: it trains at about half the speed it could")
+    if event.shrunk:
+        asked = f"{event.plan.train.batch_size} × {event.plan.train.seq_len}"
+        notes.append(f"the corpus is too small for steps of {asked} symbols; they are smaller")
+    if event.split.crlf_lines:
+        notes.append(f"{event.split.crlf_lines:,} lines end in CR LF; the CR is part of the line end")
+    return notes
 
 
 def _progress(event: Progress) -> str:
