@@ -48,7 +48,7 @@ class Display:
 
     def _print(self, line: str) -> None:
         if self._live:
-            self._console.print(line, markup=False, soft_wrap=True)
+            self._console.print(line, markup=False)
         else:
             say(line)
 
@@ -89,7 +89,7 @@ def _plan(event: Planned) -> list[str]:
         f"model      {model.layers} × {cell}, {model.hidden_size} wide, {model.embedding} input{dropout}:"
         f" {event.parameters:,} parameters",
         f"plan       {plan.total:,} steps of {event.batch_size} × {event.seq_len} symbols on {event.device},"
-        f" {event.epochs:.1f} passes, {plan.validations} validations{time_needed}",
+        f" {event.epochs:.1f} passes, {plan.validations} validation{'s' * (plan.validations > 1)}{time_needed}",
         *(f"note       {note}" for note in _notes(event)),
     ]
 

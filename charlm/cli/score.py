@@ -66,10 +66,10 @@ def _single(model: "LanguageModel", texts: list[str]) -> Iterator[str]:
 
 
 def _table(found: "Score") -> str:
-    rows = [f"{found.text!r}\n  {'token':>10}  {'probability':>11}  {'surprisal':>9}\n"]
+    rows = [f"{found.text!r}\n  {'token':>10}  {'probability':>11}  {'surprisal (bits)':>16}\n"]
     for token, logprob in zip(found.tokens, found.logprobs, strict=True):
         name = "<control>" if token is None else repr(token)
-        rows.append(f"  {name:>10}  {math.exp(logprob):11.6f}  {0.0 - logprob / math.log(2):9.3f}\n")
+        rows.append(f"  {name:>10}  {math.exp(logprob):11.6f}  {0.0 - logprob / math.log(2):16.3f}\n")
     bits = found.bits_per_char_known if found.unknown else found.bits_per_char
     known = f" (of the known characters; {found.unknown:,} unknown)" if found.unknown else ""
     return "".join(rows) + (
