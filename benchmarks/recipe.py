@@ -1,0 +1,63 @@
+"""Train with the recipe changed in one place, and evaluate the last weights and the averaged ones by both protocols.
+
+    python benchmarks/recipe.py CORPUS 3400 learning_rate=3e-3
+    python benchmarks/recipe.py CORPUS 3400 dropout=0.15 embedding_scale=0.3 seed=1
+
+Options are fields of ModelConfig and TrainConfig, and embedding_scale, the spread of the embedding's first values.
+"""
+
+import sys
+from dataclasses import fields, replace
+from typing import Any
+
+import torch
+
+from charlm.config import ModelConfig, TrainConfig
+from charlm.evaluation import Evaluation, evaluate
+from charlm.optimization import Learner
+from charlm.planning import Plan
+from charlm.preparation import prepare
+from charlm.sizing import resolve
+
+
+def main() -> None:
+    corpus, steps, *changes = sys.argv[1:]
+    values: dict[str, Any] = {name: _number(text) for name, text in (change.split("=") for change in changes)}
+    scale = values.pop("embedding_scale", 1.0)
+    model, config = (
+        kind(**{each.name: values[each.name] for each in fields(kind) if each.name in values})
+        for kind in (ModelConfig, TrainConfig)
+    )
+    prepared = prepare(corpus, model, config, None)
+    model = replace(
+        resolve(model, len(prepared.ring.targets), None), sequence=prepared.sequence, dropout=model.dropout or 0.0
+    )
+    plan = Plan(model, config, int(steps), validations=1)
+    batches = prepared.batches(config)
+    torch.set_flush_denormal(True)
+    torch.manual_seed(config.seed)
+    network = prepared.network(model, torch.device("cpu"))
+    network.embedding.weight.data.mul_(scale)
+    learner = Learner(network, config.clip)
+    for step in range(plan.steps):
+        learner.learn(batches[step], plan.learning_rate(step))
+        learner.average(step + 1, plan.progress(step + 1))
+    passes = plan.steps / batches.steps_per_epoch
+    print(f"{' '.join(changes) or 'defaults'}: {plan.steps:,} steps, {passes:.1f} passes, nats per token held out")
+    for name, kept in (("last weights", network), ("averaged", learner.best_guess)):
+        for window in (None, 256) if prepared.sequence == "stream" else (None,):
+            found = evaluate(kept.eval(), prepared.tokenizer, prepared.sequence, prepared.parts.valid, window=window)
+            print(f"  {name}, window {window}: {Evaluation.total(found).known_nats_per_token:.4f}")
+
+
+def _number(text: str) -> Any:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+if __name__ == "__main__":
+    main()
