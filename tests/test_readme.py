@@ -25,7 +25,7 @@ def commands() -> list[str]:
 def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the texts the README speaks of."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "corpus.txt").write_text(STREAM, encoding="utf-8")
+    (tmp_path / "corpus.txt").write_text("The cat sat on the mat.\n\n" * 40 + STREAM, encoding="utf-8")
     (tmp_path / "names.txt").write_text(LINES + "emma\nmaria\nbenjamin\n", encoding="utf-8")
     return tmp_path
 
