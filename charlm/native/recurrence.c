@@ -155,6 +155,31 @@ static const float *masked(const float *state, float *copy, const float *keep, l
     return copy;
 }
 
+/* The forward loop of a cell, made of its rows: all steps for units [first, last) whose weights are packed, and the same
+ * packed for one call. */
+#define FORWARD(cell, gates, full)                                                                                      \
+    static void cell##_steps(const struct recurrence *it, struct team *team, const float *packed, long first, long last) { \
+        const long B = it->B, H = it->H;                                                                                \
+        for (long t = 0; t < it->T; t++) {                                                                              \
+            const float *state = masked(it->output + t * B * H, it->scratch, it->keep ? it->keep + t * B : NULL, B, H, team); \
+            for (long unit = first; unit < last; unit += LANES) {                                                       \
+                const float *w = packed + (unit - first) * H * gates;                                                   \
+                long b = 0;                                                                                             \
+                for (; b + full <= B; b += full) cell##_rows(full, it, t, b, unit, state, w);                           \
+                for (; b < B; b++) cell##_rows(1, it, t, b, unit, state, w);                                            \
+            }                                                                                                           \
+            meet(team);                                                                                                 \
+        }                                                                                                               \
+    }                                                                                                                   \
+    void NAME(cell##_forward)(const void *what, struct team *team) {                                                    \
+        const struct recurrence *it = what;                                                                             \
+        long first, last;                                                                                               \
+        share(team, it->H, &first, &last);                                                                              \
+        float *packed = pack_forward(it->weight, gates, it->H, first, last);                                            \
+        cell##_steps(it, team, packed, first, last);                                                                    \
+        free(packed);                                                                                                   \
+    }
+
 /* ---- GRU: r, z = σ(x + W h + b); n = tanh(x_n + r · (W_n h + b_n)); h' = n + z (h − n) ---- */
 
 INLINE void gru_rows(int rows, const struct recurrence *it, long t, long b, long unit, const float *h, const float *w) {
@@ -181,29 +206,7 @@ INLINE void gru_rows(int rows, const struct recurrence *it, long t, long b, long
     }
 }
 
-/* All steps, for units [first, last) whose weights are packed. */
-static void gru_steps(const struct recurrence *it, struct team *team, const float *packed, long first, long last) {
-    const long B = it->B, H = it->H;
-    for (long t = 0; t < it->T; t++) {
-        const float *h = masked(it->output + t * B * H, it->scratch, it->keep ? it->keep + t * B : NULL, B, H, team);
-        for (long unit = first; unit < last; unit += LANES) {
-            const float *w = packed + (unit - first) * H * 3;
-            long b = 0;
-            for (; b + ROWS <= B; b += ROWS) gru_rows(ROWS, it, t, b, unit, h, w);
-            for (; b < B; b++) gru_rows(1, it, t, b, unit, h, w);
-        }
-        meet(team);
-    }
-}
-
-void NAME(gru_forward)(const void *what, struct team *team) {
-    const struct recurrence *it = what;
-    long first, last;
-    share(team, it->H, &first, &last);
-    float *packed = pack_forward(it->weight, 3, it->H, first, last);
-    gru_steps(it, team, packed, first, last);
-    free(packed);
-}
+FORWARD(gru, 3, ROWS)
 
 void NAME(gru_backward)(const void *what, struct team *team) {
     const struct recurrence *it = what;
@@ -275,29 +278,7 @@ INLINE void lstm_rows(int rows, const struct recurrence *it, long t, long b, lon
     }
 }
 
-/* All steps, for units [first, last) whose weights are packed. */
-static void lstm_steps(const struct recurrence *it, struct team *team, const float *packed, long first, long last) {
-    const long B = it->B, H = it->H;
-    for (long t = 0; t < it->T; t++) {
-        const float *a = masked(it->output + t * B * H, it->scratch, it->keep ? it->keep + t * B : NULL, B, H, team);
-        for (long unit = first; unit < last; unit += LANES) {
-            const float *w = packed + (unit - first) * H * 4;
-            long b = 0;
-            for (; b + LSTM_ROWS <= B; b += LSTM_ROWS) lstm_rows(LSTM_ROWS, it, t, b, unit, a, w);
-            for (; b < B; b++) lstm_rows(1, it, t, b, unit, a, w);
-        }
-        meet(team);
-    }
-}
-
-void NAME(lstm_forward)(const void *what, struct team *team) {
-    const struct recurrence *it = what;
-    long first, last;
-    share(team, it->H, &first, &last);
-    float *packed = pack_forward(it->weight, 4, it->H, first, last);
-    lstm_steps(it, team, packed, first, last);
-    free(packed);
-}
+FORWARD(lstm, 4, LSTM_ROWS)
 
 void NAME(lstm_backward)(const void *what, struct team *team) {
     const struct recurrence *it = what;
@@ -362,29 +343,7 @@ INLINE void rnn_rows(int rows, const struct recurrence *it, long t, long b, long
     }
 }
 
-/* All steps, for units [first, last) whose weights are packed. */
-static void rnn_steps(const struct recurrence *it, struct team *team, const float *packed, long first, long last) {
-    const long B = it->B, H = it->H;
-    for (long t = 0; t < it->T; t++) {
-        const float *h = masked(it->output + t * B * H, it->scratch, it->keep ? it->keep + t * B : NULL, B, H, team);
-        for (long unit = first; unit < last; unit += LANES) {
-            const float *w = packed + (unit - first) * H;
-            long b = 0;
-            for (; b + ROWS <= B; b += ROWS) rnn_rows(ROWS, it, t, b, unit, h, w);
-            for (; b < B; b++) rnn_rows(1, it, t, b, unit, h, w);
-        }
-        meet(team);
-    }
-}
-
-void NAME(rnn_forward)(const void *what, struct team *team) {
-    const struct recurrence *it = what;
-    long first, last;
-    share(team, it->H, &first, &last);
-    float *packed = pack_forward(it->weight, 1, it->H, first, last);
-    rnn_steps(it, team, packed, first, last);
-    free(packed);
-}
+FORWARD(rnn, 1, ROWS)
 
 void NAME(rnn_backward)(const void *what, struct team *team) {
     const struct recurrence *it = what;
