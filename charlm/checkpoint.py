@@ -15,7 +15,7 @@ import json
 import shlex
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from safetensors import SafetensorError
@@ -81,7 +81,13 @@ def load(path: str | Path, device: str = "cpu") -> LanguageModel:
 
     Raises ModelError where anything is missing, damaged, of another version, or not what the configuration says.
     """
-    folder = Path(path)
+    model, _, _ = _open(Path(path))
+    model.network.to(device)
+    return model
+
+
+def _open(folder: Path) -> tuple[LanguageModel, dict[str, Any], dict[str, str]]:
+    """The model, what its config.json says, and the metadata of its weights; every file is read once and judged."""
     recover(folder)
     if not folder.is_dir():
         raise ModelError(f"there is no model {folder}")
@@ -103,17 +109,15 @@ def load(path: str | Path, device: str = "cpu") -> LanguageModel:
             raise ModelError(f"{folder / name} is not the one its weights were trained with: it was changed or damaged")
     _check_tensors(tensors, network, folder / WEIGHTS)
     network.load_state_dict(tensors, assign=True)
-    return LanguageModel(config, tokenizer, network.to(device).eval())
+    return LanguageModel(config, tokenizer, network.eval()), values, metadata
 
 
 def describe(folder: Path) -> dict[str, Any]:
     """What a model's folder tells of it, as plain values. Raises ModelError as `load` does."""
-    network = load(folder).network
-    values = _read_json(folder / CONFIG)
+    model, values, metadata = _open(folder)
     corpus = values.get("corpus")
     if not isinstance(values.get("charlm_version"), str) or not _is_corpus(corpus):
         raise ModelError(f"{folder / CONFIG} does not say what the model was trained on, or with what")
-    _, metadata = _unpack(folder / WEIGHTS, _size(network))
     try:
         plan = read_plan(folder / PLAN)
         step, validation = int(metadata["step"]), json.loads(metadata["validation"])
@@ -128,7 +132,7 @@ def describe(folder: Path) -> dict[str, Any]:
         "model": str(folder),
         "config": values["model"],
         "vocabulary_size": values["vocabulary_size"],
-        "parameters": network.parameter_count(),
+        "parameters": model.network.parameter_count(),
         "corpus": corpus,
         "step": step,
         "steps": plan.total,
@@ -139,7 +143,7 @@ def describe(folder: Path) -> dict[str, Any]:
     }
 
 
-def _is_corpus(values: object) -> bool:
+def _is_corpus(values: object) -> TypeGuard[dict[str, Any]]:
     """Whether this is what `run_folder` wrote of a corpus."""
     if not isinstance(values, dict) or not all(isinstance(values.get(name), list) for name in ("files", "held_out")):
         return False

@@ -9,10 +9,9 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from charlm.native.library import library, run
+from charlm.native.library import BLOCK, library, run
 
 _SHORTEST = 8  # steps; a shorter loop is not worth packing the weights for
-_BLOCK = 16  # units; the loops take multiples of it
 
 
 class Loop(NamedTuple):
@@ -31,7 +30,7 @@ def fits(projected: Tensor, hidden_size: int) -> bool:
         projected.device.type == "cpu"
         and projected.dtype == torch.float32
         and projected.shape[0] >= _SHORTEST
-        and hidden_size % _BLOCK == 0
+        and hidden_size % BLOCK == 0
         and library() is not None
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+BLOCK = 16  # units; the loops take multiples of it
 _LOOPS = {
     "gru_forward": 0,
     "gru_backward": 1,

@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 
 from charlm.cells import Cell
-from charlm.native.library import Layer, Stack, library, pack, run_stack
+from charlm.native.library import BLOCK, Layer, Stack, library, pack, run_stack
 from charlm.network import Network, NetworkState, select
 
-_BLOCK = 16  # the loops take multiples of it
 _LARGEST_TABLE = 2**24  # numbers
 
 
@@ -44,7 +43,7 @@ class CompiledSteps:
         self._packed = [None if i == 0 else pack(c.weight_ih, c.gates) for i, c in enumerate(cells)]
         self._packed_hh = [pack(cell.weight_hh, cell.gates) for cell in cells]
         V, H = network.readout.weight.shape
-        padding = -V % _BLOCK
+        padding = -V % BLOCK
         self._readout = pack(torch.nn.functional.pad(network.readout.weight, (0, 0, 0, padding)), 1)
         self._bias = torch.nn.functional.pad(network.readout_bias(), (0, padding))
         self._cells, self._V, self._H = cells, V, H
@@ -108,7 +107,7 @@ def steps(network: Network, state: NetworkState) -> TorchSteps | CompiledSteps:
         library() is not None
         and weight.device.type == "cpu"
         and weight.dtype == torch.float32
-        and weight.shape[1] % _BLOCK == 0
+        and weight.shape[1] % BLOCK == 0
         and all(cast(Cell, cell).loop for cell in network.cells)
         and weight.shape[0] * cast(Cell, network.cells[0]).weight_hh.shape[0] <= _LARGEST_TABLE
     )
