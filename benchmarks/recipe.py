@@ -38,7 +38,7 @@ def main() -> None:
     torch.manual_seed(config.seed)
     network = prepared.network(model, torch.device("cpu"))
     network.embedding.weight.data.mul_(scale)
-    learner = Learner(network, config.clip)
+    learner = Learner(network, config)
     for step in range(plan.steps):
         learner.learn(batches[step], plan.learning_rate(step))
         learner.average(step + 1, plan.progress(step + 1))

@@ -65,12 +65,15 @@ class TrainConfig:
     seed: int = 0
     device: str = "auto"  # auto, cpu, cuda or mps
     threads: int | None = None  # None: torch's own choice
+    precision: str = "auto"  # of the factors of the recurrent products: float32, or bfloat16; sums are float32
 
     DEFAULT_MINUTES: ClassVar[float] = 3.0  # the budget where none is given
 
     def __post_init__(self) -> None:
         if self.device not in ("auto", "cpu", "cuda", "mps"):
             raise ConfigError(f"device is {self.device!r}; it must be auto, cpu, cuda or mps")
+        if self.precision not in ("auto", "float32", "bfloat16"):
+            raise ConfigError(f"precision is {self.precision!r}; it must be auto, float32 or bfloat16")
         budgets = [name for name in ("minutes", "epochs", "steps") if getattr(self, name) is not None]
         if len(budgets) > 1:
             raise ConfigError(f"give one of minutes, epochs and steps, not {' and '.join(budgets)}")

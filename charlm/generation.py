@@ -1,5 +1,6 @@
 """Sampling novel sequences: feed back what was drawn, until <EOS>, a stop text or a length limit."""
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypedDict
@@ -8,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from charlm.drawing import draws
 from charlm.encoding import Encoded, UnknownPolicy
-from charlm.native.stepping import steps
 from charlm.network import Network, NetworkState, select
 from charlm.probability import log_softmax
 from charlm.randomness import uniform
@@ -17,7 +18,8 @@ from charlm.samplers import Sampler
 from charlm.tokenizers import Ids, Tokenizer
 
 _BLOCK = 1024  # tokens of a prompt read at once
-_AHEAD = 64  # steps for which random numbers are made at once
+_AT_ONCE = 64  # steps drawn before the texts are looked at, at most
+_LOGITS = 2**22  # numbers kept meanwhile, at most
 
 
 class Settings(TypedDict, total=False):
@@ -54,33 +56,42 @@ class Piece:
     text: str
 
 
-@dataclass
 class _Row:
     """A sample being drawn."""
 
-    index: int
-    decode: Callable[[int], str]
-    text: str = ""
-    shown: int = 0  # characters of the text that are already out
-    tokens: int = 0
-    logprob: float = 0.0
-    stopped: Literal["eos", "length", "stop"] | None = None
+    def __init__(self, index: int, decode: Callable[[int], str]) -> None:
+        self.index, self._decode = index, decode
+        self._certain: list[str] = []
+        self._held = ""  # what may be the beginning of the stop text
+        self.tokens = 0
+        self.logprob = 0.0
+        self.stopped: Literal["eos", "length", "stop"] | None = None
 
-    def take(self, symbol: int, logprob: float, eos: int, length: int, stop: str | None) -> str:
-        """Append a drawn symbol, decide whether to stop, and return the text that is now certain."""
-        self.tokens += 1
-        self.logprob += logprob
-        if symbol == eos:
+    @property
+    def text(self) -> str:
+        return "".join(self._certain)
+
+    def take(self, symbols: Sequence[int], logprobs: Sequence[float], eos: int, length: int, stop: str | None) -> str:
+        """Append drawn symbols as far as the sample goes; returns the text that is now certain."""
+        count = symbols.index(eos) + 1 if eos in symbols else len(symbols)
+        pieces = [self._decode(symbol) for symbol in symbols[:count] if symbol != eos]
+        text = self._held + "".join(pieces)
+        at = text.find(stop) if stop else -1
+        if at >= 0:
+            self.stopped = "stop"
+            ends = itertools.accumulate(map(len, pieces), initial=len(self._held))
+            count = sum(end < at + len(stop or "") for end in ends)
+            text = text[:at]
+        elif count and symbols[count - 1] == eos:
             self.stopped = "eos"
-        else:
-            self.text += self.decode(symbol)
-            if stop and stop in self.text:
-                self.text, self.stopped = self.text[: self.text.index(stop)], "stop"
-            elif self.tokens == length:
-                self.stopped = "length"
-        certain = len(self.text) - (0 if self.stopped else _overlap(self.text, stop or ""))
-        piece, self.shown = self.text[self.shown : certain], max(self.shown, certain)
-        return piece
+        elif self.tokens + count == length:
+            self.stopped = "length"
+        self.tokens += count
+        self.logprob = sum(logprobs[:count], self.logprob)
+        sure = len(text) - (0 if self.stopped else _overlap(text, stop or ""))
+        self._certain.append(text[:sure])
+        self._held = text[sure:]
+        return text[:sure]
 
 
 @torch.inference_mode()
@@ -100,45 +111,28 @@ def generate(
     The draw for sample i at step t depends on (seed, i, t) alone, and on the logits.
     """
     logits, state = read(network, np.concatenate(([tokenizer.START], prompt.ids)))
-    device = logits.device
     rows = [_Row(index, tokenizer.decoder()) for index in indices]
-    everyone = torch.zeros(len(rows), dtype=torch.long, device=device)
+    everyone = torch.zeros(len(rows), dtype=torch.long, device=logits.device)
     logits, state = logits.index_select(0, everyone), select(state, everyone)
-    history = torch.as_tensor(prompt.ids, device=device).long().expand(len(rows), -1)
-    step_on = steps(network, state)
-    memories = [sampler.start(len(rows)) for sampler in samplers]
-    for step in range(length):
-        filtered = logits
-        for place, sampler in enumerate(samplers):
-            filtered, memories[place] = sampler(filtered, history, memories[place])
-        if step % _AHEAD == 0:
-            places = np.arange(len(rows))
-            chances = uniform(seed, [[row.index] for row in rows], range(step, step + _AHEAD))
-        symbols = draw(filtered, chances[places, step % _AHEAD])
-        logprobs = log_softmax(logits).gather(1, symbols[:, None])[:, 0].tolist()
-        for row, symbol, logprob in zip(rows, symbols.tolist(), logprobs, strict=True):
-            if piece := row.take(symbol, logprob, tokenizer.EOS, length, stop):
+    history = torch.as_tensor(prompt.ids, device=logits.device).long().expand(len(rows), -1)
+    on = draws(network, samplers, logits, state, history, tokenizer.EOS)
+    step, at_once = 0, 1
+    while rows:
+        at_once = max(1, min(at_once, _AT_ONCE, _LOGITS // (len(rows) * logits.shape[1]), length - step))
+        chances = uniform(seed, [row.index for row in rows], np.arange(step, step + at_once)[:, None])  # (n, B)
+        symbols, drawn_from = on(torch.from_numpy(chances))
+        step += len(symbols)
+        at_once *= 2  # the first symbols are soon seen, the later ones come in larger groups
+        logprobs = log_softmax(drawn_from).gather(2, symbols[:, :, None])[:, :, 0]
+        for row, drawn, values in zip(rows, symbols.t().tolist(), logprobs.t().tolist(), strict=True):
+            if piece := row.take(drawn, values, tokenizer.EOS, length, stop):
                 yield Piece(row.index, piece)
             if row.stopped:
                 yield Sample(prompt.text, row.text, row.tokens, row.logprob, row.stopped, seed, row.index)
         going = [place for place, row in enumerate(rows) if not row.stopped]
-        if not going:
-            return
-        history = torch.cat((history, symbols[:, None]), dim=1)
         if len(going) < len(rows):
-            kept = torch.tensor(going, device=device)
-            rows, places = [rows[place] for place in going], places[going]
-            symbols, history = symbols[kept], history[kept]
-            step_on.keep(kept)
-            memories = [memory if memory is None else memory[kept] for memory in memories]
-        logits = step_on(symbols)
-
-
-def draw(logits: Tensor, chance: np.ndarray) -> Tensor:
-    """The symbol (B,) at which the cumulative distribution of each row of logits (B, V) passes `chance` (B,)."""
-    cumulative = torch.softmax(logits.cpu().double(), dim=-1).cumsum(dim=-1)  # in float64, which not all GPUs have
-    level = torch.from_numpy(chance)[:, None] * cumulative[:, -1:]
-    return torch.searchsorted(cumulative, level, right=True)[:, 0].to(logits.device)
+            rows = [rows[place] for place in going]
+            on.keep(torch.tensor(going, dtype=torch.long, device=logits.device))
 
 
 def read(network: Network, ids: Ids) -> tuple[Tensor, NetworkState]:

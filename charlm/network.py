@@ -31,6 +31,7 @@ class Network(nn.Module):
         self.cells = nn.ModuleList(cell(width, config.hidden_size, config.activation) for width in widths)
         self.readout = nn.Linear(config.hidden_size, vocabulary_size)
         self.dropout = config.dropout
+        self.operands = torch.float32  # of the recurrent products while training
         # A symbol that never was a training target has probability 0: its logit is minus infinity.
         self.register_buffer("predictable", torch.ones(vocabulary_size, dtype=torch.bool))
 
@@ -44,11 +45,13 @@ class Network(nn.Module):
         """
         state = state or self.zero_state(ids.shape[1])
         keep = None if resets is None else (~resets).to(self.readout.weight.dtype).unsqueeze(-1)  # (T, B, 1)
+        operands = self.operands if self.training else torch.float32
         final: list[State] = []
         outputs = ids
         for layer, cell in enumerate(self._stack()):
-            projected = self.embedding.project(ids, cell) if layer == 0 else cell.project(outputs)  # (T, B, G)
-            outputs, last = cell.recur(projected, state[layer], keep)  # (T, B, H)
+            # (T, B, G) → (T, B, H)
+            projected = self.embedding.project(ids, cell) if layer == 0 else cell.project(outputs, operands)
+            outputs, last = cell.recur(projected, state[layer], keep, operands)
             outputs = functional.dropout(outputs, self.dropout, self.training)
             final.append(last)
         return functional.linear(outputs, self.readout.weight, self.readout_bias()), tuple(final)

@@ -1,19 +1,65 @@
 """One training step: truncated backpropagation through time, gradient clipping, AdamW."""
 
 import copy
+from collections.abc import Iterable
 
 import torch
+from torch import Tensor
 from torch.nn import functional
+from torch.optim.adamw import adamw
 
 from charlm.batches import Batch
+from charlm.config import TrainConfig
+from charlm.native.library import multiplies_bfloat16
 from charlm.network import Network, NetworkState, detach
 
 _BETAS = (0.9, 0.99)
+_EPSILON = 1e-8
 _WEIGHT_DECAY = 0.01  # of matrices; biases are left alone
 # The weights kept are a moving average over the end of the run (Polyak & Juditsky 1992): it smooths the last noise out.
 _AVERAGE_FROM = 0.6  # share of the run
 _AVERAGE_EVERY = 5  # steps
 _AVERAGE_DECAY = 0.95
+
+
+def resolve_precision(asked: str, device: torch.device) -> str:
+    """`float32` or `bfloat16`: what is asked for, as far as this processor has it. `auto` is the faster."""
+    return "bfloat16" if asked != "float32" and device.type == "cpu" and multiplies_bfloat16() else "float32"
+
+
+class AdamW:
+    """Adam with decoupled weight decay (Loshchilov & Hutter 2019): the state for torch's fused update.
+
+    torch.optim.AdamW does the same, but its first use imports a compiler, which costs more than a second.
+    """
+
+    def __init__(self, parameters: Iterable[Tensor]) -> None:
+        self.parameters = list(parameters)
+        self.means = [torch.zeros_like(each) for each in self.parameters]  # of the gradient
+        self.squares = [torch.zeros_like(each) for each in self.parameters]  # mean of its square
+        self.steps = [torch.zeros((), device=each.device) for each in self.parameters]
+
+    @torch.no_grad()
+    def step(self, rate: float) -> None:
+        """Update every parameter by its gradient."""
+        for matrices in (True, False):
+            chosen = [place for place, each in enumerate(self.parameters) if (each.dim() >= 2) == matrices]
+            adamw(
+                [self.parameters[place] for place in chosen],
+                [self.parameters[place].grad for place in chosen],  # type: ignore[misc]  # all have one
+                [self.means[place] for place in chosen],
+                [self.squares[place] for place in chosen],
+                [],
+                [self.steps[place] for place in chosen],
+                fused=True,
+                amsgrad=False,
+                beta1=_BETAS[0],
+                beta2=_BETAS[1],
+                lr=rate,
+                weight_decay=_WEIGHT_DECAY if matrices else 0.0,
+                eps=_EPSILON,
+                maximize=False,
+            )
 
 
 class Learner:
@@ -22,17 +68,13 @@ class Learner:
     `best_guess` is the network to validate and to keep.
     """
 
-    def __init__(self, network: Network, clip: float) -> None:
+    def __init__(self, network: Network, config: TrainConfig) -> None:
         self.network = network.train()
+        network.operands = getattr(torch, resolve_precision(config.precision, network.readout.weight.device))
         self.best_guess = network
-        self.clip = clip
+        self.clip = config.clip
         self.state: NetworkState | None = None
-        parameters = list(network.parameters())
-        groups = [
-            {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": _WEIGHT_DECAY},
-            {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
-        ]
-        self.optimizer = torch.optim.AdamW(groups, betas=_BETAS, fused=True)
+        self.optimizer = AdamW(network.parameters())
 
     def learn(self, batch: Batch, rate: float) -> tuple[float, float]:
         """Take one step; returns the loss (nats per token) and the norm of the gradient before clipping."""
@@ -41,12 +83,10 @@ class Learner:
         state = None if batch.fresh else self.state
         logits, state = self.network(batch.inputs.to(device), state, resets)
         loss = functional.cross_entropy(logits.flatten(0, 1), batch.targets.to(device).flatten())
-        self.optimizer.zero_grad()
+        self.network.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.clip)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        self.optimizer.step()
+        self.optimizer.step(rate)
         self.state = detach(state)
         return float(loss.detach()), float(norm)
 

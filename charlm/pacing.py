@@ -9,7 +9,7 @@ import torch
 
 from charlm.batches import Batches
 from charlm.config import ModelConfig, TrainConfig
-from charlm.optimization import Learner
+from charlm.optimization import Learner, resolve_precision
 from charlm.planning import MOST_VALIDATIONS, VALIDATION_SHARE, Plan
 from charlm.preparation import Prepared
 from charlm.sizing import resolve, resolve_dropout
@@ -77,7 +77,8 @@ def make_plan(
     """Fix sizes, steps and validations; where the budget is in minutes, by measuring, with the Pace to watch it."""
     minutes = None if config.steps or config.epochs else (config.minutes or config.DEFAULT_MINUTES)
     model = replace(resolve(model, len(prepared.ring.targets), minutes), sequence=prepared.sequence)
-    config = replace(config, threads=torch.get_num_threads())
+    precision = resolve_precision(config.precision, device)
+    config = replace(config, threads=torch.get_num_threads(), precision=precision)
     batches = prepared.batches(config)
     pace = None
     if minutes is not None:
@@ -103,7 +104,7 @@ def _measure(
 ) -> Pace:
     """Time training steps and validation on a network that is thrown away."""
     network = prepared.network(resolve_dropout(model, passes=0), device)
-    learner = Learner(network, config.clip)
+    learner = Learner(network, config)
     step_seconds = _seconds_each(lambda step: learner.learn(batches[step], 0.0), budget)
     parts = prepared.parts
     trial = _some(parts.valid, _TRIAL_CHARACTERS)

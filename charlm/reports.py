@@ -25,6 +25,7 @@ class Planned:
     parameters: int
     device: str
     recurrence: str  # what runs the time loops on a CPU: an instruction set, or plain torch
+    precision: str  # of the factors of the recurrent products
     batch_size: int  # as used
     seq_len: int
     shrunk: bool  # the corpus is too small for the batch or the window asked for

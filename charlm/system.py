@@ -10,6 +10,7 @@ import torch
 from charlm import __version__
 from charlm.naming import CHECKPOINTS
 from charlm.native.library import path_in_use
+from charlm.optimization import resolve_precision
 
 
 def describe_system() -> dict[str, Any]:
@@ -27,6 +28,7 @@ def describe_system() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "recurrence": path_in_use(),
+        "precision": f"{resolve_precision('auto', torch.device('cpu'))} in training on the CPU, float32 elsewhere",
         "package": os.path.dirname(os.path.abspath(__file__)),
         "checkpoints": str(CHECKPOINTS.resolve()),
     }

@@ -15,7 +15,7 @@ from charlm.errors import ConfigError, DivergenceError
 from charlm.evaluation import Evaluation
 from charlm.language_model import LanguageModel
 from charlm.native.library import path_in_use
-from charlm.optimization import Learner
+from charlm.optimization import Learner, resolve_precision
 from charlm.pacing import Pace, make_plan
 from charlm.planning import Plan
 from charlm.preparation import Prepared, Source, prepare
@@ -101,7 +101,7 @@ class _Run:
         self.batches = self.prepared.batches(self.plan.train)
         torch.manual_seed(self.plan.train.seed)
         self.network = self.prepared.network(self.plan.model, self.device)
-        self.learner = Learner(self.network, self.plan.train.clip)
+        self.learner = Learner(self.network, self.plan.train)
         self.kept.describe(self.plan, self.prepared)
         self.report(self._planned())
 
@@ -220,6 +220,7 @@ class _Run:
             parameters=self.network.parameter_count(),
             device=str(self.device),
             recurrence=path_in_use(),
+            precision=resolve_precision(self.plan.train.precision, self.device),
             batch_size=self.batches.batch_size,
             seq_len=self.batches.seq_len,
             shrunk=(self.batches.batch_size, self.batches.seq_len)

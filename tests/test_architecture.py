@@ -19,8 +19,8 @@ ORDER = """
     cells samplers sequences batches planning sizing naming
     embeddings
     network
-    probability optimization native.stepping
-    evaluation
+    probability optimization native.drawing
+    evaluation drawing
     scoring generation preparation
     language_model pacing reports model_card
     checkpoint

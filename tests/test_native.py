@@ -11,10 +11,12 @@ from torch import Tensor
 from charlm.cells import Cell, State
 from charlm.config import ModelConfig
 from charlm.discover import find, names
+from charlm.drawing import TorchDraws
 from charlm.native import fused
-from charlm.native.library import library
-from charlm.native.stepping import CompiledSteps, TorchSteps
+from charlm.native.drawing import CompiledDraws
+from charlm.native.library import library, multiplies_bfloat16
 from charlm.network import Network
+from charlm.samplers import chain
 
 compiled = library()
 pytestmark = pytest.mark.skipif(compiled is None, reason="no C compiler where charlm was installed")
@@ -75,6 +77,41 @@ def test_values_and_gradients_are_those_of_float64(
         torch.testing.assert_close(mine.double(), theirs, rtol=0, atol=3e-6 * scale)
 
 
+@pytest.mark.skipif(not multiplies_bfloat16(), reason="this processor does not multiply bfloat16")
+@pytest.mark.parametrize("looked_up", [False, True])
+@pytest.mark.parametrize(("name", "activation"), CELLS)
+@pytest.mark.parametrize(("T", "B", "H"), [(9, 3, 16), (20, 11, 80)])
+@pytest.mark.parametrize("resets", [False, True])
+def test_bfloat16_rounds_the_factors_and_nothing_else(
+    name: str, activation: str | None, T: int, B: int, H: int, resets: bool, looked_up: bool
+) -> None:
+    """Values and gradients stay near those of float64: a factor has 8 bits, and the errors of many average out."""
+    torch.manual_seed(T)
+    cell = find(Cell, name)(5, H, activation)
+    for weight in cell.parameters():
+        weight.data *= 0.5  # the identity does not saturate
+    keep = (torch.rand(T, B, 1) > 0.2).float() if resets else None
+    state = tuple(torch.randn(B, H) for _ in range(cell.parts))
+    weights = torch.randn(T, B, H)
+    ids, vectors = torch.randint(0, 7, (T, B)), torch.randn(7, 5)
+
+    def found(operands: torch.dtype) -> list[Tensor]:
+        cell.zero_grad()
+        table = vectors.clone().requires_grad_()
+        x = table[ids] if not looked_up else table
+        projected = cell.project(x, torch.float32 if looked_up else operands)
+        first = tuple(part.clone().requires_grad_() for part in state)
+        outputs, last = cell.recur(fused.Lookup(ids, projected) if looked_up else projected, first, keep, operands)
+        assert outputs.dtype == torch.float32
+        loss = (outputs * weights).sum() + sum(part.sum() for part in last)
+        return [outputs.detach(), *torch.autograd.grad(loss, [table, *first, *cell.parameters()])]
+
+    for rough, exact in zip(found(torch.bfloat16), found(torch.float32), strict=True):
+        assert rough.dtype == torch.float32
+        assert (rough - exact).norm() < 0.1 * exact.norm()  # relu may switch a unit off
+        assert not torch.equal(rough, exact)
+
+
 @pytest.mark.parametrize(("name", "activation"), CELLS)
 def test_a_nan_comes_through(variant: str, name: str, activation: str | None) -> None:
     cell = find(Cell, name)(4, 16, activation)
@@ -110,27 +147,78 @@ def test_the_number_of_threads_does_not_change_a_bit() -> None:
 
 @pytest.mark.parametrize("embedding", names("embeddings"))
 @pytest.mark.parametrize(("name", "activation"), CELLS)
-@pytest.mark.parametrize("rows", [1, 5])
-def test_a_step_of_the_network_is_that_of_torch(
-    variant: str, name: str, activation: str | None, embedding: str, rows: int
-) -> None:
+@pytest.mark.parametrize("rows", [1, 5, 19])
+def test_draws_are_those_of_torch(variant: str, name: str, activation: str | None, embedding: str, rows: int) -> None:
+    """Symbol for symbol, with the logits each was drawn from, also when some of the rows go on alone."""
     torch.manual_seed(rows)
     shape = ModelConfig(
         cell=name, activation=activation, embedding=embedding, embedding_size=6, hidden_size=32, layers=3, dropout=0.0
     )
     network = Network(shape, 21).eval()
     network.predictable[1] = False
-    state = network.zero_state(rows)
+    network.readout.weight.data *= 5  # so that it matters what was read
+    samplers = chain({"temperature": 0.9, "top_k": 17, "top_p": 0.9})
     with torch.inference_mode():
-        plain, fast = TorchSteps(network, state), CompiledSteps(network, state)
-        for step in range(8):
-            symbols = torch.randint(0, 21, (rows,))
-            torch.testing.assert_close(fast(symbols), plain(symbols), rtol=1e-5, atol=1e-5)
-            if step == 4 and rows > 1:
-                kept = torch.tensor([3, 0])
-                plain.keep(kept)
-                fast.keep(kept)
+        logits, state = torch.randn(rows, 21), network.zero_state(rows)
+        plain = TorchDraws(network, samplers, logits, state, torch.empty(rows, 0, dtype=torch.long), end=-1)
+        fast = CompiledDraws(network, samplers, logits, state, end=-1)
+        for steps in (1, 7, 4):
+            chances = torch.rand(steps, rows, dtype=torch.double)
+            for mine, theirs in zip(fast(chances), plain(chances), strict=True):
+                torch.testing.assert_close(mine, theirs, rtol=1e-5, atol=2e-5)
+            if rows == 19:
                 rows = 2
+                plain.keep(torch.tensor([13, 0]))
+                fast.keep(torch.tensor([13, 0]))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"temperature": 0.0},
+        {"temperature": 1e-30},
+        {"temperature": 3.0},
+        {"top_k": 1},
+        {"top_k": 4},
+        {"top_k": 999},
+        {"top_p": 1e-9},
+        {"top_p": 0.6},
+        {"top_p": 1.0},
+        {"temperature": 0.5, "top_k": 9, "top_p": 0.8},
+    ],
+)
+def test_compiled_samplers_are_those_of_torch(variant: str, settings: dict[str, float]) -> None:
+    """Also where symbols are equally likely or impossible."""
+    network = Network(ModelConfig(embedding_size=4, hidden_size=16, layers=1, dropout=0.0), 13).eval()
+    logits = torch.randn(200, 13)
+    logits[:, 3], logits[:50, 5], logits[:, 6] = -torch.inf, logits[:50].amax(1), logits[:, 7]
+    samplers = chain(settings)
+    history = torch.empty(200, 0, dtype=torch.long)
+    with torch.inference_mode():
+        plain = TorchDraws(network, samplers, logits, network.zero_state(200), history, end=-1)
+        fast = CompiledDraws(network, samplers, logits, network.zero_state(200), end=-1)
+        chances = torch.rand(1, 200, dtype=torch.double)
+        mine, theirs = fast(chances)[0][0], plain(chances)[0][0]
+    tied = torch.stack([logits.gather(1, each[:, None])[:, 0] for each in (mine, theirs)])
+    assert ((mine == theirs) | (tied[0] == tied[1])).all()  # which of equals is kept is not promised
+    assert (mine == theirs).float().mean() > 0.7
+
+
+def test_a_draw_pauses_when_more_than_a_quarter_of_the_rows_have_ended() -> None:
+    network = Network(ModelConfig(embedding_size=4, hidden_size=16, layers=1, dropout=0.0), 5).eval()
+    network.readout.weight.data.zero_()
+    network.readout.bias.data = torch.tensor([0.0, 0.0, 0.0, 0.0, 0.0])
+    logits, state = torch.zeros(8, 5), network.zero_state(8)
+    chances = torch.full((6, 8), 0.9, dtype=torch.double)  # symbol 4
+    chances[0, 1] = chances[2, :2] = chances[3, 5] = chances[4, 6] = 0.5  # symbol 2, the end
+    with torch.inference_mode():
+        for on in (
+            CompiledDraws(network, [], logits, state, end=2),
+            TorchDraws(network, [], logits, state, torch.empty(8, 0, dtype=torch.long), end=2),
+        ):
+            symbols, drawn_from = on(chances)
+            assert len(symbols) == len(drawn_from) == 4
+            assert (symbols == 2).any(dim=0).nonzero().flatten().tolist() == [0, 1, 5]
 
 
 def test_importing_charlm_leaves_denormals_alone() -> None:

@@ -10,6 +10,7 @@ from conftest import BIGRAMS
 
 import charlm
 from charlm import generation, language_model
+from charlm.drawing import draw
 from charlm.generation import Piece, Sample
 from charlm.randomness import uniform
 from charlm.samplers import Sampler
@@ -62,8 +63,8 @@ def test_each_draw_is_where_the_cumulative_distribution_passes_its_own_random_nu
 def test_nothing_of_probability_zero_is_drawn(stream_model: charlm.LanguageModel) -> None:
     """Not where the random number is the least or the greatest, nor at a temperature that makes all else alike."""
     logits = torch.tensor([[-math.inf, 0.0, -math.inf, 1.0, -math.inf]])
-    assert generation.draw(logits, np.array([0.0])).tolist() == [1]
-    assert generation.draw(logits, np.array([np.nextafter(1, 0)])).tolist() == [3]
+    assert draw(logits, torch.tensor([0.0], dtype=torch.double)).tolist() == [1]
+    assert draw(logits, torch.tensor([np.nextafter(1, 0)])).tolist() == [3]
     samples = stream_model.sample(count=20, length=50, seed=1, temperature=1000.0)
     assert all(len(stream_model.tokenizer.encode(each.text)) == 50 and "\ufffd" not in each.text for each in samples)
 

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from charlm.errors import ConfigError
 from charlm.native import fused
+from charlm.native.fused import Lookup, Projected
 
 State = tuple[Tensor, ...]
 
@@ -48,22 +49,32 @@ class Cell(nn.Module, ABC):
     def step(self, projected: Tensor, state: State) -> State:
         """One time step: projected input (B, G) and state → the next state, whose first part is the output."""
 
-    def project(self, x: Tensor) -> Tensor:
-        """W_x x + b: (..., E) → (..., G)."""
+    def project(self, x: Tensor, operands: torch.dtype = torch.float32) -> Tensor:
+        """W_x x + b: (..., E) → (..., G), of type `operands`."""
+        if operands == torch.bfloat16:
+            return fused.linear(x, self.weight_ih, self.bias_ih)
         return functional.linear(x, self.weight_ih, self.bias_ih)
 
-    def recur(self, projected: Tensor, state: State, keep: Tensor | None = None) -> tuple[Tensor, State]:
+    def recur(
+        self,
+        projected: Projected,
+        state: State,
+        keep: Tensor | None = None,
+        operands: torch.dtype = torch.float32,
+    ) -> tuple[Tensor, State]:
         """The loop over time: (T, B, G) and state → outputs (T, B, H) and the last state.
 
         `keep` (T, B, 1) is 0 where the state is zeroed before a step, so that a new sequence starts there, else 1.
+        `operands` is the type of the products' factors: bfloat16 only where the compiled loops have it.
         """
         if self.loop and fused.fits(projected, self.hidden_size):
-            return fused.recur(self.loop, projected, self.weight_hh, self.bias_hh, state, keep)
+            return fused.recur(self.loop, projected, self.weight_hh, self.bias_hh, state, keep, operands)
         return self.unroll(projected, state, keep)
 
-    def unroll(self, projected: Tensor, state: State, keep: Tensor | None = None) -> tuple[Tensor, State]:
+    def unroll(self, projected: Projected, state: State, keep: Tensor | None = None) -> tuple[Tensor, State]:
         """`recur` in plain torch, on any device and in any precision: what the compiled loops are held to."""
         outputs = []
+        projected = projected.dense() if isinstance(projected, Lookup) else projected.to(self.weight_hh.dtype)
         for t, now in enumerate(projected.unbind(0)):
             if keep is not None:
                 state = tuple(part * keep[t] for part in state)

@@ -88,8 +88,9 @@ def _plan(event: Planned) -> list[str]:
         f"split      {split.characters(split.train):,} characters to learn, {_held_out(split)}",
         f"model      {model.layers} × {cell}, {model.hidden_size} wide, {model.embedding} input{dropout}:"
         f" {event.parameters:,} parameters",
-        f"plan       {plan.total:,} steps of {event.batch_size} × {event.seq_len} symbols on {event.device},"
-        f" {event.epochs:.1f} passes, {plan.validations} validation{'s' * (plan.validations > 1)}{time_needed}",
+        f"plan       {plan.total:,} steps of {event.batch_size} × {event.seq_len} symbols on {event.device} in"
+        f" {event.precision}, {event.epochs:.1f} passes,"
+        f" {plan.validations} validation{'s' * (plan.validations > 1)}{time_needed}",
         *(f"note       {note}" for note in _notes(event)),
     ]
 
@@ -110,11 +111,13 @@ def _held_out(split: "Split") -> str:
 
 def _notes(event: Planned) -> list[str]:
     """What a user might not expect."""
-    notes = list(event.corpus.notes)
+    plan, notes = event.plan, list(event.corpus.notes)
     if event.recurrence == "torch" and event.device == "cpu":
         notes.append("charlm was installed without a C compiler: it trains at about half the speed it could")
+    if event.precision != plan.train.precision:
+        notes.append(f"the plan is for {plan.train.precision}, which this machine lacks: expect a like model")
     if event.shrunk:
-        asked = f"{event.plan.train.batch_size} × {event.plan.train.seq_len}"
+        asked = f"{plan.train.batch_size} × {plan.train.seq_len}"
         notes.append(f"the corpus is too small for steps of {asked} symbols; they are smaller")
     if event.split.crlf_lines:
         notes.append(f"{event.split.crlf_lines:,} lines end in CR LF; the CR is part of the line end")

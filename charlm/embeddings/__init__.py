@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from torch import Tensor, nn
 
 from charlm.cells import Cell
+from charlm.native.fused import Projected
 
 
 class Embedding(nn.Module, ABC):
@@ -21,5 +22,5 @@ class Embedding(nn.Module, ABC):
         """`cell.project` of the vectors of all symbols: (V, G)."""
 
     @abstractmethod
-    def project(self, ids: Tensor, cell: Cell) -> Tensor:
-        """`cell.project` of the vectors of ids (...): → (..., G)."""
+    def project(self, ids: Tensor, cell: Cell) -> Projected:
+        """`cell.project` of the vectors of ids (T, B): (T, B, G)."""

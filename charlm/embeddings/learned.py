@@ -6,6 +6,7 @@ from torch.nn import functional
 
 from charlm.cells import Cell
 from charlm.embeddings import Embedding
+from charlm.native.fused import Lookup, Projected
 from charlm.tokenizers import Tokenizer
 
 
@@ -19,7 +20,7 @@ class Learned(Embedding):
     def table(self, cell: Cell) -> Tensor:
         return cell.project(self.weight)
 
-    def project(self, ids: Tensor, cell: Cell) -> Tensor:
+    def project(self, ids: Tensor, cell: Cell) -> Projected:
         if self.weight.shape[0] <= ids.numel():
-            return functional.embedding(ids, self.table(cell))
+            return Lookup(ids, self.table(cell))
         return cell.project(functional.embedding(ids, self.weight))

@@ -5,6 +5,7 @@ from torch.nn import functional
 
 from charlm.cells import Cell
 from charlm.embeddings import Embedding
+from charlm.native.fused import Lookup, Projected
 
 
 class OneHot(Embedding):
@@ -15,5 +16,7 @@ class OneHot(Embedding):
     def table(self, cell: Cell) -> Tensor:
         return cell.weight_ih.t() + cell.bias_ih
 
-    def project(self, ids: Tensor, cell: Cell) -> Tensor:
+    def project(self, ids: Tensor, cell: Cell) -> Projected:
+        if self.size <= ids.numel():
+            return Lookup(ids, self.table(cell))
         return functional.embedding(ids, cell.weight_ih.t()) + cell.bias_ih

@@ -15,13 +15,14 @@ static void yield(void) { sched_yield(); }
 
 typedef void loop(const void *, struct team *); /* what it works on is a struct recurrence or a struct stack */
 typedef void pack(const float *, float *, long, long, long);
-enum { GRU_FORWARD, GRU_BACKWARD, LSTM_FORWARD, LSTM_BACKWARD, RNN_FORWARD, RNN_BACKWARD, STACK_STEP, LOOPS };
+enum { GRU_FORWARD, GRU_BACKWARD, LSTM_FORWARD, LSTM_BACKWARD, RNN_FORWARD, RNN_BACKWARD, STACK_DRAW, LOOPS };
 
 #define DECLARE(v)                                                                                               \
     loop gru_forward_##v, gru_backward_##v, lstm_forward_##v, lstm_backward_##v, rnn_forward_##v, rnn_backward_##v, \
-        stack_step_##v;                                                                                          \
+        stack_draw_##v;                                                                          \
     pack pack_##v;
-#define TABLE(v) {gru_forward_##v, gru_backward_##v, lstm_forward_##v, lstm_backward_##v, rnn_forward_##v, rnn_backward_##v, stack_step_##v}
+#define CELLS(v) gru_forward_##v, gru_backward_##v, lstm_forward_##v, lstm_backward_##v, rnn_forward_##v, rnn_backward_##v
+#define TABLE(v) {CELLS(v), stack_draw_##v}
 
 DECLARE(baseline)
 #ifdef CHARLM_X86
@@ -38,6 +39,14 @@ static pack *const packs[VARIANTS] = {pack_baseline};
 static const char *const names[VARIANTS] = {"baseline"};
 #endif
 
+/* The same with operands of bfloat16; a compiler that does not know them leaves none. */
+#ifdef CHARLM_BF16
+DECLARE(bf16)
+static loop *const half[LOOPS] = {CELLS(bf16)};
+#else
+static loop *const half[LOOPS] = {0};
+#endif
+
 static int chosen = -1;
 
 /* The widest instruction set this processor has, or the one asked for if it has that; returns its number. */
@@ -52,6 +61,15 @@ EXPORT int choose(int wanted) {
 #endif
     chosen = wanted < 0 || wanted > best ? best : wanted;
     return chosen;
+}
+
+/* Whether the chosen instruction set multiplies bfloat16. */
+EXPORT int has_half(void) {
+#ifdef CHARLM_BF16
+    return chosen == AVX512 && __builtin_cpu_supports("avx512bf16");
+#else
+    return 0;
+#endif
 }
 
 EXPORT const char *name_of(int variant) { return names[variant]; }
@@ -90,10 +108,11 @@ static void work(void *data) {
     job->run(job->it, &team);
 }
 
-/* Run loop `which`. start, thread_number, team_size: GOMP_parallel and its kin, or NULL for one thread. */
-EXPORT void run(int which, const void *it, unsigned threads, parallel *start, number *thread_number,
+/* Run loop `which`, with operands of bfloat16 or of float. start, thread_number, team_size: GOMP_parallel and its kin,
+ * or NULL for one thread. */
+EXPORT void run(int which, int bfloat16, const void *it, unsigned threads, parallel *start, number *thread_number,
                 number *team_size) {
-    struct job job = {table[chosen][which], it, thread_number, team_size, 0};
+    struct job job = {(bfloat16 ? half : table[chosen])[which], it, thread_number, team_size, 0};
     if (threads > 1 && start) {
         start(work, &job, threads, 0);
     } else {

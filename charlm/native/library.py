@@ -1,6 +1,7 @@
 """The compiled time loops, by ctypes: found, chosen for this processor, and run on torch's own threads."""
 
 import ctypes
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,22 +17,29 @@ _LOOPS = {
     "lstm_backward": 3,
     "rnn_forward": 4,
     "rnn_backward": 5,
-    "stack_step": 6,
+    "stack_draw": 6,
 }
+_FILTERS = ("temperature", "top_k", "top_p")  # in the order of stack.c
 _POINTERS = (
     "projected",
+    "ids",
+    "table",
     "weight",
     "bias",
     "keep",
     "output",
+    "operands",
     "memory",
     "saved",
+    "packed",
     "scratch",
     "grad_output",
     "carry",
     "carry_memory",
     "grad_projected",
+    "grad_table",
     "grad_recurrent",
+    "grad_bias",
 )
 
 
@@ -49,12 +57,23 @@ class Layer(ctypes.Structure):
     _fields_ = [(name, ctypes.c_void_p) for name in ("packed_ih", "bias_ih", "packed_hh", "bias_hh", "state", "memory")]
 
 
+class Filter(ctypes.Structure):
+    """`struct filter` of recurrence.h."""
+
+    _fields_ = [("kind", ctypes.c_long), ("setting", ctypes.c_double)]
+
+
 class Stack(ctypes.Structure):
     """`struct stack` of recurrence.h."""
 
-    _fields_ = [(name, ctypes.c_long) for name in ("B", "H", "V", "layers", "gates", "activation")] + [
-        (name, ctypes.c_void_p)
-        for name in ("ids", "table", "packed_readout", "bias_readout", "projected", "logits", "layer")
+    _fields_ = [
+        *((name, ctypes.c_long) for name in ("B", "H", "V", "layers", "gates", "activation")),
+        *((name, ctypes.c_void_p) for name in ("table", "packed_readout", "bias_readout", "layer")),
+        *((name, ctypes.c_void_p) for name in ("projected", "ids", "logits")),
+        *((name, ctypes.c_long) for name in ("symbols", "steps", "enough")),
+        ("end", ctypes.c_longlong),
+        ("filters", ctypes.c_long),
+        *((name, ctypes.c_void_p) for name in ("filter", "chance", "work", "order", "drawn", "done")),
     ]
 
 
@@ -70,6 +89,12 @@ def library() -> ctypes.CDLL | None:
             continue
         return found
     return None
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether the loops can take the operands of their products as bfloat16, at twice the rate."""
+    found = library()
+    return found is not None and bool(found.has_half())
 
 
 def path_in_use() -> str:
@@ -93,23 +118,30 @@ def _team() -> tuple[Any, Any, Any]:
 
 
 def run(loop: str, T: int, B: int, H: int, activation: int = 0, **tensors: Tensor | None) -> None:
-    """Run one time loop on contiguous float32 tensors, named as in recurrence.h; those left out are null."""
-    found = library()
-    assert found is not None
+    """Run one time loop on contiguous tensors named as in recurrence.h; those left out are null.
+
+    The type of `packed` is that of the operands: float32, or bfloat16 where `multiplies_bfloat16`.
+    """
     pointers = {name: tensor.data_ptr() for name, tensor in tensors.items() if tensor is not None}
+    packed = tensors["packed"]
+    assert packed is not None
     what = _Recurrence(T=T, B=B, H=H, activation=activation, **pointers)
-    found.run(_LOOPS[loop], ctypes.byref(what), torch.get_num_threads(), *_team())
+    _run(loop, what, bfloat16=packed.dtype == torch.bfloat16)
 
 
-def run_stack(stack: Stack) -> None:
-    """One step of a whole network."""
+def draw(stack: Stack) -> None:
+    """`stack_draw`: symbols from a whole network."""
+    _run("stack_draw", stack, bfloat16=False)
+
+
+def _run(loop: str, what: ctypes.Structure, *, bfloat16: bool) -> None:
     found = library()
     assert found is not None
-    found.run(_LOOPS["stack_step"], ctypes.byref(stack), torch.get_num_threads(), *_team())
+    found.run(_LOOPS[loop], int(bfloat16), ctypes.byref(what), torch.get_num_threads(), *_team())
 
 
 def pack(weight: Tensor, gates: int) -> Tensor:
-    """Weights (gates · units, inner), units a multiple of 16, laid out for `stack_step` on this processor."""
+    """Weights (gates · units, inner), units a multiple of 16, laid out for `draw` on this processor."""
     found = library()
     assert found is not None
     weight = weight.detach().contiguous()
@@ -123,3 +155,8 @@ def pack(weight: Tensor, gates: int) -> Tensor:
         ctypes.c_long(inner),
     )
     return packed
+
+
+def filters(settings: Sequence[tuple[str, float]]) -> ctypes.Array[Filter]:
+    """Samplers by name and setting, as a draw applies them one after the other."""
+    return (Filter * len(settings))(*(Filter(_FILTERS.index(name), setting) for name, setting in settings))

@@ -2,42 +2,65 @@
 #ifndef CHARLM_RECURRENCE_H
 #define CHARLM_RECURRENCE_H
 
+/* Operands of products are float, or bfloat16 in the loops compiled for it; the rest is float in both. */
 struct recurrence {
     long T, B, H;
-    long activation;           /* rnn: 0 tanh, 1 relu, 2 sigmoid, 3 identity */
-    const float *projected;    /* (T, B, G), G = gates · H: W_x x + b */
-    const float *weight;       /* (G, H) */
-    const float *bias;         /* (G) */
-    const float *keep;         /* (T, B) or NULL */
-    float *output;             /* (T + 1, B, H): at 0 the state before */
-    float *memory;             /* (T + 1, B, H): c of an LSTM, at 0 the one before */
-    float *saved;              /* (T, B, ·) what backward needs, or NULL */
-    float *scratch;            /* (B, H) */
-    const float *grad_output;  /* (T, B, H) */
-    float *carry;              /* (B, H): the state's gradient, in and out */
-    float *carry_memory;       /* (B, H): that of c */
-    float *grad_projected;     /* (T, B, G) */
-    float *grad_recurrent;     /* (T, B, G): of W_h h + b_h, where it differs (gru) */
+    long activation;            /* rnn: 0 tanh, 1 relu, 2 sigmoid, 3 identity */
+    const void *projected;      /* (T, B, G) operands, G = gates · H: W_x x + b; or, in its place, */
+    const long long *ids;       /* (T, B) symbols, and */
+    const float *table;         /* (V, G): W_x x + b of each */
+    const float *weight;        /* (G, H) */
+    const float *bias;          /* (G) */
+    const float *keep;          /* (T, B) or NULL */
+    float *output;              /* (T + 1, B, H): at 0 the state before */
+    void *operands;             /* (T + 1, B, H): the same as operands; of float, the same memory */
+    float *memory;              /* (T + 1, B, H): c of an LSTM, at 0 the one before */
+    float *saved;               /* (T, B, ·) what backward needs, or NULL */
+    void *packed;               /* (G, H) operands, to work in */
+    void *scratch;              /* (B, H) operands, to work in */
+    const float *grad_output;   /* (T, B, H) */
+    float *carry;               /* (B, H): the state's gradient, in and out */
+    float *carry_memory;        /* (B, H): that of c */
+    void *grad_projected;       /* (T, B, G) operands, or NULL where it is grad_recurrent; or, in its place, */
+    float *grad_table;          /* (V, G), to which it is added */
+    void *grad_recurrent;       /* (T, B, G) operands: of W_h h + b */
+    float *grad_bias;           /* (G), to which their sum is added */
 };
 
 struct layer {
-    const float *packed_ih;    /* packed (G, H); the lowest layer has a table in its place */
-    const float *bias_ih;      /* (G) */
-    const float *packed_hh;    /* packed (G, H) */
-    const float *bias_hh;      /* (G) */
-    float *state;              /* (2, B, H): before and after; a step ends with after copied to before */
-    float *memory;             /* the same of c, or NULL */
+    const float *packed_ih;     /* packed (G, H); the lowest layer has a table in its place */
+    const float *bias_ih;       /* (G) */
+    const float *packed_hh;     /* packed (G, H) */
+    const float *bias_hh;       /* (G) */
+    float *state;               /* (2, B, H): before and after; a step ends with after copied to before */
+    float *memory;              /* the same of c, or NULL */
+};
+
+struct filter {                 /* a sampler: how logits are changed before the draw */
+    long kind;
+    double setting;
 };
 
 struct stack {
     long B, H, V, layers, gates, activation; /* V: symbols, padded to a multiple of 16 */
-    const long long *ids;        /* (B) the symbols read */
     const float *table;          /* (V, G): W_x x + b of the lowest layer for every symbol */
     const float *packed_readout; /* packed (V, H) */
     const float *bias_readout;   /* (V) */
-    float *projected;            /* (B, G) to work in */
-    float *logits;               /* (B, V) */
     const struct layer *layer;
+    float *projected;            /* (B, G) to work in */
+    long long *ids;              /* (B) the symbols read */
+    float *logits;               /* (steps + 1, B, V), at 0 those of the first draw */
+    long symbols;                /* V without padding */
+    long steps;                  /* at most: it is over when more than */
+    long enough;                 /* rows have drawn */
+    long long end;
+    long filters;
+    const struct filter *filter;
+    const double *chance;        /* (steps, B) in [0, 1) */
+    double *work;                /* (B, V) to work in */
+    long *order;                 /* (B, V) to work in */
+    long long *drawn;            /* (steps, B) */
+    long *done;                  /* steps that were made */
 };
 
 struct team {

@@ -14,6 +14,11 @@ from charlm.discover import find
 class Sampler(ABC):
     """A frozen dataclass of few numbers, made with its one setting. Raises ConfigError for one out of range."""
 
+    @property
+    def compiled(self) -> tuple[str, float] | None:
+        """Name and setting where native/stack.c has the sampler too; None where it is for torch alone."""
+        return None
+
     def start(self, batch_size: int) -> Tensor | None:
         """The sampler's own state (B, ...) before the first draw; None where it needs none."""
         return None

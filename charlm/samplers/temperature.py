@@ -16,6 +16,10 @@ class Temperature(Sampler):
     def __post_init__(self) -> None:
         check_range("temperature", self.temperature, 0, 1e6)
 
+    @property
+    def compiled(self) -> tuple[str, float]:
+        return "temperature", self.temperature
+
     def __call__(self, logits: Tensor, history: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor | None]:
         best = logits.max(dim=-1, keepdim=True)
         if self.temperature == 0:

@@ -16,6 +16,10 @@ class TopK(Sampler):
     def __post_init__(self) -> None:
         check_range("top_k", self.k, 1, float("inf"))
 
+    @property
+    def compiled(self) -> tuple[str, float]:
+        return "top_k", self.k
+
     def __call__(self, logits: Tensor, history: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor | None]:
         kept = logits.topk(min(self.k, logits.shape[-1]), dim=-1)
         return torch.full_like(logits, -torch.inf).scatter(-1, kept.indices, kept.values), state

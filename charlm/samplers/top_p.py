@@ -16,6 +16,10 @@ class TopP(Sampler):
     def __post_init__(self) -> None:
         check_range("top_p", self.p, 0, 1, open_low=True)
 
+    @property
+    def compiled(self) -> tuple[str, float]:
+        return "top_p", self.p
+
     def __call__(self, logits: Tensor, history: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor | None]:
         ordered, order = logits.sort(dim=-1, descending=True)
         probability = torch.softmax(ordered, dim=-1)

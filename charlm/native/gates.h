@@ -1,0 +1,99 @@
+/* Forward steps of the cells, for some rows of the batch and one block of units: the product with the state, the gates,
+ * the state after. `row` counts through time and batch: t · B + b; `w` is packed for these units.
+ */
+#ifndef CHARLM_GATES_H
+#define CHARLM_GATES_H
+
+#include "vectors.h"
+
+/* W_x x + b of one row, from an array or a table. */
+INLINE vf input(const struct recurrence *it, long row, long G, long at) {
+    if (it->ids) return load(it->table + it->ids[row] * G + at);
+    return load_operand((const operand *)it->projected + row * G + at);
+}
+
+/* Put the state after a step where the next one, and backward, read it. */
+INLINE void put_state(const struct recurrence *it, long at, vf h) {
+    store(it->output + at, h);
+#ifdef CHARLM_HALF
+    store_operand((operand *)it->operands + at, h);
+#endif
+}
+
+/* ---- GRU: r, z = σ(x + W h + b); n = tanh(x_n + r · (W_n h + b_n)); h' = n + z (h − n) ---- */
+
+INLINE void gru_rows(int rows, const struct recurrence *it, long row, long unit, const operand *state, const operand *w) {
+    const long B = it->B, H = it->H;
+    vf acc[ROWS * 3];
+    vf bias[3];
+    for (int gate = 0; gate < 3; gate++) bias[gate] = load(it->bias + gate * H + unit);
+    for (int r = 0; r < rows; r++)
+        for (int gate = 0; gate < 3; gate++) acc[r * 3 + gate] = bias[gate];
+    product(acc, rows, 3, state, H, w, H);
+    for (int r = 0; r < rows; r++, row++) {
+        vf before = load(it->output + row * H + unit) * splat(it->keep ? it->keep[row] : 1.0f);
+        vf reset = sigmoid(acc[r * 3] + input(it, row, 3 * H, unit));
+        vf z = sigmoid(acc[r * 3 + 1] + input(it, row, 3 * H, H + unit));
+        vf n = tanh_(input(it, row, 3 * H, 2 * H + unit) + reset * acc[r * 3 + 2]);
+        put_state(it, (row + B) * H + unit, n + z * (before - n));
+        if (it->saved) {
+            float *saved = it->saved + row * 4 * H + unit;
+            store(saved, reset);
+            store(saved + H, z);
+            store(saved + 2 * H, n);
+            store(saved + 3 * H, acc[r * 3 + 2]);
+        }
+    }
+}
+
+/* ---- LSTM: i, f, o = σ(x + W a + b), g = tanh(…); c' = f c + i g; a' = o tanh(c') ---- */
+
+#define LSTM_ROWS (ROWS / 2) /* four gates leave registers for half as many */
+
+INLINE void lstm_rows(int rows, const struct recurrence *it, long row, long unit, const operand *state, const operand *w) {
+    const long B = it->B, H = it->H;
+    vf acc[LSTM_ROWS * 4];
+    vf bias[4];
+    for (int gate = 0; gate < 4; gate++) bias[gate] = load(it->bias + gate * H + unit);
+    for (int r = 0; r < rows; r++)
+        for (int gate = 0; gate < 4; gate++) acc[r * 4 + gate] = bias[gate];
+    product(acc, rows, 4, state, H, w, H);
+    for (int r = 0; r < rows; r++, row++) {
+        vf x[4];
+        for (int gate = 0; gate < 4; gate++) x[gate] = acc[r * 4 + gate] + input(it, row, 4 * H, gate * H + unit);
+        vf kept = splat(it->keep ? it->keep[row] : 1.0f);
+        vf i = sigmoid(x[0]), f = sigmoid(x[1]), g = tanh_(x[2]), o = sigmoid(x[3]);
+        vf c = f * load(it->memory + row * H + unit) * kept + i * g;
+        vf squashed = tanh_(c);
+        store(it->memory + (row + B) * H + unit, c);
+        put_state(it, (row + B) * H + unit, o * squashed);
+        if (it->saved) {
+            float *saved = it->saved + row * 5 * H + unit;
+            store(saved, i);
+            store(saved + H, f);
+            store(saved + 2 * H, g);
+            store(saved + 3 * H, o);
+            store(saved + 4 * H, squashed);
+        }
+    }
+}
+
+/* ---- Elman: h' = g(x + W h + b), g = tanh, relu, sigmoid or identity ---- */
+
+INLINE vf activate(int activation, vf x) {
+    if (activation == 0) return tanh_(x);
+    if (activation == 1) return choose_(x < (vf){0}, (vf){0}, x);
+    if (activation == 2) return sigmoid(x);
+    return x;
+}
+
+INLINE void rnn_rows(int rows, const struct recurrence *it, long row, long unit, const operand *state, const operand *w) {
+    const long B = it->B, H = it->H;
+    vf acc[ROWS];
+    for (int r = 0; r < rows; r++) acc[r] = load(it->bias + unit);
+    product(acc, rows, 1, state, H, w, H);
+    for (int r = 0; r < rows; r++, row++)
+        put_state(it, (row + B) * H + unit, activate(it->activation, acc[r] + input(it, row, H, unit)));
+}
+
+#endif
