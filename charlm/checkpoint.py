@@ -13,35 +13,45 @@ Weights are safetensors and all else is JSON: opening a model never runs code.
 import hashlib
 import json
 import shlex
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeGuard
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as read_tensors
-from safetensors.torch import save as pack_tensors
+from torch import Tensor
 
 from charlm.config import ModelConfig, from_mapping
 from charlm.discover import find
 from charlm.errors import ConfigError, ModelError
 from charlm.language_model import LanguageModel
 from charlm.network import Network
-from charlm.planning import read_plan
-from charlm.storage import CONFIG, PLAN, TOKENIZER, WEIGHTS, json_line, recover, write_atomic
+from charlm.planning import plan_from
+from charlm.storage import (
+    CONFIG,
+    PLAN,
+    TOKENIZER,
+    WEIGHTS,
+    json_line,
+    parse_json,
+    read_file,
+    recover,
+    to_json,
+    write_atomic,
+)
+from charlm.tensors import LARGEST_HEADER, pack, unpack
 from charlm.tokenizers import Tokenizer
 
 FORMAT_VERSION = 1
 _KIND = "charlm language model"
 _LARGEST_JSON = 256 * 2**20  # bytes
-_LARGEST_HEADER = 16 * 2**20  # bytes
 _LARGEST_VOCABULARY = 2**24
 
 
 def is_model(folder: Path) -> bool:
     """Whether a folder is a charlm model, whole or not: what `--overwrite` may replace."""
     try:
-        values = _read_json(folder / CONFIG)
+        values, _ = _read_json(folder, CONFIG)
     except ModelError:
         return False
     return isinstance(values, dict) and values.get("kind") == _KIND and "format_version" in values
@@ -63,17 +73,15 @@ def create(folder: Path, config: ModelConfig, tokenizer: Tokenizer, corpus: dict
     write_atomic(folder / TOKENIZER, to_json(tokenizer.to_json()))
 
 
-def save_weights(folder: Path, network: Network, step: int, validation: dict[str, Any]) -> None:
+def save_weights(folder: Path, weights: Mapping[str, Tensor], step: int, validation: dict[str, Any]) -> None:
     """Replace the weights by one rename; the metadata ties them to the folder's other two files."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     metadata = {
-        "format": "pt",
         "step": str(step),
         "validation": json_line(validation),
         "sha256_config": _sha256((folder / CONFIG).read_bytes()),
         "sha256_tokenizer": _sha256((folder / TOKENIZER).read_bytes()),
     }
-    write_atomic(folder / WEIGHTS, _pack(tensors, metadata))
+    write_atomic(folder / WEIGHTS, pack(weights, metadata))
 
 
 def load(path: str | Path, device: str = "cpu") -> LanguageModel:
@@ -91,10 +99,11 @@ def _open(folder: Path) -> tuple[LanguageModel, dict[str, Any], dict[str, str]]:
     recover(folder)
     if not folder.is_dir():
         raise ModelError(f"there is no model {folder}")
-    values = _read_json(folder / CONFIG)
+    values, digest = _read_json(folder, CONFIG)
     config, vocabulary_size = _check_config(values, folder / CONFIG)
+    vocabulary, vocabulary_digest = _read_json(folder, TOKENIZER)
     try:
-        tokenizer = find(Tokenizer, config.tokenizer).from_json(_read_json(folder / TOKENIZER))
+        tokenizer = find(Tokenizer, config.tokenizer).from_json(vocabulary)
         with torch.device("meta"):  # shapes without memory, until the weights' file is known to have them
             network = Network(config, vocabulary_size)
     except ValueError as error:
@@ -103,9 +112,10 @@ def _open(folder: Path) -> tuple[LanguageModel, dict[str, Any], dict[str, str]]:
         raise ModelError(f"{folder / CONFIG}: {error}") from None
     if tokenizer.size != vocabulary_size:
         raise ModelError(f"{folder / TOKENIZER} has {tokenizer.size} symbols, {CONFIG} says {vocabulary_size}")
-    tensors, metadata = _unpack(folder / WEIGHTS, _size(network))
-    for name in (CONFIG, TOKENIZER):
-        if metadata.get(f"sha256_{Path(name).stem}") != _sha256((folder / name).read_bytes()):
+    blob = _read(folder, WEIGHTS, _size(network) + LARGEST_HEADER)
+    tensors, metadata = unpack(folder / WEIGHTS, blob)
+    for name, found in ((CONFIG, digest), (TOKENIZER, vocabulary_digest)):
+        if metadata.get(f"sha256_{Path(name).stem}") != found:
             raise ModelError(f"{folder / name} is not the one its weights were trained with: it was changed or damaged")
     _check_tensors(tensors, network, folder / WEIGHTS)
     network.load_state_dict(tensors, assign=True)
@@ -119,7 +129,7 @@ def describe(folder: Path) -> dict[str, Any]:
     if not isinstance(values.get("charlm_version"), str) or not _is_corpus(corpus):
         raise ModelError(f"{folder / CONFIG} does not say what the model was trained on, or with what")
     try:
-        plan = read_plan(folder / PLAN)
+        plan = plan_from(_read_json(folder, PLAN)[0], folder / PLAN)
         step, validation = int(metadata["step"]), json.loads(metadata["validation"])
         validation = {name: validation[name] for name in ("nats_per_token", "bits_per_char", "tokens")} | validation
     except ConfigError as error:
@@ -152,10 +162,6 @@ def _is_corpus(values: object) -> TypeGuard[dict[str, Any]]:
     return known and all(isinstance(name, str) for name in names)
 
 
-def to_json(values: Any) -> bytes:
-    return (json.dumps(values, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode()
-
-
 def _check_config(values: Any, path: Path) -> tuple[ModelConfig, int]:
     version = values.get("format_version") if isinstance(values, dict) else None
     if not isinstance(version, int):
@@ -185,57 +191,24 @@ def _check_tensors(tensors: dict[str, torch.Tensor], network: Network, path: Pat
             raise ModelError(f"{path}: {name} has a number that is not finite")
 
 
-def _read_json(path: Path) -> Any:
+def _read(folder: Path, name: str, limit: int) -> bytes:
     try:
-        if path.stat().st_size > _LARGEST_JSON:
-            raise ModelError(f"{path} is larger than any charlm writes")
-        return json.loads(path.read_bytes())
+        return read_file(folder / name, limit)
     except FileNotFoundError:
-        raise ModelError(f"{path.parent} has no {path.name}; it is not a charlm model, or not a whole one") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{path} cannot be read: {error}") from None
+        raise ModelError(f"{folder} has no {name}; it is not a charlm model, or not a whole one") from None
+    except OSError as error:
+        raise ModelError(f"{folder / name} cannot be read: {error.strerror or error}") from None
 
 
-def _pack(tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> bytes:
-    """A safetensors file whose header is in a fixed order, so that equal weights are equal bytes."""
-    header, data = _parts(pack_tensors(tensors))
-    metadata = dict(sorted({**metadata, "sha256_tensors": _digest(header, data)}.items()))
-    text = json.dumps({"__metadata__": metadata, **header}, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    return len(text).to_bytes(8, "little") + text + data
+def _read_json(folder: Path, name: str) -> tuple[Any, str]:
+    """What a file says, and its SHA-256."""
+    data = _read(folder, name, _LARGEST_JSON)
+    return parse_json(folder / name, data), _sha256(data)
 
 
 def _size(network: Network) -> int:
     """Bytes of a network's tensors."""
     return sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values())
-
-
-def _unpack(path: Path, size: int) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
-    """The tensors and the metadata of a weights' file, which should hold `size` bytes of them."""
-    try:
-        if path.stat().st_size > size + _LARGEST_HEADER:
-            raise ModelError(f"{path} has {path.stat().st_size:,} bytes, and {CONFIG} speaks of {size:,}")
-        blob = path.read_bytes()
-        tensors = read_tensors(blob)
-        header, data = _parts(blob)
-    except FileNotFoundError:
-        raise ModelError(f"{path.parent} has no {path.name}: it is not a whole model") from None
-    except (OSError, SafetensorError, ValueError, RecursionError) as error:
-        raise ModelError(f"{path} is damaged, or not a safetensors file: {error}") from None
-    metadata: dict[str, str] = header.pop("__metadata__", {})
-    if metadata.get("sha256_tensors") != _digest(header, data):
-        raise ModelError(f"{path} is damaged: its weights do not have the SHA-256 it states")
-    return tensors, metadata
-
-
-def _parts(blob: bytes) -> tuple[dict[str, Any], bytes]:
-    """The header and the data of a safetensors file: u64 length, JSON, bytes."""
-    end = 8 + int.from_bytes(blob[:8], "little")
-    return json.loads(blob[8:end]), blob[end:]
-
-
-def _digest(header: dict[str, Any], data: bytes) -> str:
-    return _sha256(json.dumps(header, sort_keys=True).encode() + data)
 
 
 def _sha256(data: bytes) -> str:

@@ -65,6 +65,7 @@ class TrainConfig:
     seed: int = 0
     device: str = "auto"  # auto, cpu, cuda or mps
     threads: int | None = None  # None: torch's own choice
+    save_every: float = 90.0  # seconds between two saves of the whole state
     precision: str = "auto"  # of the factors of the recurrent products: float32, or bfloat16; sums are float32
 
     DEFAULT_MINUTES: ClassVar[float] = 3.0  # the budget where none is given
@@ -87,6 +88,7 @@ class TrainConfig:
         check_range("steps", self.steps, 1, 2**40)
         check_range("valid_fraction", self.valid_fraction, 0, 0.9, open_low=True)
         check_range("seed", self.seed, 0, 2**63 - 1)
+        check_range("save_every", self.save_every, 0, infinity)
         check_range("threads", self.threads, 1, 4096)
 
 

@@ -9,7 +9,8 @@
     ├── UnknownCharacterError    a character the model has no symbol for, where that is not allowed
     ├── ModelError               a model's folder is missing, damaged, or not a model
     ├── ModelInUseError          another process is training this model
-    └── DivergenceError          the loss is no longer a finite number
+    ├── DivergenceError          the loss is no longer a finite number
+    └── SaveError                the disk did not take the model
 
 Each message is one sentence for a person: what is wrong, where, and what to try.
 """
@@ -53,3 +54,7 @@ class ModelInUseError(CharlmError):
 
 class DivergenceError(CharlmError):
     """Training met a loss that is not a finite number."""
+
+
+class SaveError(CharlmError):
+    """The disk did not take what training made, to the end."""

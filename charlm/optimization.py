@@ -1,7 +1,8 @@
 """One training step: truncated backpropagation through time, gradient clipping, AdamW."""
 
 import copy
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor
@@ -38,6 +39,10 @@ class AdamW:
         self.means = [torch.zeros_like(each) for each in self.parameters]  # of the gradient
         self.squares = [torch.zeros_like(each) for each in self.parameters]  # mean of its square
         self.steps = [torch.zeros((), device=each.device) for each in self.parameters]
+
+    def tensors(self) -> dict[str, list[Tensor]]:
+        """All that the next steps depend on; of each a tensor for every parameter."""
+        return {"mean": self.means, "square": self.squares, "steps": self.steps}
 
     @torch.no_grad()
     def step(self, rate: float) -> None:
@@ -76,8 +81,39 @@ class Learner:
         self.state: NetworkState | None = None
         self.optimizer = AdamW(network.parameters())
 
+    def tensors(self) -> dict[str, Tensor]:
+        """All that the next steps depend on, by name; the memory is the learner's own."""
+        found = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
+        if self.best_guess is not self.network:
+            found |= {f"average.{name}": tensor for name, tensor in self.best_guess.state_dict().items()}
+        for name, tensors in self.optimizer.tensors().items():
+            found |= {f"optimizer.{name}.{place}": tensor for place, tensor in enumerate(tensors)}
+        for layer, parts in enumerate(self.state or ()):
+            found |= {f"state.{layer}.{place}": part for place, part in enumerate(parts)}
+        return found
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Go on from what `tensors` returned, for a network of the same shape. Raises ValueError for anything else."""
+        averaged = any(name.startswith("average.") for name in tensors)
+        self.best_guess = copy.deepcopy(self.network) if averaged else self.network
+        self.state = self.network.zero_state(len(tensors["state.0.0"])) if "state.0.0" in tensors else None
+        mine = self.tensors()
+        if mine.keys() != tensors.keys():
+            raise ValueError(f"{', '.join(sorted(mine.keys() ^ tensors.keys()))} should not be there, or is missing")
+        for name, tensor in tensors.items():
+            if tensor.shape != mine[name].shape or tensor.dtype != mine[name].dtype:
+                raise ValueError(f"{name} is {tensor.dtype} {tuple(tensor.shape)}")
+            if not torch.isfinite(tensor).all():
+                raise ValueError(f"{name} has a number that is not finite")
+        with torch.no_grad():
+            for name, tensor in tensors.items():
+                mine[name].copy_(tensor)
+
     def learn(self, batch: Batch, rate: float) -> tuple[float, float]:
-        """Take one step; returns the loss (nats per token) and the norm of the gradient before clipping."""
+        """Take one step; returns the loss (nats per token) and the norm of the gradient before clipping.
+
+        Where either is not finite nothing is changed.
+        """
         device = self.network.readout.weight.device
         resets = None if batch.resets is None else batch.resets.to(device)
         state = None if batch.fresh else self.state
@@ -85,10 +121,11 @@ class Learner:
         loss = functional.cross_entropy(logits.flatten(0, 1), batch.targets.to(device).flatten())
         self.network.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.clip)
-        self.optimizer.step(rate)
-        self.state = detach(state)
-        return float(loss.detach()), float(norm)
+        norm = float(torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.clip))
+        if math.isfinite(norm) and math.isfinite(loss.item()):
+            self.optimizer.step(rate)
+            self.state = detach(state)
+        return loss.item(), norm
 
     @torch.no_grad()
     def average(self, step: int, share: float) -> None:

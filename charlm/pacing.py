@@ -59,6 +59,10 @@ class Pace:
             return None
         return step + max(1, int(left / self.step_seconds))
 
+    def restart(self, step: int) -> None:
+        """Count from this step on: the run has been set back to it."""
+        self._checked_at, self._checked_step = time.monotonic(), step
+
     def pause(self, seconds: float) -> None:
         """Time that was not spent on steps, such as a validation's."""
         self._checked_at += seconds

@@ -4,14 +4,14 @@ Speed is measured first, on a network that is then thrown away. With the plan st
 byte for byte, on a faster machine or a slower one.
 """
 
-import json
 import math
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from charlm.config import ModelConfig, TrainConfig, from_mapping
-from charlm.errors import ConfigError
+from charlm.errors import ConfigError, ModelError
+from charlm.storage import parse_json
 
 WARM_UP = 0.05  # share of the run in which the learning rate rises
 LOWEST_RATE = 0.02  # what it falls to, as a share of its peak
@@ -29,6 +29,7 @@ class Plan:
     steps: int  # as first planned
     validations: int
     revisions: tuple[tuple[int, int], ...] = ()  # (at step, new total)
+    halved_at: int | None = None  # the step from which on the learning rate is half of what it would be
 
     @property
     def total(self) -> int:
@@ -49,6 +50,8 @@ class Plan:
         """The rate of the update that follows `step` steps: up in a straight line, down in half a cosine."""
         share = self.progress(step + 1)
         peak = self.train.learning_rate
+        if self.halved_at is not None and step >= self.halved_at:
+            peak /= 2
         if share < WARM_UP:
             return peak * share / WARM_UP
         down = (1 + math.cos(math.pi * (share - WARM_UP) / (1 - WARM_UP))) / 2
@@ -57,6 +60,9 @@ class Plan:
     def validate_after(self, step: int) -> bool:
         """Whether the held-out part is evaluated after `step` steps: `validations` times, the last at the end."""
         return int(self.progress(step) * self.validations) > int(self.progress(step - 1) * self.validations)
+
+    def halve(self, at: int) -> "Plan":
+        return replace(self, halved_at=at)
 
     def revise(self, at: int, total: int) -> "Plan":
         return replace(self, revisions=(*self.revisions, (at, total)))
@@ -68,10 +74,15 @@ class Plan:
 def read_plan(path: Path) -> Plan:
     """A stored plan. Raises ConfigError, which names the file, for one that is none or that no run can follow."""
     try:
-        values = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
+        values = parse_json(path, path.read_bytes())
+    except (OSError, ModelError) as error:
         raise ConfigError(f"{path} is not a plan that charlm stored: {error}") from None
-    names = {"model", "train", "steps", "validations", "revisions"}
+    return plan_from(values, path)
+
+
+def plan_from(values: object, path: Path) -> Plan:
+    """`read_plan` of what stands in a file."""
+    names = {"model", "train", "steps", "validations", "revisions", "halved_at"}
     if not isinstance(values, dict) or set(values) != names:
         raise ConfigError(f"{path} is not a plan that charlm stored: it should hold {', '.join(sorted(names))}")
     model = from_mapping(ModelConfig, values["model"], f"{path} (model)")
@@ -79,13 +90,14 @@ def read_plan(path: Path) -> Plan:
         raise ConfigError(f"{path} leaves a size or the kind of sequence open")
     train = from_mapping(TrainConfig, values["train"], f"{path} (train)")
     steps, validations = (_whole(path, values, name) for name in ("steps", "validations"))
-    return Plan(model, train, steps, validations, _revisions(path, values["revisions"], steps))
+    halved_at = None if values["halved_at"] is None else _whole(path, values, "halved_at", least=0)
+    return Plan(model, train, steps, validations, _revisions(path, values["revisions"], steps), halved_at)
 
 
-def _whole(path: Path, values: dict[str, Any], name: str) -> int:
+def _whole(path: Path, values: dict[str, Any], name: str, least: int = 1) -> int:
     value = values[name]
-    if type(value) is not int or not 1 <= value <= _MOST_STEPS:
-        raise ConfigError(f"{path}: {name} is {str(value)[:30]}; it should be a whole number from 1 on")
+    if type(value) is not int or not least <= value <= _MOST_STEPS:
+        raise ConfigError(f"{path}: {name} is {str(value)[:30]}; it should be a whole number from {least} on")
     return value
 
 

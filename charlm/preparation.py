@@ -1,5 +1,6 @@
 """Corpus → what a training run needs: sequences, tokenizer, and the ring of targets."""
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -49,6 +50,13 @@ class Prepared:
         network = Network(model, self.tokenizer.size)
         network.predictable.copy_(torch.from_numpy(self.predictable))
         return network.to(device)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of what is learned and what is held out."""
+        digest = hashlib.sha256()
+        for text in (*self.parts.train, "", *self.parts.valid):
+            digest.update(text.encode("utf-8", "surrogatepass") + b"\0")
+        return digest.hexdigest()
 
     def evaluate(self, network: Network, texts: Sequence[str]) -> Evaluation:
         """What `charlm evaluate` says of these sequences."""

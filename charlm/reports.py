@@ -64,6 +64,39 @@ class Revised:
 
 
 @dataclass(frozen=True)
+class Resumed:
+    """A run goes on after `step` steps; 0: from the beginning, no state was whole. `damaged`: those passed over."""
+
+    step: int
+    damaged: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RolledBack:
+    """A loss or gradient was not finite at step `at`: back to the state of step `to`, with half the learning rate."""
+
+    at: int
+    to: int
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class NotSaved:
+    """The disk did not take something; what was there before is untouched, training goes on and tries again."""
+
+    step: int
+    why: str
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """The run was asked to stop, and can go on from step `saved`; None: from the beginning only."""
+
+    step: int
+    saved: int | None
+
+
+@dataclass(frozen=True)
 class Finished:
     """Training is over, or was stopped; the best model is kept."""
 
@@ -76,4 +109,5 @@ class Finished:
     evaluation: "Evaluation"  # of the model kept
 
 
-Report = Callable[[Planned | Progress | Validated | Revised | Finished], None]
+Event = Planned | Progress | Validated | Revised | Resumed | RolledBack | NotSaved | Stopped | Finished
+Report = Callable[[Event], None]

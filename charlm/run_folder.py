@@ -1,80 +1,116 @@
-"""Where a training run keeps its best model: nothing until there is one, then a whole model at every moment."""
+"""Where a training run keeps its best model, and its own state: at every moment what was there last is whole."""
 
+import shutil
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from charlm import checkpoint
+from torch import Tensor
+
+from charlm import checkpoint, steps
 from charlm.errors import ModelExistsError
 from charlm.evaluation import Evaluation
 from charlm.model_card import model_card
-from charlm.network import Network
 from charlm.planning import Plan
 from charlm.preparation import Prepared
 from charlm.reports import Progress
+from charlm.steps import Saved
 from charlm.storage import (
     CARD,
+    CONFIG,
     METRICS,
     PLAN,
+    TOKENIZER,
     beside,
     finish_publishing,
     json_line,
     publish,
     remove_model,
+    to_json,
     write_atomic,
 )
 
 
 def check_free(folder: Path, overwrite: bool) -> None:
-    """Raise ModelExistsError where a folder is there and may not be replaced."""
-    if not folder.exists():
-        return
-    if not checkpoint.is_model(folder):
+    """Raise ModelExistsError where a model, a run that can go on, or something else would be replaced."""
+    if folder.exists() and not checkpoint.is_model(folder):
         raise ModelExistsError(f"{folder} is there and is not a charlm model, so it stays; choose another --model")
-    if not overwrite:
+    if overwrite:
+        return
+    if unfinished(folder) and steps.newest(unfinished(folder) or folder)[0]:
+        raise ModelExistsError(f"a run for {folder} was cut short; go on with --resume, or start anew with --overwrite")
+    if folder.exists():
         raise ModelExistsError(f"{folder} is there already; replace it with --overwrite, or choose another --model")
 
 
-class RunFolder:
-    """Writes beside `folder` until the first model is kept, then in it; with None nothing is written."""
+def unfinished(folder: Path) -> Path | None:
+    """Where the files of a run for `folder` are that has not come to its end."""
+    return next((place for place in (beside(folder, "new"), folder) if steps.unfinished(place)), None)
 
-    def __init__(self, folder: Path | None, overwrite: bool) -> None:
+
+class RunFolder:
+    """Writes beside `folder` until the first model is kept, then in it; with None nothing is written.
+
+    `place`: where the run that is resumed has its files, None for a new one. Writing raises OSError; what was there
+    before is then untouched.
+    """
+
+    def __init__(self, folder: Path | None, overwrite: bool, place: Path | None = None) -> None:
         self.folder = folder
-        self._place = folder  # where files go now
-        self._metrics: list[str] = []
+        self._place = place or folder  # where files go now
+        self.metrics: list[str] = []  # a line of JSON for each validation
         self.step = 0  # of the model that is kept whole
-        if folder is None:
+        self.saved: int | None = None  # step of the state saved last
+        if folder is None or place is not None:
             return
         finish_publishing(folder)
         check_free(folder, overwrite)
         self._place = beside(folder, "new")
-        remove_model(self._place)  # of a run that crashed before its first model
+        remove_model(self._place)
+        if self._place.exists():
+            raise ModelExistsError(f"{self._place} is in the way and not charlm's; move it, or choose another --model")
 
     def describe(self, plan: Plan, prepared: Prepared) -> None:
-        """What is being trained, and on what; written with the first model."""
+        """What is being trained, and on what; written with the first file."""
         self._plan, self._prepared = plan, prepared
 
-    def keep(self, network: Network, step: int, evaluation: Evaluation) -> None:
+    def keep(self, weights: Mapping[str, Tensor], parameters: int, step: int, evaluation: Evaluation) -> None:
         """Keep these weights in place of those before."""
         if self.folder is None or self._place is None:
             return
         self.step = 0
-        if self._place == self.folder:
-            self._write(network, step, evaluation)
-            self.step = step
-            return
-        try:
-            self._place.mkdir(parents=True)
-            checkpoint.create(self._place, self._plan.model, self._prepared.tokenizer, self._corpus())
-            self.revise(self._plan)
-            self._write(network, step, evaluation)
+        self._begin(self._place)
+        checkpoint.save_weights(self._place, weights, step, evaluation.summary())
+        card = model_card(self.folder.name, self._plan, self._prepared, parameters, step, evaluation)
+        write_atomic(self._place / CARD, card.encode())
+        if self._place != self.folder:
             self._write_metrics()
             publish(self._place, self.folder)
-        except BaseException:
-            remove_model(self._place)
-            raise
-        self._place = self.folder
+            self._place = self.folder
         self.step = step
+
+    def save(self, saved: Saved) -> None:
+        """Keep the whole state of the run."""
+        if self._place is None:
+            return
+        self._begin(self._place)
+        steps.save(self._place, saved)
+        self.saved = saved.step
+
+    def newest(self) -> Saved | None:
+        """The state saved last that is whole."""
+        return None if self._place is None else steps.newest(self._place)[0]
+
+    def leave(self) -> None:
+        """However the run has ended: delete files that are neither a model nor a state to go on from."""
+        if self._place is not None and self._place != self.folder and not self.newest():
+            remove_model(self._place)
+
+    def finish(self) -> None:
+        """The run has come to its end: its state is needed no more."""
+        if self._place is not None:
+            steps.finish(self._place)
 
     def log(self, step: int, seconds: float, progress: Progress, plan: Plan, evaluation: Evaluation) -> None:
         """Add a line to the metrics."""
@@ -86,7 +122,7 @@ class RunFolder:
             "learning_rate": plan.learning_rate(step - 1),
             "characters_per_second": round(progress.characters_per_second),
         }
-        self._metrics.append(json_line(values))
+        self.metrics.append(json_line(values))
         if self._place is not None and self._place == self.folder:
             self._write_metrics()
 
@@ -94,17 +130,29 @@ class RunFolder:
         """Store the plan as it is now."""
         self._plan = plan
         if self._place is not None and self._place.is_dir():
-            write_atomic(self._place / PLAN, checkpoint.to_json(asdict(plan)))
+            write_atomic(self._place / PLAN, to_json(asdict(plan)))
 
-    def _write(self, network: Network, step: int, evaluation: Evaluation) -> None:
-        assert self._place is not None and self.folder is not None
-        checkpoint.save_weights(self._place, network, step, evaluation.summary())
-        card = model_card(self.folder.name, self._plan, self._prepared, network.parameter_count(), step, evaluation)
-        write_atomic(self._place / CARD, card.encode())
+    def free(self) -> int | None:
+        """Bytes free where the run is kept, if the system tells."""
+        place = self._place
+        while place is not None and not place.exists() and place != place.parent:
+            place = place.parent
+        try:
+            return shutil.disk_usage(place).free if place else None
+        except OSError:
+            return None
+
+    def _begin(self, place: Path) -> None:
+        """Write what a run's folder has from the start; also what a failure or somebody has taken away."""
+        if all((place / name).exists() for name in (CONFIG, TOKENIZER, PLAN)):
+            return
+        steps.begin(place)
+        checkpoint.create(place, self._plan.model, self._prepared.tokenizer, self._corpus())
+        write_atomic(place / PLAN, to_json(asdict(self._plan)))
 
     def _write_metrics(self) -> None:
         assert self._place is not None
-        write_atomic(self._place / METRICS, "".join(line + "\n" for line in self._metrics).encode())
+        write_atomic(self._place / METRICS, "".join(line + "\n" for line in self.metrics).encode())
 
     def _corpus(self) -> dict[str, Any]:
         corpus, parts = self._prepared.corpus, self._prepared.parts

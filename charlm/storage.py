@@ -5,12 +5,13 @@ import math
 import os
 import re
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from charlm.errors import ModelInUseError
+from charlm.errors import ModelError, ModelInUseError
 
 # The files of a model's folder; `checkpoint` says what they hold.
 FILES = CONFIG, TOKENIZER, WEIGHTS, PLAN, METRICS, CARD = (
@@ -21,6 +22,7 @@ FILES = CONFIG, TOKENIZER, WEIGHTS, PLAN, METRICS, CARD = (
     "metrics.jsonl",
     "README.md",
 )
+STEPS = "steps"  # a folder of trainer's states, while a run has not ended; `steps` says what they hold
 _OURS = re.compile(r"\.?({})(\.\d+\.tmp)?".format("|".join(map(re.escape, FILES))))
 
 
@@ -36,7 +38,48 @@ def write_atomic(path: Path, data: bytes) -> None:
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
+
+
+def read_file(path: Path, limit: int) -> bytes:
+    """The bytes of a plain file of at most `limit`: no symbolic link is followed, no pipe or device opened.
+
+    Raises OSError, ModelError.
+    """
+    if stat.S_ISLNK(os.lstat(path).st_mode):
+        raise ModelError(f"{path} is a symbolic link, which charlm does not follow there; put the file in its place")
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    with open(os.open(path, flags), "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise ModelError(f"{path} is not a file")
+        if status.st_size > limit:
+            raise ModelError(f"{path} has {status.st_size:,} bytes; there is no need for more than {limit:,}")
+        return file.read(status.st_size)
+
+
+def parse_json(path: Path, data: bytes) -> Any:
+    """Strict JSON: a name twice, NaN or infinity is damage. Raises ModelError, which names the file."""
+    try:
+        return json.loads(data, object_pairs_hook=_once, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path} is not the JSON it should be: {str(error)[:100]}") from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        raise ValueError("a name stands there twice")
+    return values
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a number in JSON")
+
+
+def to_json(values: Any) -> bytes:
+    """JSON for people to read; raises ValueError for NaN and infinity."""
+    return (json.dumps(values, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode()
 
 
 def json_line(values: Any) -> str:
@@ -63,7 +106,7 @@ def publish(new: Path, folder: Path) -> None:
             os.rename(old, folder)
         raise
     try:
-        _sync_folder(folder.parent)
+        sync_folder(folder.parent)
     finally:
         remove_model(old)
 
@@ -95,7 +138,10 @@ def _is_ours(folder: Path) -> bool:
     """Whether there is nothing in a folder but a model's files, whole or half-written."""
     if not folder.is_dir():
         return False
-    return all(path.is_file() and _OURS.fullmatch(path.name) for path in folder.iterdir())
+    return all(
+        _OURS.fullmatch(path.name) if path.is_file() else path.name == STEPS and path.is_dir() and not path.is_symlink()
+        for path in folder.iterdir()
+    )
 
 
 @contextmanager
@@ -135,7 +181,8 @@ def _try_lock(file: BinaryIO) -> bool:
     return True
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Flush the names in a folder to disk."""
     if os.name != "posix":  # elsewhere a folder cannot be opened, and a rename is written through
         return
     descriptor = os.open(folder, os.O_RDONLY)

@@ -14,10 +14,10 @@ PACKAGE = Path(charlm.__file__).parent
 # Each row may import from the rows above it, never from its own or from below. A package counts as one module, but
 # for `native`, whose loops are below the cells and whose network is above them.
 ORDER = """
-    errors randomness tokenizers native native.library
+    errors randomness tokenizers native native.library interrupts
     config corpus discover encoding native.fused harvest measure storage
-    cells samplers sequences batches planning sizing naming
-    embeddings
+    cells samplers sequences batches planning sizing naming tensors
+    embeddings steps
     network
     probability optimization native.drawing
     evaluation drawing
@@ -25,6 +25,8 @@ ORDER = """
     language_model pacing reports model_card
     checkpoint
     run_folder system
+    resumption
+    training_run
     training
     charlm
     cli

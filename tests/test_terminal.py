@@ -14,7 +14,7 @@ import pytest
 from conftest import LINES, STREAM, TINY, Outcome
 
 import charlm
-from charlm import training
+from charlm import training_run
 
 if sys.platform == "win32":
     pytest.skip("pseudo-terminals are those of POSIX", allow_module_level=True)
@@ -77,7 +77,7 @@ def test_training_is_shown_within_the_width(
     for name, value in {**settings, "COLUMNS": "60"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("sys.stderr", terminal.open("w"))
-    monkeypatch.setattr(training, "_TELL_EVERY", 0)  # a progress line after every step, however fast the machine is
+    monkeypatch.setattr(training_run, "_TELL_EVERY", 0)  # a progress line after every step, however fast the machine is
     assert run("train", "text", *TINY, "--steps=70").out == "checkpoints/text\n"
     shown = terminal.close()
     progress = [line for line in re.split(r"[\r\n]|\x1b\[[0-9;?]*[A-Za-z]", shown) if re.match(r"\d+/70 ", line)]

@@ -17,6 +17,7 @@ from charlm import __version__
 from charlm.cli import corpus, evaluate, info, sample, score, train
 from charlm.cli.output import closable_stdout, prepare_streams
 from charlm.errors import CharlmError, ConfigError, CorpusNotFoundError, ModelError, ModelInUseError
+from charlm.interrupts import Terminated
 
 _EXIT_CODES: tuple[tuple[type[CharlmError], int], ...] = (
     (ConfigError, 2),
@@ -79,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 
 
 class _Signals:
-    """Turns a request to end into a KeyboardInterrupt, so that it is answered like Ctrl-C, and remembers which."""
+    """Turns a request to end into a kind of KeyboardInterrupt, and remembers which it was."""
 
     def __init__(self) -> None:
         self.exit_code = 0
@@ -90,7 +91,7 @@ class _Signals:
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self.exit_code = 128 + number
-        raise KeyboardInterrupt
+        raise Terminated
 
 
 def _take_debug(arguments: list[str]) -> tuple[list[str], bool]:

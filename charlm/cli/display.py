@@ -7,7 +7,18 @@ from rich.live import Live
 from rich.text import Text
 
 from charlm.cli.output import say
-from charlm.reports import Finished, Planned, Progress, Revised, Validated
+from charlm.reports import (
+    Event,
+    Finished,
+    NotSaved,
+    Planned,
+    Progress,
+    Resumed,
+    Revised,
+    RolledBack,
+    Stopped,
+    Validated,
+)
 
 if TYPE_CHECKING:
     from charlm.sequences import Split
@@ -24,7 +35,7 @@ class Display:
         if not quiet and self._console.is_terminal and not self._console.is_dumb_terminal:
             self._live = Live(console=self._console, transient=True, auto_refresh=False)
 
-    def __call__(self, event: Planned | Progress | Validated | Revised | Finished) -> None:
+    def __call__(self, event: Event) -> None:
         if isinstance(event, Finished):
             self.finished = event
         if self._quiet:
@@ -53,28 +64,52 @@ class Display:
             say(line)
 
 
-def _lines(event: Planned | Validated | Revised | Finished) -> list[str]:
-    if isinstance(event, Planned):
-        return _plan(event)
-    if isinstance(event, Validated):
-        found = event.evaluation
-        star = "" if not event.best else "  best so far"
-        return [
-            f"step {event.progress.step:,}/{event.progress.steps:,}"
-            f"  valid {found.known_nats_per_token:.4f} nats  {found.bits_per_char_known or 0:.3f} bits/char"
-            f"  train {event.progress.nats_per_token:.3f}"
-            f"  {event.progress.characters_per_second:,.0f} char/s"
-            f"  {clock(event.progress.seconds_left)} left{star}"
-        ]
-    if isinstance(event, Revised):
-        return [f"step {event.at:,}: the speed has changed; {event.steps:,} steps fit into the time"]
+def _lines(event: Event) -> list[str]:
+    match event:
+        case Planned():
+            return _plan(event)
+        case Validated():
+            return [_validated(event)]
+        case Finished():
+            return [_finished(event)]
+        case Revised():
+            return [f"step {event.at:,}: the speed has changed; {event.steps:,} steps fit into the time"]
+        case Resumed():
+            passed_over = [f"{each}; the state before it is taken" for each in event.damaged]
+            where = f"at step {event.step:,}" if event.step else "from the beginning: no state of it was saved whole"
+            return [*passed_over, f"the run goes on {where}"]
+        case RolledBack():
+            back = f"back to step {event.to:,}, on with a peak learning rate of {event.learning_rate:g}"
+            return [f"step {event.at:,}: the loss or its gradient is not a finite number; {back}"]
+        case NotSaved():
+            return [f"step {event.step:,}: not saved: {event.why}; what was saved before is kept, training goes on"]
+        case Stopped():
+            way_on = (
+                "go on by the same command with --resume" if event.saved == event.step else "its state is not saved"
+            )
+            return [f"stopped at step {event.step:,}; {way_on}"]
+    return []
+
+
+def _validated(event: Validated) -> str:
+    found, star = event.evaluation, "  best so far" if event.best else ""
+    return (
+        f"step {event.progress.step:,}/{event.progress.steps:,}"
+        f"  valid {found.known_nats_per_token:.4f} nats  {found.bits_per_char_known or 0:.3f} bits/char"
+        f"  train {event.progress.nats_per_token:.3f}"
+        f"  {event.progress.characters_per_second:,.0f} char/s"
+        f"  {clock(event.progress.seconds_left)} left{star}"
+    )
+
+
+def _finished(event: Finished) -> str:
     found = event.evaluation
     best = f", the best at step {event.best_step:,}" if event.best_step != event.steps else ""
     unknown = f" ({found.unknown:,} unknown characters left out)" if found.unknown else ""
-    return [
+    return (
         f"done       {event.steps:,} steps in {clock(event.seconds)}{best}:"
         f" {found.known_nats_per_token:.4f} nats, {found.bits_per_char_known or 0:.3f} bits per character{unknown}"
-    ]
+    )
 
 
 def _plan(event: Planned) -> list[str]:

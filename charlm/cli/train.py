@@ -62,6 +62,10 @@ def train(
     threads: Annotated[int | None, defaulted("CPU threads.", "torch's choice")] = None,
     plan: Annotated[Path | None, typer.Option(help="Follow a stored plan.json; options given as well win.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a model that is there.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was cut short.")] = False,
+    save_every: Annotated[
+        float | None, defaulted("Seconds between two saves of the whole state.", TrainConfig.save_every)
+    ] = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -94,6 +98,7 @@ def train(
                 plan=stored,
                 folder=folder,
                 overwrite=overwrite,
+                resume=resume,
                 report=display,
                 started=started,
             )
@@ -106,21 +111,29 @@ def train(
             say(f"stopped; the best model so far, of step {kept.best_step:,}, is in {folder}")
         raise
     naming.set_latest(name)
-    done = display.finished
-    assert done
-    if json:
-        write_json(
-            {
-                "model": str(folder),
-                "parameters": done.parameters,
-                "steps": done.steps,
-                "seconds": time.monotonic() - started,
-                "characters_per_second": done.characters_per_second,
-                "validation": done.evaluation.summary(),
-            }
-        )
-    else:
+    if not json:
         write(f"{folder}\n")
+    elif done := display.finished:
+        result = {
+            "model": str(folder),
+            "parameters": done.parameters,
+            "steps": done.steps,
+            "seconds": time.monotonic() - started,
+            "characters_per_second": done.characters_per_second,
+            "validation": done.evaluation.summary(),
+        }
+        write_json(result)
+    else:
+        write_json(_ended_before(folder))
+
+
+def _ended_before(folder: Path) -> dict[str, Any]:
+    """The result of a run that had nothing left to do."""
+    from charlm.checkpoint import describe
+
+    found = describe(folder)
+    kept = {name: found[name] for name in ("model", "parameters", "steps", "validation")}
+    return kept | {"seconds": 0.0, "characters_per_second": 0.0}
 
 
 def _with_options(base: Any, options: dict[str, Any]) -> Any:

@@ -14,7 +14,9 @@ class Learned(Embedding):
     def __init__(self, vocabulary_size: int, size: int) -> None:
         super().__init__()
         self.size = size
-        self.weight = nn.Parameter(torch.randn(vocabulary_size, size))  # (V, E)
+        self.weight = nn.Parameter(torch.empty(vocabulary_size, size))  # (V, E)
+        if not self.weight.is_meta:  # there, to make no values, torch would import its compiler first
+            nn.init.normal_(self.weight)
         self.weight.data[Tokenizer.UNK] = 0.0  # an unknown symbol tells nothing
 
     def table(self, cell: Cell) -> Tensor:

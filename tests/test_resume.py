@@ -1,0 +1,70 @@
+"""A run that is cut short and taken up again is the run that never was."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from conftest import QUICK, SMALL, STREAM
+
+import charlm
+from charlm.optimization import Learner
+from charlm.reports import Event, Resumed
+from charlm.run_folder import unfinished
+from charlm.storage import METRICS, WEIGHTS
+
+STEPS = 40
+TIMED = ("seconds", "characters_per_second")
+
+
+def plan(**changes: object) -> charlm.Plan:
+    shape = replace(SMALL, sequence="stream", **changes)  # type: ignore[arg-type]
+    return charlm.Plan(shape, replace(QUICK, save_every=0.0), steps=STEPS, validations=4)
+
+
+@pytest.fixture
+def stop_at(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
+    """Make training stop as by Ctrl-C just before the step that follows so many."""
+    whole = Learner.learn
+
+    def stop(step: int) -> None:
+        left = step
+
+        def learn(self: Learner, *arguments: object) -> object:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise KeyboardInterrupt
+            return whole(self, *arguments)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(Learner, "learn", learn)
+
+    yield stop
+    monkeypatch.setattr(Learner, "learn", whole)
+
+
+def metrics(folder: Path) -> list[dict[str, object]]:
+    lines = (folder / METRICS).read_text().splitlines()
+    return [{name: value for name, value in json.loads(line).items() if name not in TIMED} for line in lines]
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+def test_weights_and_metrics_are_those_of_the_run_that_was_not_stopped(
+    tmp_path: Path, stop_at: Callable[[int], None], cell: str, dropout: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    followed = plan(cell=cell, dropout=dropout)
+    charlm.train(STREAM, plan=followed, folder=tmp_path / "whole")
+    for stop in (3, 7, 25, 39):
+        stop_at(stop)
+        with pytest.raises(KeyboardInterrupt):
+            charlm.train(STREAM, plan=followed, folder=tmp_path / f"m{stop}")
+        monkeypatch.undo()
+        events: list[Event] = []
+        charlm.train(STREAM, folder=tmp_path / f"m{stop}", resume=True, report=events.append)
+        assert [each.step for each in events if isinstance(each, Resumed)] == [stop]
+        for name in (WEIGHTS, "config.json", "tokenizer.json", "plan.json"):
+            assert (tmp_path / f"m{stop}" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+        assert metrics(tmp_path / f"m{stop}") == metrics(tmp_path / "whole")
+        assert unfinished(tmp_path / f"m{stop}") is None
