@@ -29,11 +29,11 @@ def main() -> None:
         for kind in (ModelConfig, TrainConfig)
     )
     prepared = prepare(corpus, model, config, None)
-    model = replace(
-        resolve(model, len(prepared.ring.targets), None), sequence=prepared.sequence, dropout=model.dropout or 0.0
-    )
-    plan = Plan(model, config, int(steps), validations=1)
     batches = prepared.batches(config)
+    tokens = int(steps) * batches.batch_size * batches.seq_len
+    model = resolve(model, batches.size, prepared.tokenizer.size, lambda size: tokens)
+    model = replace(model, sequence=prepared.sequence, dropout=model.dropout or 0.0)
+    plan = Plan(model, config, int(steps), validations=1)
     torch.set_flush_denormal(True)
     torch.manual_seed(config.seed)
     network = prepared.network(model, torch.device("cpu"))

@@ -58,6 +58,7 @@ class TrainConfig:
     seq_len: int = 64  # T, steps of truncated backpropagation through time
     learning_rate: float = 4e-3  # at its peak
     clip: float = 1.0  # largest norm of the gradient
+    weight_decay: float = 0.3  # of matrices, times the learning rate; biases are left alone
     minutes: float | None = None  # wall clock of the whole command
     epochs: float | None = None
     steps: int | None = None
@@ -82,6 +83,7 @@ class TrainConfig:
         check_range("batch_size", self.batch_size, 1, 65_536)
         check_range("seq_len", self.seq_len, 1, 65_536)
         check_range("learning_rate", self.learning_rate, 0, 100, open_low=True)
+        check_range("weight_decay", self.weight_decay, 0, 100)
         check_range("clip", self.clip, 0, infinity, open_low=True)
         check_range("minutes", self.minutes, 0, 1_000_000, open_low=True)
         check_range("epochs", self.epochs, 0, 1_000_000, open_low=True)

@@ -16,7 +16,6 @@ from charlm.network import Network, NetworkState, detach
 
 _BETAS = (0.9, 0.99)
 _EPSILON = 1e-8
-_WEIGHT_DECAY = 0.01  # of matrices; biases are left alone
 # The weights kept are a moving average over the end of the run (Polyak & Juditsky 1992): it smooths the last noise out.
 _AVERAGE_FROM = 0.6  # share of the run
 _AVERAGE_EVERY = 5  # steps
@@ -34,7 +33,8 @@ class AdamW:
     torch.optim.AdamW does the same, but its first use imports a compiler, which costs more than a second.
     """
 
-    def __init__(self, parameters: Iterable[Tensor]) -> None:
+    def __init__(self, parameters: Iterable[Tensor], weight_decay: float) -> None:
+        self.weight_decay = weight_decay  # of matrices
         self.parameters = list(parameters)
         self.means = [torch.zeros_like(each) for each in self.parameters]  # of the gradient
         self.squares = [torch.zeros_like(each) for each in self.parameters]  # mean of its square
@@ -61,7 +61,7 @@ class AdamW:
                 beta1=_BETAS[0],
                 beta2=_BETAS[1],
                 lr=rate,
-                weight_decay=_WEIGHT_DECAY if matrices else 0.0,
+                weight_decay=self.weight_decay if matrices else 0.0,
                 eps=_EPSILON,
                 maximize=False,
             )
@@ -79,7 +79,7 @@ class Learner:
         self.best_guess = network
         self.clip = config.clip
         self.state: NetworkState | None = None
-        self.optimizer = AdamW(network.parameters())
+        self.optimizer = AdamW(network.parameters(), config.weight_decay)
 
     def tensors(self) -> dict[str, Tensor]:
         """All that the next steps depend on, by name; the memory is the learner's own."""

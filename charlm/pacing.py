@@ -9,13 +9,15 @@ import torch
 
 from charlm.batches import Batches
 from charlm.config import ModelConfig, TrainConfig
+from charlm.network import Network
 from charlm.optimization import Learner, resolve_precision
 from charlm.planning import MOST_VALIDATIONS, VALIDATION_SHARE, Plan
 from charlm.preparation import Prepared
-from charlm.sizing import resolve, resolve_dropout
+from charlm.sizing import resolve, resolve_dropout, weights
 
 _TRIAL_SHARE = 0.01  # of the budget, spent on measuring the speed of training
 _TRIAL_BOUNDS = (0.3, 3.0)  # seconds
+_USUAL = (256, 2)  # width and layers of the network whose speed decides the size
 _TRIAL_CHARACTERS = 100_000  # of the held-out part, to measure the speed of validation
 _READING = 3  # tokens read in the time one is learned
 _SAVING = 0.3  # seconds kept free for the last save and the end of the process
@@ -80,19 +82,20 @@ def make_plan(
 ) -> tuple[Plan, Pace | None]:
     """Fix sizes, steps and validations; where the budget is in minutes, by measuring, with the Pace to watch it."""
     minutes = None if config.steps or config.epochs else (config.minutes or config.DEFAULT_MINUTES)
-    model = replace(resolve(model, len(prepared.ring.targets), minutes), sequence=prepared.sequence)
     precision = resolve_precision(config.precision, device)
     config = replace(config, threads=torch.get_num_threads(), precision=precision)
+    model = replace(model, sequence=prepared.sequence)
     batches = prepared.batches(config)
+    tokens = batches.batch_size * batches.seq_len  # of a step
     pace = None
     if minutes is not None:
-        pace = _measure(prepared, batches, model, config, device, started, 60 * minutes)
+        model, pace = _measure(prepared, batches, model, config, device, started, 60 * minutes)
         steps, validations = pace.steps(), pace.validations
     else:
         steps = config.steps or math.ceil((config.epochs or 0) * batches.steps_per_epoch)
-        learned = steps * batches.batch_size * batches.seq_len
+        model = resolve(model, batches.size, prepared.tokenizer.size, lambda size: steps * tokens)
         held_out = prepared.parts.characters(prepared.parts.valid)
-        validations = _between(1, int(VALIDATION_SHARE * _READING * learned / held_out), MOST_VALIDATIONS)
+        validations = _between(1, int(VALIDATION_SHARE * _READING * steps * tokens / held_out), MOST_VALIDATIONS)
     model = resolve_dropout(model, steps / batches.steps_per_epoch)
     return Plan(model, config, steps, min(validations, steps)), pace
 
@@ -105,19 +108,28 @@ def _measure(
     device: torch.device,
     started: float,
     budget: float,
-) -> Pace:
-    """Time training steps and validation on a network that is thrown away."""
-    network = prepared.network(resolve_dropout(model, passes=0), device)
-    learner = Learner(network, config)
-    step_seconds = _seconds_each(lambda step: learner.learn(batches[step], 0.0), budget)
-    parts = prepared.parts
-    trial = _some(parts.valid, _TRIAL_CHARACTERS)
+) -> tuple[ModelConfig, Pace]:
+    """Time training steps of a network of a usual size; choose the size by that; time its steps and its validation."""
+    parts, V, tokens = prepared.parts, prepared.tokenizer.size, batches.batch_size * batches.seq_len
+
+    def trial(sized: ModelConfig) -> tuple[Network, float]:
+        network = prepared.network(resolve_dropout(sized, passes=0), device)
+        learner = Learner(network, config)
+        return network, _seconds_each(lambda step: learner.learn(batches[step], 0.0), budget)
+
+    usual = replace(model, hidden_size=model.hidden_size or _USUAL[0], layers=model.layers or _USUAL[1])
+    usual = resolve(usual, batches.size, V, lambda size: math.inf)
+    rate = tokens * weights(usual, V) / trial(usual)[1]  # weights applied to tokens, a second
+    left = started + budget - time.monotonic()
+    chosen = resolve(model, batches.size, V, lambda size: left * rate / size)
+    network, step_seconds = trial(chosen)
+    some = _some(parts.valid, _TRIAL_CHARACTERS)
     before = time.perf_counter()
-    prepared.evaluate(network.eval(), trial)
+    prepared.evaluate(network.eval(), some)
     spent = time.perf_counter() - before
-    validation_seconds = spent * parts.characters(parts.valid) / parts.characters(trial)
+    validation_seconds = spent * parts.characters(parts.valid) / parts.characters(some)
     validations = _between(1, int(VALIDATION_SHARE * budget / validation_seconds), MOST_VALIDATIONS)
-    return Pace(started, budget, step_seconds, validation_seconds, validations)
+    return chosen, Pace(started, budget, step_seconds, validation_seconds, validations)
 
 
 def _seconds_each(action: Callable[[int], object], budget: float) -> float:

@@ -1,30 +1,42 @@
 """How large a network a corpus and a budget can use, where the user does not say.
 
-Measured, not derived: on two cores three minutes are three to four passes over a megabyte with two layers of 256,
-and what counts is passes. A smaller corpus is passed more often and would be learned by heart, so it gets a smaller
-network and dropout.
+Measured, not derived (benchmarks/README.md): within a budget of arithmetic the best network is the largest that
+still reads some tokens for each of its weights; and of a small corpus no more is to be had than by a few weights for
+each of its tokens.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
+from charlm.cells import Cell
 from charlm.config import ModelConfig
+from charlm.discover import find
 
 _EMBEDDING = 64
-_TWO_LAYERS_FROM = 1.0  # minutes
-# (from so many training tokens, hidden size)
-_HIDDEN = ((200_000, 256), (20_000, 192), (0, 128))
+_SIZES = ((2, 640), (2, 512), (2, 384), (2, 256), (1, 256), (1, 192), (1, 128))  # layers, width
+_TOKENS_A_WEIGHT = 3
+_WEIGHTS_A_TOKEN = 3  # of the corpus
 
 
-def resolve(config: ModelConfig, tokens: int, minutes: float | None) -> ModelConfig:
-    """Fill in the sizes left open, for so many training tokens and minutes (None: a budget in steps)."""
-    hidden = next(size for least, size in _HIDDEN if tokens >= least)
-    layers = 2 if minutes is None or minutes >= _TWO_LAYERS_FROM else 1
-    return replace(
-        config,
-        embedding_size=config.embedding_size or _EMBEDDING,
-        hidden_size=config.hidden_size or hidden,
-        layers=config.layers or layers,
-    )
+def weights(config: ModelConfig, vocabulary: int) -> int:
+    """Numbers that a token is multiplied with: W_h of every layer, W_x of all but the lowest, which is looked up."""
+    assert config.hidden_size and config.layers
+    cells = find(Cell, config.cell).gates * config.hidden_size**2 * (2 * config.layers - 1)
+    return cells + vocabulary * config.hidden_size
+
+
+def resolve(config: ModelConfig, corpus: int, vocabulary: int, affordable: Callable[[int], float]) -> ModelConfig:
+    """Fill in the sizes left open, for so many tokens to learn from.
+
+    affordable: how many tokens can be read within the budget by a network of so many weights.
+    """
+    config = replace(config, embedding_size=config.embedding_size or _EMBEDDING)
+    for layers, width in _SIZES:
+        sized = replace(config, layers=config.layers or layers, hidden_size=config.hidden_size or width)
+        needed = weights(sized, vocabulary)
+        if needed <= _WEIGHTS_A_TOKEN * corpus and _TOKENS_A_WEIGHT * needed <= affordable(needed):
+            break
+    return sized  # where none is small enough, the smallest
 
 
 def resolve_dropout(config: ModelConfig, passes: float) -> ModelConfig:

@@ -16,8 +16,8 @@ PACKAGE = Path(charlm.__file__).parent
 ORDER = """
     errors randomness tokenizers native native.library interrupts
     config corpus discover encoding native.fused harvest measure storage
-    cells samplers sequences batches planning sizing naming tensors
-    embeddings steps
+    cells samplers sequences batches planning naming tensors
+    embeddings steps sizing
     network
     probability optimization native.drawing
     evaluation drawing

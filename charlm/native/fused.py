@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from charlm.native.library import BLOCK, library, run
 
-_SHORTEST = 8  # steps; a shorter loop is not worth packing the weights for
+_SHORTEST = 3  # steps; a shorter loop is not worth packing the weights for
 
 
 class Loop(NamedTuple):

@@ -115,12 +115,14 @@ INLINE void share(const struct team *team, long H, long *first, long *last) {
 
 /* Weights (gates · H, inner) of units [first, last) as `product` streams them: block of LANES units, inner, gate, unit. */
 INLINE void pack_units(const float *w, operand *to, long gates, long H, long inner, long first, long last) {
-    for (long unit = first; unit < last; unit += LANES)
-        for (long k = 0; k < inner; k += PAIR)
-            for (long gate = 0; gate < gates; gate++)
-                for (long lane = 0; lane < LANES; lane++)
-                    for (long pair = 0; pair < PAIR; pair++)
-                        *to++ = operand_of(w[(gate * H + unit + lane) * inner + k + pair]);
+    for (long unit = first; unit < last; unit += LANES, to += inner * gates * LANES)
+        for (long gate = 0; gate < gates; gate++)
+            for (long lane = 0; lane < LANES; lane++) { /* rows are read in order: their starts fall on few cache sets */
+                const float *row = w + (gate * H + unit + lane) * inner;
+                operand *column = to + (gate * LANES + lane) * PAIR;
+                for (long k = 0; k < inner; k += PAIR)
+                    for (long pair = 0; pair < PAIR; pair++) column[k * gates * LANES + pair] = operand_of(row[k + pair]);
+            }
 }
 
 #endif
