@@ -3,6 +3,7 @@
 Letters: T time, B batch, V vocabulary, E embedding, H hidden, L layers. Tensors are time-major: (T, B, ·).
 """
 
+from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -74,6 +75,11 @@ class Network(nn.Module):
 def select(state: NetworkState, rows: Tensor) -> NetworkState:
     """The state of some rows of the batch, in the order of `rows` (n,); a row may be repeated."""
     return tuple(tuple(part.index_select(0, rows) for part in layer) for layer in state)
+
+
+def join(states: Sequence[NetworkState]) -> NetworkState:
+    """The states of several parts of a batch as that of the whole."""
+    return tuple(tuple(map(torch.cat, zip(*layers, strict=True))) for layers in zip(*states, strict=True))
 
 
 def detach(state: NetworkState) -> NetworkState:

@@ -12,7 +12,7 @@ from torch.optim.adamw import adamw
 from charlm.batches import Batch
 from charlm.config import TrainConfig
 from charlm.native.library import multiplies_bfloat16
-from charlm.network import Network, NetworkState, detach
+from charlm.network import Network, NetworkState, detach, join, select
 
 _BETAS = (0.9, 0.99)
 _EPSILON = 1e-8
@@ -78,6 +78,7 @@ class Learner:
         network.operands = getattr(torch, resolve_precision(config.precision, network.readout.weight.device))
         self.best_guess = network
         self.clip = config.clip
+        self.parts = 1  # a batch is taken in so many, one after the other
         self.state: NetworkState | None = None
         self.optimizer = AdamW(network.parameters(), config.weight_decay)
 
@@ -114,18 +115,46 @@ class Learner:
 
         Where either is not finite nothing is changed.
         """
-        device = self.network.readout.weight.device
-        resets = None if batch.resets is None else batch.resets.to(device)
-        state = None if batch.fresh else self.state
-        logits, state = self.network(batch.inputs.to(device), state, resets)
-        loss = functional.cross_entropy(logits.flatten(0, 1), batch.targets.to(device).flatten())
-        self.network.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss, state = self._gradients(batch)
         norm = float(torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.clip))
-        if math.isfinite(norm) and math.isfinite(loss.item()):
+        if math.isfinite(norm) and math.isfinite(loss):
             self.optimizer.step(rate)
-            self.state = detach(state)
-        return loss.item(), norm
+            self.state = state
+        return loss, norm
+
+    def fit_memory(self, batch: Batch) -> None:
+        """Find out, by a trial that changes nothing else, in how many `parts` a batch fits into the device's memory.
+
+        Raises torch.OutOfMemoryError where not even one row does.
+        """
+        while True:
+            try:
+                self._gradients(batch)
+                return
+            except torch.OutOfMemoryError:
+                if self.parts >= batch.inputs.shape[1]:
+                    raise
+                self.parts *= 2
+            finally:
+                self.network.zero_grad()
+
+    def _gradients(self, batch: Batch) -> tuple[float, NetworkState]:
+        """Leave the gradient of the loss at the parameters, summed up over the parts; the loss, and the state after."""
+        device = self.network.readout.weight.device
+        rows = batch.inputs.shape[1]
+        self.network.zero_grad()
+        total, states = 0.0, []
+        for some in torch.arange(rows, device=device).chunk(self.parts):
+            part = slice(int(some[0]), int(some[-1]) + 1)
+            resets = None if batch.resets is None else batch.resets[:, part].to(device)
+            before = None if batch.fresh or self.state is None else select(self.state, some)
+            logits, after = self.network(batch.inputs[:, part].to(device), before, resets)
+            loss = functional.cross_entropy(logits.flatten(0, 1), batch.targets[:, part].to(device).flatten())
+            share = len(some) / rows
+            (loss * share).backward()  # type: ignore[no-untyped-call]
+            total += loss.item() * share
+            states.append(detach(after))
+        return total, join(states)
 
     @torch.no_grad()
     def average(self, step: int, share: float) -> None:

@@ -115,6 +115,8 @@ def _measure(
     def trial(sized: ModelConfig) -> tuple[Network, float]:
         network = prepared.network(resolve_dropout(sized, passes=0), device)
         learner = Learner(network, config)
+        if device.type == "cuda":
+            learner.fit_memory(batches[0])
         return network, _seconds_each(lambda step: learner.learn(batches[step], 0.0), budget)
 
     usual = replace(model, hidden_size=model.hidden_size or _USUAL[0], layers=model.layers or _USUAL[1])

@@ -28,6 +28,7 @@ class Planned:
     precision: str  # of the factors of the recurrent products
     batch_size: int  # as used
     seq_len: int
+    parts: int  # that a batch is taken in, one after the other, so that it fits into the device's memory
     shrunk: bool  # the corpus is too small for the batch or the window asked for
     epochs: float
     seconds: float | None  # expected from here on; None where the speed was not measured

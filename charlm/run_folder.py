@@ -132,15 +132,17 @@ class RunFolder:
         if self._place is not None and self._place.is_dir():
             write_atomic(self._place / PLAN, to_json(asdict(plan)))
 
-    def free(self) -> int | None:
-        """Bytes free where the run is kept, if the system tells."""
+    def why(self, error: OSError, needed: int) -> str:
+        """What was in the way of writing, and how much room there is where `needed` bytes should go."""
         place = self._place
         while place is not None and not place.exists() and place != place.parent:
             place = place.parent
         try:
-            return shutil.disk_usage(place).free if place else None
+            free = shutil.disk_usage(place or ".").free
+            room = f"; a save needs {needed / 1e6:,.1f} MB, and {free / 1e6:,.1f} MB are free"
         except OSError:
-            return None
+            room = ""
+        return f"{error.filename or self.folder}: {error.strerror or error}{room}"
 
     def _begin(self, place: Path) -> None:
         """Write what a run's folder has from the start; also what a failure or somebody has taken away."""

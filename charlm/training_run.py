@@ -68,6 +68,8 @@ class Run:
         torch.manual_seed(self.plan.train.seed)
         self.network = self.prepared.network(self.plan.model, self.device)
         self.learner = Learner(self.network, self.plan.train)
+        if self.device.type == "cuda":
+            self.learner.fit_memory(self.batches[0])
         self.good = copy.deepcopy(self._state())  # what to roll back to where there is no folder
         if begun and begun.saved:
             check_corpus(begun.saved, self.fingerprint)
@@ -247,9 +249,7 @@ class Run:
             self.report(NotSaved(self.step, self._why(error)))
 
     def _why(self, error: OSError) -> str:
-        free, needed = self.kept.free(), sum(tensor.nbytes for tensor in self._state().tensors.values())
-        room = "" if free is None else f"; a save needs {needed / 1e6:,.1f} MB, and {free / 1e6:,.1f} MB are free"
-        return f"{error.filename or self.kept.folder}: {error.strerror or error}{room}"
+        return self.kept.why(error, sum(tensor.nbytes for tensor in self._state().tensors.values()))
 
     def _revise(self) -> None:
         if self.pace is None or self.step == self.plan.total:
@@ -279,7 +279,7 @@ class Run:
         )
 
     def _planned(self) -> Planned:
-        parts = self.prepared.parts
+        parts, train = self.prepared.parts, self.plan.train
         return Planned(
             plan=self.plan,
             corpus=self.prepared.corpus,
@@ -289,11 +289,11 @@ class Run:
             parameters=self.network.parameter_count(),
             device=str(self.device),
             recurrence=path_in_use(),
-            precision=resolve_precision(self.plan.train.precision, self.device),
+            precision=resolve_precision(train.precision, self.device),
             batch_size=self.batches.batch_size,
             seq_len=self.batches.seq_len,
-            shrunk=(self.batches.batch_size, self.batches.seq_len)
-            < (self.plan.train.batch_size, self.plan.train.seq_len),
+            parts=self.learner.parts,
+            shrunk=(self.batches.batch_size, self.batches.seq_len) < (train.batch_size, train.seq_len),
             epochs=self.plan.total / self.batches.steps_per_epoch,
             seconds=self.pace.left() if self.pace else None,
             folder=self.kept.folder,

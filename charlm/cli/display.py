@@ -151,6 +151,8 @@ def _notes(event: Planned) -> list[str]:
         notes.append("charlm was installed without a C compiler: it trains at about half the speed it could")
     if event.precision != plan.train.precision:
         notes.append(f"the plan is for {plan.train.precision}, which this machine lacks: expect a like model")
+    if event.parts > 1:
+        notes.append(f"the device's memory takes a batch only in {event.parts} parts: the same model, more slowly")
     if event.shrunk:
         asked = f"{plan.train.batch_size} × {plan.train.seq_len}"
         notes.append(f"the corpus is too small for steps of {asked} symbols; they are smaller")
