@@ -58,7 +58,7 @@ class TrainConfig:
     seq_len: int = 64  # T, steps of truncated backpropagation through time
     learning_rate: float = 4e-3  # at its peak
     clip: float = 1.0  # largest norm of the gradient
-    weight_decay: float = 0.3  # of matrices, times the learning rate; biases are left alone
+    weight_decay: float | None = None  # of matrices, times the learning rate; None: chosen by the plan
     minutes: float | None = None  # wall clock of the whole command
     epochs: float | None = None
     steps: int | None = None

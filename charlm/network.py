@@ -50,12 +50,20 @@ class Network(nn.Module):
         final: list[State] = []
         outputs = ids
         for layer, cell in enumerate(self._stack()):
-            # (T, B, G) → (T, B, H)
-            projected = self.embedding.project(ids, cell) if layer == 0 else cell.project(outputs, operands)
-            outputs, last = cell.recur(projected, state[layer], keep, operands)
+            if self.by_torch:
+                x = self.embedding.vectors(ids) if layer == 0 else outputs  # (T, B, E)
+                outputs, last = cell.read(x, state[layer], keep)  # (T, B, H)
+            else:
+                projected = self.embedding.project(ids, cell) if layer == 0 else cell.project(outputs, operands)
+                outputs, last = cell.recur(projected, state[layer], keep, operands)
             outputs = functional.dropout(outputs, self.dropout, self.training)
             final.append(last)
         return functional.linear(outputs, self.readout.weight, self.readout_bias()), tuple(final)
+
+    @property
+    def by_torch(self) -> bool:
+        """Whether torch's own layers are the fastest: on a GPU, where cuDNN runs them."""
+        return self.readout.weight.device.type == "cuda"
 
     def readout_bias(self) -> Tensor:
         """(V,): minus infinity for a symbol that cannot be predicted."""

@@ -80,7 +80,7 @@ class Learner:
         self.clip = config.clip
         self.parts = 1  # a batch is taken in so many, one after the other
         self.state: NetworkState | None = None
-        self.optimizer = AdamW(network.parameters(), config.weight_decay)
+        self.optimizer = AdamW(network.parameters(), config.weight_decay or 0.0)
 
     def tensors(self) -> dict[str, Tensor]:
         """All that the next steps depend on, by name; the memory is the learner's own."""

@@ -13,7 +13,7 @@ from charlm.network import Network
 from charlm.optimization import Learner, resolve_precision
 from charlm.planning import MOST_VALIDATIONS, VALIDATION_SHARE, Plan
 from charlm.preparation import Prepared
-from charlm.sizing import resolve, resolve_dropout, weights
+from charlm.sizing import resolve, resolve_dropout, resolve_weight_decay, weights
 
 _TRIAL_SHARE = 0.01  # of the budget, spent on measuring the speed of training
 _TRIAL_BOUNDS = (0.3, 3.0)  # seconds
@@ -96,7 +96,8 @@ def make_plan(
         model = resolve(model, batches.size, prepared.tokenizer.size, lambda size: steps * tokens)
         held_out = prepared.parts.characters(prepared.parts.valid)
         validations = _between(1, int(VALIDATION_SHARE * _READING * steps * tokens / held_out), MOST_VALIDATIONS)
-    model = resolve_dropout(model, steps / batches.steps_per_epoch)
+    passes = steps / batches.steps_per_epoch
+    model, config = resolve_dropout(model, passes), resolve_weight_decay(config, passes)
     return Plan(model, config, steps, min(validations, steps)), pace
 
 

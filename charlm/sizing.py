@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from charlm.cells import Cell
-from charlm.config import ModelConfig
+from charlm.config import ModelConfig, TrainConfig
 from charlm.discover import find
 
 _EMBEDDING = 64
@@ -43,5 +43,11 @@ def resolve_dropout(config: ModelConfig, passes: float) -> ModelConfig:
     """Fill in dropout, where left open, for so many passes over the corpus."""
     if config.dropout is not None:
         return config
-    dropout = 0.0 if passes < 15 else 0.2 if passes < 40 else 0.4
-    return replace(config, dropout=dropout)
+    return replace(config, dropout=0.0 if passes < 15 else 0.2 if passes < 40 else 0.4)
+
+
+def resolve_weight_decay(config: TrainConfig, passes: float) -> TrainConfig:
+    """Fill in weight decay, where left open: little where hardly anything is read twice."""
+    if config.weight_decay is not None:
+        return config
+    return replace(config, weight_decay=0.01 if passes < 2.5 else 0.3)

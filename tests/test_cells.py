@@ -73,6 +73,17 @@ def test_a_whole_sequence_is_the_same_step_by_step(cell: Cell) -> None:
     close(last, state, cell)
 
 
+@pytest.mark.parametrize("resets", [None, RESETS], ids=["", "resets"])
+def test_the_layers_of_torch_read_the_same(cell: Cell, resets: Tensor | None) -> None:
+    """Those a GPU runs by cuDNN, from one reset to the next; gradients too."""
+    x, state = some(cell, T, B, E), some_state(cell)
+    keep = None if resets is None else (~resets).to(x.dtype).unsqueeze(-1)
+    found, expected = cell.read(x, state, keep), run(cell, x, state, resets)
+    close(found, expected, cell)
+    gradients = [torch.autograd.grad((outputs**2).sum(), list(cell.parameters())) for outputs, _ in (found, expected)]
+    close(*gradients, cell)
+
+
 @pytest.mark.parametrize("at", [0, 2, T - 1])
 def test_a_reset_is_a_fresh_start(cell: Cell, at: int) -> None:
     x = some(cell, T, B, E)

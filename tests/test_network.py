@@ -138,6 +138,18 @@ def test_layers_stack_as_those_of_torch_do(cell: str, theirs: type[nn.RNNBase]) 
     torch.testing.assert_close(network(ids)[0], network.readout(outputs))
 
 
+@pytest.mark.parametrize("embedding", names("embeddings"))
+@pytest.mark.parametrize("cell", names("cells"))
+def test_the_way_a_gpu_goes_leads_to_the_same_logits(
+    cell: str, embedding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, ids = made(cell, embedding), some_ids()
+    resets = torch.rand(ids.shape) < 0.2
+    here = network(ids, None, resets)
+    monkeypatch.setattr(Network, "by_torch", True)
+    torch.testing.assert_close(network(ids, None, resets), here)
+
+
 def test_dropout_acts_in_training_alone() -> None:
     network, ids = made("gru", "learned", dropout=0.5), some_ids()
     calm, _ = network(ids)

@@ -7,6 +7,7 @@ time-major, so that each step reads and writes one contiguous block. State is an
 """
 
 from abc import ABC, abstractmethod
+from itertools import pairwise
 from typing import ClassVar
 
 import torch
@@ -45,6 +46,10 @@ class Cell(nn.Module, ABC):
         if name is not None:
             raise ConfigError(f"activation {name!r} has no place in this cell: only rnn lets you choose one")
 
+    def all_weights(self) -> list[Tensor]:
+        """In the order of torch.nn."""
+        return [self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh]
+
     @abstractmethod
     def step(self, projected: Tensor, state: State) -> State:
         """One time step: projected input (B, G) and state → the next state, whose first part is the output."""
@@ -81,6 +86,25 @@ class Cell(nn.Module, ABC):
             state = self.step(now, state)
             outputs.append(state[0])
         return torch.stack(outputs), state
+
+    def layer(self, x: Tensor, state: State) -> tuple[Tensor, State] | None:
+        """`project` and `recur` in one by torch's own layer, which cuDNN runs on a GPU: (T, B, E) and state → outputs
+        and the last state; None for a cell it does not have."""
+        return None
+
+    def read(self, x: Tensor, state: State, keep: Tensor | None = None) -> tuple[Tensor, State]:
+        """`project` and `recur` by `layer`, from one reset to the next."""
+        cold = [] if keep is None else (keep == 0).flatten(1).any(dim=1).nonzero().flatten().tolist()
+        outputs = []
+        for first, last in pairwise(sorted({0, *cold, len(x)})):
+            if keep is not None:
+                state = tuple(part * keep[first] for part in state)
+            found = self.layer(x[first:last], state)
+            if found is None:
+                return self.recur(self.project(x), state, keep)
+            outputs.append(found[0])
+            state = found[1]
+        return torch.cat(outputs), state
 
     def zero_state(self, batch_size: int) -> State:
         """Where a sequence starts: zeros (B, H)."""

@@ -22,6 +22,11 @@ class LSTM(Cell):
         super().__init__(input_size, hidden_size, activation)
         self.bias_ih.data[hidden_size : 2 * hidden_size] = 1.0  # start by remembering (Jozefowicz 2015)
 
+    def layer(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        before = [part[None] for part in state]
+        outputs, a, c = torch.lstm(x, before, self.all_weights(), True, 1, 0.0, self.training, False, False)
+        return outputs, (a[0], c[0])
+
     def step(self, projected: Tensor, state: State) -> State:
         a, c = state
         i, f, g, o = (projected + torch.addmm(self.bias_hh, a, self.weight_hh.t())).chunk(4, dim=1)

@@ -18,6 +18,10 @@ class Embedding(nn.Module, ABC):
     size: int
 
     @abstractmethod
+    def vectors(self, ids: Tensor) -> Tensor:
+        """Of ids (...): (..., size)."""
+
+    @abstractmethod
     def table(self, cell: Cell) -> Tensor:
         """`cell.project` of the vectors of all symbols: (V, G)."""
 

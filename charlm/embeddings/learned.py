@@ -19,10 +19,13 @@ class Learned(Embedding):
             nn.init.normal_(self.weight)
         self.weight.data[Tokenizer.UNK] = 0.0  # an unknown symbol tells nothing
 
+    def vectors(self, ids: Tensor) -> Tensor:
+        return functional.embedding(ids, self.weight)
+
     def table(self, cell: Cell) -> Tensor:
         return cell.project(self.weight)
 
     def project(self, ids: Tensor, cell: Cell) -> Projected:
         if self.weight.shape[0] <= ids.numel():
             return Lookup(ids, self.table(cell))
-        return cell.project(functional.embedding(ids, self.weight))
+        return cell.project(self.vectors(ids))

@@ -1,5 +1,6 @@
 """One-hot: e_i, all zeros but index i. Its product with W_x is column i of W_x, so the table is the weight itself."""
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -12,6 +13,9 @@ class OneHot(Embedding):
     def __init__(self, vocabulary_size: int, size: int) -> None:
         super().__init__()
         self.size = vocabulary_size  # whatever `size` asks for: a one-hot vector is as wide as the vocabulary
+
+    def vectors(self, ids: Tensor) -> Tensor:
+        return functional.one_hot(ids, self.size).to(torch.get_default_dtype())
 
     def table(self, cell: Cell) -> Tensor:
         return cell.weight_ih.t() + cell.bias_ih
