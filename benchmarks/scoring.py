@@ -1,6 +1,7 @@
 """Scoring 10,000 short lines: read side by side by length, against one by one, and against the products alone.
 
-2×256 GRU, lines of 3 to 40 characters; the products are those of the forward pass, padding not counted as work.
+2×256 GRU, lines of 3 to 40 characters. One by one: by charlm itself, and by a plain loop over nn.GRU that does no
+more than sum up the log-probabilities. The products are those of the forward pass, padding not counted as work.
 """
 
 import random
@@ -8,39 +9,55 @@ import random
 import torch
 from sampling import TOKENIZER
 from timing import best_seconds
+from torch import nn
+from torch.nn import functional
 
 from charlm.config import ModelConfig
 from charlm.language_model import LanguageModel
 from charlm.network import Network
 
-LINES, H, LAYERS = 10_000, 256, 2
+LINES, FEW, E, H, LAYERS = 10_000, 300, 64, 256, 2
+
+
+@torch.inference_mode()
+def plain_loop(lines: list[str], embedding: nn.Embedding, gru: nn.GRU, readout: nn.Linear) -> list[float]:
+    scores = []
+    for line in lines:
+        ids = torch.tensor([TOKENIZER.START, *TOKENIZER.encode(line), TOKENIZER.EOS])
+        logits = readout(gru(embedding(ids[:-1]))[0])
+        scores.append(-float(functional.cross_entropy(logits, ids[1:], reduction="sum")))
+    return scores
 
 
 def main() -> None:
     dice = random.Random(1)
     lines = ["".join(dice.choices(TOKENIZER.characters, k=dice.randint(3, 40))) for _ in range(LINES)]
-    shape = ModelConfig(hidden_size=H, layers=LAYERS, embedding_size=64, dropout=0.0, sequence="line")
-    network = Network(shape, TOKENIZER.size).eval()
-    model = LanguageModel(shape, TOKENIZER, network)
+    shape = ModelConfig(hidden_size=H, layers=LAYERS, embedding_size=E, dropout=0.0, sequence="line")
+    V = TOKENIZER.size
+    model = LanguageModel(shape, TOKENIZER, Network(shape, V).eval())
+    theirs = nn.Embedding(V, E), nn.GRU(E, H, LAYERS), nn.Linear(H, V)
     tokens = sum(map(len, lines)) + LINES
     recurrent, between = torch.randn(64, H), torch.randn(H, 3 * H)
-    products = 2 * LAYERS - 1  # W_h of each layer, W_x of all but the first, which is a table
+    products = (
+        2 * LAYERS - 1 + V / (3 * H)
+    )  # W_h of each layer, W_x of all but the first, which is a table; the readout
 
-    def product() -> None:
-        for _ in range(200):
-            torch.mm(recurrent, between)
-
-    few = lines[:300]
-    mine, single, floor = best_seconds(
-        lambda: model.score_many(lines), lambda: [model.score(line) for line in few], product, rounds=4
+    mine, single, plain, floor = best_seconds(
+        lambda: model.score_many(lines),
+        lambda: [model.score(line) for line in lines[:FEW]],
+        lambda: plain_loop(lines[:FEW], *theirs),
+        lambda: [torch.mm(recurrent, between) for _ in range(200)],
+        rounds=4,
     )
-    readout = H * TOKENIZER.size / (3 * H * H)
-    floor_seconds = floor / 200 / 64 * tokens * (products + readout)
+    together, one_by_one, loop = LINES / mine, FEW / single, FEW / plain
+    limit = LINES / (floor / 200 / 64 * tokens * products)
     print(f"scoring {LINES:,} lines, {tokens:,} tokens, GRU {LAYERS}×{H}, {torch.get_num_threads()} threads")
-    print(
-        f"together {LINES / mine:,.0f} lines/s, one by one {len(few) / single:,.0f} lines/s: "
-        f"{LINES / mine / (len(few) / single):.1f}×; {floor_seconds / mine:.2f} of the rate of the products alone"
-    )
+    print("| how | lines/s | charlm together |")
+    print("|---|---|---|")
+    print(f"| charlm together | {together:,.0f} | |")
+    print(f"| charlm one by one | {one_by_one:,.0f} | {together / one_by_one:.1f}× |")
+    print(f"| nn.GRU one by one | {loop:,.0f} | {together / loop:.1f}× |")
+    print(f"| the products alone, (64×{H})·({H}×{3 * H}) | {limit:,.0f} | {together / limit:.2f}× |")
 
 
 if __name__ == "__main__":

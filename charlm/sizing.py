@@ -15,7 +15,7 @@ from charlm.discover import find
 _EMBEDDING = 64
 _SIZES = ((2, 640), (2, 512), (2, 384), (2, 256), (1, 256), (1, 192), (1, 128))  # layers, width
 _TOKENS_A_WEIGHT = 3
-_WEIGHTS_A_TOKEN = 3  # of the corpus
+_WEIGHTS_A_TOKEN = 4  # of the corpus
 
 
 def weights(config: ModelConfig, vocabulary: int) -> int:
