@@ -21,6 +21,7 @@ _USUAL = (256, 2)  # width and layers of the network whose speed decides the siz
 _TRIAL_CHARACTERS = 100_000  # of the held-out part, to measure the speed of validation
 _READING = 3  # tokens read in the time one is learned
 _SAVING = 0.3  # seconds kept free for the last save and the end of the process
+_MUCH_FASTER = 1.3
 _CHECK_EVERY = 0.05  # of the budget
 _OFF_COURSE = 0.03  # of the budget: nearer than this the plan stands
 _SETTLED = 0.97  # share of the run after which the plan stands
@@ -83,7 +84,7 @@ def make_plan(
     """Fix sizes, steps and validations; where the budget is in minutes, by measuring, with the Pace to watch it."""
     minutes = None if config.steps or config.epochs else (config.minutes or config.DEFAULT_MINUTES)
     precision = resolve_precision(config.precision, device)
-    config = replace(config, threads=torch.get_num_threads(), precision=precision)
+    config = replace(config, precision=precision)
     model = replace(model, sequence=prepared.sequence)
     batches = prepared.batches(config)
     tokens = batches.batch_size * batches.seq_len  # of a step
@@ -96,8 +97,8 @@ def make_plan(
         model = resolve(model, batches.size, prepared.tokenizer.size, lambda size: steps * tokens)
         held_out = prepared.parts.characters(prepared.parts.valid)
         validations = _between(1, int(VALIDATION_SHARE * _READING * steps * tokens / held_out), MOST_VALIDATIONS)
-    passes = steps / batches.steps_per_epoch
-    model, config = resolve_dropout(model, passes), resolve_weight_decay(config, passes)
+    model = resolve_dropout(model, steps / batches.steps_per_epoch)
+    config = replace(resolve_weight_decay(config, steps), threads=torch.get_num_threads())
     return Plan(model, config, steps, min(validations, steps)), pace
 
 
@@ -122,7 +123,10 @@ def _measure(
 
     usual = replace(model, hidden_size=model.hidden_size or _USUAL[0], layers=model.layers or _USUAL[1])
     usual = resolve(usual, batches.size, V, lambda size: math.inf)
-    rate = tokens * weights(usual, V) / trial(usual)[1]  # weights applied to tokens, a second
+    usual_seconds = trial(usual)[1]
+    if config.threads is None:
+        usual_seconds = _with_fewer_threads(usual_seconds, lambda: trial(usual)[1])
+    rate = tokens * weights(usual, V) / usual_seconds  # weights applied to tokens, a second
     left = started + budget - time.monotonic()
     chosen = resolve(model, batches.size, V, lambda size: left * rate / size)
     network, step_seconds = trial(chosen)
@@ -133,6 +137,18 @@ def _measure(
     validation_seconds = spent * parts.characters(parts.valid) / parts.characters(some)
     validations = _between(1, int(VALIDATION_SHARE * budget / validation_seconds), MOST_VALIDATIONS)
     return chosen, Pace(started, budget, step_seconds, validation_seconds, validations)
+
+
+def _with_fewer_threads(seconds: float, trial: Callable[[], float]) -> float:
+    """Where other programs keep the cores busy, threads wait for each other: take one where that is much faster."""
+    threads = torch.get_num_threads()
+    if threads > 1:
+        torch.set_num_threads(1)
+        alone = trial()
+        if alone * _MUCH_FASTER < seconds:
+            return alone
+        torch.set_num_threads(threads)
+    return seconds
 
 
 def _seconds_each(action: Callable[[int], object], budget: float) -> float:

@@ -46,8 +46,8 @@ def resolve_dropout(config: ModelConfig, passes: float) -> ModelConfig:
     return replace(config, dropout=0.0 if passes < 15 else 0.2 if passes < 40 else 0.4)
 
 
-def resolve_weight_decay(config: TrainConfig, passes: float) -> TrainConfig:
-    """Fill in weight decay, where left open: little where hardly anything is read twice."""
+def resolve_weight_decay(config: TrainConfig, steps: int) -> TrainConfig:
+    """Fill in weight decay, where left open: in a short run the weights have hardly grown, and need none."""
     if config.weight_decay is not None:
         return config
-    return replace(config, weight_decay=0.01 if passes < 2.5 else 0.3)
+    return replace(config, weight_decay=0.01 if steps < 1000 else 0.3)
