@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench soak audit clean
 
 demo: checkpoints/demo/model.safetensors
 	$(BIN)/charlm sample --model demo --prompt "def " --temperature 0.7
@@ -28,6 +28,18 @@ lint: .venv/installed-dev
 # Every figure of the README and of docs/, each a ratio measured in one run; let nothing else run meanwhile.
 bench: .venv/installed
 	for each in recurrence training_step sampling scoring startup; do $(BIN)/python benchmarks/$$each.py; echo; done
+
+# What no commit waits for: two hundred kills, longer runs of the state machine, then minutes of fuzzing.
+SOAK_MINUTES ?= 10
+soak: .venv/installed-dev
+	CHARLM_SOAK=1 $(BIN)/pytest tests/test_kills.py tests/test_resume_machine.py
+	-$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris
+	$(BIN)/python fuzz/fuzz_parsers.py -max_total_time=$$((60 * $(SOAK_MINUTES))) -rss_limit_mb=4096
+
+# Known holes in what is installed, by the database of PyPI: the one target that asks the network. It never fails.
+audit: .venv/installed
+	-$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-audit
+	-$(BIN)/python -m pip_audit --progress-spinner off
 
 .venv/installed: pyproject.toml setup.py constraints.txt $(wildcard charlm/native/*.c charlm/native/*.h)
 	$(PYTHON) -m venv .venv

@@ -11,7 +11,6 @@ Weights are safetensors and all else is JSON: opening a model never runs code.
 """
 
 import hashlib
-import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -25,7 +24,7 @@ from charlm.config import ModelConfig, from_mapping
 from charlm.discover import find
 from charlm.errors import ConfigError, ModelError
 from charlm.language_model import LanguageModel
-from charlm.network import Network
+from charlm.network import Network, check_tensors
 from charlm.planning import plan_from
 from charlm.storage import (
     CONFIG,
@@ -44,7 +43,7 @@ from charlm.tokenizers import Tokenizer
 
 FORMAT_VERSION = 1
 _KIND = "charlm language model"
-_LARGEST_JSON = 256 * 2**20  # bytes
+_LARGEST = {CONFIG: 2**24, PLAN: 2**24, TOKENIZER: 2**28}  # bytes
 _LARGEST_VOCABULARY = 2**24
 
 
@@ -112,12 +111,14 @@ def _open(folder: Path) -> tuple[LanguageModel, dict[str, Any], dict[str, str]]:
         raise ModelError(f"{folder / CONFIG}: {error}") from None
     if tokenizer.size != vocabulary_size:
         raise ModelError(f"{folder / TOKENIZER} has {tokenizer.size} symbols, {CONFIG} says {vocabulary_size}")
-    blob = _read(folder, WEIGHTS, _size(network) + LARGEST_HEADER)
-    tensors, metadata = unpack(folder / WEIGHTS, blob)
+    tensors, metadata = unpack(folder / WEIGHTS, _read(folder, WEIGHTS, _size(network) + LARGEST_HEADER))
     for name, found in ((CONFIG, digest), (TOKENIZER, vocabulary_digest)):
         if metadata.get(f"sha256_{Path(name).stem}") != found:
             raise ModelError(f"{folder / name} is not the one its weights were trained with: it was changed or damaged")
-    _check_tensors(tensors, network, folder / WEIGHTS)
+    try:
+        check_tensors(tensors, network.state_dict())
+    except ValueError as error:
+        raise ModelError(f"{folder / WEIGHTS}: {error}") from None
     network.load_state_dict(tensors, assign=True)
     return LanguageModel(config, tokenizer, network.eval()), values, metadata
 
@@ -130,8 +131,11 @@ def describe(folder: Path) -> dict[str, Any]:
         raise ModelError(f"{folder / CONFIG} does not say what the model was trained on, or with what")
     try:
         plan = plan_from(_read_json(folder, PLAN)[0], folder / PLAN)
-        step, validation = int(metadata["step"]), json.loads(metadata["validation"])
+        step = int(metadata["step"])
+        validation = parse_json(folder / WEIGHTS, metadata["validation"].encode())
         validation = {name: validation[name] for name in ("nats_per_token", "bits_per_char", "tokens")} | validation
+        if not all(isinstance(value, int | float | None) for value in validation.values()):
+            raise TypeError
     except ConfigError as error:
         raise ModelError(str(error)) from None
     except (ValueError, KeyError, TypeError):
@@ -180,17 +184,6 @@ def _check_config(values: Any, path: Path) -> tuple[ModelConfig, int]:
     return config, size
 
 
-def _check_tensors(tensors: dict[str, torch.Tensor], network: Network, path: Path) -> None:
-    expected = network.state_dict()
-    if strange := set(tensors) ^ set(expected):
-        raise ModelError(f"{path}: {', '.join(sorted(strange))} should not be there, or is missing")
-    for name, tensor in tensors.items():
-        if tensor.shape != expected[name].shape or tensor.dtype != expected[name].dtype:
-            raise ModelError(f"{path}: {name} is {tensor.dtype} {tuple(tensor.shape)}, not as {CONFIG} says")
-        if not torch.isfinite(tensor).all():
-            raise ModelError(f"{path}: {name} has a number that is not finite")
-
-
 def _read(folder: Path, name: str, limit: int) -> bytes:
     try:
         return read_file(folder / name, limit)
@@ -202,7 +195,7 @@ def _read(folder: Path, name: str, limit: int) -> bytes:
 
 def _read_json(folder: Path, name: str) -> tuple[Any, str]:
     """What a file says, and its SHA-256."""
-    data = _read(folder, name, _LARGEST_JSON)
+    data = _read(folder, name, _LARGEST[name])
     return parse_json(folder / name, data), _sha256(data)
 
 

@@ -94,6 +94,11 @@ class TrainConfig:
         check_range("threads", self.threads, 1, 4096)
 
 
+def _shown(text: str) -> str:
+    """What a file says, fit for a message: short, and nothing that drives a terminal."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text[:200])
+
+
 def _type_names(annotation: Any) -> list[str]:
     """['int', 'None'] for `int | None`."""
     return str(getattr(annotation, "__name__", annotation)).split(" | ")
@@ -108,10 +113,11 @@ def from_mapping(kind: type[Any], values: object, source: str) -> Any:
         raise ConfigError(f"{source} should hold an object, not {type(values).__name__}")
     known = {field.name: field for field in fields(kind)}
     if strange := set(values) ^ set(known):
-        raise ConfigError(f"{source}: {', '.join(sorted(map(str, strange)))} should not be there, or is missing")
+        names = ", ".join(sorted(map(str, strange)))
+        raise ConfigError(f"{source}: {_shown(names)} should not be there, or is missing")
     for name, value in values.items():
         allowed = _type_names(known[name].type)
         given = "None" if value is None else type(value).__name__
         if given not in allowed and not (given == "int" and "float" in allowed):
-            raise ConfigError(f"{source}: {name} is {value!r}; it should be {' or '.join(allowed)}")
+            raise ConfigError(f"{source}: {name} is {repr(value)[:60]}; it should be {' or '.join(allowed)}")
     return kind(**values)

@@ -32,7 +32,7 @@ def find(contract: type[Contract], name: str) -> type[Contract]:
     if name not in known:
         near = difflib.get_close_matches(name.lower(), known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"
-        raise UnknownNameError(f"no {contract.__name__.lower()} is named {name!r}; {hint}")
+        raise UnknownNameError(f"no {contract.__name__.lower()} is named {name[:40]!r}; {hint}")
     module = import_module(f"{contract.__module__}.{name.replace('-', '_')}")
     (variant,) = (
         member

@@ -3,7 +3,8 @@
 Letters: T time, B batch, V vocabulary, E embedding, H hidden, L layers. Tensors are time-major: (T, B, ·).
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import torch
@@ -78,6 +79,19 @@ class Network(nn.Module):
 
     def parameter_count(self) -> int:
         return sum(parameter.numel() for parameter in self.parameters())
+
+
+def check_tensors(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
+    """Raise ValueError unless the names, shapes and types are the expected ones, and every number is finite."""
+    if strange := set(tensors) ^ set(expected):
+        raise ValueError(f"{', '.join(sorted(map(repr, strange)))[:200]} should not be there, or is missing")
+    for name, tensor in tensors.items():
+        if tensor.shape != expected[name].shape or tensor.dtype != expected[name].dtype:
+            raise ValueError(f"{name} is {tensor.dtype} {tuple(tensor.shape)}, not as the configuration says")
+        if tensor.dtype == torch.bool and tensor.numel() and tensor.view(torch.uint8).max() > 1:
+            raise ValueError(f"{name} has a truth value that is none")
+        if tensor.numel() and not all(map(math.isfinite, map(float, tensor.aminmax()))):  # no copy, as isfinite makes
+            raise ValueError(f"{name} has a number that is not finite")
 
 
 def select(state: NetworkState, rows: Tensor) -> NetworkState:

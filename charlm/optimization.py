@@ -12,7 +12,7 @@ from torch.optim.adamw import adamw
 from charlm.batches import Batch
 from charlm.config import TrainConfig
 from charlm.native.library import multiplies_bfloat16
-from charlm.network import Network, NetworkState, detach, join, select
+from charlm.network import Network, NetworkState, check_tensors, detach, join, select
 
 _BETAS = (0.9, 0.99)
 _EPSILON = 1e-8
@@ -97,15 +97,10 @@ class Learner:
         """Go on from what `tensors` returned, for a network of the same shape. Raises ValueError for anything else."""
         averaged = any(name.startswith("average.") for name in tensors)
         self.best_guess = copy.deepcopy(self.network) if averaged else self.network
-        self.state = self.network.zero_state(len(tensors["state.0.0"])) if "state.0.0" in tensors else None
+        parts = [tensor for name, tensor in tensors.items() if name.startswith("state.") and tensor.numel()]
+        self.state = self.network.zero_state(len(parts[0])) if parts else None
         mine = self.tensors()
-        if mine.keys() != tensors.keys():
-            raise ValueError(f"{', '.join(sorted(mine.keys() ^ tensors.keys()))} should not be there, or is missing")
-        for name, tensor in tensors.items():
-            if tensor.shape != mine[name].shape or tensor.dtype != mine[name].dtype:
-                raise ValueError(f"{name} is {tensor.dtype} {tuple(tensor.shape)}")
-            if not torch.isfinite(tensor).all():
-                raise ValueError(f"{name} has a number that is not finite")
+        check_tensors(tensors, mine)
         with torch.no_grad():
             for name, tensor in tensors.items():
                 mine[name].copy_(tensor)

@@ -2,7 +2,7 @@
 
 from dataclasses import fields
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from charlm import steps
 from charlm.checkpoint import is_model
@@ -60,3 +60,11 @@ def check_corpus(saved: Saved, found: str) -> None:
             f"the corpus has changed since the run began (SHA-256 {found}, then {saved.values.get('corpus')});"
             " put it back to go on, or start anew with --overwrite"
         )
+
+
+def number(values: dict[str, Any], name: str) -> float:
+    """A number among the values of a state. Raises KeyError, TypeError."""
+    value = values[name]
+    if type(value) not in (int, float):
+        raise TypeError(f"{name} is {repr(value)[:30]}")
+    return float(value)

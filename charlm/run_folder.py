@@ -19,6 +19,7 @@ from charlm.steps import Saved
 from charlm.storage import (
     CARD,
     CONFIG,
+    FILES,
     METRICS,
     PLAN,
     TOKENIZER,
@@ -62,6 +63,8 @@ class RunFolder:
         self.metrics: list[str] = []  # a line of JSON for each validation
         self.step = 0  # of the model that is kept whole
         self.saved: int | None = None  # step of the state saved last
+        self._stale = True  # whether what describes the run is to be written again
+        self._logged = 0  # lines of the metrics that are on disk
         if folder is None or place is not None:
             return
         finish_publishing(folder)
@@ -84,8 +87,8 @@ class RunFolder:
         checkpoint.save_weights(self._place, weights, step, evaluation.summary())
         card = model_card(self.folder.name, self._plan, self._prepared, parameters, step, evaluation)
         write_atomic(self._place / CARD, card.encode())
+        self._write_metrics()
         if self._place != self.folder:
-            self._write_metrics()
             publish(self._place, self.folder)
             self._place = self.folder
         self.step = step
@@ -106,6 +109,13 @@ class RunFolder:
         """However the run has ended: delete files that are neither a model nor a state to go on from."""
         if self._place is not None and self._place != self.folder and not self.newest():
             remove_model(self._place)
+
+    def whole(self, step: int) -> bool:
+        """Whether the model of this step, with its plan and metrics, is on disk; somebody may have taken it away."""
+        if self.folder is None or self._place is None:
+            return True
+        there = self._place == self.folder and all((self.folder / name).exists() for name in FILES)
+        return there and self.step == step and not self._stale and self._logged == len(self.metrics)
 
     def finish(self) -> None:
         """The run has come to its end: its state is needed no more."""
@@ -128,9 +138,9 @@ class RunFolder:
 
     def revise(self, plan: Plan) -> None:
         """Store the plan as it is now."""
-        self._plan = plan
+        self._plan, self._stale = plan, True
         if self._place is not None and self._place.is_dir():
-            write_atomic(self._place / PLAN, to_json(asdict(plan)))
+            self._begin(self._place)
 
     def why(self, error: OSError, needed: int) -> str:
         """What was in the way of writing, and how much room there is where `needed` bytes should go."""
@@ -146,15 +156,18 @@ class RunFolder:
 
     def _begin(self, place: Path) -> None:
         """Write what a run's folder has from the start; also what a failure or somebody has taken away."""
-        if all((place / name).exists() for name in (CONFIG, TOKENIZER, PLAN)):
+        if not self._stale and all((place / name).exists() for name in (CONFIG, TOKENIZER, PLAN)):
             return
+        self._stale = True
         steps.begin(place)
         checkpoint.create(place, self._plan.model, self._prepared.tokenizer, self._corpus())
         write_atomic(place / PLAN, to_json(asdict(self._plan)))
+        self._stale = False
 
     def _write_metrics(self) -> None:
         assert self._place is not None
         write_atomic(self._place / METRICS, "".join(line + "\n" for line in self.metrics).encode())
+        self._logged = len(self.metrics)
 
     def _corpus(self) -> dict[str, Any]:
         corpus, parts = self._prepared.corpus, self._prepared.parts

@@ -8,15 +8,18 @@ Each save is a new folder, and the last two are kept. A folder without a manifes
 was not finished or is damaged, and the one before it counts.
 """
 
+import errno
 import hashlib
+import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from torch import Tensor
 
 from charlm.errors import ModelError
-from charlm.storage import STEPS, parse_json, read_file, sync_folder, to_json, write_atomic
+from charlm.storage import ENDED, STEPS, parse_json, read_file, sync_folder, to_json, write_atomic
 from charlm.tensors import pack, unpack
 
 FORMAT_VERSION = 1
@@ -36,7 +39,9 @@ class Saved(NamedTuple):
 def save(folder: Path, saved: Saved) -> None:
     """Write a state to `folder`/steps/<n>, and delete all but the last two that are whole. Raises OSError."""
     place = folder / STEPS / str(saved.step)
-    shutil.rmtree(place, ignore_errors=True)  # what a crash has left there
+    if place.parent.is_symlink():
+        raise FileExistsError(errno.EEXIST, "a symbolic link is in the way, and is not followed", str(place.parent))
+    _delete(place)  # what a crash has left there
     place.mkdir(parents=True)
     try:
         manifest: dict[str, Any] = {"format_version": FORMAT_VERSION, "step": saved.step, "files": {}}
@@ -50,7 +55,7 @@ def save(folder: Path, saved: Saved) -> None:
         raise
     whole = [each for each in _numbered(folder) if (each / _MANIFEST).exists()]
     for each in set(_numbered(folder)) - set(whole[-_KEPT:]):
-        shutil.rmtree(each, ignore_errors=True)
+        _delete(each)
 
 
 def newest(folder: Path) -> tuple[Saved | None, list[str]]:
@@ -61,14 +66,14 @@ def newest(folder: Path) -> tuple[Saved | None, list[str]]:
             continue
         try:
             return _read(place), damaged
-        except ModelError as error:
+        except (ModelError, OSError) as error:
             damaged.append(str(error))
     return None, damaged
 
 
 def unfinished(folder: Path) -> bool:
     """Whether a run was begun here and has not come to its end."""
-    return (folder / STEPS).is_dir()
+    return (folder / STEPS).is_dir() and not (folder / STEPS).is_symlink()  # what a link leads to is not ours
 
 
 def begin(folder: Path) -> None:
@@ -77,14 +82,29 @@ def begin(folder: Path) -> None:
 
 
 def finish(folder: Path) -> None:
-    """Delete all states: the run has come to its end."""
-    shutil.rmtree(folder / STEPS, ignore_errors=True)
+    """Delete all states: the run has come to its end. One rename ends it: a crash must not make it begin again."""
+    with suppress(OSError):
+        os.replace(folder / STEPS, folder / ENDED)
+    for each in (folder / STEPS, folder / ENDED):
+        shutil.rmtree(each, ignore_errors=True)
+
+
+def _delete(place: Path) -> None:
+    """The manifest first: what is deleted in part must not look whole. Of a symbolic link nothing but the link."""
+    if place.is_symlink():
+        place.unlink()
+        return
+    with suppress(OSError):
+        (place / _MANIFEST).unlink()
+    shutil.rmtree(place, ignore_errors=True)
 
 
 def _numbered(folder: Path) -> list[Path]:
     """The folders of states, the last one last."""
+    if (folder / STEPS).is_symlink():
+        return []
     try:
-        found = [each for each in (folder / STEPS).iterdir() if each.name.isdecimal() and each.is_dir()]
+        found = [each for each in (folder / STEPS).iterdir() if each.name.isdecimal() and not each.is_symlink()]
     except OSError:
         return []
     return sorted(found, key=lambda each: int(each.name))
@@ -99,7 +119,7 @@ def _read(place: Path) -> Saved:
         raise ModelError(f"{place / _MANIFEST} is not that of a trainer's state") from None
     if version != FORMAT_VERSION:
         raise ModelError(f"{place / _MANIFEST} has format {version!r}; this charlm goes on from {FORMAT_VERSION}")
-    if str(step) != place.name:
+    if type(step) is not int or str(step) != place.name:
         raise ModelError(f"{place / _MANIFEST} is that of step {step!r}")
     blobs = {}
     for name, (size, digest) in stated.items():

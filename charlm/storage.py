@@ -23,6 +23,7 @@ FILES = CONFIG, TOKENIZER, WEIGHTS, PLAN, METRICS, CARD = (
     "README.md",
 )
 STEPS = "steps"  # a folder of trainer's states, while a run has not ended; `steps` says what they hold
+ENDED = ".steps.tmp"  # the same, of a run that has, while it is deleted
 _OURS = re.compile(r"\.?({})(\.\d+\.tmp)?".format("|".join(map(re.escape, FILES))))
 
 
@@ -46,8 +47,11 @@ def read_file(path: Path, limit: int) -> bytes:
 
     Raises OSError, ModelError.
     """
-    if stat.S_ISLNK(os.lstat(path).st_mode):
+    kind = os.lstat(path).st_mode
+    if stat.S_ISLNK(kind):
         raise ModelError(f"{path} is a symbolic link, which charlm does not follow there; put the file in its place")
+    if not stat.S_ISREG(kind):
+        raise ModelError(f"{path} is not a file")
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     with open(os.open(path, flags), "rb") as file:
         status = os.fstat(file.fileno())
@@ -61,7 +65,7 @@ def read_file(path: Path, limit: int) -> bytes:
 def parse_json(path: Path, data: bytes) -> Any:
     """Strict JSON: a name twice, NaN or infinity is damage. Raises ModelError, which names the file."""
     try:
-        return json.loads(data, object_pairs_hook=_once, parse_constant=_no_constant)
+        return json.loads(data, object_pairs_hook=_once, parse_constant=_finite_number, parse_float=_finite_number)
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{path} is not the JSON it should be: {str(error)[:100]}") from None
 
@@ -73,8 +77,11 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return values
 
 
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a number in JSON")
+def _finite_number(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:20]} is not a number in JSON")
+    return value
 
 
 def to_json(values: Any) -> bytes:
@@ -112,7 +119,12 @@ def publish(new: Path, folder: Path) -> None:
 
 
 def finish_publishing(folder: Path) -> None:
-    """Complete a `publish` that a crash cut short; does nothing where there was none. The caller holds the lock."""
+    """Complete what a crash cut short: a `publish`, the end of a run, a write. The caller holds the lock."""
+    for place in (folder, beside(folder, "new")):
+        if _is_ours(place):
+            shutil.rmtree(place / ENDED, ignore_errors=True)
+            for path in place.glob(".*.tmp"):
+                path.unlink(missing_ok=True)
     old, new = beside(folder, "old"), beside(folder, "new")
     if not _is_ours(old):
         return
@@ -123,7 +135,7 @@ def finish_publishing(folder: Path) -> None:
 
 def recover(folder: Path) -> None:
     """`finish_publishing`, unless there is nothing to finish, a trainer is at it, or the disk does not let us."""
-    if beside(folder, "old").exists():
+    if beside(folder, "old").exists() or (folder / ENDED).exists():
         with suppress(ModelInUseError, OSError), lock(folder):
             finish_publishing(folder)
 
@@ -139,7 +151,7 @@ def _is_ours(folder: Path) -> bool:
     if not folder.is_dir():
         return False
     return all(
-        _OURS.fullmatch(path.name) if path.is_file() else path.name == STEPS and path.is_dir() and not path.is_symlink()
+        _OURS.fullmatch(path.name) if path.is_file() else path.name in (STEPS, ENDED) and not path.is_symlink()
         for path in folder.iterdir()
     )
 

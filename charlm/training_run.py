@@ -15,6 +15,7 @@ from charlm.evaluation import Evaluation
 from charlm.interrupts import Interrupts
 from charlm.language_model import LanguageModel
 from charlm.native.library import path_in_use
+from charlm.network import check_tensors
 from charlm.optimization import Learner, resolve_precision
 from charlm.pacing import Pace
 from charlm.planning import Plan
@@ -32,7 +33,7 @@ from charlm.reports import (
     Stopped,
     Validated,
 )
-from charlm.resumption import Begun, check_corpus
+from charlm.resumption import Begun, check_corpus, number
 from charlm.run_folder import RunFolder
 from charlm.steps import Saved
 
@@ -73,8 +74,8 @@ class Run:
         self.good = copy.deepcopy(self._state())  # what to roll back to where there is no folder
         if begun and begun.saved:
             check_corpus(begun.saved, self.fingerprint)
-            self._restore(begun.saved)
-            self.started -= begun.saved.values["seconds"]
+            self.started -= self._restore(begun.saved)
+            self.kept.saved = self.step
         self.kept.describe(self.plan, self.prepared)
         self.report(self._planned())
         if begun:
@@ -107,7 +108,7 @@ class Run:
             self.good = copy.deepcopy(self._state())
         elif self.kept.saved != self.step:
             self._write(lambda: self.kept.save(self._state()))
-        if self.best and self.kept.step != self.best_step:  # the disk, or an interrupt, was in the way before
+        if self.best and not self.kept.whole(self.best_step):  # the disk, or an interrupt, was in the way before
             self._write(self._keep_best)
 
     def stop(self, validate: bool) -> None:
@@ -177,8 +178,7 @@ class Run:
         before, network = time.monotonic(), self.learner.best_guess.eval()
         evaluation = self.prepared.evaluate(network, self.prepared.parts.valid)
         self.network.train()
-        least = math.inf if self.best is None else self.best.known_nats
-        best = evaluation.known_nats < least  # never true of a NaN
+        best = evaluation.known_nats < (self.best.known_nats if self.best else math.inf)  # never true of a NaN
         with self.interrupts.held():
             self.validated = self.step
             if best:
@@ -202,7 +202,7 @@ class Run:
     def _finish(self) -> None:
         """The model must be on disk now; then the state is needed no more."""
         try:
-            if self.best and self.kept.step != self.best_step:
+            if self.best and not self.kept.whole(self.best_step):
                 self._keep_best()
         except OSError as error:
             self.save()
@@ -226,8 +226,8 @@ class Run:
         best = {f"best.{name}": tensor for name, tensor in self.best_weights.items()}
         return Saved(self.step, values, self.learner.tensors() | best)
 
-    def _restore(self, saved: Saved) -> None:
-        """Raises ModelError for a state that is none of this run."""
+    def _restore(self, saved: Saved) -> float:
+        """Returns the seconds the run had taken by then. Raises ModelError for a state that is none of this run."""
         values, tensors = saved.values, dict(saved.tensors)
         best = {name: tensors.pop(f"best.{name}") for name in self.network.state_dict() if f"best.{name}" in tensors}
         try:
@@ -235,12 +235,13 @@ class Run:
             self.best = from_mapping(Evaluation, values["best"], "best") if values["best"] else None
             self.best_step, self.validated = int(values["best_step"]), int(values["validated"])
             self.smoothed = math.nan if values["smoothed"] is None else float(values["smoothed"])
-            self.learning_seconds, _ = float(values["learning_seconds"]), float(values["seconds"])
+            self.learning_seconds, seconds = number(values, "learning_seconds"), number(values, "seconds")
+            check_tensors(best, self.network.state_dict() if best else {})
             self.kept.metrics = [str(line) for line in values["metrics"]]
         except (ConfigError, KeyError, TypeError, ValueError, OverflowError) as error:
-            place = f"{self.kept.folder}: the state of step {saved.step}"
-            raise ModelError(f"{place} is not of this run: {error}") from None
+            raise ModelError(f"{self.kept.folder}: step {saved.step} is not of this run: {error}") from None
         self.step, self.best_weights = saved.step, {name: tensor.to(self.device) for name, tensor in best.items()}
+        return seconds
 
     def _write(self, action: Callable[[], None]) -> None:
         try:
@@ -255,8 +256,7 @@ class Run:
         if self.pace is None or self.step == self.plan.total:
             return
         share, validations = self.plan.progress(self.step), self.plan.validations
-        left = validations - int(share * validations)
-        total = self.pace.revised_total(self.step, self.plan.total, share, left)
+        total = self.pace.revised_total(self.step, self.plan.total, share, validations - int(share * validations))
         if total is not None:
             self.plan = self.plan.revise(self.step, total)
             self._write(lambda: self.kept.revise(self.plan))

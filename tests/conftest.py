@@ -14,6 +14,7 @@ import pytest
 import charlm
 from charlm import cli
 
+pytest_plugins = ["tally"]
 os.environ["COLUMNS"] = "80"  # help and tables wrap the same everywhere
 SMALL = charlm.ModelConfig(hidden_size=16, layers=1, embedding_size=8)
 QUICK = charlm.TrainConfig(steps=40, batch_size=8, seq_len=16, threads=1)
