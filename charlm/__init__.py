@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         ModelError,
         ModelExistsError,
         ModelInUseError,
+        SaveError,
         UnknownCharacterError,
         UnknownNameError,
     )
@@ -55,6 +56,7 @@ _HOME = {
     "ModelError": "errors",
     "ModelExistsError": "errors",
     "ModelInUseError": "errors",
+    "SaveError": "errors",
     "UnknownCharacterError": "errors",
     "UnknownNameError": "errors",
 }
@@ -74,6 +76,7 @@ __all__ = [
     "Next",
     "Plan",
     "Sample",
+    "SaveError",
     "Score",
     "TrainConfig",
     "UnknownCharacterError",

@@ -206,8 +206,8 @@ class Run:
                 self._keep_best()
         except OSError as error:
             self.save()
-            why = f"the model could not be written: {self._why(error)}"
-            raise SaveError(f"{why}; make room, then go on with --resume") from None
+            way_on = "train again" if self.kept.saved is None else "go on with --resume"
+            raise SaveError(f"the model could not be written: {self._why(error)}; make room, then {way_on}") from None
         self.kept.finish()
 
     def _state(self) -> Saved:

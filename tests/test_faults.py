@@ -125,7 +125,7 @@ def test_a_disk_that_fails_for_good_ends_the_run_with_what_was_whole_before(call
                 charlm.train(TEXT, plan=SHORT, folder=folder, overwrite=True)
         except SaveError as error:
             why = str(error)
-            assert str(folder.parent) in why and "a save needs" in why and "are free" in why and "--resume" in why
+            assert str(folder.parent) in why and "a save needs" in why and "are free" in why and "make room" in why
         assert why or outcome(folder)["model.safetensors"] == undisturbed(SHORT)["model.safetensors"]
         assert outcome(folder)["model.safetensors"] == before["model.safetensors"] or describe(folder)["step"] > 1
         begin_or_go_on(folder, plan=SHORT)
