@@ -39,7 +39,8 @@ def check_free(folder: Path, overwrite: bool) -> None:
         raise ModelExistsError(f"{folder} is there and is not a charlm model, so it stays; choose another --model")
     if overwrite:
         return
-    if unfinished(folder) and steps.newest(unfinished(folder) or folder)[0]:
+    place = unfinished(folder)
+    if place and steps.newest(place)[0]:
         raise ModelExistsError(f"a run for {folder} was cut short; go on with --resume, or start anew with --overwrite")
     if folder.exists():
         raise ModelExistsError(f"{folder} is there already; replace it with --overwrite, or choose another --model")
@@ -63,7 +64,8 @@ class RunFolder:
         self.metrics: list[str] = []  # a line of JSON for each validation
         self.step = 0  # of the model that is kept whole
         self.saved: int | None = None  # step of the state saved last
-        self._stale = True  # whether what describes the run is to be written again
+        self._described = False  # whether what never changes is on disk
+        self._stored: Plan | None = None  # the plan that is
         self._logged = 0  # lines of the metrics that are on disk
         if folder is None or place is not None:
             return
@@ -115,7 +117,7 @@ class RunFolder:
         if self.folder is None or self._place is None:
             return True
         there = self._place == self.folder and all((self.folder / name).exists() for name in FILES)
-        return there and self.step == step and not self._stale and self._logged == len(self.metrics)
+        return there and self.step == step and self._stored == self._plan and self._logged == len(self.metrics)
 
     def finish(self) -> None:
         """The run has come to its end: its state is needed no more."""
@@ -138,7 +140,7 @@ class RunFolder:
 
     def revise(self, plan: Plan) -> None:
         """Store the plan as it is now."""
-        self._plan, self._stale = plan, True
+        self._plan = plan
         if self._place is not None and self._place.is_dir():
             self._begin(self._place)
 
@@ -156,13 +158,15 @@ class RunFolder:
 
     def _begin(self, place: Path) -> None:
         """Write what a run's folder has from the start; also what a failure or somebody has taken away."""
-        if not self._stale and all((place / name).exists() for name in (CONFIG, TOKENIZER, PLAN)):
-            return
-        self._stale = True
-        steps.begin(place)
-        checkpoint.create(place, self._plan.model, self._prepared.tokenizer, self._corpus())
-        write_atomic(place / PLAN, to_json(asdict(self._plan)))
-        self._stale = False
+        if not self._described or not all((place / name).exists() for name in (CONFIG, TOKENIZER, PLAN)):
+            self._described, self._stored = False, None
+            steps.begin(place)
+            checkpoint.create(place, self._plan.model, self._prepared.tokenizer, self._corpus())
+            self._described = True
+        if self._stored != self._plan:
+            self._stored = None
+            write_atomic(place / PLAN, to_json(asdict(self._plan)))
+            self._stored = self._plan
 
     def _write_metrics(self) -> None:
         assert self._place is not None

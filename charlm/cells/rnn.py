@@ -26,13 +26,15 @@ class RNN(Cell):
         if name not in ACTIVATIONS:
             raise UnknownNameError(f"no activation is named {name!r}; there are: {', '.join(ACTIVATIONS)}")
         self.activation = ACTIVATIONS[name]
-        self.by_torch = {"tanh": torch.rnn_tanh, "relu": torch.rnn_relu}.get(name)
+        self._torch_layer = {"tanh": torch.rnn_tanh, "relu": torch.rnn_relu}.get(name)
         self.loop = fused.Loop("rnn", saved=0, activation=list(ACTIVATIONS).index(name))
 
     def layer(self, x: Tensor, state: State) -> tuple[Tensor, State] | None:
-        if self.by_torch is None:
+        if self._torch_layer is None:
             return None
-        outputs, last = self.by_torch(x, state[0][None], self.all_weights(), True, 1, 0.0, self.training, False, False)
+        outputs, last = self._torch_layer(
+            x, state[0][None], self.all_weights(), True, 1, 0.0, self.training, False, False
+        )
         return outputs, (last[0],)
 
     def step(self, projected: Tensor, state: State) -> State:

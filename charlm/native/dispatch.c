@@ -19,7 +19,7 @@ enum { GRU_FORWARD, GRU_BACKWARD, LSTM_FORWARD, LSTM_BACKWARD, RNN_FORWARD, RNN_
 
 #define DECLARE(v)                                                                                               \
     loop gru_forward_##v, gru_backward_##v, lstm_forward_##v, lstm_backward_##v, rnn_forward_##v, rnn_backward_##v, \
-        stack_draw_##v;                                                                          \
+        stack_draw_##v;                                                                                          \
     pack pack_##v;
 #define CELLS(v) gru_forward_##v, gru_backward_##v, lstm_forward_##v, lstm_backward_##v, rnn_forward_##v, rnn_backward_##v
 #define TABLE(v) {CELLS(v), stack_draw_##v}

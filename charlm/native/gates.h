@@ -25,11 +25,7 @@ INLINE void put_state(const struct recurrence *it, long at, vf h) {
 INLINE void gru_rows(int rows, const struct recurrence *it, long row, long unit, const operand *state, const operand *w) {
     const long B = it->B, H = it->H;
     vf acc[ROWS * 3];
-    vf bias[3];
-    for (int gate = 0; gate < 3; gate++) bias[gate] = load(it->bias + gate * H + unit);
-    for (int r = 0; r < rows; r++)
-        for (int gate = 0; gate < 3; gate++) acc[r * 3 + gate] = bias[gate];
-    product(acc, rows, 3, state, H, w, H);
+    biased_product(acc, rows, 3, it->bias + unit, H, state, w, H);
     for (int r = 0; r < rows; r++, row++) {
         vf before = load(it->output + row * H + unit) * splat(it->keep ? it->keep[row] : 1.0f);
         vf reset = sigmoid(acc[r * 3] + input(it, row, 3 * H, unit));
@@ -53,11 +49,7 @@ INLINE void gru_rows(int rows, const struct recurrence *it, long row, long unit,
 INLINE void lstm_rows(int rows, const struct recurrence *it, long row, long unit, const operand *state, const operand *w) {
     const long B = it->B, H = it->H;
     vf acc[LSTM_ROWS * 4];
-    vf bias[4];
-    for (int gate = 0; gate < 4; gate++) bias[gate] = load(it->bias + gate * H + unit);
-    for (int r = 0; r < rows; r++)
-        for (int gate = 0; gate < 4; gate++) acc[r * 4 + gate] = bias[gate];
-    product(acc, rows, 4, state, H, w, H);
+    biased_product(acc, rows, 4, it->bias + unit, H, state, w, H);
     for (int r = 0; r < rows; r++, row++) {
         vf x[4];
         for (int gate = 0; gate < 4; gate++) x[gate] = acc[r * 4 + gate] + input(it, row, 4 * H, gate * H + unit);
@@ -90,8 +82,7 @@ INLINE vf activate(int activation, vf x) {
 INLINE void rnn_rows(int rows, const struct recurrence *it, long row, long unit, const operand *state, const operand *w) {
     const long B = it->B, H = it->H;
     vf acc[ROWS];
-    for (int r = 0; r < rows; r++) acc[r] = load(it->bias + unit);
-    product(acc, rows, 1, state, H, w, H);
+    biased_product(acc, rows, 1, it->bias + unit, H, state, w, H);
     for (int r = 0; r < rows; r++, row++)
         put_state(it, (row + B) * H + unit, activate(it->activation, acc[r] + input(it, row, H, unit)));
 }

@@ -13,9 +13,7 @@ void NAME(pack)(const float *w, float *to, long gates, long H, long inner) { pac
 INLINE void dense_rows(int rows, int gates, long b, long unit, const float *a, const float *w, const float *bias, float *out,
                        long H, long inner) {
     vf acc[ROWS * 4];
-    for (int r = 0; r < rows; r++)
-        for (int gate = 0; gate < gates; gate++) acc[r * gates + gate] = load(bias + gate * H + unit);
-    product(acc, rows, gates, a + b * inner, inner, w, inner);
+    biased_product(acc, rows, gates, bias + unit, H, a + b * inner, w, inner);
     for (int r = 0; r < rows; r++)
         for (int gate = 0; gate < gates; gate++) store(out + ((b + r) * gates + gate) * H + unit, acc[r * gates + gate]);
 }
@@ -156,6 +154,7 @@ static long draw(const struct stack *stack, const float *logits, double chance, 
 void NAME(stack_draw)(const void *what, struct team *team) {
     const struct stack *stack = what;
     const long B = stack->B;
+    long ended = 0;
     for (long s = 0; s < stack->steps; s++) {
         float *logits = stack->logits + s * B * stack->V;
         for (long b = team->index; b < B; b += team->size) {
@@ -166,13 +165,12 @@ void NAME(stack_draw)(const void *what, struct team *team) {
         meet(team);
         step(stack, logits + B * stack->V, team);
         meet(team);
-        long ended = 0;
         for (long b = 0; b < B; b++)
-            for (long t = s; t >= 0; t--)
-                if (stack->drawn[t * B + b] == stack->end) {
-                    ended++;
-                    break;
-                }
+            if (stack->drawn[s * B + b] == stack->end) { /* a row that had ended before is not counted again */
+                long t = s - 1;
+                while (t >= 0 && stack->drawn[t * B + b] != stack->end) t--;
+                ended += t < 0;
+            }
         if (team->index == 0) *stack->done = s + 1;
         if (ended > stack->enough) return;
     }

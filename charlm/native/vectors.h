@@ -106,6 +106,18 @@ INLINE void product(vf *acc, int rows, int vectors, const operand *a, long strid
     }
 }
 
+/* acc (rows × gates) = a (rows × inner) · packed w + bias, whose gates lie H apart. */
+INLINE void biased_product(vf *acc, int rows, int gates, const float *bias, long H, const operand *a, const operand *w,
+                           long inner) {
+#pragma GCC unroll 4
+    for (int gate = 0; gate < gates; gate++) {
+        vf start = load(bias + gate * H);
+#pragma GCC unroll 8
+        for (int r = 0; r < rows; r++) acc[r * gates + gate] = start;
+    }
+    product(acc, rows, gates, a, inner, w, inner);
+}
+
 /* The units [first, last) of a thread; borders lie on multiples of 16, so that no two threads share a cache line. */
 INLINE void share(const struct team *team, long H, long *first, long *last) {
     long blocks = H / 16;
