@@ -31,7 +31,7 @@ def main() -> None:
     prepared = prepare(corpus, model, config, None)
     batches = prepared.batches(config)
     tokens = int(steps) * batches.batch_size * batches.seq_len
-    model = resolve(model, batches.size, prepared.tokenizer.size, lambda size: tokens)
+    model = resolve(model, batches.size, prepared.tokenizer.size, lambda size: tokens).config
     model = replace(model, sequence=prepared.sequence, dropout=model.dropout or 0.0)
     plan = Plan(model, config, int(steps), validations=1)
     torch.set_flush_denormal(True)

@@ -25,7 +25,7 @@ from charlm.discover import find
 from charlm.errors import ConfigError, ModelError
 from charlm.language_model import LanguageModel
 from charlm.network import Network, check_tensors
-from charlm.planning import plan_from
+from charlm.planning import LARGEST_PLAN, plan_from
 from charlm.storage import (
     CONFIG,
     PLAN,
@@ -43,7 +43,7 @@ from charlm.tokenizers import Tokenizer
 
 FORMAT_VERSION = 1
 _KIND = "charlm language model"
-_LARGEST = {CONFIG: 2**24, PLAN: 2**24, TOKENIZER: 2**28}  # bytes
+_LARGEST = {CONFIG: 2**24, PLAN: LARGEST_PLAN, TOKENIZER: 2**28}  # bytes
 _LARGEST_VOCABULARY = 2**24
 
 
@@ -96,8 +96,10 @@ def load(path: str | Path, device: str = "cpu") -> LanguageModel:
 def _open(folder: Path) -> tuple[LanguageModel, dict[str, Any], dict[str, str]]:
     """The model, what its config.json says, and the metadata of its weights; every file is read once and judged."""
     recover(folder)
-    if not folder.is_dir():
+    if not folder.exists():
         raise ModelError(f"there is no model {folder}")
+    if not folder.is_dir():
+        raise ModelError(f"{folder} is a file, and a model is a folder; if it is an archive, unpack it first")
     values, digest = _read_json(folder, CONFIG)
     config, vocabulary_size = _check_config(values, folder / CONFIG)
     vocabulary, vocabulary_digest = _read_json(folder, TOKENIZER)

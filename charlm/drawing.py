@@ -79,4 +79,5 @@ def draw(logits: Tensor, chance: Tensor) -> Tensor:
     """The symbol (B,) at which the cumulative distribution of each row of logits (B, V) passes `chance` (B,)."""
     cumulative = torch.softmax(logits.cpu().double(), dim=-1).cumsum(dim=-1)  # in float64, which not all GPUs have
     level = chance[:, None] * cumulative[:, -1:]
-    return torch.searchsorted(cumulative, level, right=True)[:, 0].to(logits.device)
+    passed = torch.searchsorted(cumulative, level, right=True)[:, 0]
+    return passed.clamp(max=logits.shape[1] - 1).to(logits.device)  # of logits that are no numbers, some symbol

@@ -1,10 +1,12 @@
 """Text → symbol numbers, with a stated answer to what the vocabulary does not have."""
 
+import unicodedata
 from typing import Literal, NamedTuple
 
 from charlm.errors import ConfigError, UnknownCharacterError
 from charlm.tokenizers import Ids, Tokenizer
 
+_FORMS: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")  # é as one code point, or as e and an accent
 UnknownPolicy = Literal["unk", "error", "skip"]
 
 
@@ -29,11 +31,20 @@ def encode(tokenizer: Tokenizer, text: str, unknown: UnknownPolicy) -> Encoded:
     if unknown == "error":
         raise UnknownCharacterError(
             f"the model has no symbol for {describe(first.character)} at character {first.position + 1:,} of the text; "
-            "leave it out, or say --unknown unk or skip"
+            f"leave it out, or say --unknown unk or skip{other_form(tokenizer, text)}"
         )
     kept = tokenizer.without_unknown(text)
     skipped = "".join(character for character in text if tokenizer.first_unknown(character))
     return Encoded(kept, tokenizer.encode(kept), skipped)
+
+
+def other_form(tokenizer: Tokenizer, text: str) -> str:
+    """An advice, where a text is unknown only because it writes accents in the other of Unicode's two ways; else ""."""
+    unknown = tokenizer.count_unknown(text)
+    for form in _FORMS:
+        if tokenizer.count_unknown(unicodedata.normalize(form, text)) < unknown:
+            return f"; the model knows more of it in Unicode's form {form}: convert the text (uconv -x {form})"
+    return ""
 
 
 def describe(character: str) -> str:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from charlm.drawing import draws
 from charlm.encoding import Encoded, UnknownPolicy
+from charlm.errors import ModelError
 from charlm.network import Network, NetworkState, select
 from charlm.probability import log_softmax
 from charlm.randomness import uniform
@@ -108,7 +109,8 @@ def generate(
 ) -> Iterator[Piece | Sample]:
     """Draw the samples `indices` side by side: pieces of text as they come, and each Sample when it is complete.
 
-    The draw for sample i at step t depends on (seed, i, t) alone, and on the logits.
+    The draw for sample i at step t depends on (seed, i, t) alone, and on the logits. Raises ModelError where these are
+    not finite.
     """
     logits, state = read(network, np.concatenate(([tokenizer.START], prompt.ids)))
     rows = [_Row(index, tokenizer.decoder()) for index in indices]
@@ -124,6 +126,8 @@ def generate(
         step += len(symbols)
         at_once *= 2  # the first symbols are soon seen, the later ones come in larger groups
         logprobs = log_softmax(drawn_from).gather(2, symbols[:, :, None])[:, :, 0]
+        if not logprobs.isfinite().all():
+            raise ModelError("the network's outputs are not finite numbers; train it with a lower learning rate")
         for row, drawn, values in zip(rows, symbols.t().tolist(), logprobs.t().tolist(), strict=True):
             if piece := row.take(drawn, values, tokenizer.EOS, length, stop):
                 yield Piece(row.index, piece)

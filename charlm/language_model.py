@@ -145,7 +145,7 @@ class LanguageModel:
 
     def unknown(self, text: str) -> int:
         """How many characters of a text the model has no symbol for."""
-        return int((self.tokenizer.encode(text) == self.tokenizer.UNK).sum())
+        return self.tokenizer.count_unknown(text)
 
     def _one_line(self, prompt: str) -> str:
         if self.line and "\n" in prompt:

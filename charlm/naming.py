@@ -32,7 +32,7 @@ def existing_folder(value: str | None) -> Path:
         value = latest()
     folder = folder_of(value)
     recover(folder)
-    if not folder.is_dir():
+    if not folder.exists():
         near = difflib.get_close_matches(value, trained(), n=1)
         raise ModelError(f"there is no model {folder}" + (f"; did you mean {near[0]}?" if near else ""))
     return folder

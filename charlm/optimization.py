@@ -80,6 +80,7 @@ class Learner:
         self.clip = config.clip
         self.parts = 1  # a batch is taken in so many, one after the other
         self.state: NetworkState | None = None
+        self._after: NetworkState | None = None  # the state, once the step is taken
         self.optimizer = AdamW(network.parameters(), config.weight_decay or 0.0)
 
     def tensors(self) -> dict[str, Tensor]:
@@ -110,12 +111,20 @@ class Learner:
 
         Where either is not finite nothing is changed.
         """
-        loss, state = self._gradients(batch)
-        norm = float(torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.clip))
-        if math.isfinite(norm) and math.isfinite(loss):
-            self.optimizer.step(rate)
-            self.state = state
+        loss, norm = self.gradient(batch)
+        if math.isfinite(loss + norm):
+            self.update(rate)
         return loss, norm
+
+    def gradient(self, batch: Batch) -> tuple[float, float]:
+        """The first half of `learn`, which may be interrupted at any moment: nothing that counts is changed by it."""
+        loss, self._after = self._gradients(batch)
+        return loss, float(torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.clip))
+
+    def update(self, rate: float) -> None:
+        """The second half, for the batch whose gradient was taken last."""
+        self.optimizer.step(rate)
+        self.state = self._after
 
     def fit_memory(self, batch: Batch) -> None:
         """Find out, by a trial that changes nothing else, in how many `parts` a batch fits into the device's memory.

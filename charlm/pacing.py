@@ -13,7 +13,7 @@ from charlm.network import Network
 from charlm.optimization import Learner, resolve_precision
 from charlm.planning import MOST_VALIDATIONS, VALIDATION_SHARE, Plan
 from charlm.preparation import Prepared
-from charlm.sizing import resolve, resolve_dropout, resolve_weight_decay, weights
+from charlm.sizing import Sized, resolve, resolve_dropout, resolve_weight_decay, weights
 
 _TRIAL_SHARE = 0.01  # of the budget, spent on measuring the speed of training
 _TRIAL_BOUNDS = (0.3, 3.0)  # seconds
@@ -80,8 +80,11 @@ class Pace:
 
 def make_plan(
     prepared: Prepared, model: ModelConfig, config: TrainConfig, device: torch.device, started: float
-) -> tuple[Plan, Pace | None]:
-    """Fix sizes, steps and validations; where the budget is in minutes, by measuring, with the Pace to watch it."""
+) -> tuple[Plan, Pace | None, str]:
+    """Fix sizes, steps and validations; where the budget is in minutes, by measuring, with the Pace to watch it.
+
+    The third is why the network has its size, in words.
+    """
     minutes = None if config.steps or config.epochs else (config.minutes or config.DEFAULT_MINUTES)
     precision = resolve_precision(config.precision, device)
     config = replace(config, precision=precision)
@@ -90,16 +93,16 @@ def make_plan(
     tokens = batches.batch_size * batches.seq_len  # of a step
     pace = None
     if minutes is not None:
-        model, pace = _measure(prepared, batches, model, config, device, started, 60 * minutes)
+        (model, why), pace = _measure(prepared, batches, model, config, device, started, 60 * minutes)
         steps, validations = pace.steps(), pace.validations
     else:
         steps = config.steps or math.ceil((config.epochs or 0) * batches.steps_per_epoch)
-        model = resolve(model, batches.size, prepared.tokenizer.size, lambda size: steps * tokens)
+        model, why = resolve(model, batches.size, prepared.tokenizer.size, lambda size: steps * tokens)
         held_out = prepared.parts.characters(prepared.parts.valid)
         validations = _between(1, int(VALIDATION_SHARE * _READING * steps * tokens / held_out), MOST_VALIDATIONS)
     model = resolve_dropout(model, steps / batches.steps_per_epoch)
     config = replace(resolve_weight_decay(config, steps), threads=torch.get_num_threads())
-    return Plan(model, config, steps, min(validations, steps)), pace
+    return Plan(model, config, steps, min(validations, steps)), pace, why
 
 
 def _measure(
@@ -110,7 +113,7 @@ def _measure(
     device: torch.device,
     started: float,
     budget: float,
-) -> tuple[ModelConfig, Pace]:
+) -> tuple[Sized, Pace]:
     """Time training steps of a network of a usual size; choose the size by that; time its steps and its validation."""
     parts, V, tokens = prepared.parts, prepared.tokenizer.size, batches.batch_size * batches.seq_len
 
@@ -122,14 +125,15 @@ def _measure(
         return network, _seconds_each(lambda step: learner.learn(batches[step], 0.0), budget)
 
     usual = replace(model, hidden_size=model.hidden_size or _USUAL[0], layers=model.layers or _USUAL[1])
-    usual = resolve(usual, batches.size, V, lambda size: math.inf)
-    usual_seconds = trial(usual)[1]
+    usual = resolve(usual, batches.size, V, lambda size: math.inf).config
+    network, step_seconds = trial(usual)
     if config.threads is None:
-        usual_seconds = _with_fewer_threads(usual_seconds, lambda: trial(usual)[1])
-    rate = tokens * weights(usual, V) / usual_seconds  # weights applied to tokens, a second
+        step_seconds = _with_fewer_threads(step_seconds, lambda: trial(usual)[1])
+    rate = tokens * weights(usual, V) / step_seconds  # weights applied to tokens, a second
     left = started + budget - time.monotonic()
     chosen = resolve(model, batches.size, V, lambda size: left * rate / size)
-    network, step_seconds = trial(chosen)
+    if chosen.config != usual:
+        network, step_seconds = trial(chosen.config)
     some = _some(parts.valid, _TRIAL_CHARACTERS)
     before = time.perf_counter()
     prepared.evaluate(network.eval(), some)

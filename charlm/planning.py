@@ -17,6 +17,7 @@ WARM_UP = 0.05  # share of the run in which the learning rate rises
 LOWEST_RATE = 0.02  # what it falls to, as a share of its peak
 VALIDATION_SHARE = 0.04  # of the time, at most
 MOST_VALIDATIONS = 20
+LARGEST_PLAN = 2**24  # bytes
 _MOST_STEPS = 2**40
 
 
@@ -74,7 +75,11 @@ class Plan:
 def read_plan(path: Path) -> Plan:
     """A stored plan. Raises ConfigError, which names the file, for one that is none or that no run can follow."""
     try:
-        values = parse_json(path, path.read_bytes())
+        with path.open("rb") as file:
+            data = file.read(LARGEST_PLAN + 1)
+        if len(data) > LARGEST_PLAN:
+            raise ModelError(f"it has more than {LARGEST_PLAN:,} bytes")
+        values = parse_json(path, data)
     except (OSError, ModelError) as error:
         raise ConfigError(f"{path} is not a plan that charlm stored: {error}") from None
     return plan_from(values, path)

@@ -15,7 +15,7 @@ from charlm.corpus import Corpus, Document, read
 from charlm.discover import find
 from charlm.evaluation import Evaluation, evaluate
 from charlm.network import Network
-from charlm.sequences import Split, checked, choose, crlf_lines, split, whole
+from charlm.sequences import Split, checked, choose, crlf_lines, odd_lines, split, whole
 from charlm.tokenizers import Tokenizer
 
 Source = str | Path | Iterable[str | Path] | Corpus
@@ -33,6 +33,7 @@ class Prepared:
     ring: Ring
     predictable: NDArray[np.bool_]
     held_out: tuple[str, ...] = ()  # files of held-out text of its own
+    doubt: str = ""  # what speaks against the kind of sequence that was chosen
 
     def batches(self, config: TrainConfig) -> Batches:
         """The windows of a run."""
@@ -81,6 +82,7 @@ def prepare(source: Source, model: ModelConfig, config: TrainConfig, valid: Sour
     corpus = as_corpus(source)
     documents = corpus.documents
     sequence, why = (model.sequence, "as asked") if model.sequence != "auto" else choose(documents)
+    doubt = odd_lines(documents) if model.sequence == "auto" and sequence == "stream" else ""
     held_out: tuple[str, ...] = ()
     if valid is None:
         parts = split(documents, sequence, config.valid_fraction)
@@ -95,7 +97,7 @@ def prepare(source: Source, model: ModelConfig, config: TrainConfig, valid: Sour
     close = sequence == "line" or len(documents) > 1
     laid = ring([tokenizer.encode(text) for text in parts.train], close=close)
     predictable = np.bincount(laid.targets, minlength=tokenizer.size) > 0
-    return Prepared(corpus, sequence, why, parts, tokenizer, laid, predictable, held_out)
+    return Prepared(corpus, sequence, why, parts, tokenizer, laid, predictable, held_out, doubt)
 
 
 def _all(documents: Sequence[Document], sequence: str) -> list[str]:

@@ -20,7 +20,10 @@ class Planned:
     plan: Plan
     corpus: Corpus
     why: str  # the kind of sequence was chosen
+    why_size: str  # the network has its size
+    warnings: tuple[str, ...]  # of what the corpus cannot teach
     split: "Split"
+    own_valid: bool  # the held-out text was given, not split off
     vocabulary: int
     parameters: int
     device: str
@@ -43,17 +46,23 @@ class Progress:
     steps: int
     nats_per_token: float  # training loss, smoothed
     bits_per_char: float  # the same in bits per character of the training text
+    gradient_norm: float  # of the last step, before clipping
+    learning_rate: float
     characters_per_second: float
     seconds_left: float
 
 
 @dataclass(frozen=True)
 class Validated:
-    """The held-out part was evaluated; `best`: better than ever before, and kept."""
+    """The held-out part was evaluated; `best`: better than ever before, and kept.
+
+    `samples` are drawn each time from the same prompt, the empty one, with the same random numbers.
+    """
 
     progress: Progress
     evaluation: "Evaluation"
     best: bool
+    samples: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -62,6 +71,16 @@ class Revised:
 
     at: int
     steps: int
+
+
+@dataclass(frozen=True)
+class LossHigh:
+    """The smoothed loss is far above that of a guess, `uniform`, as where a learning rate is too high; told once."""
+
+    step: int
+    nats_per_token: float
+    uniform: float
+    learning_rate: float  # at its peak
 
 
 @dataclass(frozen=True)
@@ -110,5 +129,5 @@ class Finished:
     evaluation: "Evaluation"  # of the model kept
 
 
-Event = Planned | Progress | Validated | Revised | Resumed | RolledBack | NotSaved | Stopped | Finished
+Event = Planned | Progress | Validated | Revised | LossHigh | Resumed | RolledBack | NotSaved | Stopped | Finished
 Report = Callable[[Event], None]

@@ -4,11 +4,15 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
+
 from charlm import steps
 from charlm.checkpoint import is_model
 from charlm.config import ModelConfig, TrainConfig
 from charlm.errors import ConfigError, CorpusError, ModelError
+from charlm.optimization import Learner
 from charlm.planning import Plan, plan_from
+from charlm.preparation import Prepared
 from charlm.run_folder import unfinished
 from charlm.steps import Saved
 from charlm.storage import STEPS, finish_publishing, lock
@@ -53,13 +57,23 @@ def check_agrees(plan: Plan, model: ModelConfig, config: TrainConfig) -> None:
                 raise ConfigError(f"the run that goes on has --{name} {found}, not {wanted}; {mend}")
 
 
-def check_corpus(saved: Saved, found: str) -> None:
-    """Raise CorpusError where the text, by its fingerprint, is not the one the run began with."""
+def check_state(saved: Saved, prepared: Prepared, plan: Plan) -> None:
+    """Raise CorpusError where the text is another than that of the run, ModelError where the sizes are not its plan's.
+
+    On the device that has no memory: a forged plan may describe a network that does not fit into any other.
+    """
+    found = prepared.fingerprint()
     if saved.values.get("corpus") != found:
         raise CorpusError(
             f"the corpus has changed since the run began (SHA-256 {found}, then {saved.values.get('corpus')});"
             " put it back to go on, or start anew with --overwrite"
         )
+    tensors = {name: tensor for name, tensor in saved.tensors.items() if not name.startswith("best.")}
+    try:
+        with torch.device("meta"):
+            Learner(prepared.network(plan.model, torch.device("meta")), plan.train).restore(tensors)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ModelError(f"the state of step {saved.step} is not that of its plan: {error}") from None
 
 
 def number(values: dict[str, Any], name: str) -> float:

@@ -1,7 +1,7 @@
 """Where a training run keeps its best model, and its own state: at every moment what was there last is whole."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,7 @@ class RunFolder:
         self.metrics: list[str] = []  # a line of JSON for each validation
         self.step = 0  # of the model that is kept whole
         self.saved: int | None = None  # step of the state saved last
-        self._described = False  # whether what never changes is on disk
+        self._described = place is not None  # whether what never changes is on disk
         self._stored: Plan | None = None  # the plan that is
         self._logged = 0  # lines of the metrics that are on disk
         if folder is None or place is not None:
@@ -77,29 +77,53 @@ class RunFolder:
             raise ModelExistsError(f"{self._place} is in the way and not charlm's; move it, or choose another --model")
 
     def describe(self, plan: Plan, prepared: Prepared) -> None:
-        """What is being trained, and on what; written with the first file."""
+        """What is being trained, and on what."""
         self._plan, self._prepared = plan, prepared
 
-    def keep(self, weights: Mapping[str, Tensor], parameters: int, step: int, evaluation: Evaluation) -> None:
+    def begin(self) -> None:
+        """Write what the folder has from the start; also what a failure or somebody has taken away."""
+        if self._place is None:
+            return
+        if not self._described or not all((self._place / name).exists() for name in (CONFIG, TOKENIZER, PLAN)):
+            self._described, self._stored, self.step = False, None, 0
+            steps.begin(self._place)
+            checkpoint.create(self._place, self._plan.model, self._prepared.tokenizer, self._corpus())
+            self._described = True
+        if self._stored != self._plan:
+            self._stored = None
+            write_atomic(self._place / PLAN, to_json(asdict(self._plan)))
+            self._stored = self._plan
+
+    def keep(
+        self,
+        weights: Mapping[str, Tensor],
+        parameters: int,
+        step: int,
+        evaluation: Evaluation,
+        samples: Sequence[str],
+    ) -> None:
         """Keep these weights in place of those before."""
         if self.folder is None or self._place is None:
             return
         self.step = 0
-        self._begin(self._place)
+        self.begin()
         checkpoint.save_weights(self._place, weights, step, evaluation.summary())
         card = model_card(self.folder.name, self._plan, self._prepared, parameters, step, evaluation)
         write_atomic(self._place / CARD, card.encode())
         self._write_metrics()
         if self._place != self.folder:
-            publish(self._place, self.folder)
-            self._place = self.folder
+            try:
+                publish(self._place, self.folder)
+            finally:  # it may fail after the rename
+                if self.folder.exists() and not self._place.exists():
+                    self._place = self.folder
         self.step = step
 
     def save(self, saved: Saved) -> None:
         """Keep the whole state of the run."""
         if self._place is None:
             return
-        self._begin(self._place)
+        self.begin()
         steps.save(self._place, saved)
         self.saved = saved.step
 
@@ -124,15 +148,19 @@ class RunFolder:
         if self._place is not None:
             steps.finish(self._place)
 
-    def log(self, step: int, seconds: float, progress: Progress, plan: Plan, evaluation: Evaluation) -> None:
+    def log(
+        self, step: int, seconds: float, progress: Progress, evaluation: Evaluation, samples: Sequence[str]
+    ) -> None:
         """Add a line to the metrics."""
         values = {
             "step": step,
             "seconds": round(seconds, 3),
             "train_nats_per_token": progress.nats_per_token,
             "valid": evaluation.summary(),
-            "learning_rate": plan.learning_rate(step - 1),
+            "gradient_norm": progress.gradient_norm,
+            "learning_rate": self._plan.learning_rate(step - 1),
             "characters_per_second": round(progress.characters_per_second),
+            "samples": list(samples),
         }
         self.metrics.append(json_line(values))
         if self._place is not None and self._place == self.folder:
@@ -142,7 +170,7 @@ class RunFolder:
         """Store the plan as it is now."""
         self._plan = plan
         if self._place is not None and self._place.is_dir():
-            self._begin(self._place)
+            self.begin()
 
     def why(self, error: OSError, needed: int) -> str:
         """What was in the way of writing, and how much room there is where `needed` bytes should go."""
@@ -155,18 +183,6 @@ class RunFolder:
         except OSError:
             room = ""
         return f"{error.filename or self.folder}: {error.strerror or error}{room}"
-
-    def _begin(self, place: Path) -> None:
-        """Write what a run's folder has from the start; also what a failure or somebody has taken away."""
-        if not self._described or not all((place / name).exists() for name in (CONFIG, TOKENIZER, PLAN)):
-            self._described, self._stored = False, None
-            steps.begin(place)
-            checkpoint.create(place, self._plan.model, self._prepared.tokenizer, self._corpus())
-            self._described = True
-        if self._stored != self._plan:
-            self._stored = None
-            write_atomic(place / PLAN, to_json(asdict(self._plan)))
-            self._stored = self._plan
 
     def _write_metrics(self) -> None:
         assert self._place is not None

@@ -17,6 +17,7 @@ HELD_OUT_AT_MOST = 2_000_000  # characters: more would cost time and tell nothin
 _LOOK_AT = 1_000_000  # characters of each document that `choose` looks at
 _FEWEST_LINES = 100
 _LONGEST_LINE = 1_000
+_FEW_ODD = 0.01  # share of the lines
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,15 @@ def choose(documents: Sequence[Document]) -> tuple[str, str]:
         if longest > _LONGEST_LINE:
             return "stream", f"{document.name} has a line of {longest:,} characters"
     return "line", f"no line is blank or longer than {_LONGEST_LINE:,} characters"
+
+
+def odd_lines(documents: Sequence[Document]) -> str:
+    """The blank and the long lines that keep a text from being one of lines, where they are next to none; else ""."""
+    found = [line for document in documents for line in lines(document.text[:_LOOK_AT])]
+    odd = {"blank": found.count(""), "long": sum(len(line) > _LONGEST_LINE for line in found)}
+    if len(found) < _FEWEST_LINES or sum(odd.values()) > _FEW_ODD * len(found):
+        return ""
+    return " and ".join(f"{count:,} {kind} line{'s' * (count > 1)}" for kind, count in odd.items() if count)
 
 
 def split(documents: Sequence[Document], sequence: str, fraction: float) -> Split:

@@ -1,12 +1,13 @@
 """How large a network a corpus and a budget can use, where the user does not say.
 
 Measured, not derived (benchmarks/README.md): within a budget of arithmetic the best network is the largest that
-still reads some tokens for each of its weights; and of a small corpus no more is to be had than by a few weights for
+still reads three tokens for each of its weights; and of a small corpus no more is to be had than by a few weights for
 each of its tokens.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import NamedTuple
 
 from charlm.cells import Cell
 from charlm.config import ModelConfig, TrainConfig
@@ -25,18 +26,32 @@ def weights(config: ModelConfig, vocabulary: int) -> int:
     return cells + vocabulary * config.hidden_size
 
 
-def resolve(config: ModelConfig, corpus: int, vocabulary: int, affordable: Callable[[int], float]) -> ModelConfig:
+class Sized(NamedTuple):
+    """A configuration without open sizes, and the reason for them in words."""
+
+    config: ModelConfig
+    why: str
+
+
+def resolve(config: ModelConfig, corpus: int, vocabulary: int, affordable: Callable[[int], float]) -> Sized:
     """Fill in the sizes left open, for so many tokens to learn from.
 
     affordable: how many tokens can be read within the budget by a network of so many weights.
     """
+    why = "as asked" if config.hidden_size and config.layers else "the largest that charlm takes unasked"
     config = replace(config, embedding_size=config.embedding_size or _EMBEDDING)
     for layers, width in _SIZES:
         sized = replace(config, layers=config.layers or layers, hidden_size=config.hidden_size or width)
         needed = weights(sized, vocabulary)
-        if needed <= _WEIGHTS_A_TOKEN * corpus and _TOKENS_A_WEIGHT * needed <= affordable(needed):
+        if sized == config:
             break
-    return sized  # where none is small enough, the smallest
+        if _TOKENS_A_WEIGHT * needed > affordable(needed):
+            why = f"a larger one could not read {_TOKENS_A_WEIGHT} symbols for each of its weights in the time"
+        elif needed > _WEIGHTS_A_TOKEN * corpus:
+            why = f"a larger one would have more than {_WEIGHTS_A_TOKEN} weights for each symbol of the corpus"
+        else:
+            break
+    return Sized(sized, why)  # where none is small enough, the smallest
 
 
 def resolve_dropout(config: ModelConfig, passes: float) -> ModelConfig:

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from charlm.errors import ModelError, ModelInUseError
+from charlm.errors import ModelError, ModelInUseError, SaveError
 
 # The files of a model's folder; `checkpoint` says what they hold.
 FILES = CONFIG, TOKENIZER, WEIGHTS, PLAN, METRICS, CARD = (
@@ -136,7 +136,7 @@ def finish_publishing(folder: Path) -> None:
 def recover(folder: Path) -> None:
     """`finish_publishing`, unless there is nothing to finish, a trainer is at it, or the disk does not let us."""
     if beside(folder, "old").exists() or (folder / ENDED).exists():
-        with suppress(ModelInUseError, OSError), lock(folder):
+        with suppress(ModelInUseError, SaveError, OSError), lock(folder):
             finish_publishing(folder)
 
 
@@ -160,11 +160,16 @@ def _is_ours(folder: Path) -> bool:
 def lock(folder: Path) -> Iterator[None]:
     """Hold a model's folder for writing; the lock goes with the process, however that ends.
 
-    Raises ModelInUseError where another process holds it.
+    Raises ModelInUseError where another process holds it, SaveError where nothing can be written there.
     """
     path = beside(folder, "lock")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+b") as file:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        opened = path.open("a+b")
+    except OSError as error:
+        why = f"{error.filename or path}: {error.strerror or error}"
+        raise SaveError(f"{folder} cannot be written: {why}; choose another place with --model") from None
+    with opened as file:
         # A file that its last holder has just deleted may be locked by two at once: only the one in place counts.
         if not _try_lock(file) or not path.exists() or not os.path.samestat(os.fstat(file.fileno()), path.stat()):
             raise ModelInUseError(f"another process is training {folder}; wait for it, or choose another --model")

@@ -58,7 +58,7 @@ def train(
             raise ConfigError("only a run that has a folder can go on")
         begun = find_run(folder)
         if begun is None:
-            return load(folder, "cpu")
+            return load(folder)
         if begun.plan:
             check_agrees(begun.plan, model, config)
             model, config, plan = begun.plan.model, begun.plan.train, begun.plan
@@ -68,23 +68,33 @@ def train(
     prepared = prepare(source, model, config, valid)
     with _torch_settings(config, device), lock(folder) if folder else nullcontext():
         kept = RunFolder(folder, overwrite or begun is not None, begun.place if begun else None)
-        pace = None
+        pace, why = None, "as the stored plan says"
         if plan is None:
-            plan, pace = make_plan(prepared, model, config, device, started)
+            plan, pace, why = make_plan(prepared, model, config, device, started)
         elif plan.model.sequence == "auto":  # asked for beside the plan
             plan = replace(plan, model=replace(plan.model, sequence=prepared.sequence))
-        run = Run(prepared, kept, report, started, device, plan, pace)
-        run.begin(begun)
+        run = Run(prepared, kept, report, started, device, plan, pace, why)
         try:
-            with run.interrupts:
-                run.follow()
-        except KeyboardInterrupt as stop:
-            run.stop(validate=not isinstance(stop, Terminated))
-            raise
+            run.begin(begun)
+            _follow(run)
         finally:
-            run.tell_end()
             kept.leave()
         return run.model()
+
+
+def _follow(run: Run) -> None:
+    """To the end of the plan; where something comes in between, the state is saved at once."""
+    try:
+        with run.interrupts:
+            run.follow()
+    except KeyboardInterrupt as stop:
+        run.stop(validate=not isinstance(stop, Terminated))
+        raise
+    except (MemoryError, RuntimeError):  # torch's, where its device has no more room
+        run.stop(validate=False)
+        raise
+    finally:
+        run.tell_end()
 
 
 def _device(name: str) -> torch.device:

@@ -9,36 +9,27 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from charlm import telling
 from charlm.config import from_mapping
 from charlm.errors import ConfigError, DivergenceError, ModelError, SaveError
 from charlm.evaluation import Evaluation
 from charlm.interrupts import Interrupts
 from charlm.language_model import LanguageModel
-from charlm.native.library import path_in_use
-from charlm.network import check_tensors
-from charlm.optimization import Learner, resolve_precision
+from charlm.network import Network, check_tensors
+from charlm.optimization import Learner
 from charlm.pacing import Pace
 from charlm.planning import Plan
 from charlm.preparation import Prepared
 from charlm.randomness import bits
-from charlm.reports import (
-    Finished,
-    NotSaved,
-    Planned,
-    Progress,
-    Report,
-    Resumed,
-    Revised,
-    RolledBack,
-    Stopped,
-    Validated,
-)
-from charlm.resumption import Begun, check_corpus, number
+from charlm.reports import LossHigh, NotSaved, Report, Resumed, Revised, RolledBack, Stopped, Validated
+from charlm.resumption import Begun, check_state, number
 from charlm.run_folder import RunFolder
 from charlm.steps import Saved
 
 _TELL_EVERY = 0.25  # seconds between progress reports
-_SMOOTH = 0.98  # of the training loss told, a step
+_SMOOTHED = 50  # steps over which the training loss told is smoothed, at most
+_HIGH = 1.5  # times the loss of a guess, and something is wrong
+_SAMPLES, _LENGTH, _TEMPERATURE = 3, 200, 0.8  # drawn at each validation
 _DROPOUT = 3  # what a random number is for; batches have 0 to 2
 
 
@@ -53,18 +44,24 @@ class Run:
     device: torch.device
     plan: Plan
     pace: Pace | None  # None: the steps were given, the clock has no say
+    why: str  # the network has its size
     step: int = 0
     smoothed: float = math.nan  # training loss
+    gradient_norm: float = math.nan
+    warned: bool = False  # that it is high
     learning_seconds: float = 0.0
     validated: int = 0  # step of the last validation
     best: Evaluation | None = None
     best_step: int = 0
+    best_samples: tuple[str, ...] = ()
     best_weights: dict[str, Tensor] = field(default_factory=dict)
     interrupts: Interrupts = field(default_factory=Interrupts)
 
     def begin(self, begun: Begun | None) -> None:
         """Build the network the plan describes, take up the state of a run that was cut short, and tell."""
         self.fingerprint = self.prepared.fingerprint()
+        if begun and begun.saved:
+            check_state(begun.saved, self.prepared, self.plan)
         self.batches = self.prepared.batches(self.plan.train)
         torch.manual_seed(self.plan.train.seed)
         self.network = self.prepared.network(self.plan.model, self.device)
@@ -73,11 +70,10 @@ class Run:
             self.learner.fit_memory(self.batches[0])
         self.good = copy.deepcopy(self._state())  # what to roll back to where there is no folder
         if begun and begun.saved:
-            check_corpus(begun.saved, self.fingerprint)
             self.started -= self._restore(begun.saved)
             self.kept.saved = self.step
-        self.kept.describe(self.plan, self.prepared)
-        self.report(self._planned())
+        self._try_disk()
+        self.report(telling.planned(self))
         if begun:
             self.report(Resumed(self.step, begun.damaged))
 
@@ -99,7 +95,7 @@ class Run:
             self._revise()
             if time.monotonic() - told > _TELL_EVERY:
                 told = time.monotonic()
-                self.report(self._progress())
+                self.report(telling.progress(self))
         self._finish()
 
     def save(self) -> None:
@@ -120,17 +116,7 @@ class Run:
 
     def tell_end(self) -> None:
         if self.best is not None and (self.kept.step or self.kept.folder is None):
-            self.report(
-                Finished(
-                    folder=self.kept.folder,
-                    parameters=self.network.parameter_count(),
-                    steps=self.step,
-                    best_step=self.best_step,
-                    seconds=time.monotonic() - self.started,
-                    characters_per_second=self._progress().characters_per_second,
-                    evaluation=self.best,
-                )
-            )
+            self.report(telling.finished(self, self.best))
 
     def model(self) -> LanguageModel:
         """The best network of the run. Raises DivergenceError where no validation gave a finite number."""
@@ -144,16 +130,22 @@ class Run:
             torch.manual_seed(int(bits(self.plan.train.seed, _DROPOUT, self.step)[0]))
         batch, rate = self.batches[self.step], self.plan.learning_rate(self.step)
         before = time.perf_counter()
-        with self.interrupts.held():  # a step torn in the middle could not be saved
-            loss, norm = self.learner.learn(batch, rate)
-            finite = math.isfinite(loss + norm)
-            if finite:
-                self.step += 1
-                self.learner.average(self.step, self.plan.progress(self.step))
-                self.smoothed = loss if math.isnan(self.smoothed) else _SMOOTH * self.smoothed + (1 - _SMOOTH) * loss
-                self.learning_seconds += time.perf_counter() - before
-        if not finite:
+        loss, norm = self.learner.gradient(batch)
+        if not math.isfinite(loss + norm):
             self._roll_back()
+            return
+        with self.interrupts.held():  # an update torn in the middle could not be saved
+            self.learner.update(rate)
+            self.step += 1
+            self.gradient_norm = norm
+            self.learner.average(self.step, self.plan.progress(self.step))
+            weight = 1 / max(1, min(_SMOOTHED, self.step / 10))
+            self.smoothed = loss if math.isnan(self.smoothed) else (1 - weight) * self.smoothed + weight * loss
+            self.learning_seconds += time.perf_counter() - before
+        uniform = math.log(self.prepared.tokenizer.size)
+        if self.step >= _SMOOTHED and self.smoothed > _HIGH * uniform and not self.warned:
+            self.warned = True
+            self.report(LossHigh(self.step, self.smoothed, uniform, self.plan.train.learning_rate))
 
     def _roll_back(self) -> None:
         """To the last good state, with half the learning rate; the second time give up."""
@@ -177,6 +169,7 @@ class Run:
     def _validate(self) -> None:
         before, network = time.monotonic(), self.learner.best_guess.eval()
         evaluation = self.prepared.evaluate(network, self.prepared.parts.valid)
+        samples = self._draw(network)
         self.network.train()
         best = evaluation.known_nats < (self.best.known_nats if self.best else math.inf)  # never true of a NaN
         with self.interrupts.held():
@@ -184,20 +177,29 @@ class Run:
             if best:
                 # A copy, since training goes on in the original's memory.
                 self.best_weights = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-                self.best, self.best_step = evaluation, self.step
-            progress = self._progress()
+                self.best, self.best_step, self.best_samples = evaluation, self.step, samples
+            progress = telling.progress(self)
             seconds = time.monotonic() - self.started
-            self._write(lambda: self.kept.log(self.step, seconds, progress, self.plan, evaluation))
+            self._write(lambda: self.kept.log(self.step, seconds, progress, evaluation, samples))
         if best:
             self._write(self._keep_best)
         if self.pace:
             self.pace.validation_seconds = time.monotonic() - before
             self.pace.pause(self.pace.validation_seconds)
-        self.report(Validated(progress, evaluation, best))
+        self.report(Validated(progress, evaluation, best, samples))
+
+    def _draw(self, network: Network) -> tuple[str, ...]:
+        """Each time from the same random numbers, so that one sees the text mature."""
+        model = LanguageModel(self.plan.model, self.prepared.tokenizer, network)
+        try:
+            drawn = model.sample(count=_SAMPLES, length=_LENGTH, temperature=_TEMPERATURE, seed=self.plan.train.seed)
+        except ModelError:  # the loss says so too
+            return ()
+        return tuple(sample.text for sample in drawn)
 
     def _keep_best(self) -> None:
         assert self.best
-        self.kept.keep(self.best_weights, self.network.parameter_count(), self.best_step, self.best)
+        self.kept.keep(self.best_weights, self.network.parameter_count(), self.best_step, self.best, self.best_samples)
 
     def _finish(self) -> None:
         """The model must be on disk now; then the state is needed no more."""
@@ -216,11 +218,13 @@ class Run:
             "plan": self.plan.to_json(),
             "corpus": self.fingerprint,
             "smoothed": None if math.isnan(self.smoothed) else self.smoothed,
+            "gradient_norm": None if math.isnan(self.gradient_norm) else self.gradient_norm,
             "learning_seconds": self.learning_seconds,
             "seconds": time.monotonic() - self.started,
             "validated": self.validated,
             "best": self.best and vars(self.best),
             "best_step": self.best_step,
+            "best_samples": self.best_samples,
             "metrics": self.kept.metrics,
         }
         best = {f"best.{name}": tensor for name, tensor in self.best_weights.items()}
@@ -234,14 +238,27 @@ class Run:
             self.learner.restore(tensors)
             self.best = from_mapping(Evaluation, values["best"], "best") if values["best"] else None
             self.best_step, self.validated = int(values["best_step"]), int(values["validated"])
-            self.smoothed = math.nan if values["smoothed"] is None else float(values["smoothed"])
+            self.smoothed = math.nan if values["smoothed"] is None else number(values, "smoothed")
+            self.gradient_norm = math.nan if values["gradient_norm"] is None else number(values, "gradient_norm")
             self.learning_seconds, seconds = number(values, "learning_seconds"), number(values, "seconds")
+            self.best_samples = tuple(str(text) for text in values["best_samples"])
             check_tensors(best, self.network.state_dict() if best else {})
             self.kept.metrics = [str(line) for line in values["metrics"]]
         except (ConfigError, KeyError, TypeError, ValueError, OverflowError) as error:
             raise ModelError(f"{self.kept.folder}: step {saved.step} is not of this run: {error}") from None
         self.step, self.best_weights = saved.step, {name: tensor.to(self.device) for name, tensor in best.items()}
         return seconds
+
+    def _try_disk(self) -> None:
+        """Before the work; raises SaveError where nothing can be written, at the second attempt either."""
+        self.kept.describe(self.plan, self.prepared)
+        for last in (False, True):
+            try:
+                return self.kept.begin()
+            except OSError as error:
+                if last:
+                    why = f"the model cannot be written: {self._why(error)}"
+                    raise SaveError(f"{why}; choose another place with --model") from None
 
     def _write(self, action: Callable[[], None]) -> None:
         try:
@@ -261,40 +278,3 @@ class Run:
             self.plan = self.plan.revise(self.step, total)
             self._write(lambda: self.kept.revise(self.plan))
             self.report(Revised(self.step, total))
-
-    def _progress(self) -> Progress:
-        parts, targets = self.prepared.parts, len(self.prepared.ring.targets)
-        characters_each = parts.characters(parts.train) / targets
-        rate = self.step * self.batches.seq_len * self.batches.batch_size / max(self.learning_seconds, 1e-9)
-        left = (
-            self.pace.left() if self.pace else self.learning_seconds / max(1, self.step) * (self.plan.total - self.step)
-        )
-        return Progress(
-            step=self.step,
-            steps=self.plan.total,
-            nats_per_token=self.smoothed,
-            bits_per_char=self.smoothed / math.log(2) / characters_each,
-            characters_per_second=rate * characters_each,
-            seconds_left=left,
-        )
-
-    def _planned(self) -> Planned:
-        parts, train = self.prepared.parts, self.plan.train
-        return Planned(
-            plan=self.plan,
-            corpus=self.prepared.corpus,
-            why=self.prepared.why,
-            split=parts,
-            vocabulary=self.prepared.tokenizer.size,
-            parameters=self.network.parameter_count(),
-            device=str(self.device),
-            recurrence=path_in_use(),
-            precision=resolve_precision(train.precision, self.device),
-            batch_size=self.batches.batch_size,
-            seq_len=self.batches.seq_len,
-            parts=self.learner.parts,
-            shrunk=(self.batches.batch_size, self.batches.seq_len) < (train.batch_size, train.seq_len),
-            epochs=self.plan.total / self.batches.steps_per_epoch,
-            seconds=self.pace.left() if self.pace else None,
-            folder=self.kept.folder,
-        )

@@ -22,10 +22,11 @@ ORDER = """
     probability optimization native.drawing
     evaluation drawing
     scoring generation preparation
-    language_model pacing reports model_card
+    language_model pacing reports model_card advice
     checkpoint
     run_folder system
     resumption
+    telling
     training_run
     training
     charlm

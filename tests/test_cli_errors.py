@@ -160,7 +160,9 @@ def test_a_folder_that_is_no_model_is_exit_code_three(run: Run, tmp_path: Path, 
     (tmp_path / "other" / "config.json").write_text("{}")
     given = {"score": ["the cat"], "evaluate": ["text"]}.get(command, [])
     for folder in ("./empty", "./other", "./missing", "./text"):
-        assert folder.removeprefix("./") in refusal(run(command, *given, "--model", folder), 3)
+        refused = refusal(run(command, *given, "--model", folder), 3)
+        assert folder.removeprefix("./") in refused
+        assert ("unpack it" in refused) == (folder == "./text")
 
 
 def test_a_damaged_model_is_exit_code_three(run: Run, line_folder: Path, tmp_path: Path) -> None:
@@ -184,6 +186,15 @@ def test_divergence_is_exit_code_one_with_the_step_and_what_to_try(train: Run) -
     sentence = refusal(train(LINES.encode(), *wild), 1)
     assert "at step" in sentence and "--learning-rate 25" in sentence
     assert os.listdir("checkpoints") == []
+
+
+def test_a_loss_that_stays_high_is_told_once_with_what_to_try(train: Run) -> None:
+    """No number is infinite here, but a guess would do better."""
+    done = train(LINES.encode(), "--learning-rate=30", "--steps=300")
+    (told,) = (line for line in done.err.splitlines() if "a guess would have" in line)
+    assert done.code == 0
+    assert "--learning-rate 7.5" in told
+    assert "a guess" not in train(LINES.encode(), "--steps=300", "--overwrite").err
 
 
 @pytest.mark.parametrize("place", ["first", "last"])

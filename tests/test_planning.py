@@ -140,6 +140,13 @@ def test_a_file_that_is_no_plan_is_refused(tmp_path: Path, content: bytes) -> No
     assert str(path) in refusal(path, content)
 
 
+def test_a_plan_of_gigabytes_is_refused_before_it_is_read_whole(tmp_path: Path) -> None:
+    with (tmp_path / "plan.json").open("wb") as file:
+        file.truncate(2**34)
+    with pytest.raises(ConfigError, match="more than"):
+        read_plan(tmp_path / "plan.json")
+
+
 def test_a_plan_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is not a plan"):
         read_plan(tmp_path / "plan.json")

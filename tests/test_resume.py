@@ -26,7 +26,7 @@ def plan(**changes: object) -> charlm.Plan:
 @pytest.fixture
 def stop_at(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
     """Make training stop as by Ctrl-C just before the step that follows so many."""
-    whole = Learner.learn
+    whole = Learner.gradient
 
     def stop(step: int) -> None:
         left = step
@@ -38,10 +38,10 @@ def stop_at(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
                 raise KeyboardInterrupt
             return whole(self, *arguments)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(Learner, "learn", learn)
+        monkeypatch.setattr(Learner, "gradient", learn)
 
     yield stop
-    monkeypatch.setattr(Learner, "learn", whole)
+    monkeypatch.setattr(Learner, "gradient", whole)
 
 
 def metrics(folder: Path) -> list[dict[str, object]]:

@@ -48,7 +48,7 @@ class Training(RuleBasedStateMachine):
     def go_on(self, count: int, saves: set[int], end: type[BaseException]) -> None:
         """Train so many steps more at most, saving after some of them, until `end` comes."""
         expected, newest = self.expected(), max((int(path.name) for path in self.states()), default=0)
-        learn, save, left = Learner.learn, Run.save, count
+        learn, save, left = Learner.gradient, Run.save, count
         told: list[Event] = []
         ended = False
 
@@ -67,7 +67,7 @@ class Training(RuleBasedStateMachine):
                 assert run.kept.saved == run.step == int(self.states()[-1].name) or self.damaged
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Learner, "learn", learned)
+            patch.setattr(Learner, "gradient", learned)
             patch.setattr(Run, "save", saved)
             if end is Crash:
                 patch.setattr(RunFolder, "leave", lambda kept: None)  # a process that is gone tidies nothing up

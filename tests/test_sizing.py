@@ -16,7 +16,7 @@ MANY = 10**9
 
 def size(corpus: int = MANY, budget: float = 1e15, **asked: object) -> int:
     """Weights of the network for a budget of so many weights applied to a token each."""
-    return weights(resolve(ModelConfig(**asked), corpus, 65, lambda needed: budget / needed), 65)  # type: ignore[arg-type]
+    return weights(resolve(ModelConfig(**asked), corpus, 65, lambda needed: budget / needed).config, 65)  # type: ignore[arg-type]
 
 
 def test_the_weights_a_token_meets_are_those_of_the_equations() -> None:
@@ -39,14 +39,29 @@ def test_nor_does_a_larger_corpus(corpus: int, more: int) -> None:
 def test_what_a_megabyte_gets_where_the_rule_was_measured(minutes: float, expected: tuple[int, int]) -> None:
     """It applies 47 billion weights to a token each a second, and spends six seconds on other things."""
     budget = (60 * minutes - 6) * 47e9
-    found = resolve(ModelConfig(), 1_000_000, 65, lambda needed: budget / needed)
+    found = resolve(ModelConfig(), 1_000_000, 65, lambda needed: budget / needed).config
     assert (found.layers, found.hidden_size) == expected
 
 
+@pytest.mark.parametrize(
+    ("asked", "corpus", "tokens", "why"),
+    [
+        (ModelConfig(hidden_size=8, layers=1), MANY, 1e15, "as asked"),
+        (ModelConfig(), MANY, 1e15, "the largest"),
+        (ModelConfig(), MANY, 1e6, "3 symbols for each of its weights"),
+        (ModelConfig(), 10**5, 1e15, "4 weights for each symbol of the corpus"),
+        (ModelConfig(layers=2), 10, 1e15, "4 weights for each symbol of the corpus"),
+    ],
+    ids=str,
+)
+def test_a_size_has_its_reason(asked: ModelConfig, corpus: int, tokens: float, why: str) -> None:
+    assert why in resolve(asked, corpus, 65, lambda needed: tokens).why
+
+
 def test_what_is_asked_for_is_taken() -> None:
-    found = resolve(ModelConfig(hidden_size=999, embedding_size=7), 10, 65, lambda needed: 0.0)
+    found = resolve(ModelConfig(hidden_size=999, embedding_size=7), 10, 65, lambda needed: 0.0).config
     assert (found.hidden_size, found.layers, found.embedding_size) == (999, 1, 7)
-    assert resolve(ModelConfig(layers=5), 10, 65, lambda needed: 0.0).layers == 5
+    assert resolve(ModelConfig(layers=5), 10, 65, lambda needed: 0.0).config.layers == 5
     assert resolve_dropout(ModelConfig(dropout=0.1), 100.0).dropout == 0.1
     assert resolve_weight_decay(TrainConfig(weight_decay=0.0), 10**6).weight_decay == 0.0
 

@@ -18,6 +18,7 @@ import charlm
 from charlm import storage
 from charlm.checkpoint import describe
 from charlm.reports import Report
+from charlm.run_folder import unfinished
 from charlm.storage import beside
 
 Run = Callable[..., Outcome]
@@ -167,7 +168,7 @@ def test_nothing_half_written_is_left(
 ) -> None:
     """The disk is full, or Ctrl-C comes, before the first write; in another run before the second; and so on.
 
-    A full disk is tried again, and the run comes to its end; after Ctrl-C it does when it is taken up again.
+    A full disk is tried again, and the run comes to its end; after Ctrl-C it does when it is taken up, or begun, again.
     """
     for number in range(1, 200):
         failed = ended = False
@@ -191,7 +192,7 @@ def test_nothing_half_written_is_left(
         if isinstance(cause, KeyboardInterrupt) and not ended:
             if overwriting or (place / "m").exists():
                 charlm.load(place / "m")
-            train(place / "m", seed=1, report=told.append, resume=True)
+            train(place / "m", seed=1, report=told.append, resume=unfinished(place / "m") is not None)
         assert ended or isinstance(cause, KeyboardInterrupt), f"failure {number} ended the run"
         assert weights(place / "m") == weights(models[NEW]), f"after failure {number}"
         assert set(os.listdir(place / "m")) == WHOLE, f"in the model's folder after failure {number}"

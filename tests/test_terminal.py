@@ -1,5 +1,6 @@
 """What a person at a terminal sees, and what a pipe gets: pseudo-terminals and pipes, all real."""
 
+import math
 import os
 import re
 import shlex
@@ -15,6 +16,7 @@ from conftest import LINES, STREAM, TINY, Outcome
 
 import charlm
 from charlm import training_run
+from charlm.cli import live
 
 if sys.platform == "win32":
     pytest.skip("pseudo-terminals are those of POSIX", allow_module_level=True)
@@ -67,29 +69,67 @@ def terminal() -> Iterator[Terminal]:
 # what is shown while a model trains
 
 
-@pytest.mark.parametrize(
-    "settings", [{"TERM": "xterm-256color"}, {"TERM": "xterm-256color", "NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str
-)
-def test_training_is_shown_within_the_width(
-    run: Run, tmp_path: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]
-) -> None:
-    (tmp_path / "text").write_text(STREAM)
-    for name, value in {**settings, "COLUMNS": "60"}.items():
+REDRAWN = {"TERM": "xterm-256color"}
+PLAIN = [{"TERM": "dumb"}, {**REDRAWN, "NO_COLOR": "1"}, {**REDRAWN, "PYTHONIOENCODING": "ascii"}]
+
+
+def shown_while_training(
+    run: Run, terminal: Terminal, monkeypatch: pytest.MonkeyPatch, width: int, settings: dict[str, str]
+) -> str:
+    Path("text").write_text(STREAM)
+    for name, value in {**settings, "COLUMNS": str(width), "LINES": "40"}.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("sys.stderr", terminal.open("w"))
-    monkeypatch.setattr(training_run, "_TELL_EVERY", 0)  # a progress line after every step, however fast the machine is
+    monkeypatch.setattr("sys.stderr", terminal.open("w", encoding=settings.get("PYTHONIOENCODING", "utf-8")))
+    monkeypatch.setattr(training_run, "_TELL_EVERY", 0)  # after every step, however fast the machine is
+    monkeypatch.setattr(live, "_DRAWING", math.inf)  # and all that is told is drawn
     assert run("train", "text", *TINY, "--steps=70").out == "checkpoints/text\n"
-    shown = terminal.close()
-    progress = [line for line in re.split(r"[\r\n]|\x1b\[[0-9;?]*[A-Za-z]", shown) if re.match(r"\d+/70 ", line)]
-    if settings["TERM"] == "dumb":
-        assert not progress and "\x1b" not in shown
-    else:
-        assert progress and "left" in progress[0]
-        assert max(map(len, progress)) <= 60
-        assert shown.rfind("\x1b[?25h") > shown.rfind("\x1b[?25l"), "the cursor is shown again"
-    if "NO_COLOR" in settings:
-        assert not re.search(r"\x1b\[[0-9;]*m", shown)
-    assert "70/70" in ESCAPE.sub("", shown)
+    return terminal.close()
+
+
+@pytest.mark.parametrize("width", [20, 60, 80, 140])
+def test_a_live_view_is_drawn_within_the_width(
+    run: Run, terminal: Terminal, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    shown = shown_while_training(run, terminal, monkeypatch, width, REDRAWN)
+    rows = re.split(r"[\r\n]+", ESCAPE.sub("", shown))
+    copied = [row for row in rows if "charlm sample" in row or re.fullmatch(r"\S+/\S+", row.strip())]
+    assert max(len(row) for row in rows if row not in copied) <= width, "what will be copied stays in one piece"
+    assert shown.rfind("\x1b[?25h") > shown.rfind("\x1b[?25l"), "the cursor is shown again"
+    pictures = [row for row in rows if "%" in row]
+    assert len(pictures) >= 70, "one for every step"
+    if width >= 60:
+        assert re.fullmatch(r"━* 100%  70/70  0:00 left", pictures[-1])
+        for word in ("train", "valid"):
+            curve = [row for row in rows if re.match(rf"{word} +\d+\.\d+ bits/char  [▁▂▃▄▅▆▇█]+$", row)]
+            assert curve and len(curve[-1]) <= width
+        assert any(re.fullmatch(r"gradient \d\.\d+  rate \S+  [\d,]+ char/s", row) for row in rows)
+        samples = [rows[place + 1] for place, row in enumerate(rows) if row == "a sample at step 70:"]
+        assert samples and set(samples[0]) <= set(STREAM)
+
+
+@pytest.mark.parametrize("settings", PLAIN, ids=str)
+def test_plain_lines_are_for_those_who_want_no_more(
+    run: Run, terminal: Terminal, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]
+) -> None:
+    """Twenty lines or fewer on the way, with what the picture would say, and no code for the terminal."""
+    shown = shown_while_training(run, terminal, monkeypatch, 60, settings)
+    assert "\x1b" not in shown and "\r" not in shown
+    rows = shown.splitlines()
+    assert max(len(row) for row in rows if "\\x" not in row) <= 60
+    told = [row for row in rows if re.match(r"step [\d]+/70  0:\d\d left  train \d", row)]
+    assert 10 <= len(told) <= 20
+    assert any(row.startswith("sample     ") for row in rows)
+    assert "gradient" in shown and "char/s" in shown and "next       charlm sample -m text" in shown
+
+
+def test_a_pipe_gets_whole_lines_without_codes(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "text").write_text(STREAM)
+    err = run("train", "text", *TINY, "--steps=70").err
+    assert "\x1b" not in err and "\r" not in err
+    assert [line.split()[0] for line in err.splitlines()[:6]] == [
+        *("corpus", "sequence", "split", "model", "plan", "window")
+    ]
+    assert err.splitlines()[-1] == "next       charlm sample -m text"
 
 
 def test_quiet_shows_nothing_at_a_terminal(
@@ -114,7 +154,7 @@ def test_ctrl_c_before_the_first_validation_keeps_what_there_is(tmp_path: Path) 
     (tmp_path / "text").write_text(STREAM)
     child = at_a_terminal(tmp_path, "train", "text", *TINY, "--steps=1000000")
     with child:
-        child.expect(r"loss \d\.\d")
+        child.expect(r"train +\d\.\d")
         assert "best so far" not in child.before
         child.sendintr()
         child.expect(pexpect.EOF)

@@ -38,7 +38,7 @@ def read_stdin(quiet: bool) -> str:
 
 def tell_unknown(model: "LanguageModel", texts: Iterable[str], count: int, policy: str, quiet: bool) -> None:
     """Say how many characters the model has no symbol for, and which is the first."""
-    from charlm.encoding import describe
+    from charlm.encoding import describe, other_form
     from charlm.sequences import whole
 
     for number, text in enumerate(texts if count else (), start=1):
@@ -48,6 +48,7 @@ def tell_unknown(model: "LanguageModel", texts: Iterable[str], count: int, polic
             if first is not None:
                 place = f"character {before + first.position + 1:,} of text {number:,}"
                 what = "left out" if policy == "skip" else "read as <UNK>"
-                say(f"{count:,} unknown {what}; the first is {describe(first.character)}, {place}", quiet)
+                advice = other_form(model.tokenizer, sequence)
+                say(f"{count:,} unknown {what}; the first is {describe(first.character)}, {place}{advice}", quiet)
                 return
             before += len(sequence) + 1

@@ -1,5 +1,6 @@
 """charlm train: one text in, a model out."""
 
+import shlex
 import time
 from dataclasses import fields, replace
 from pathlib import Path
@@ -113,6 +114,7 @@ def train(
     naming.set_latest(name)
     if not json:
         write(f"{folder}\n")
+        say(f"next       charlm sample -m {shlex.quote(name)}", quiet)
     elif done := display.finished:
         result = {
             "model": str(folder),

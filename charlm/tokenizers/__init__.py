@@ -69,6 +69,10 @@ class Tokenizer(ABC):
     def without_unknown(self, text: str) -> str:
         """The text less what has no symbol."""
 
+    def count_unknown(self, text: str) -> int:
+        """How often `encode` has to write UNK."""
+        return int((self.encode(text) == self.UNK).sum())
+
     def decoder(self) -> Callable[[int], str]:
         """A function that takes a sequence symbol by symbol and returns the text each one completes."""
         return lambda index: self.decode((index,))

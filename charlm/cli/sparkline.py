@@ -1,0 +1,19 @@
+"""A curve in one line of text."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+_LEVELS = "▁▂▃▄▅▆▇█"
+_CLIPPED = 0.2  # share of the columns that may lie above the scale: a loss falls steeply at first
+
+
+def sparkline(values: Sequence[float], width: int) -> str:
+    """Values that fall, in at most `width` columns, each the mean of its share of them."""
+    columns = min(width, len(values))
+    if columns < 1:
+        return ""
+    edges = [len(values) * column // columns for column in range(columns + 1)]
+    means = [sum(values[a:b]) / (b - a) for a, b in pairwise(edges)]
+    low, high = min(means), sorted(means, reverse=True)[int(_CLIPPED * columns)]
+    span = (high - low) or 1.0
+    return "".join(_LEVELS[min(len(_LEVELS) - 1, int((value - low) / span * len(_LEVELS)))] for value in means)
