@@ -1,7 +1,7 @@
 """Where a training run keeps its best model, and its own state: at every moment what was there last is whole."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -80,14 +80,22 @@ class RunFolder:
         """What is being trained, and on what; written with the first file."""
         self._plan, self._prepared = plan, prepared
 
-    def keep(self, weights: Mapping[str, Tensor], parameters: int, step: int, evaluation: Evaluation) -> None:
-        """Keep these weights in place of those before."""
+    def keep(
+        self,
+        weights: Mapping[str, Tensor],
+        parameters: int,
+        step: int,
+        evaluation: Evaluation,
+        samples: Sequence[str] = (),
+    ) -> None:
+        """Keep these weights in place of those before; the samples are for the model card."""
         if self.folder is None or self._place is None:
             return
         self.step = 0
         self._begin(self._place)
         checkpoint.save_weights(self._place, weights, step, evaluation.summary())
-        card = model_card(self.folder.name, self._plan, self._prepared, parameters, step, evaluation)
+        name = self.folder.resolve().name
+        card = model_card(name, self._plan, self._prepared, parameters, step, evaluation, samples)
         write_atomic(self._place / CARD, card.encode())
         self._write_metrics()
         if self._place != self.folder:
