@@ -102,13 +102,14 @@ class RunFolder:
         evaluation: Evaluation,
         samples: Sequence[str],
     ) -> None:
-        """Keep these weights in place of those before."""
+        """Keep these weights in place of those before; the samples are for the model card."""
         if self.folder is None or self._place is None:
             return
         self.step = 0
         self.begin()
         checkpoint.save_weights(self._place, weights, step, evaluation.summary())
-        card = model_card(self.folder.name, self._plan, self._prepared, parameters, step, evaluation)
+        name = self.folder.resolve().name
+        card = model_card(name, self._plan, self._prepared, parameters, step, evaluation, samples)
         write_atomic(self._place / CARD, card.encode())
         self._write_metrics()
         if self._place != self.folder:

@@ -24,12 +24,12 @@ from charlm.randomness import bits
 from charlm.reports import LossHigh, NotSaved, Report, Resumed, Revised, RolledBack, Stopped, Validated
 from charlm.resumption import Begun, check_state, number
 from charlm.run_folder import RunFolder
+from charlm.specimens import draw_specimens
 from charlm.steps import Saved
 
 _TELL_EVERY = 0.25  # seconds between progress reports
 _SMOOTHED = 50  # steps over which the training loss told is smoothed, at most
 _HIGH = 1.5  # times the loss of a guess, and something is wrong
-_SAMPLES, _LENGTH, _TEMPERATURE = 3, 200, 0.8  # drawn at each validation
 _DROPOUT = 3  # what a random number is for; batches have 0 to 2
 
 
@@ -169,7 +169,8 @@ class Run:
     def _validate(self) -> None:
         before, network = time.monotonic(), self.learner.best_guess.eval()
         evaluation = self.prepared.evaluate(network, self.prepared.parts.valid)
-        samples = self._draw(network)
+        model = LanguageModel(self.plan.model, self.prepared.tokenizer, network)
+        samples = draw_specimens(model, self.plan.train.seed)
         self.network.train()
         best = evaluation.known_nats < (self.best.known_nats if self.best else math.inf)  # never true of a NaN
         with self.interrupts.held():
@@ -187,15 +188,6 @@ class Run:
             self.pace.validation_seconds = time.monotonic() - before
             self.pace.pause(self.pace.validation_seconds)
         self.report(Validated(progress, evaluation, best, samples))
-
-    def _draw(self, network: Network) -> tuple[str, ...]:
-        """Each time from the same random numbers, so that one sees the text mature."""
-        model = LanguageModel(self.plan.model, self.prepared.tokenizer, network)
-        try:
-            drawn = model.sample(count=_SAMPLES, length=_LENGTH, temperature=_TEMPERATURE, seed=self.plan.train.seed)
-        except ModelError:  # the loss says so too
-            return ()
-        return tuple(sample.text for sample in drawn)
 
     def _keep_best(self) -> None:
         assert self.best

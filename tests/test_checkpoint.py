@@ -75,15 +75,6 @@ def test_metrics_have_a_line_for_each_validation(tmp_path: Path) -> None:
     assert [line["valid"] for line in lines] == [event.evaluation.summary() for event in validated]
 
 
-def test_the_model_card_says_what_it_is_and_quotes_no_text(line_folder: Path) -> None:
-    card = (line_folder / "README.md").read_text()
-    described = checkpoint.describe(line_folder)
-    assert f"{described['parameters']:,}" in card
-    assert described["corpus"]["sha256"] in card
-    assert f"{described['validation']['nats_per_token']:.4f}" in card
-    assert "the cat ran" not in card and "pip install charlm" not in card.replace("charlm-rnn", "")
-
-
 def test_a_loaded_model_is_the_trained_one(line_folder: Path, line_model: charlm.LanguageModel) -> None:
     loaded = charlm.load(str(line_folder))
     assert loaded.score("the cat") == line_model.score("the cat")
