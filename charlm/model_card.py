@@ -157,7 +157,8 @@ def _samples(samples: Sequence[str]) -> str:
     if not samples:
         return ""
     blocks = "\n\n".join(_block(_shown(sample, but="\n\t"), "text") for sample in samples)
-    return f"\n## Samples\n\nAs they were drawn at temperature {TEMPERATURE:g}, control characters by their code.\n\n{blocks}\n"
+    how = f"As they were drawn at temperature {TEMPERATURE:g}, control characters by their code."
+    return f"\n## Samples\n\n{how}\n\n{blocks}\n"
 
 
 def _count(number: int, thing: str) -> str:

@@ -17,6 +17,7 @@ WARM_UP = 0.05  # share of the run in which the learning rate rises
 LOWEST_RATE = 0.02  # what it falls to, as a share of its peak
 VALIDATION_SHARE = 0.04  # of the time, at most
 MOST_VALIDATIONS = 20
+_SPECIMENS = 10  # times in a run
 LARGEST_PLAN = 2**24  # bytes
 _MOST_STEPS = 2**40
 
@@ -60,7 +61,15 @@ class Plan:
 
     def validate_after(self, step: int) -> bool:
         """Whether the held-out part is evaluated after `step` steps: `validations` times, the last at the end."""
-        return int(self.progress(step) * self.validations) > int(self.progress(step - 1) * self.validations)
+        return self._reaches(step, self.validations)
+
+    def draw_after(self, step: int) -> bool:
+        """Whether the network shows what it writes after `step` steps."""
+        return self._reaches(step, _SPECIMENS)
+
+    def _reaches(self, step: int, parts: int) -> bool:
+        """Whether the last of `step` steps completes one of so many equal parts of the run."""
+        return int(self.progress(step) * parts) > int(self.progress(step - 1) * parts)
 
     def halve(self, at: int) -> "Plan":
         return replace(self, halved_at=at)

@@ -53,11 +53,16 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Validated:
-    """The held-out part was evaluated; `best`: better than ever before, and kept.
+class Drawn:
+    """What the network writes now: from the same prompt each time, the empty one, and the same random numbers."""
 
-    `samples` are drawn each time from the same prompt, the empty one, with the same random numbers.
-    """
+    step: int
+    samples: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Validated:
+    """The held-out part was evaluated; `best`: better than ever before, and kept. `samples` as in Drawn."""
 
     progress: Progress
     evaluation: "Evaluation"
@@ -129,5 +134,7 @@ class Finished:
     evaluation: "Evaluation"  # of the model kept
 
 
-Event = Planned | Progress | Validated | Revised | LossHigh | Resumed | RolledBack | NotSaved | Stopped | Finished
+Event = (
+    Planned | Progress | Drawn | Validated | Revised | LossHigh | Resumed | RolledBack | NotSaved | Stopped | Finished
+)
 Report = Callable[[Event], None]

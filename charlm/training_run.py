@@ -15,13 +15,13 @@ from charlm.errors import ConfigError, DivergenceError, ModelError, SaveError
 from charlm.evaluation import Evaluation
 from charlm.interrupts import Interrupts
 from charlm.language_model import LanguageModel
-from charlm.network import Network, check_tensors
+from charlm.network import check_tensors
 from charlm.optimization import Learner
 from charlm.pacing import Pace
 from charlm.planning import Plan
 from charlm.preparation import Prepared
 from charlm.randomness import bits
-from charlm.reports import LossHigh, NotSaved, Report, Resumed, Revised, RolledBack, Stopped, Validated
+from charlm.reports import Drawn, LossHigh, NotSaved, Report, Resumed, Revised, RolledBack, Stopped, Validated
 from charlm.resumption import Begun, check_state, number
 from charlm.run_folder import RunFolder
 from charlm.specimens import draw_specimens
@@ -83,6 +83,8 @@ class Run:
         while True:
             if self.validated != self.step and self.plan.validate_after(self.step):
                 self._validate()
+            elif self.step and self.plan.draw_after(self.step):
+                self.report(Drawn(self.step, self._draw()))
             if self.step >= self.plan.total:
                 break
             if time.monotonic() - saved > self.plan.train.save_every:
@@ -169,9 +171,7 @@ class Run:
     def _validate(self) -> None:
         before, network = time.monotonic(), self.learner.best_guess.eval()
         evaluation = self.prepared.evaluate(network, self.prepared.parts.valid)
-        model = LanguageModel(self.plan.model, self.prepared.tokenizer, network)
-        samples = draw_specimens(model, self.plan.train.seed)
-        self.network.train()
+        samples = self._draw()
         best = evaluation.known_nats < (self.best.known_nats if self.best else math.inf)  # never true of a NaN
         with self.interrupts.held():
             self.validated = self.step
@@ -188,6 +188,12 @@ class Run:
             self.pace.validation_seconds = time.monotonic() - before
             self.pace.pause(self.pace.validation_seconds)
         self.report(Validated(progress, evaluation, best, samples))
+
+    def _draw(self) -> tuple[str, ...]:
+        network = self.learner.best_guess.eval()
+        samples = draw_specimens(LanguageModel(self.plan.model, self.prepared.tokenizer, network), self.plan.train.seed)
+        self.network.train()
+        return samples
 
     def _keep_best(self) -> None:
         assert self.best

@@ -9,7 +9,7 @@ from rich.console import Console
 from charlm.cli import wording
 from charlm.cli.live import LiveView
 from charlm.cli.output import say
-from charlm.reports import Event, Finished, Progress, Validated
+from charlm.reports import Event, Finished, Progress, Revised
 
 _WIDE = 40  # columns, where there is room for a margin
 _EVERY = 0.05  # share of the run between two plain lines
@@ -32,13 +32,14 @@ class Display:
             self._open.close()
         if self._quiet:
             return
-        for line in wording.lines(event):
-            self._print(line)
-        match event:
-            case Progress():
-                self._progress(event)
-            case Validated():
-                self._validated(event)
+        if not (self._live and isinstance(event, Revised)):
+            for line in wording.lines(event):
+                self._print(line)
+        if self._live:
+            self._live.tell(event)
+        elif isinstance(event, Progress) and event.step >= self._next_line * event.steps:
+            self._print(wording.progress(event))
+            self._next_line = event.step / event.steps + _EVERY
 
     def __enter__(self) -> "Display":
         if self._live:
@@ -47,19 +48,6 @@ class Display:
 
     def __exit__(self, *error: object) -> None:
         self._open.close()
-
-    def _progress(self, event: Progress) -> None:
-        if self._live:
-            self._live.progress(event)
-        elif event.step >= self._next_line * event.steps:
-            self._print(wording.progress(event))
-            self._next_line = event.step / event.steps + _EVERY
-
-    def _validated(self, event: Validated) -> None:
-        if self._live:
-            self._live.validated(event)
-        elif event.samples:
-            self._print(wording.sample(event.samples[0]))
 
     def _print(self, line: str) -> None:
         """To a terminal in lines that fit, continued below their first word; to a pipe as it is."""

@@ -10,7 +10,7 @@ from rich.text import Text
 from charlm.cli.output import for_terminal
 from charlm.cli.sparkline import sparkline
 from charlm.cli.wording import bits, clock, rate
-from charlm.reports import Progress, Validated
+from charlm.reports import Drawn, Event, Progress, Revised, Validated
 
 _DRAWING = 0.005  # share of the time spent on drawing, at most
 _MOST_POINTS = 4096  # of a curve that are kept
@@ -19,7 +19,7 @@ _SAMPLE_LINES = 6
 
 
 class LiveView:
-    """Enter it, tell it what happens, and print what shall stay through its `console`."""
+    """Enter it, and tell it what happens; what is printed by `console` meanwhile stays, above the picture."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -28,7 +28,7 @@ class LiveView:
         self._valid: list[float] = []
         self._sample = ""
         self._at = 0
-        self._last: Progress | None = None
+        self._revised = 0
         self._next_drawing = 0.0
 
     def __enter__(self) -> "LiveView":
@@ -39,23 +39,36 @@ class LiveView:
         """Leave the terminal as it was found, however the training ended."""
         self._live.stop()
 
-    def progress(self, event: Progress) -> None:
+    def tell(self, event: Event) -> None:
+        match event:
+            case Progress():
+                self._progress(event)
+            case Drawn():
+                self._drawn(event)
+            case Validated():
+                self._validated(event)
+            case Revised():
+                self._revised = event.at
+
+    def _progress(self, event: Progress) -> None:
         if math.isfinite(event.bits_per_char):
             self._train.append(event.bits_per_char)
         if len(self._train) > _MOST_POINTS:
             self._train = self._train[::2]
-        self._last = event
         before = time.monotonic()
         if before >= self._next_drawing:
             self._live.update(self._picture(event), refresh=True)
             self._next_drawing = before + (time.monotonic() - before) / _DRAWING
 
-    def validated(self, event: Validated) -> None:
-        self._valid.append(bits(event.evaluation))
+    def _drawn(self, event: Drawn) -> None:
         if event.samples:
-            self._sample, self._at = event.samples[0], event.progress.step
+            self._sample, self._at = event.samples[0], event.step
+
+    def _validated(self, event: Validated) -> None:
+        self._valid.append(bits(event.evaluation))
+        self._drawn(Drawn(event.progress.step, event.samples))
         self._next_drawing = 0.0
-        self.progress(event.progress)
+        self._progress(event.progress)
 
     def _picture(self, event: Progress) -> RenderableType:
         width, height = self._console.size
@@ -67,6 +80,8 @@ class LiveView:
         if self._valid:
             rows.append(_row(f"valid {self._valid[-1]:6.3f} bits/char  ", sparkline(self._valid, curve), "green"))
         rows.append(Text(rate(event), style="dim"))
+        if self._revised:
+            rows.append(Text(f"at step {self._revised:,} the speed had changed, and the plan with it", style="dim"))
         if self._sample and height > len(rows) + _SAMPLE_LINES + 4:
             rows += [Text(), Text(f"a sample at step {self._at:,}:", style="dim"), *self._sample_rows(width)]
         for row in rows:

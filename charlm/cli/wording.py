@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from charlm.cli.output import for_terminal
 from charlm.reports import (
+    Drawn,
     Event,
     Finished,
     LossHigh,
@@ -29,8 +30,10 @@ def lines(event: Event) -> list[str]:
     match event:
         case Planned():
             return _plan(event)
+        case Drawn():
+            return _sample(event.step, event.samples)
         case Validated():
-            return [_validated(event)]
+            return [_validated(event), *_sample(event.progress.step, event.samples)]
         case Finished():
             return [_finished(event)]
         case Revised():
@@ -60,11 +63,6 @@ def progress(event: Progress) -> str:
     return f"step {event.step:,}/{event.steps:,}  {clock(event.seconds_left)} left  {_learned(event)}"
 
 
-def sample(text: str) -> str:
-    """The beginning of a sample in one line."""
-    return f"{'sample':<{LABEL}}{' '.join(for_terminal(text).split())[:_SAMPLE]}"
-
-
 def rate(event: Progress) -> str:
     """How it goes, but for the loss."""
     return (
@@ -86,6 +84,12 @@ def clock(seconds: float) -> str:
 
 def _learned(event: Progress) -> str:
     return f"train {event.nats_per_token:.3f} nats  {event.bits_per_char:.3f} bits/char  {rate(event)}"
+
+
+def _sample(step: int, samples: tuple[str, ...]) -> list[str]:
+    """The beginning of the first, in one line."""
+    label = f"sample {step:,} "
+    return [f"{label:<{LABEL}}{' '.join(for_terminal(text).split())[:_SAMPLE]}" for text in samples[:1]]
 
 
 def _validated(event: Validated) -> str:
