@@ -4,7 +4,7 @@
     ├── ConfigError              an option out of range, or two that contradict each other
     │   ├── UnknownNameError     a cell, tokenizer, embedding ... that does not exist
     │   └── ModelExistsError     a model's folder would be overwritten
-    ├── CorpusError              a text that cannot be read or trained on
+    ├── CorpusError              a text that cannot be fetched, read or trained on
     │   └── CorpusNotFoundError  no such file
     ├── UnknownCharacterError    a character the model has no symbol for, where that is not allowed
     ├── ModelError               a model's folder is missing, damaged, or not a model
@@ -33,7 +33,7 @@ class ModelExistsError(ConfigError):
 
 
 class CorpusError(CharlmError):
-    """A text that cannot be read, decoded or trained on."""
+    """A text that cannot be fetched, read, decoded or trained on."""
 
 
 class CorpusNotFoundError(CorpusError):

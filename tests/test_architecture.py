@@ -15,8 +15,8 @@ PACKAGE = Path(charlm.__file__).parent
 # for `native`, whose loops are below the cells and whose network is above them.
 ORDER = """
     errors randomness tokenizers native native.library interrupts standalone
-    config corpus discover encoding native.fused harvest measure storage
-    cells samplers sequences batches planning naming tensors
+    config corpus discover encoding native.fused harvest catalogue measure storage
+    cells samplers sequences batches planning naming tensors download
     embeddings steps sizing
     network
     probability optimization native.drawing
@@ -37,6 +37,8 @@ ORDER = """
 ROWS = {module: row for row, line in enumerate(ORDER.split("\n")) for module in line.split()}
 VARIANTS = ("cells", "embeddings", "samplers", "tokenizers")
 FOR_PEOPLE = {"typer", "rich"}  # libraries of the command line
+NETWORK = {"_socket", "asyncio", "ftplib", "http", "huggingface_hub", "httpx", "requests", "smtplib", "socket"}
+NETWORK |= {"socketserver", "ssl", "urllib", "urllib3", "webbrowser", "xmlrpc"}  # what opens connections
 NOT_IN_A_LIBRARY = {"print", "input", "exit", "quit", "breakpoint", "sys.exit", "os._exit", "sys.stdout.write"}
 
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -107,6 +109,11 @@ def test_no_module_has_a_case_for_a_variant() -> None:
 
 def test_only_the_command_line_knows_typer_and_rich() -> None:
     assert {module(file) for file in TREES for name in imports(file) if name.split(".")[0] in FOR_PEOPLE} == {"cli"}
+
+
+def test_only_the_download_knows_the_network_and_only_its_command_imports_it() -> None:
+    assert {file for file in TREES for name in imports(file) if name.split(".")[0] in NETWORK} == {"charlm.download"}
+    assert {file for file, name in own_imports() if name == "charlm.download"} == {"charlm.cli.corpus"}
 
 
 def test_the_library_neither_prints_nor_asks_nor_exits() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 import charlm
 
-HEAVY = ("torch", "numpy", "safetensors", "rich.live")
+HEAVY = ("torch", "numpy", "safetensors", "charlm.download", "rich.live")
 
 
 def fresh(code: str, folder: Path) -> object:
@@ -26,8 +26,11 @@ def test_importing_charlm_does_not_import_torch(tmp_path: Path) -> None:
     assert not set(HEAVY) & set(fresh(code, tmp_path))
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["sample", "-h"], ["--version"], ["nope"]])
-def test_help_does_not_import_torch(arguments: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["train", "--help"], ["sample", "-h"], ["corpus", "get", "--help"], ["--version"], ["nope"]],
+)
+def test_help_imports_neither_torch_nor_the_network(arguments: list[str], tmp_path: Path) -> None:
     code = f"""
 import json, sys
 from charlm import cli
@@ -36,7 +39,7 @@ try:
 except SystemExit:
     print(json.dumps(sorted(sys.modules)))
 """
-    assert not set(HEAVY[:3]) & set(fresh(code, tmp_path))
+    assert not set(HEAVY[:4]) & set(fresh(code, tmp_path))
 
 
 def test_dir_lists_what_all_lists(tmp_path: Path) -> None:
