@@ -28,19 +28,24 @@ _EXIT_CODES: tuple[tuple[type[CharlmError], int], ...] = (
 )
 _DEBUG = "--debug"
 
+# \b keeps the lines as they are.
+_STEPS = """\b
+Three steps:
+  charlm train corpus.txt       a model of your text, in three minutes
+  charlm sample                 new text from it
+  charlm score "a sentence"     how likely a text is, token by token
+"""
+
 app = typer.Typer(
     help="Train, sample and score language models of your own text with recurrent networks.",
-    epilog="First: charlm train corpus.txt — then: charlm sample — and: charlm score 'a sentence'",
+    epilog=_STEPS,
     no_args_is_help=True,
     rich_markup_mode=None,  # plain help and one-line errors; boxes would also triple the time to --help
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(train.train)
-app.command()(evaluate.evaluate)
-app.command()(score.score)
-app.command()(sample.sample)
-app.command()(info.info)
+for command in (train.train, sample.sample, score.score, evaluate.evaluate, info.info):
+    app.command()(command)
 app.add_typer(corpus.app, name="corpus")
 
 

@@ -17,7 +17,10 @@ def stdlib(
     docs: Annotated[bool, typer.Option("--docs", help="The English documentation strings alone.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write the source of this Python's standard library to stdout: charlm corpus stdlib > stdlib.txt."""
+    """Write Python's own library to stdout.
+
+    Example: charlm corpus stdlib > stdlib.txt
+    """
     characters = 0
     for piece in harvest.docs() if docs else harvest.source():
         characters += len(piece)
@@ -33,9 +36,11 @@ def get(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Fetch a well-known text: charlm corpus get names.
+    """Fetch a well-known text by https.
 
-    It comes by https and is checked by its SHA-256; its path is printed. No other command opens a connection.
+    It is checked by its SHA-256, and its path is printed. No other command opens a connection.
+
+    Example: charlm corpus get names
     """
     text = catalogue.find(name)
     path = output or Path(f"{name}.txt")

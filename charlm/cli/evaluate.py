@@ -26,7 +26,12 @@ def evaluate(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Nats per token, bits per character and per byte, and perplexity of files."""
+    """How well a model predicts files.
+
+    Nats per token, perplexity, bits per character and per byte of the text; the same figures as training prints.
+
+    Example: charlm evaluate unseen.txt --model poems
+    """
     folder = naming.existing_folder(model)
     documents = read_files(files_or_stdin(files), quiet)
 

@@ -15,7 +15,10 @@ def info(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """What a model is: cell, sizes, tokenizer, corpus, training result, and how to repeat it."""
+    """What a model is, and how to repeat it.
+
+    Example: charlm info --model poems
+    """
     if system:
         from charlm.system import describe_system
 

@@ -1,12 +1,30 @@
 """Options that several commands share."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
+from charlm import naming
+
+
+def model_names(incomplete: str) -> list[str]:
+    """The models in checkpoints/ that begin so, for the shell's completion."""
+    return [name for name in naming.trained() if name.startswith(incomplete)]
+
+
+def one_of(choices: Sequence[str]) -> Any:
+    """The same for an option with so many values."""
+    return lambda incomplete: [each for each in choices if each.startswith(incomplete)]
+
+
 Model = Annotated[
     str | None,
-    typer.Option("--model", "-m", help="A name in checkpoints/, or a folder's path. Default: the last one trained."),
+    typer.Option(
+        *("--model", "-m"),
+        help="A name in checkpoints/, or a folder's path. Default: the last one trained.",
+        autocompletion=model_names,
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout, nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")]
@@ -15,6 +33,7 @@ Unknown = Annotated[
 ]
 
 
-def defaulted(help: str, default: object, *names: str) -> Any:
+def defaulted(help: str, default: object, *names: str, choices: Sequence[str] = ()) -> Any:
     """An option that is None where it was not given, so that a stored plan or the library's default can stand."""
-    return typer.Option(*names, help=f"{help} [{default}]", show_default=False)
+    complete = one_of(choices) if choices else None
+    return typer.Option(*names, help=f"{help} [{default}]", show_default=False, autocompletion=complete)

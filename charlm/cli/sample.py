@@ -28,7 +28,12 @@ def sample(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Draw novel text from a model, until <EOS> or a limit."""
+    """Draw new text from a model.
+
+    A model of lines ends each by itself (<EOS>); of running text comes as much as --length says.
+
+    Example: charlm sample --prompt "Once " --temperature 0.7 --seed 42
+    """
     folder = naming.existing_folder(model)
     prompt = read_stdin(quiet) if prompt == "-" else prompt
 

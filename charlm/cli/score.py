@@ -31,7 +31,12 @@ def score(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """The probability of texts: of each token, given those before it, and of the whole."""
+    """How likely a text is, token by token.
+
+    The probability of each token given those before it, and of the whole by the chain rule.
+
+    Example: charlm score --json "the cat sat" "sat cat the"
+    """
     folder = naming.existing_folder(model)
     arguments = texts if texts or file else files_or_stdin(None)
     given = [read_stdin(quiet) if text == "-" else text for text in arguments or ()]

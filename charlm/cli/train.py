@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from charlm import corpus, naming
-from charlm.cli.options import Json, Quiet, defaulted
+from charlm.cli.options import Json, Quiet, defaulted, model_names
 from charlm.cli.output import say, write, write_json
 from charlm.cli.texts import files_or_stdin
 from charlm.config import ModelConfig, TrainConfig
@@ -18,6 +18,7 @@ from charlm.errors import ConfigError
 from charlm.planning import read_plan
 
 _CHOSEN = "chosen to fit the corpus and the time"
+_NAMES = {kind: ", ".join(names(kind)) for kind in ("tokenizers", "embeddings", "cells")}
 _BUDGETS = ("minutes", "epochs", "steps")
 
 
@@ -26,22 +27,33 @@ def train(
         list[str] | None, typer.Argument(metavar="CORPUS", help="Text files, folders of them, .gz, or - (stdin).")
     ] = None,
     model: Annotated[
-        str | None, typer.Option("--model", "-m", help="Name in checkpoints/, or a path. Default: the file's name.")
+        str | None,
+        typer.Option(
+            *("--model", "-m"),
+            help="Name in checkpoints/, or a path. Default: the file's name.",
+            autocompletion=model_names,
+        ),
     ] = None,
     tokenizer: Annotated[
         str | None,
-        defaulted(f"What a symbol is: {', '.join(names('tokenizers'))}.", ModelConfig.tokenizer),
+        defaulted(f"What a symbol is: {_NAMES['tokenizers']}.", ModelConfig.tokenizer, choices=names("tokenizers")),
     ] = None,
     sequence: Annotated[
         str | None,
-        defaulted("line: each line is a sequence; stream: one running text.", ModelConfig.sequence),
+        defaulted(
+            "line: each line is a sequence; stream: one running text.",
+            ModelConfig.sequence,
+            choices=("line", "stream", "auto"),
+        ),
     ] = None,
     embedding: Annotated[
         str | None,
-        defaulted(f"Input: {', '.join(names('embeddings'))}.", ModelConfig.embedding),
+        defaulted(f"Input: {_NAMES['embeddings']}.", ModelConfig.embedding, choices=names("embeddings")),
     ] = None,
     embedding_size: Annotated[int | None, defaulted("Of a learned embedding.", _CHOSEN)] = None,
-    cell: Annotated[str | None, defaulted(f"Recurrent cell: {', '.join(names('cells'))}.", ModelConfig.cell)] = None,
+    cell: Annotated[
+        str | None, defaulted(f"Recurrent cell: {_NAMES['cells']}.", ModelConfig.cell, choices=names("cells"))
+    ] = None,
     activation: Annotated[str | None, defaulted("Of an rnn: tanh, relu, sigmoid, identity.", "tanh")] = None,
     hidden_size: Annotated[int | None, defaulted("Width of a layer.", _CHOSEN)] = None,
     layers: Annotated[int | None, defaulted("Cells on top of each other.", _CHOSEN)] = None,
@@ -59,7 +71,9 @@ def train(
     valid: Annotated[str | None, typer.Option(help="Held-out text of its own.")] = None,
     valid_fraction: Annotated[float | None, defaulted("Share held out.", TrainConfig.valid_fraction)] = None,
     seed: Annotated[int | None, defaulted("Of all that is random.", TrainConfig.seed)] = None,
-    device: Annotated[str | None, defaulted("auto, cpu, cuda or mps.", TrainConfig.device)] = None,
+    device: Annotated[
+        str | None, defaulted("auto, cpu, cuda or mps.", TrainConfig.device, choices=("auto", "cpu", "cuda", "mps"))
+    ] = None,
     threads: Annotated[int | None, defaulted("CPU threads.", "torch's choice")] = None,
     plan: Annotated[Path | None, typer.Option(help="Follow a stored plan.json; options given as well win.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a model that is there.")] = False,
@@ -70,7 +84,12 @@ def train(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train a model on a text. `charlm train corpus.txt` alone gives a good one in 3 minutes."""
+    """Train a model on a text.
+
+    Without options: a good one in three minutes, of a size that fits the text and the time.
+
+    Example: charlm train poems.txt --minutes 10 --model poems
+    """
     started = time.monotonic()
     options = locals()
     sources = files_or_stdin(texts)
