@@ -1,7 +1,6 @@
 """What a person sees while a model trains: a live view on a terminal that can show one, plain lines elsewhere."""
 
 import os
-import textwrap
 from contextlib import ExitStack
 
 from rich.console import Console
@@ -11,7 +10,6 @@ from charlm.cli.live import LiveView
 from charlm.cli.output import say
 from charlm.reports import Event, Finished, Progress, Revised
 
-_WIDE = 40  # columns, where there is room for a margin
 _EVERY = 0.05  # share of the run between two plain lines
 
 
@@ -50,12 +48,9 @@ class Display:
         self._open.close()
 
     def _print(self, line: str) -> None:
-        """To a terminal in lines that fit, continued below their first word; to a pipe as it is."""
+        """To a terminal in lines that fit, to a pipe as it is."""
         if self._console.is_terminal:
-            width = self._console.width
-            fit = textwrap.TextWrapper(width, subsequent_indent=" " * (wording.LABEL if width >= _WIDE else 2))
-            fit.break_long_words = fit.break_on_hyphens = False  # a path stays in one piece, to be copied
-            line = fit.fill(line)
+            line = wording.wrapped(line, self._console.width)
         if self._live:
             self._console.print(line, markup=False, soft_wrap=True)
         else:

@@ -1,10 +1,11 @@
 """A curve in one line of text."""
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
 _LEVELS = "▁▂▃▄▅▆▇█"
-_CLIPPED = 0.2  # share of the columns that may lie above the scale: a loss falls steeply at first
+_CLIPPED = 0.05  # share of the columns that may lie above the scale: a loss falls steeply at first
 
 
 def sparkline(values: Sequence[float], width: int) -> str:
@@ -16,4 +17,5 @@ def sparkline(values: Sequence[float], width: int) -> str:
     means = [sum(values[a:b]) / (b - a) for a, b in pairwise(edges)]
     low, high = min(means), sorted(means, reverse=True)[int(_CLIPPED * columns)]
     span = (high - low) or 1.0
-    return "".join(_LEVELS[min(len(_LEVELS) - 1, int((value - low) / span * len(_LEVELS)))] for value in means)
+    heights = (math.sqrt(max(0.0, value - low) / span) for value in means)  # the root shows the small steps of the end
+    return "".join(_LEVELS[min(len(_LEVELS) - 1, int(height * len(_LEVELS)))] for height in heights)

@@ -1,5 +1,6 @@
 """What training tells, in lines for a person."""
 
+import textwrap
 from typing import TYPE_CHECKING
 
 from charlm.cli.output import for_terminal
@@ -21,6 +22,7 @@ from charlm.reports import (
 if TYPE_CHECKING:
     from charlm.evaluation import Evaluation
 
+_WIDE = 40  # columns, where there is room for a margin
 LABEL = 11  # columns of the word before a line
 _SAMPLE = 60  # characters of a sample
 
@@ -61,6 +63,13 @@ def lines(event: Event) -> list[str]:
 def progress(event: Progress) -> str:
     """One line for where nothing is redrawn."""
     return f"step {event.step:,}/{event.steps:,}  {clock(event.seconds_left)} left  {_learned(event)}"
+
+
+def wrapped(line: str, width: int) -> str:
+    """A line in lines that fit, continued below its words; a path stays in one piece, to be copied."""
+    fit = textwrap.TextWrapper(width, subsequent_indent=" " * (LABEL if width >= _WIDE else 2))
+    fit.break_long_words = fit.break_on_hyphens = False
+    return fit.fill(line)
 
 
 def rate(event: Progress) -> str:
