@@ -28,7 +28,7 @@ def test_a_text_small_for_its_vocabulary_is_told_with_the_figures() -> None:
 def test_rare_characters_are_counted() -> None:
     rare = "".join(chr(0x4E00 + number) for number in range(10))
     (said,) = told(rare + "\n" + SENTENCES * 9)
-    assert said.startswith("10 of 25 symbols stand there 5 times or less")
+    assert said.startswith("10 of 24 symbols stand there 5 times or less")
 
 
 @pytest.mark.parametrize(
