@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -84,6 +85,30 @@ def test_before_the_first_step_it_ends_and_nothing_has_changed(place: Path, old:
     assert (place / "stdout").read_text() == ""
     assert outcome(place / "m") == outcome(old)
     assert sorted(os.listdir(place)) == sorted([*before, "stderr", "stdout"])
+
+
+# It sends itself a signal when torch, in the middle of its own import, imports numpy.
+IMPORTING = """
+import os, signal, sys
+from charlm import cli
+number = int(sys.argv[1])
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name.endswith(".arrayprint"):
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), number)
+sys.meta_path.insert(0, Finder())
+cli.main(sys.argv[2:])
+"""
+
+
+@pytest.mark.parametrize(("command", "name"), [("train", "SIGTERM"), ("score", "SIGINT")])
+def test_while_torch_is_imported_it_ends_too(place: Path, command: str, name: str) -> None:
+    options = {"train": ["text", "--overwrite", *PLANNED], "score": ["the word"]}[command]
+    words = [sys.executable, "-c", IMPORTING, str(int(signal.Signals[name])), command, *options, "--model=./m"]
+    done = subprocess.run(words, cwd=place, capture_output=True, encoding="utf-8")
+    assert done.returncode == EXIT_CODES[name]
+    assert (done.stdout, done.stderr) == ("", "")
 
 
 @SIGNALS
