@@ -81,6 +81,17 @@ def test_a_step_that_is_no_number_changes_nothing() -> None:
         assert torch.equal(before[name], tensor), name
 
 
+def test_a_gradient_that_explodes_is_clipped() -> None:
+    """To the norm that is asked for; what is told is the norm that it had."""
+    found = learner()
+    found.clip = 0.25
+    found.network.readout.weight.data *= 1000
+    _, norm = found.learn(batch(), 0.01)
+    gradients = [parameter.grad for parameter in found.network.parameters() if parameter.grad is not None]
+    assert norm > 10
+    assert math.sqrt(sum(float(each.square().sum()) for each in gradients)) == pytest.approx(0.25, rel=1e-3)
+
+
 def test_decay_is_of_matrices_alone() -> None:
     """With a gradient of zero a matrix shrinks by rate times decay, a bias stays."""
     found = learner()

@@ -132,6 +132,19 @@ def test_a_pipe_gets_whole_lines_without_codes(run: Run, tmp_path: Path) -> None
     assert err.splitlines()[-1] == "next       charlm sample -m text"
 
 
+@pytest.mark.parametrize("command", [["score", "the cat"], ["sample", "--seed=1"], ["evaluate", "text"], ["info"]])
+def test_a_narrow_terminal_gets_what_a_pipe_gets(
+    run: Run, line_folder: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    """Its 20 columns break lines as they must: what is copied from it is whole."""
+    Path("text").write_text(LINES)
+    piped = run(*command, "-m", line_folder).out
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setattr("sys.stdout", terminal.open("w"))
+    assert run(*command, "-m", line_folder).code == 0
+    assert terminal.close() == piped
+
+
 def test_quiet_shows_nothing_at_a_terminal(
     run: Run, tmp_path: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:

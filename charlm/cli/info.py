@@ -7,6 +7,7 @@ import typer
 from charlm import naming
 from charlm.cli.options import Json, Model, Quiet
 from charlm.cli.output import figure, say, write, write_json
+from charlm.interrupts import importing
 
 
 def info(
@@ -20,12 +21,14 @@ def info(
     Example: charlm info --model poems
     """
     if system:
-        from charlm.system import describe_system
+        with importing():
+            from charlm.system import describe_system
 
         values = describe_system()
         rows = list(values.items())
     else:
-        from charlm.checkpoint import describe
+        with importing():
+            from charlm.checkpoint import describe
 
         folder = naming.existing_folder(model)
         say(f"model {folder}", quiet or model is not None)

@@ -9,6 +9,7 @@ from charlm import naming
 from charlm.cli.options import Json, Model, Quiet, defaulted
 from charlm.cli.output import say, write, write_json
 from charlm.cli.texts import read_stdin, tell_unknown
+from charlm.interrupts import importing
 
 
 def sample(
@@ -37,9 +38,10 @@ def sample(
     folder = naming.existing_folder(model)
     prompt = read_stdin(quiet) if prompt == "-" else prompt
 
-    from charlm.checkpoint import load
-    from charlm.generation import Piece
-    from charlm.language_model import new_seed
+    with importing():
+        from charlm.checkpoint import load
+        from charlm.generation import Piece
+        from charlm.language_model import new_seed
 
     language_model = load(folder)
     seed = new_seed() if seed is None else seed

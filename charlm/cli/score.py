@@ -11,6 +11,7 @@ from charlm import naming
 from charlm.cli.options import Json, Model, Quiet, Unknown, defaulted
 from charlm.cli.output import figure, say, write, write_json
 from charlm.cli.texts import files_or_stdin, read_files, read_stdin, tell_unknown
+from charlm.interrupts import importing
 
 if TYPE_CHECKING:
     from charlm.language_model import LanguageModel
@@ -42,7 +43,8 @@ def score(
     given = [read_stdin(quiet) if text == "-" else text for text in arguments or ()]
     given += [document.text for document in read_files(file, quiet)] if file else []
 
-    from charlm.checkpoint import load
+    with importing():
+        from charlm.checkpoint import load
 
     language_model = load(folder)
     say(f"model {folder}", quiet or model is not None)

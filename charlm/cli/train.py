@@ -15,6 +15,7 @@ from charlm.cli.texts import files_or_stdin
 from charlm.config import ModelConfig, TrainConfig
 from charlm.discover import names
 from charlm.errors import ConfigError
+from charlm.interrupts import importing
 from charlm.planning import read_plan
 
 _CHOSEN = "chosen to fit the corpus and the time"
@@ -104,8 +105,9 @@ def train(
     config = _with_options(stored.train if stored else TrainConfig(), options)
     stored = replace(stored, model=shape, train=config) if stored else None
 
-    from charlm.cli.display import Display
-    from charlm.training import train as train_model
+    with importing():
+        from charlm.cli.display import Display
+        from charlm.training import train as train_model
 
     display = Display(quiet)
     try:
