@@ -92,7 +92,7 @@ def test_the_first_ctrl_c_saves_and_tells_how_to_go_on_and_the_second_stops_now(
     screen.ctrl_c()
     shown = screen.rest()
     assert end(trainer) == 130
-    assert "stopped before there was a model to keep" in shown and "\x1b[?25h" in shown
+    assert "stopped; go on by the same command with --resume" in shown and "\x1b[?25h" in shown
     assert newest(place / "m") == 4
     check_end(place, shown)
 

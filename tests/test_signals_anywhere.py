@@ -81,7 +81,7 @@ def test_before_the_first_step_it_ends_and_nothing_has_changed(place: Path, old:
     trainer = fork(train, place, what, reached)
     assert reached.wait(60)
     assert end(trainer, name) == EXIT_CODES[name]
-    assert (place / "stderr").read_text() == "stopped before there was a model to keep\n"
+    assert (place / "stderr").read_text() == "stopped; there is nothing to keep yet\n"
     assert (place / "stdout").read_text() == ""
     assert outcome(place / "m") == outcome(old)
     assert sorted(os.listdir(place)) == sorted([*before, "stderr", "stdout"])

@@ -107,6 +107,8 @@ def train(
 
     with importing():
         from charlm.cli.display import Display
+        from charlm.run_folder import unfinished
+        from charlm.steps import any_saved
         from charlm.training import train as train_model
 
     display = Display(quiet)
@@ -127,7 +129,9 @@ def train(
     except KeyboardInterrupt:
         kept = display.finished
         if kept is None:
-            say("stopped before there was a model to keep")
+            place = unfinished(folder)
+            go_on = place is not None and any_saved(place)
+            say("stopped; go on by the same command with --resume" if go_on else "stopped; there is nothing to keep yet")
         else:
             naming.set_latest(name)
             say(f"stopped; the best model so far, of step {kept.best_step:,}, is in {folder}")
