@@ -118,7 +118,7 @@ def test_plain_lines_are_for_those_who_want_no_more(
     assert max(len(row) for row in rows if "\\x" not in row) <= 60
     told = [row for row in rows if re.match(r"step [\d]+/70  0:\d\d left  train \d", row)]
     assert 10 <= len(told) <= 20
-    assert any(row.startswith("sample 70  ") for row in rows)
+    assert any(row.startswith("step 70  sample  ") for row in rows)
     assert "gradient" in shown and "char/s" in shown and "next       charlm sample -m text" in shown
 
 

@@ -131,7 +131,9 @@ def train(
         if kept is None:
             place = unfinished(folder)
             go_on = place is not None and any_saved(place)
-            say("stopped; go on by the same command with --resume" if go_on else "stopped; there is nothing to keep yet")
+            say(
+                "stopped; go on by the same command with --resume" if go_on else "stopped; there is nothing to keep yet"
+            )
         else:
             naming.set_latest(name)
             say(f"stopped; the best model so far, of step {kept.best_step:,}, is in {folder}")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _WIDE = 40  # columns, where there is room for a margin
 LABEL = 11  # columns of the word before a line
-_SAMPLE = 60  # characters of a sample
+_SAMPLE = 56  # characters of a sample
 
 
 def lines(event: Event) -> list[str]:
@@ -97,8 +97,7 @@ def _learned(event: Progress) -> str:
 
 def _sample(step: int, samples: tuple[str, ...]) -> list[str]:
     """The beginning of the first, in one line."""
-    label = f"sample {step:,} "
-    return [f"{label:<{LABEL}}{' '.join(for_terminal(text).split())[:_SAMPLE]}" for text in samples[:1]]
+    return [f"step {step:,}  sample  {' '.join(for_terminal(text).split())[:_SAMPLE]}" for text in samples[:1]]
 
 
 def _validated(event: Validated) -> str:
@@ -176,7 +175,7 @@ def _notes(event: Planned) -> list[str]:
     """What a user might not expect."""
     plan, notes = event.plan, [*event.corpus.notes, *event.warnings]
     if event.recurrence == "torch" and event.device == "cpu":
-        notes.append("charlm was installed without a C compiler: it trains at about half the speed it could")
+        notes.append("charlm was installed without a C compiler: it trains two to four times more slowly than it could")
     if event.precision != plan.train.precision:
         notes.append(f"the plan is for {plan.train.precision}, which this machine lacks: expect a like model")
     if event.parts > 1:
