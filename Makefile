@@ -27,7 +27,7 @@ lint: .venv/installed-dev
 
 # Every figure of the README and of docs/, each a ratio measured in one run; let nothing else run meanwhile.
 bench: .venv/installed
-	for each in recurrence training_step sampling scoring startup; do $(BIN)/python benchmarks/$$each.py; echo; done
+	for each in recurrence training_step sampling scoring startup cells; do $(BIN)/python benchmarks/$$each.py; echo; done
 
 # What no commit waits for: two hundred kills, longer runs of the state machine, then minutes of fuzzing.
 SOAK_MINUTES ?= 10
