@@ -28,7 +28,7 @@ lint: .venv/installed-dev
 # The figures of speed, each a ratio measured in one run; let nothing else run meanwhile. benchmarks/README.md names the
 # commands behind the others, which take longer.
 bench: .venv/installed
-	for each in recurrence training_step sampling scoring startup saving; do $(BIN)/python benchmarks/$$each.py; echo; done
+	for each in recurrence training_step sampling scoring startup saving cells; do $(BIN)/python benchmarks/$$each.py; echo; done
 
 # What no commit waits for: two hundred kills, longer runs of the state machine, then minutes of fuzzing.
 SOAK_MINUTES ?= 10

@@ -15,11 +15,11 @@ PACKAGE = Path(charlm.__file__).parent
 # for `native`, whose loops are below the cells and whose network is above them.
 ORDER = """
     errors randomness tokenizers native native.library interrupts standalone
-    config corpus discover encoding native.fused harvest catalogue measure storage
+    config corpus discover encoding native.fused scan harvest catalogue measure storage
     cells samplers sequences batches planning naming tensors download
-    embeddings steps sizing
+    embeddings steps
     network
-    probability optimization native.drawing
+    probability optimization native.drawing sizing
     evaluation drawing
     scoring generation preparation
     language_model pacing reports advice

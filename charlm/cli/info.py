@@ -7,6 +7,7 @@ import typer
 from charlm import naming
 from charlm.cli.options import Json, Model, Quiet
 from charlm.cli.output import figure, say, write, write_json
+from charlm.config import ModelConfig
 from charlm.interrupts import importing
 
 
@@ -43,11 +44,10 @@ def info(
 def _rows(values: dict[str, Any]) -> list[tuple[str, str]]:
     shape, corpus, valid, plan = (values[part] for part in ("config", "corpus", "validation", "plan"))
     batch = f"{plan['train']['batch_size']} × {plan['train']['seq_len']} symbols"
-    activation = f" ({shape['activation']})" if shape["activation"] else ""
     bits = valid.get("bits_per_char_known", valid["bits_per_char"])
     rows = {
         "model": values["model"],
-        "cell": f"{shape['layers']} × {shape['cell']}{activation}, {shape['hidden_size']} wide",
+        "cell": ModelConfig(**shape).shape,
         "input": shape["embedding"],
         "dropout": f"{shape['dropout']:g}",
         "tokenizer": f"{shape['tokenizer']}, {values['vocabulary_size']:,} symbols",

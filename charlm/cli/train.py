@@ -55,10 +55,14 @@ def train(
     cell: Annotated[
         str | None, defaulted(f"Recurrent cell: {_NAMES['cells']}.", ModelConfig.cell, choices=names("cells"))
     ] = None,
-    activation: Annotated[str | None, defaulted("Of an rnn: tanh, relu, sigmoid, identity.", "tanh")] = None,
+    activation: Annotated[str | None, defaulted("Of rnn and jordan: tanh, relu, sigmoid, identity.", "tanh")] = None,
     hidden_size: Annotated[int | None, defaulted("Width of a layer.", _CHOSEN)] = None,
     layers: Annotated[int | None, defaulted("Cells on top of each other.", _CHOSEN)] = None,
     dropout: Annotated[float | None, defaulted("Share of outputs dropped.", _CHOSEN)] = None,
+    residual: Annotated[bool | None, typer.Option("--residual", help="Add what a layer reads to its output.")] = None,
+    readout_layers: Annotated[
+        int | None, defaulted("Dense ones on top of the cells.", ModelConfig.readout_layers)
+    ] = None,
     batch_size: Annotated[int | None, defaulted("Sequences side by side.", TrainConfig.batch_size)] = None,
     seq_len: Annotated[int | None, defaulted("Steps of backpropagation through time.", TrainConfig.seq_len)] = None,
     learning_rate: Annotated[float | None, defaulted("At its peak.", TrainConfig.learning_rate)] = None,

@@ -123,7 +123,6 @@ def _finished(event: Finished) -> str:
 
 def _plan(event: Planned) -> list[str]:
     plan, model, split = event.plan, event.plan.model, event.split
-    cell = f"{model.activation} {model.cell}" if model.activation else model.cell
     dropout = f", dropout {model.dropout:g}" if model.dropout else ""
     time_needed = f", about {clock(event.seconds)}" if event.seconds is not None else ""
     told = [
@@ -132,8 +131,7 @@ def _plan(event: Planned) -> list[str]:
         ("split", f"{split.characters(split.train):,} characters to learn, {_held_out(event)}"),
         (
             "model",
-            f"{model.layers} × {cell}, {model.hidden_size} wide, {model.embedding} input{dropout}:"
-            f" {event.parameters:,} parameters; {event.why_size}",
+            f"{model.shape}, {model.embedding} input{dropout}: {event.parameters:,} parameters; {event.why_size}",
         ),
         (
             "plan",
