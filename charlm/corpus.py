@@ -11,14 +11,15 @@ import hashlib
 import os
 import sys
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from charlm.errors import CorpusError, CorpusNotFoundError
 
 STDIN = "-"
-_GZIP_MAGIC = b"\x1f\x8b"
+GZIP_MAGIC = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -92,10 +93,7 @@ def stem(path: str) -> str:
 def _read_folder(folder: Path, notes: list[str]) -> list[Document]:
     documents: list[Document] = []
     skipped: list[str] = []
-    for path in sorted(folder.rglob("*"), key=lambda path: path.as_posix()):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if hidden or not path.is_file():
-            continue
+    for path in files(folder):
         try:
             documents.append(_read_file(path, notes))
         except CorpusError:
@@ -108,11 +106,28 @@ def _read_folder(folder: Path, notes: list[str]) -> list[Document]:
     return documents
 
 
+def files(path: Path) -> list[Path]:
+    """The files of a folder, sorted, hidden ones left out; anything else is itself the one file."""
+    if not os.path.isdir(path):
+        return [path]
+    found = sorted(path.rglob("*"), key=lambda file: file.as_posix())
+    hidden = (any(part.startswith(".") for part in file.relative_to(path).parts) for file in found)
+    return [file for file, out in zip(found, hidden, strict=True) if not out and file.is_file()]
+
+
 def _read_file(path: Path, notes: list[str]) -> Document:
-    try:
+    with readable(path):
         data = path.read_bytes()
-        if data.startswith(_GZIP_MAGIC):
+        if data.startswith(GZIP_MAGIC):
             data = gzip.decompress(data)
+    return _decode(data, str(path), notes)
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """What goes wrong with a file that is read, as a CorpusError."""
+    try:
+        yield
     except FileNotFoundError:
         raise CorpusNotFoundError(f"there is no file {path}{_nearest(path)}") from None
     except (EOFError, gzip.BadGzipFile, zlib.error):
@@ -123,7 +138,6 @@ def _read_file(path: Path, notes: list[str]) -> Document:
         raise CorpusError(f"{path} cannot be read: {error.strerror or error}") from None
     except ValueError:
         raise CorpusNotFoundError(f"there is no file {str(path)!r}: no name has a NUL in it") from None
-    return _decode(data, str(path), notes)
 
 
 def _nearest(path: Path) -> str:
@@ -142,11 +156,16 @@ def _decode(data: bytes, name: str, notes: list[str]) -> Document:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise CorpusError(
-            f"{name} is not UTF-8 text: byte {data[error.start]:#04x} at offset {error.start:,}; if it is Latin-1, "
-            "convert it: iconv -f LATIN1 -t UTF-8"
-        ) from None
+        raise not_utf8(name, data[error.start], error.start) from None
     if text.startswith("\ufeff"):
         notes.append(f"{name} begins with a byte order mark, which is not part of its text")
         text = text[1:]
     return Document(name, text)
+
+
+def not_utf8(name: str, byte: int, offset: int) -> CorpusError:
+    """What is said of a byte that is no text."""
+    return CorpusError(
+        f"{name} is not UTF-8 text: byte {byte:#04x} at offset {offset:,}; if it is Latin-1, "
+        "convert it: iconv -f LATIN1 -t UTF-8"
+    )

@@ -1,9 +1,9 @@
-"""Sampling novel sequences: feed back what was drawn, until <EOS>, a stop text or a length limit."""
+"""Sampling novel sequences: feed back what was drawn, until the ending."""
 
-import itertools
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypedDict
+from typing import TypedDict
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from charlm.drawing import draws
 from charlm.encoding import Encoded, UnknownPolicy
+from charlm.ending import Ending, Row, Stopped, Unit
 from charlm.errors import ModelError
 from charlm.network import Network, NetworkState, select
 from charlm.probability import log_softmax
@@ -31,7 +32,16 @@ class Settings(TypedDict, total=False):
     temperature: float
     top_k: int | None
     top_p: float | None
+    min_p: float | None
+    typical: float | None
+    mirostat: float | None
+    repetition_penalty: float | None
+    repetition_ngram: int
+    no_repeat: int | None
+    must_match: str | None
+    unique: bool
     stop: str | None
+    whole: Unit | None
     seed: int | None
     unknown: UnknownPolicy
 
@@ -44,9 +54,17 @@ class Sample:
     text: str  # what follows the prompt
     tokens: int  # drawn, <EOS> included
     logprob: float  # log P (nats) of what was drawn, <EOS> included, by the model untempered and unfiltered
-    stopped: Literal["eos", "length", "stop"]
-    seed: int
+    stopped: Stopped
+    seed: int | None  # None where nothing was left to chance
     index: int
+
+    @property
+    def perplexity(self) -> float | None:
+        """exp(−log P / tokens), None of no tokens."""
+        if not self.tokens:
+            return None
+        nats = -self.logprob / self.tokens
+        return math.exp(nats) if nats < 700 else math.inf
 
 
 @dataclass(frozen=True)
@@ -57,44 +75,6 @@ class Piece:
     text: str
 
 
-class _Row:
-    """A sample being drawn."""
-
-    def __init__(self, index: int, decode: Callable[[int], str]) -> None:
-        self.index, self._decode = index, decode
-        self._certain: list[str] = []
-        self._held = ""  # what may be the beginning of the stop text
-        self.tokens = 0
-        self.logprob = 0.0
-        self.stopped: Literal["eos", "length", "stop"] | None = None
-
-    @property
-    def text(self) -> str:
-        return "".join(self._certain)
-
-    def take(self, symbols: Sequence[int], logprobs: Sequence[float], eos: int, length: int, stop: str | None) -> str:
-        """Append drawn symbols as far as the sample goes; returns the text that is now certain."""
-        count = symbols.index(eos) + 1 if eos in symbols else len(symbols)
-        pieces = [self._decode(symbol) for symbol in symbols[:count] if symbol != eos]
-        text = self._held + "".join(pieces)
-        at = text.find(stop) if stop else -1
-        if at >= 0:
-            self.stopped = "stop"
-            ends = itertools.accumulate(map(len, pieces), initial=len(self._held))
-            count = sum(end < at + len(stop or "") for end in ends)
-            text = text[:at]
-        elif count and symbols[count - 1] == eos:
-            self.stopped = "eos"
-        elif self.tokens + count == length:
-            self.stopped = "length"
-        self.tokens += count
-        self.logprob = sum(logprobs[:count], self.logprob)
-        sure = len(text) - (0 if self.stopped else _overlap(text, stop or ""))
-        self._certain.append(text[:sure])
-        self._held = text[sure:]
-        return text[:sure]
-
-
 @torch.inference_mode()
 def generate(
     network: Network,
@@ -103,8 +83,7 @@ def generate(
     samplers: Sequence[Sampler],
     *,
     indices: Sequence[int],
-    length: int,
-    stop: str | None,
+    ending: Ending,
     seed: int,
 ) -> Iterator[Piece | Sample]:
     """Draw the samples `indices` side by side: pieces of text as they come, and each Sample when it is complete.
@@ -113,23 +92,23 @@ def generate(
     not finite.
     """
     logits, state = read(network, np.concatenate(([tokenizer.START], prompt.ids)))
-    rows = [_Row(index, tokenizer.decoder()) for index in indices]
+    rows = [Row(index, tokenizer.decoder(), ending) for index in indices]
     everyone = torch.zeros(len(rows), dtype=torch.long, device=logits.device)
     logits, state = logits.index_select(0, everyone), select(state, everyone)
     history = torch.as_tensor(prompt.ids, device=logits.device).long().expand(len(rows), -1)
     on = draws(network, samplers, logits, state, history, tokenizer.EOS)
     step, at_once = 0, 1
     while rows:
-        at_once = max(1, min(at_once, _AT_ONCE, _LOGITS // (len(rows) * logits.shape[1]), length - step))
+        at_once = max(1, min(at_once, _AT_ONCE, _LOGITS // (len(rows) * logits.shape[1]), ending.limit - step))
         chances = uniform(seed, [row.index for row in rows], np.arange(step, step + at_once)[:, None])  # (n, B)
         symbols, drawn_from = on(torch.from_numpy(chances))
         step += len(symbols)
         at_once *= 2  # the first symbols are soon seen, the later ones come in larger groups
         logprobs = log_softmax(drawn_from).gather(2, symbols[:, :, None])[:, :, 0]
-        if not logprobs.isfinite().all():
+        if not (logprobs.isfinite() | (symbols == tokenizer.EOS) & (logprobs == -torch.inf)).all():
             raise ModelError("the network's outputs are not finite numbers; train it with a lower learning rate")
         for row, drawn, values in zip(rows, symbols.t().tolist(), logprobs.t().tolist(), strict=True):
-            if piece := row.take(drawn, values, tokenizer.EOS, length, stop):
+            if piece := row.take(drawn, values, tokenizer.EOS):
                 yield Piece(row.index, piece)
             if row.stopped:
                 yield Sample(prompt.text, row.text, row.tokens, row.logprob, row.stopped, seed, row.index)
@@ -147,9 +126,3 @@ def read(network: Network, ids: Ids) -> tuple[Tensor, NetworkState]:
         logits, state = network(column[first : first + _BLOCK], state)
     assert state is not None
     return logits[-1], state
-
-
-def _overlap(text: str, stop: str) -> int:
-    """How many characters at the end of the text may be the beginning of the stop text."""
-    longest = min(len(text), len(stop) - 1)
-    return next((n for n in range(longest, 0, -1) if text.endswith(stop[:n])), 0)

@@ -9,11 +9,15 @@ from typing import NamedTuple, Unpack
 import numpy as np
 import torch
 
+from charlm.beam import search
 from charlm.config import ModelConfig, check_range
+from charlm.distinct import distinct
 from charlm.encoding import UnknownPolicy, encode
+from charlm.ending import Ending, Unit
 from charlm.errors import ConfigError
 from charlm.evaluation import Evaluation, evaluate
 from charlm.generation import Piece, Sample, Settings, generate, read
+from charlm.matching import MustMatch
 from charlm.network import Network
 from charlm.probability import log_softmax
 from charlm.samplers import chain
@@ -118,34 +122,91 @@ class LanguageModel:
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
+        min_p: float | None = None,
+        typical: float | None = None,
+        mirostat: float | None = None,
+        repetition_penalty: float | None = None,
+        repetition_ngram: int = 8,
+        no_repeat: int | None = None,
+        must_match: str | None = None,
+        unique: bool = False,
         stop: str | None = None,
+        whole: Unit | None = None,
         seed: int | None = None,
         unknown: UnknownPolicy = "error",
     ) -> Iterator[Piece | Sample]:
         """Pieces of the samples' text as they come, and each Sample when it is complete.
 
-        length: most tokens drawn; None: 500 of a stream, 1,000 of a line. temperature: 0 is greedy. top_k, top_p:
-        only the likeliest symbols. stop: a text that ends a sample and is not part of it. seed: None draws one, which
-        each Sample names. unknown: what a character of the prompt outside the vocabulary becomes.
+        length: most tokens drawn; None: 500 of a stream, 1,000 of a line. whole: "word", "line" or "sentence", which
+        is finished where the length cuts it, by up to 1,000 tokens more. stop: a text that ends a sample and is not
+        part of it. seed: None draws one, which each Sample names. unknown: what a character of the prompt outside the
+        vocabulary becomes. unique: samples of different texts, fewer than `count` where the model has no more.
+
+        must_match: a regular expression, which the whole of each text matches, without the prompt (`matching`). What
+        may be drawn is narrowed in this order, each as its file in `samplers/` says: must_match, repetition_penalty
+        (of `repetition_ngram` symbols), no_repeat, temperature (0 is greedy), top_k, top_p, min_p, typical, mirostat.
 
         Raises ConfigError, UnknownCharacterError at once, not at the first draw.
         """
-        check_range("length", length, 1, float("inf"))
         check_range("count", count, 1, float("inf"))
         check_range("seed", seed, 0, 2**63 - 1)
-        samplers = chain({"temperature": temperature, "top_k": top_k, "top_p": top_p})
+        ending = Ending(LENGTH[self.config.sequence] if length is None else length, stop, whole)
+        penalty = None if repetition_penalty is None else (repetition_penalty, repetition_ngram)
+        samplers = [
+            *self._matching(must_match, ending),
+            *chain(
+                {
+                    "repetition_penalty": penalty,
+                    "no_repeat": no_repeat,
+                    "temperature": temperature,
+                    "top_k": top_k,
+                    "top_p": top_p,
+                    "min_p": min_p,
+                    "typical": typical,
+                    "mirostat": mirostat,
+                }
+            ),
+        ]
+        encoded = encode(self.tokenizer, self._one_line(prompt), unknown)
+        seed = new_seed() if seed is None else seed
+
+        def group(first: int) -> Iterator[Piece | Sample]:
+            indices = range(first, first + _SIDE_BY_SIDE if unique else min(first + _SIDE_BY_SIDE, count))
+            return generate(self.network, self.tokenizer, encoded, samplers, indices=indices, ending=ending, seed=seed)
+
+        groups = map(group, itertools.count(0, _SIDE_BY_SIDE) if unique else range(0, count, _SIDE_BY_SIDE))
+        return distinct(groups, count) if unique else itertools.chain.from_iterable(groups)
+
+    def beam(
+        self,
+        prompt: str = "",
+        width: int = 10,
+        *,
+        length: int | None = None,
+        count: int = 1,
+        unknown: UnknownPolicy = "error",
+    ) -> list[Sample]:
+        """The `count` likeliest continuations that a beam search finds, best first: `beam.search`.
+
+        Raises ConfigError for a count above the width.
+        """
+        check_range("beam", width, 1, float("inf"))
+        check_range("length", length, 1, float("inf"))
+        check_range("count", count, 1, width)
         encoded = encode(self.tokenizer, self._one_line(prompt), unknown)
         most = length or LENGTH[self.config.sequence]
-        seed = new_seed() if seed is None else seed
-        groups = (range(first, min(first + _SIDE_BY_SIDE, count)) for first in range(0, count, _SIDE_BY_SIDE))
-        return itertools.chain.from_iterable(
-            generate(self.network, self.tokenizer, encoded, samplers, indices=group, length=most, stop=stop, seed=seed)
-            for group in groups
-        )
+        return search(self.network, self.tokenizer, encoded, width=width, length=most, count=count)
 
     def unknown(self, text: str) -> int:
         """How many characters of a text the model has no symbol for."""
         return self.tokenizer.count_unknown(text)
+
+    def _matching(self, pattern: str | None, ending: Ending) -> list[MustMatch]:
+        if pattern is None:
+            return []
+        if ending.stop is not None or ending.whole is not None:
+            raise ConfigError("must-match says where a text ends; leave stop and whole out")
+        return [MustMatch.of(pattern, self.tokenizer, self.network.predictable, ending.length)]
 
     def _one_line(self, prompt: str) -> str:
         if self.line and "\n" in prompt:

@@ -16,12 +16,13 @@ PACKAGE = Path(charlm.__file__).parent
 ORDER = """
     errors randomness tokenizers native native.library interrupts standalone
     config corpus discover encoding native.fused scan harvest catalogue measure storage
-    cells samplers sequences batches planning naming tensors download
-    embeddings steps
-    network
+    cells samplers sequences batches planning naming tensors download ending blocks novelty pattern
+    automaton embeddings steps
+    network matching
     probability optimization native.drawing sizing
     evaluation drawing
     scoring generation preparation
+    beam distinct
     language_model pacing reports advice
     checkpoint specimens
     model_card

@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from conftest import LINES, Outcome
 import charlm
 
 Run = Callable[..., Outcome]
-KEYS = ["prompt", "text", "tokens", "logprob", "stopped", "seed", "index"]
+KEYS = ["prompt", "text", "tokens", "logprob", "stopped", "seed", "index", "perplexity"]
 
 
 def drawn(done: Outcome) -> list[Any]:
@@ -32,11 +33,22 @@ def test_json_is_one_compact_line_a_sample_with_these_keys(run: Run, line_folder
     assert not any(each["text"].startswith("the ") for each in values)
 
 
-def test_the_command_draws_what_the_library_draws(run: Run, stream_folder: Path) -> None:
-    settings: dict[str, Any] = {"length": 30, "count": 3, "temperature": 0.7, "top_k": 9, "top_p": 0.9, "seed": 8}
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"temperature": 0.7, "top_k": 9, "top_p": 0.9, "stop": "e"},
+        {"min_p": 0.1, "mirostat": 2.0, "repetition_penalty": 1.5, "repetition_ngram": 2},
+        {"typical": 0.8, "no_repeat": 3, "must_match": "[a-z ]+"},
+        {"whole": "word"},
+    ],
+    ids=str,
+)
+def test_the_command_draws_what_the_library_draws(run: Run, stream_folder: Path, settings: dict[str, Any]) -> None:
+    settings = {**settings, "length": 30, "count": 3, "seed": 8}
     options = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
     values = drawn(run("sample", "--json", "--prompt=In", *options, "-m", stream_folder))
-    expected = [vars(sample) for sample in charlm.load(stream_folder).sample("In", **settings)]
+    samples = charlm.load(stream_folder).sample("In", **settings)
+    expected = [{**vars(sample), "perplexity": sample.perplexity} for sample in samples]
     assert sorted(values, key=lambda each: each["index"]) == expected
 
 
@@ -132,3 +144,74 @@ def test_the_surface_of_a_control_symbol_is_only_text(run: Run, tmp_path: Path) 
     assert value["tokens"] == [*"the <EOS> ran", None]
     (sample,) = drawn(run("sample", "--json", "--prompt=the <EOS>", "--seed=1", "--length=5"))
     assert sample["prompt"] == "the <EOS>"
+
+
+def test_scores_stand_below_each_text(run: Run, line_folder: Path) -> None:
+    options = ["--count=3", "--seed=3", "--prompt=the c", "-m", line_folder]
+    values = sorted(drawn(run("sample", "--json", *options)), key=lambda each: each["index"])
+    expected = "".join(
+        f"the c{each['text']}\n  log-probability {each['logprob']:.4f} nats, perplexity {each['perplexity']:.4f}\n"
+        for each in values
+    )
+    assert run("sample", "--scores", *options).out == expected
+    assert values[0]["perplexity"] == pytest.approx(math.exp(-values[0]["logprob"] / values[0]["tokens"]))
+
+
+def test_unique_samples_differ_and_are_the_first_of_their_text(run: Run, line_folder: Path) -> None:
+    options = ["--json", "--seed=1", "--length=1", "-m", line_folder]
+    many = sorted(drawn(run("sample", "--count=300", *options)), key=lambda each: each["index"])
+    first: dict[str, Any] = {}
+    for each in many:
+        first.setdefault(each["text"], each)
+    assert 8 < len(first) < 20, "they come again"
+    values = drawn(run("sample", "--unique", "--count=8", *options))
+    assert [{**each, "logprob": 0, "perplexity": 0} for each in values] == [
+        {**each, "logprob": 0, "perplexity": 0} for each in list(first.values())[:8]
+    ]
+    plain = run("sample", "--unique", "--count=8", *options[1:]).out
+    assert plain == "".join(f"{each['text']}\n" for each in values)
+
+
+def test_it_says_when_there_are_no_more_different_texts(run: Run, line_folder: Path) -> None:
+    done = run("sample", "--unique", "--count=5", "--temperature=0", "--length=4", "-m", line_folder)
+    assert (done.code, len(done.out.splitlines())) == (0, 1)
+    assert "no more than 1 different text" in done.err
+
+
+def test_a_beam_is_a_search_and_takes_no_settings_of_a_draw(run: Run, line_folder: Path) -> None:
+    values = drawn(run("sample", "--json", "--beam=8", "--count=2", "--prompt=the ", "-m", line_folder))
+    expected = charlm.load(line_folder).beam("the ", 8, count=2)
+    assert [(each["text"], each["logprob"], each["seed"]) for each in values] == [
+        (each.text, each.logprob, None) for each in expected
+    ]
+    plain = run("sample", "--beam=8", "--count=2", "--prompt=the ", "-m", line_folder)
+    assert plain.out == "".join(f"the {each.text}\n" for each in expected) and plain.err == ""
+    refused = run("sample", "--beam=8", "--top-p=0.5", "--seed=1", "-m", line_folder)
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err == (
+        "error: --beam searches the likeliest text and draws nothing; leave --top-p and --seed out\n"
+    )
+    assert run("sample", "--beam=0", "-m", line_folder).code == 2
+
+
+def test_what_must_match_does_and_it_is_said_how(run: Run, line_folder: Path) -> None:
+    done = run("sample", "--must-match", "(cat|dog)s? [a-z]{3}", "--count=5", "--prompt=the ", "-m", line_folder)
+    assert all(re.fullmatch("the (cat|dog)s? [a-z]{3}", line) for line in done.out.splitlines())
+    assert "one by one; logprob is the free model's" in done.err
+    assert run("sample", "--must-match", r"\bcat", "-m", line_folder).code == 2
+
+
+def test_novelty_tells_what_stands_in_the_corpus(run: Run, stream_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "seen.txt").write_text("the word")
+    options = ["--length=20", "--must-match", "to the words.{7,}", "--seed=1", "-m", stream_folder]
+    (value,) = drawn(run("sample", "--json", "--novelty=seen.txt", *options))
+    assert list(value)[-5:] == ["perplexity", "longest_copied", "copied_text", "novel_4grams", "novel_8grams"]
+    assert (value["longest_copied"], value["copied_text"]) == (8, "the word")
+    assert (value["novel_4grams"], value["novel_8grams"]) == (12 / 17, 12 / 13)
+    done = run("sample", "--novelty=seen.txt", "--quiet", *options)
+    assert done.err == ""
+    assert done.out == (
+        f"{value['text']}\n"
+        "  longest copied stretch 8 characters 'the word', 71% of its 4-grams are new, 92% of its 8-grams are new\n"
+    )
+    assert run("sample", "--novelty=nothing.txt", *options).code == 2

@@ -11,6 +11,7 @@ from conftest import BIGRAMS
 import charlm
 from charlm import generation, language_model
 from charlm.drawing import draw
+from charlm.ending import Ending
 from charlm.generation import Piece, Sample
 from charlm.randomness import uniform
 from charlm.samplers import Sampler
@@ -78,6 +79,9 @@ def test_nothing_of_probability_zero_is_drawn(stream_model: charlm.LanguageModel
         ({"top_k": 1}, [1, 0, 0]),
         ({"top_k": 3}, [1 / 2, 1 / 4, 1 / 4]),
         ({"temperature": 0.0}, [1, 0, 0]),
+        ({"min_p": 0.6}, [1, 0, 0]),
+        ({"min_p": 0.4}, [1 / 2, 1 / 4, 1 / 4]),
+        ({"mirostat": 0.75}, [1, 0, 0]),
     ],
     ids=str,
 )
@@ -220,8 +224,7 @@ def test_a_sampler_sees_the_history_and_keeps_its_own_state(bigram_model: charlm
 
     network, tokenizer = bigram_model.network, bigram_model.tokenizer
     prompt = generation.Encoded("ab", tokenizer.encode("ab"))
-    settings = {"indices": range(50), "length": 6, "stop": None, "seed": 1}
-    events = generation.generate(network, tokenizer, prompt, [Counter()], **settings)
+    events = generation.generate(network, tokenizer, prompt, [Counter()], indices=range(50), ending=Ending(6), seed=1)
     for sample in (each for each in events if isinstance(each, Sample)):
         ids = (3, 4, *bigram_model.tokenizer.encode(sample.text).tolist())
         ends = range(2, 2 + sample.tokens)

@@ -6,13 +6,14 @@ Samplers are applied one after the other; the draw itself is `generation`'s. A n
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
+import torch
 from torch import Tensor
 
 from charlm.discover import find
 
 
 class Sampler(ABC):
-    """A frozen dataclass of few numbers, made with its one setting. Raises ConfigError for one out of range."""
+    """A frozen dataclass of few numbers, its settings. Raises ConfigError for one out of range."""
 
     @property
     def compiled(self) -> tuple[str, float] | None:
@@ -28,10 +29,22 @@ class Sampler(ABC):
         """logits (B, V), the symbols read and drawn so far (B, t), own state → logits (B, V), own state."""
 
 
-def chain(settings: Mapping[str, float | None]) -> Sequence[Sampler]:
+def chain(settings: Mapping[str, float | tuple[float, ...] | None]) -> Sequence[Sampler]:
     """The samplers named by the settings that are not None, in their order: `{"top_k": 5}` → [TopK(5)]."""
     return [
-        find(Sampler, name.replace("_", "-"))(value)  # type: ignore[call-arg]  # each takes its one setting
+        find(Sampler, name.replace("_", "-"))(*(value if isinstance(value, tuple) else (value,)))
         for name, value in settings.items()
         if value is not None
     ]
+
+
+def repeating(history: Tensor, n: int, logits: Tensor) -> Tensor:
+    """(B, V): whether a symbol would end n symbols that stand in the history (B, t) already, as they would then."""
+    repeats = torch.zeros_like(logits, dtype=torch.bool)
+    t = history.shape[1]
+    if t >= n:
+        windows = history.unfold(1, n, 1)  # (B, t - n + 1, n)
+        same = (windows[:, :, :-1] == history[:, None, t - n + 1 :]).all(dim=-1)
+        rows, places = same.nonzero(as_tuple=True)
+        repeats[rows, windows[rows, places, -1]] = True
+    return repeats

@@ -1,0 +1,66 @@
+"""Beam search: with room for everything it finds the maximum, and with less it says what it found."""
+
+import math
+
+import pytest
+from conftest import BIGRAMS
+
+import charlm
+
+
+def every_text(prompt: str, limit: int) -> dict[str, float]:
+    """log P of every continuation of the bigram model, closed by <EOS> ("$") or `limit` symbols long."""
+    found, open_ = {}, {"": 0.0}
+    for _ in range(limit):
+        longer = {}
+        for text, logprob in open_.items():
+            row = BIGRAMS[(prompt + text)[-1:]]
+            found[text + "$"] = logprob + math.log(row[""])
+            longer |= {text + symbol: logprob + math.log(row[symbol]) for symbol in "ab"}
+        open_ = longer
+    return {**found, **open_}
+
+
+@pytest.mark.parametrize("prompt", ["", "a", "ab"])
+@pytest.mark.parametrize("limit", [1, 2, 5])
+def test_a_beam_of_full_width_finds_the_exact_maxima(
+    bigram_model: charlm.LanguageModel, prompt: str, limit: int
+) -> None:
+    expected = sorted(every_text(prompt, limit).values(), reverse=True)
+    found = bigram_model.beam(prompt, 2**limit, length=limit, count=min(6, 2**limit))
+    assert [each.logprob for each in found] == pytest.approx(expected[: len(found)], abs=1e-5)
+    texts = [each.text + "$" * (each.stopped == "eos") for each in found]
+    assert len(set(texts)) == len(texts)
+    for each, text in zip(found, texts, strict=True):
+        assert each.logprob == pytest.approx(every_text(prompt, limit)[text], abs=1e-5)
+        assert (each.tokens, each.seed) == (len(text), None)
+
+
+def test_a_beam_finds_what_greed_misses(bigram_model: charlm.LanguageModel) -> None:
+    """Greedily ab$ with 1/8; but $ alone has 1/4."""
+    (found,) = bigram_model.beam("", 2)
+    assert (found.text, found.stopped, found.tokens) == ("", "eos", 1)
+    assert found.logprob == pytest.approx(math.log(1 / 4))
+    assert bigram_model.sample(temperature=0)[0].text == "ab"
+
+
+def test_a_beam_of_one_is_greedy_and_a_wide_one_is_no_worse(stream_model: charlm.LanguageModel) -> None:
+    (greedy,) = stream_model.sample("the ", temperature=0, length=20)
+    (narrow,) = stream_model.beam("the ", 1, length=20)
+    assert narrow.text == greedy.text
+    wide = stream_model.beam("the ", 30, length=20, count=30)
+    assert wide[0].logprob >= narrow.logprob
+    assert [each.index for each in wide] == list(range(30))
+    assert sorted(wide, key=lambda each: -each.logprob) == wide
+
+
+def test_the_log_probability_is_that_of_score(line_model: charlm.LanguageModel) -> None:
+    for found in line_model.beam("the ", 5, count=5):
+        whole = line_model.score("the " + found.text, eos=found.stopped == "eos").logprob
+        assert found.logprob == pytest.approx(whole - line_model.score("the ", eos=False).logprob, abs=1e-3)
+
+
+@pytest.mark.parametrize("settings", [{"width": 0}, {"length": 0}, {"count": 4}, {"count": 0}], ids=str)
+def test_settings_out_of_range_are_refused(line_model: charlm.LanguageModel, settings: dict[str, int]) -> None:
+    with pytest.raises(charlm.ConfigError, match="must be at least 1"):
+        line_model.beam("the ", **{"width": 3, **settings})
