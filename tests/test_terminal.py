@@ -1,5 +1,6 @@
 """What a person at a terminal sees, and what a pipe gets: pseudo-terminals and pipes, all real."""
 
+import io
 import math
 import os
 import re
@@ -16,7 +17,7 @@ from conftest import LINES, STREAM, TINY, Outcome
 
 import charlm
 from charlm import training_run
-from charlm.cli import live
+from charlm.cli import live, score
 
 if sys.platform == "win32":
     pytest.skip("pseudo-terminals are those of POSIX", allow_module_level=True)
@@ -185,6 +186,26 @@ def test_a_sample_appears_as_it_is_drawn_until_ctrl_c(stream_folder: Path, tmp_p
         child.expect(pexpect.EOF)
     assert child.exitstatus == 130
     assert "Traceback" not in child.before
+
+
+# what is shown while many texts are scored
+
+
+@pytest.mark.parametrize("regular", [True, False], ids=["a file", "a pipe"])
+def test_a_bar_counts_the_texts_and_leaves_nothing_behind(
+    run: Run, terminal: Terminal, line_folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, regular: bool
+) -> None:
+    lines = b"the cat ran\n" * 50
+    monkeypatch.setattr(score, "_AT_ONCE", 10)
+    monkeypatch.setenv("TERM", "xterm")
+    (tmp_path / "lines").write_bytes(lines)
+    with open(tmp_path / "lines", encoding="utf-8") as file:
+        monkeypatch.setattr("sys.stdin", file if regular else io.TextIOWrapper(io.BytesIO(lines)))
+        monkeypatch.setattr("sys.stderr", terminal.open("w"))
+        assert run("score", "--json", "-m", line_folder).out.count("\n") == 50
+    shown = terminal.close()
+    assert "50 texts" in shown
+    assert shown.rstrip().endswith("\x1b[2K"), "the line of the bar is cleared"
 
 
 # what a sample may not do
