@@ -33,7 +33,8 @@ class Trained(NamedTuple):
 
 
 def main() -> None:
-    corpus, minutes, *seeds = [*sys.argv[1:], *[str(CORPUS), "1", "0", "1", "2"][len(sys.argv) - 1 :]]
+    corpus, minutes, *seeds = [*sys.argv[1:], *[str(CORPUS), "1"][len(sys.argv) - 1 :]]
+    seeds = seeds or ["0", "1", "2"]
     print(f"{Path(corpus).name}, {minutes} minutes each, two layers of 256, seeds {', '.join(seeds)}")
     print("| cell | parameters | characters/s | bits/char of each seed | mean |")
     print("|---|---|---|---|---|", flush=True)

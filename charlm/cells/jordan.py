@@ -23,7 +23,7 @@ class Jordan(Looped):
         place: Place = Place(),  # noqa: B008  # it cannot change
     ) -> None:
         super().__init__(input_size, hidden_size, activation, place)
-        self._logits, self._residual = place.logits, place.residual
+        self._place = place
         if not place.logits:
             self.readout = nn.Linear(hidden_size, hidden_size)
 
@@ -36,12 +36,12 @@ class Jordan(Looped):
     def project(self, x: Tensor, operands: torch.dtype = torch.float32) -> Tensor:
         """With a residual connection the input comes along: (..., E) → (..., H + E)."""
         projected = super().project(x, operands)
-        return torch.cat((projected, x), dim=-1) if self._residual else projected
+        return torch.cat((projected, x), dim=-1) if self._place.residual else projected
 
     def step(self, projected: Tensor, state: State) -> tuple[Tensor, State]:
         (o,) = state
         below, x = projected.split_with_sizes([self.hidden_size, projected.shape[1] - self.hidden_size], dim=1)
         h = self.activation(below + torch.addmm(self.bias_hh, o, self.weight_hh.t()))
-        output = h + x if self._residual else h
-        logits = self._logits(output) if self._logits else self.readout(output)
-        return h, (torch.softmax(logits, dim=1),)
+        output = h + x if self._place.residual else h
+        read_out = self._place.logits or self.readout
+        return h, (torch.softmax(read_out(output), dim=1),)

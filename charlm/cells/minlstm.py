@@ -14,10 +14,6 @@ from charlm.cells import Scanned
 class MinLSTM(Scanned):
     gates = 3
 
-    def initialize(self) -> None:
-        super().initialize()
-        self.bias_ih.data[: self.hidden_size] = 1.0  # start by remembering, as an LSTM
-
     def coefficients(self, projected: Tensor) -> tuple[Tensor, Tensor]:
         f, i, candidate = projected.chunk(3, dim=-1)
         more = functional.logsigmoid(f) - functional.logsigmoid(i)
