@@ -26,7 +26,7 @@ from charlm.sequences import whole
 from charlm.tokenizers import Tokenizer
 
 LENGTH = {"stream": 500, "line": 1000}  # tokens a sample has at most, unless told
-_SIDE_BY_SIDE = 64  # samples drawn at once
+_SIDE_BY_SIDE = 1024  # samples drawn at once, at most
 
 
 class Next(NamedTuple):
@@ -181,12 +181,13 @@ class LanguageModel:
         ]
         encoded = encode(self.tokenizer, self._one_line(prompt), unknown)
         seed = new_seed() if seed is None else seed
+        at_once = min(count, _SIDE_BY_SIDE)
 
         def group(first: int) -> Iterator[Piece | Sample]:
-            indices = range(first, first + _SIDE_BY_SIDE if unique else min(first + _SIDE_BY_SIDE, count))
+            indices = range(first, first + at_once if unique else min(first + at_once, count))
             return generate(self.network, self.tokenizer, encoded, samplers, indices=indices, ending=ending, seed=seed)
 
-        groups = map(group, itertools.count(0, _SIDE_BY_SIDE) if unique else range(0, count, _SIDE_BY_SIDE))
+        groups = map(group, itertools.count(0, at_once) if unique else range(0, count, at_once))
         return distinct(groups, count) if unique else itertools.chain.from_iterable(groups)
 
     def beam(

@@ -3,37 +3,57 @@
 import math
 
 import pytest
+import torch
 from conftest import BIGRAMS
 
 import charlm
 
 
-def every_text(prompt: str, limit: int) -> dict[str, float]:
-    """log P of every continuation of the bigram model, closed by <EOS> ("$") or `limit` symbols long."""
+Table = dict[str, dict[str, float]]
+
+
+def every_text(table: Table, prompt: str, limit: int) -> dict[str, float]:
+    """log P of every continuation of a bigram model, closed by <EOS> ("$") or `limit` symbols long."""
     found, open_ = {}, {"": 0.0}
     for _ in range(limit):
         longer = {}
         for text, logprob in open_.items():
-            row = BIGRAMS[(prompt + text)[-1:]]
+            row = table[(prompt + text)[-1:]]
             found[text + "$"] = logprob + math.log(row[""])
             longer |= {text + symbol: logprob + math.log(row[symbol]) for symbol in "ab"}
         open_ = longer
     return {**found, **open_}
 
 
-@pytest.mark.parametrize("prompt", ["", "a", "ab"])
-@pytest.mark.parametrize("limit", [1, 2, 5])
+def shuffled(model: charlm.LanguageModel, seed: int) -> Table:
+    """Give the bigram model other probabilities; 0 leaves those of BIGRAMS."""
+    if not seed:
+        return BIGRAMS
+    weights = 2 * torch.randn(3, 3, generator=torch.Generator().manual_seed(seed))  # <EOS>, a, b after start, a, b
+    model.network.readout.weight.data[2:, [1, 3, 4]] = weights
+    columns = torch.softmax(weights, dim=0).t().tolist()
+    return {
+        before: dict(zip(["", "a", "b"], column, strict=True)) for before, column in zip(BIGRAMS, columns, strict=True)
+    }
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("prompt", ["", "ab"])
+@pytest.mark.parametrize("limit", [1, 2, 6])
 def test_a_beam_of_full_width_finds_the_exact_maxima(
-    bigram_model: charlm.LanguageModel, prompt: str, limit: int
+    bigram_model: charlm.LanguageModel, prompt: str, limit: int, seed: int
 ) -> None:
-    expected = sorted(every_text(prompt, limit).values(), reverse=True)
-    found = bigram_model.beam(prompt, 2**limit, length=limit, count=min(6, 2**limit))
-    assert [each.logprob for each in found] == pytest.approx(expected[: len(found)], abs=1e-5)
-    texts = [each.text + "$" * (each.stopped == "eos") for each in found]
-    assert len(set(texts)) == len(texts)
-    for each, text in zip(found, texts, strict=True):
-        assert each.logprob == pytest.approx(every_text(prompt, limit)[text], abs=1e-5)
-        assert (each.tokens, each.seed) == (len(text), None)
+    """The one, the three and the sixty likeliest of all texts, whether they end early or late."""
+    every = every_text(shuffled(bigram_model, seed), prompt, limit)
+    expected = sorted(every.values(), reverse=True)
+    for count in {1, min(3, 2**limit), min(60, 2**limit)}:
+        found = bigram_model.beam(prompt, 2**limit, length=limit, count=count)
+        assert [each.logprob for each in found] == pytest.approx(expected[:count], abs=1e-4)
+        texts = [each.text + "$" * (each.stopped == "eos") for each in found]
+        assert len(set(texts)) == len(texts)
+        for each, text in zip(found, texts, strict=True):
+            assert each.logprob == pytest.approx(every[text], abs=1e-4)
+            assert (each.tokens, each.seed) == (len(text), None)
 
 
 def test_a_beam_finds_what_greed_misses(bigram_model: charlm.LanguageModel) -> None:

@@ -1,7 +1,10 @@
 """Drawing: the right frequencies, the right stops, and the same draw whatever is drawn beside it."""
 
+import inspect
 import math
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +13,7 @@ from conftest import BIGRAMS
 
 import charlm
 from charlm import generation, language_model
+from charlm.cli.sample import sample as sample_command
 from charlm.drawing import draw
 from charlm.ending import Ending
 from charlm.generation import Piece, Sample
@@ -95,6 +99,24 @@ def test_settings_shape_the_first_draw(
     assert all(count == 0 for count, p in zip(counts, chances, strict=True) if p == 0)
     terms = [(count - 3000 * p) ** 2 / (3000 * p) for count, p in zip(counts, chances, strict=True) if p]
     assert sum(terms) < chi_square_limit(2)
+
+
+def test_what_narrows_the_draw_is_applied_in_the_order_that_is_stated(
+    line_model: charlm.LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of the README's table and of the options in --help; must_match, which forbids, comes before all."""
+    applied: list[str] = []
+
+    def spy(settings: dict[str, object]) -> list[Sampler]:
+        applied.extend(f"--{name.replace('_', '-')}" for name in settings)
+        return []
+
+    monkeypatch.setattr(language_model, "chain", spy)
+    line_model.draw("the ")
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    options = [f"--{name.replace('_', '-')}" for name in inspect.signature(sample_command).parameters]
+    assert re.findall(r"^\| `(--[a-z-]+) ", readme, flags=re.MULTILINE) == ["--must-match", *applied]
+    assert [option for option in options if option in ["--must-match", *applied]] == ["--must-match", *applied]
 
 
 def test_a_sample_does_not_depend_on_how_many_are_drawn(model: charlm.LanguageModel) -> None:
