@@ -39,6 +39,8 @@ def check(tokenizer: Tokenizer, unit: Unit) -> None:
     """Raise ConfigError where the model's tokens do not have exact probabilities of such units."""
     if unit not in (CHAR, TOKEN, WORD):
         raise ConfigError(f"unit is {unit!r}; it must be {CHAR}, {TOKEN} or {WORD}")
+    if unit == TOKEN:
+        return
     texts = [tokenizer.symbol(index) or "" for index in range(tokenizer.size)]
     several = next((text for text in texts if len(text) > 1), None)
     if unit == CHAR and several:

@@ -78,6 +78,11 @@ def test_unknown_tokens_are_in_one_perplexity_and_out_of_the_other(run: Run, lin
     [
         *[(["--base", "3"], "base"), (["--unit", "line"], "unit"), (["--format", "xml"], "format")],
         *[(["--json", "--tsv"], "one form"), (["--heat", "--html", "x"], "one form")],
+        *[
+            (["--heat", "--base", "2"], "base"),
+            (["--html", "x", "--base", "e"], "base"),
+            (["--heat", "--full"], "--full"),
+        ],
         *[(["--full", "--unit", "word"], "rank"), (["--no-bos", "--unit", "word"], "first word")],
     ],
 )

@@ -65,8 +65,7 @@ def score(
     Example: charlm score --json "the cat sat" "sat cat the"
     """
     name = _format(format, json=json, tsv=tsv, heat=heat, html=html is not None)
-    if name == "kenlm" and (base not in (None, "10") or unit is not None or unknown == "skip"):
-        raise ConfigError("KenLM's logarithms are to base 10, its units are words, and it leaves no character out")
+    _check(name, base, unit, unknown, full)
     folder = naming.existing_folder(model)
     arguments = texts if texts or file else files_or_stdin(None)
     documents = read_files(file, quiet) if file else ()
@@ -120,6 +119,16 @@ def _format(given: str | None, **flags: bool) -> str:
     if len(asked) > 1:
         raise ConfigError(f"give one of {' and '.join(asked)}: scores are written in one form")
     return asked[0] if asked else "table"
+
+
+def _check(form: str, base: str | None, unit: str | None, unknown: str, full: bool) -> None:
+    """Raise ConfigError for what a form would have to leave aside."""
+    if form == "kenlm" and (base not in (None, "10") or unit is not None or unknown == "skip"):
+        raise ConfigError("KenLM's logarithms are to base 10, its units are words, and it leaves no character out")
+    if form in ("heat", "html") and base is not None:
+        raise ConfigError("the colours are of surprisal in bits; leave out the base")
+    if form in ("heat", "kenlm") and full:
+        raise ConfigError("entropy and rank are in the table, the page, JSON and TSV; leave out --full")
 
 
 def _singles(texts: Iterable[str], documents: Iterable[Document], kind: str, quiet: bool) -> Iterator[str]:
