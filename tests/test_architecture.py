@@ -15,15 +15,15 @@ PACKAGE = Path(charlm.__file__).parent
 # for `native`, whose loops are below the cells and whose network is above them.
 ORDER = """
     errors randomness tokenizers native native.library interrupts standalone
-    config corpus discover encoding native.fused harvest catalogue measure storage
-    cells samplers sequences batches planning naming tensors download
-    embeddings steps sizing
-    network
+    config cache files discover encoding native.fused harvest catalogue measure storage
+    cells samplers documents batches planning naming tensors download
+    corpus texts ids embeddings steps sizing
+    sequences network
     probability optimization native.drawing
     evaluation drawing
     scoring generation preparation
     language_model pacing reports advice
-    checkpoint specimens
+    checkpoint specimens segments
     model_card
     run_folder system
     resumption

@@ -9,6 +9,7 @@ from charlm import naming
 from charlm.cli.options import Json, Model, Quiet, defaulted
 from charlm.cli.output import say, write, write_json
 from charlm.cli.texts import read_stdin, tell_unknown
+from charlm.documents import Document
 from charlm.interrupts import importing
 
 
@@ -36,7 +37,7 @@ def sample(
     Example: charlm sample --prompt "Once " --temperature 0.7 --seed 42
     """
     folder = naming.existing_folder(model)
-    prompt = read_stdin(quiet) if prompt == "-" else prompt
+    prompt = "".join(read_stdin(quiet).pieces()) if prompt == "-" else prompt
 
     with importing():
         from charlm.checkpoint import load
@@ -57,7 +58,7 @@ def sample(
     given = {name: value for name, value in settings.items() if value is not None}
     events = language_model.draw(prompt, seed=seed, **given)  # type: ignore[arg-type]
     say(f"seed {seed}" if model else f"model {folder}, seed {seed}", quiet)
-    tell_unknown(language_model, [prompt], language_model.unknown(prompt), unknown or "", quiet)
+    tell_unknown(language_model, [Document("", prompt)], language_model.unknown(prompt), unknown or "", quiet)
     pages = _Pages(prompt, blank="" if language_model.line else "\n")
     for event in events:
         if isinstance(event, Piece):

@@ -1,7 +1,8 @@
 """charlm score: the probability of texts by the chain rule."""
 
+import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,8 @@ import typer
 from charlm import naming
 from charlm.cli.options import Json, Model, Quiet, Unknown, defaulted
 from charlm.cli.output import figure, say, write, write_json
-from charlm.cli.texts import files_or_stdin, read_files, read_stdin, tell_unknown
+from charlm.cli.texts import files_or_stdin, read_files, read_stdin, sequences_of, tell_unknown
+from charlm.documents import AnyDocument, Document
 from charlm.interrupts import importing
 
 if TYPE_CHECKING:
@@ -40,18 +42,17 @@ def score(
     """
     folder = naming.existing_folder(model)
     arguments = texts if texts or file else files_or_stdin(None)
-    given = [read_stdin(quiet) if text == "-" else text for text in arguments or ()]
-    given += [document.text for document in read_files(file, quiet)] if file else []
+    given = [read_stdin(quiet) if text == "-" else Document("", text) for text in arguments or ()]
+    given += read_files(file, quiet).documents if file else ()
 
     with importing():
         from charlm.checkpoint import load
 
     language_model = load(folder)
     say(f"model {folder}", quiet or model is not None)
-    singles = list(_single(language_model, given))
     unknowns = 0
-    for first in range(0, len(singles), _AT_ONCE):
-        some = singles[first : first + _AT_ONCE]
+    singles = _single(language_model, given)
+    while some := list(itertools.islice(singles, _AT_ONCE)):
         for found in language_model.score_many(some, eos=eos, unknown=unknown):  # type: ignore[arg-type]
             unknowns += found.unknown
             if json:
@@ -61,15 +62,14 @@ def score(
                 write_json(values)
             else:
                 write(_table(found))
-    tell_unknown(language_model, singles, unknowns, unknown, quiet)
+    every = (Document("", text) for text in _single(language_model, given))
+    tell_unknown(language_model, every, unknowns, unknown, quiet)
 
 
-def _single(model: "LanguageModel", texts: list[str]) -> Iterator[str]:
+def _single(model: "LanguageModel", documents: Iterable[AnyDocument]) -> Iterator[str]:
     """The sequences in the texts: in a model of lines a text with newlines is several."""
-    from charlm.sequences import whole
-
-    for text in texts:
-        yield from whole(text, model.config.sequence)
+    for document in documents:
+        yield from sequences_of(document, model.config.sequence)
 
 
 def _table(found: "Score") -> str:
