@@ -27,8 +27,8 @@ def write(path: Path, source: bytes, megabytes: int) -> None:
             file.write(source)
 
 
-def measured(folder: Path, command: list[str], pipe: Path | None = None) -> tuple[float, float | None, float]:
-    """Peak megabytes, seconds to the first steps (where a first sample is drawn), seconds in all."""
+def measured(folder: Path, command: list[str], pipe: Path | None = None) -> tuple[float, float | None, float, float]:
+    """Peak megabytes, seconds to the first steps (where a first sample is drawn), in all, and of the processor."""
     before = time.perf_counter()
     first = None
     with (pipe or Path(os.devnull)).open("rb") as stdin:
@@ -49,7 +49,7 @@ def measured(folder: Path, command: list[str], pipe: Path | None = None) -> tupl
     if child.returncode:
         raise SystemExit(said.decode())
     unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
-    return usage.ru_maxrss * unit / 1e6, first, time.perf_counter() - before
+    return usage.ru_maxrss * unit / 1e6, first, time.perf_counter() - before, usage.ru_utime + usage.ru_stime
 
 
 def main() -> None:
@@ -68,7 +68,7 @@ def main() -> None:
             shutil.copyfileobj(text, packed, 2**20)
         import_torch = measured(folder, ["info", "--system"])[0]
         print(f"{options.megabytes:,} MB; a process that has imported torch takes {import_torch:,.0f} MB")
-        print(f"{'':<24} {'peak MB':>8} {'first step':>11} {'in all':>8}")
+        print(f"{'':<24} {'peak MB':>8} {'first step':>11} {'in all':>8} {'processor':>10}")
         train = ["train", *TINY, "-m"]
         runs: list[tuple[str, list[str], Path | None]] = [
             ("running text", [*train, "text", "text"], None),
@@ -85,9 +85,9 @@ def main() -> None:
                 ("score lines", ["score", "-q", "--json", "-m", "lines", "--file", "lines"], None),
             ]
         for name, command, pipe in runs:
-            peak, first, seconds = measured(folder, command, pipe)
+            peak, first, seconds, processor = measured(folder, command, pipe)
             shown = "" if first is None else f"{first:,.1f} s"
-            print(f"{name:<24} {peak:>8,.0f} {shown:>11} {seconds:>6,.0f} s", flush=True)
+            print(f"{name:<24} {peak:>8,.0f} {shown:>11} {seconds:>6,.0f} s {processor:>8,.0f} s", flush=True)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from charlm.errors import CorpusError
 from charlm.randomness import bits, uniform
 from charlm.tokenizers import Tokenizer
 
@@ -35,6 +36,11 @@ class Ring(NamedTuple):
         before = np.searchsorted(self.starts, places, side="right") - 1
         found: NDArray[np.bool_] = self.starts[before] == places
         return found
+
+    def check(self) -> None:
+        """To read what is no longer there would end the process. Raises CorpusError."""
+        if any(each.size() < len(each) for each in self.mappings):
+            raise CorpusError("a file in the cache was cut short while it was in use; train again, or go on by --resume")
 
     def release(self) -> None:
         """Let the system take back the memory of what was read; it reads it again when it is needed."""
@@ -71,6 +77,7 @@ class Batches:
         self._read = 0  # targets since the ring was released
 
     def __getitem__(self, step: int) -> Batch:
+        self.ring.check()
         epoch, window = divmod(step, self.steps_per_epoch)
         rows = np.arange(self.batch_size)
         offset = int(bits(self.seed, _OFFSET, epoch)[0] % np.uint64(self.size))

@@ -184,7 +184,9 @@ def stored(name: str, path: Path, notes: list[str], tell: Tell) -> StoredDocumen
     for piece in Told("reading", None, tell)(decoded(blocks(), name, len(_MARK) * marked)):
         characters += len(piece)
         ends += piece.count("\n")
-        crlf += piece.count("\r\n") + (last == "\r" and piece[0] == "\n")
+        if "\r" in piece:  # one letter is found sooner than two
+            crlf += piece.count("\r\n")
+        crlf += last == "\r" and piece[0] == "\n"
         last = piece[-1]
     return StoredDocument(name, path, marked, characters, size, Lines(ends, crlf, last != "\n"), digest.hexdigest())
 

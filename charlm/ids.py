@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from charlm import cache
 from charlm.batches import Ring
 from charlm.errors import ModelError
-from charlm.storage import parse_json, read_file, to_json, write_atomic
+from charlm.storage import parse_json, read_file, to_json
 from charlm.tokenizers import Ids, Tokenizer
 
 FORMAT_VERSION = 1
@@ -52,13 +52,13 @@ def on_disk(pieces: Iterable[Ids], size: int, key: str, about: dict[str, Any]) -
     about: what `charlm cache` shows of it. Raises SaveError where the disk does not take it.
     """
     place = cache.make_folder() / hashlib.sha256(f"{FORMAT_VERSION} {key}".encode()).hexdigest()
-    found = _open(place, size)
-    if found is None:
-        _write(place, pieces, size, about)
-        found = _open(place, size)
-    if found is None:
-        raise cache.not_written(OSError(0, "what was written is not there", str(place)))
-    return found
+    counts = _whole(place, size)
+    try:
+        if counts is None:
+            counts = _write(place, pieces, size, about)
+        return Laid(map_ring(place / _TARGETS, place / _STARTS, _kind(size)), counts)
+    except OSError as error:
+        raise cache.not_written(error) from None
 
 
 def about(place: Path) -> dict[str, Any] | None:
@@ -72,7 +72,7 @@ def about(place: Path) -> dict[str, Any] | None:
 
 def _parts(pieces: Iterable[Ids], counts: NDArray[np.int64]) -> Iterator[tuple[NDArray[Any], NDArray[np.int64]]]:
     """Ids in the smallest type that holds them, with the starts of the sequences that end there; all are counted."""
-    kind = np.dtype("<u2" if len(counts) <= 2**16 else "<u4")
+    kind = _kind(len(counts))
     place = start = 0
     for ids in pieces:
         counts += np.bincount(ids, minlength=len(counts))
@@ -84,12 +84,15 @@ def _parts(pieces: Iterable[Ids], counts: NDArray[np.int64]) -> Iterator[tuple[N
         yield np.empty(0, dtype=kind), np.array([start])
 
 
-def _write(place: Path, pieces: Iterable[Ids], size: int, about: dict[str, Any]) -> None:
-    """Written beside, flushed, then renamed: an entry is whole, or it is not there."""
+def _kind(size: int) -> np.dtype[Any]:
+    return np.dtype("<u2" if size <= 2**16 else "<u4")
+
+
+def _write(place: Path, pieces: Iterable[Ids], size: int, about: dict[str, Any]) -> NDArray[np.int64]:
+    """Written beside, then renamed; nothing is flushed, as what a power failure takes is told by the checksum."""
     counts = np.zeros(size, dtype=np.int64)
-    beside = None
+    beside = Path(tempfile.mkdtemp(prefix=f".{place.name}.tmp", dir=place.parent))
     try:
-        beside = Path(tempfile.mkdtemp(prefix=f".{place.name}.tmp", dir=place.parent))
         with (beside / _TARGETS).open("xb") as targets, (beside / _STARTS).open("xb") as starts:
             written = {_TARGETS: _Checked(targets), _STARTS: _Checked(starts)}
             for ids, begun in _parts(pieces, counts):
@@ -97,14 +100,12 @@ def _write(place: Path, pieces: Iterable[Ids], size: int, about: dict[str, Any])
                 written[_STARTS].write(begun.astype(_START))
             files = {name: file.finish() for name, file in written.items()}
         values = {"format_version": FORMAT_VERSION, **about, "files": files, "counts": counts.tolist()}
-        write_atomic(beside / _ABOUT, to_json(values))
+        (beside / _ABOUT).write_bytes(to_json(values))
         shutil.rmtree(place, ignore_errors=True)  # a damaged one
         os.rename(beside, place)
-    except OSError as error:
-        raise cache.not_written(error) from None
     finally:
-        if beside:
-            shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(beside, ignore_errors=True)
+    return counts
 
 
 class _Checked:
@@ -119,22 +120,18 @@ class _Checked:
         self._size += values.nbytes
 
     def finish(self) -> dict[str, Any]:
-        self._file.flush()
-        os.fsync(self._file.fileno())
         return {"bytes": self._size, "sha256": self._digest.hexdigest()}
 
 
-def _open(place: Path, size: int) -> Laid | None:
-    """An entry; None where there is none that is whole."""
+def _whole(place: Path, size: int) -> NDArray[np.int64] | None:
+    """The counts of an entry that agrees with its checksums; None where there is none."""
     known = about(place)
     try:
         if known is None or known["format_version"] != FORMAT_VERSION or len(known["counts"]) != size:
             return None
         if any(_sum(place / name) != known["files"][name] for name in (_TARGETS, _STARTS)):
             return None
-        counts = np.array(known["counts"], dtype=np.int64)
-        kind = np.dtype("<u2" if size <= 2**16 else "<u4")
-        return Laid(map_ring(place / _TARGETS, place / _STARTS, kind), counts)
+        return np.array(known["counts"], dtype=np.int64)
     except (OSError, KeyError, TypeError, ValueError):
         return None
 

@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +27,7 @@ Source = str | Path | Iterable[str | Path] | Corpus
 
 @dataclass(frozen=True)
 class Prepared:
-    """`counts` (V,): how often each symbol is a training target."""
+    """`counts` (V,): how often each symbol is a training target. The corpus itself is not read again."""
 
     corpus: Corpus
     sequence: str
@@ -37,6 +36,7 @@ class Prepared:
     tokenizer: Tokenizer
     ring: Ring
     counts: NDArray[np.int64]
+    sha256: str  # of what is learned and what is held out
     held_out: tuple[str, ...] = ()  # files of held-out text of its own
     doubt: str = ""  # what speaks against the kind of sequence that was chosen
 
@@ -61,14 +61,6 @@ class Prepared:
         network = Network(model, self.tokenizer.size)
         network.predictable.copy_(torch.from_numpy(self.predictable))
         return network.to(device)
-
-    def fingerprint(self) -> str:
-        """SHA-256 of what is learned and what is held out."""
-        return self._sha256
-
-    @cached_property
-    def _sha256(self) -> str:
-        return _fingerprint(self.parts, lambda reading: None)
 
     def evaluate(self, network: Network, texts: Sequence[str]) -> Evaluation:
         """What `charlm evaluate` says of these sequences."""
@@ -113,15 +105,16 @@ def prepare(
     close = sequence == "line" or len(documents) > 1
     pieces = (piece for group in parts.train.groups() for piece in group)
     tokenizer = kind.train(Told("alphabet", parts.train.characters, tell)(pieces), lines=sequence == "line")
+    corpus.fingerprint()  # kept there
+    sha256 = _fingerprint(parts, tell)
     numbered = encoded(tokenizer, parts.train, close=close, tell=tell)
     if corpus.large:
-        fingerprint = _fingerprint(parts, tell)
-        key = json.dumps([fingerprint, sequence, close, model.tokenizer, tokenizer.to_json()])
+        key = json.dumps([sha256, sequence, close, model.tokenizer, tokenizer.to_json()])
         shown = {"corpus": corpus.names, "tokenizer": model.tokenizer, "characters": parts.train.characters}
         laid = ids.on_disk(numbered, tokenizer.size, key, shown)
     else:
         laid = ids.in_memory(numbered, tokenizer.size)
-    return Prepared(corpus, sequence, why, parts, tokenizer, *laid, held_out, doubt)
+    return Prepared(corpus, sequence, why, parts, tokenizer, *laid, sha256, held_out, doubt)
 
 
 def encoded(

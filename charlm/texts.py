@@ -139,7 +139,9 @@ def _with_plain_ends(pieces: Iterable[str]) -> Iterator[str]:
     for piece in pieces:
         text = carriage + piece
         carriage = "\r" if text.endswith("\r") else ""  # its newline may begin the next piece
-        text = text.removesuffix(carriage).replace("\r\n", "\n")
+        text = text.removesuffix(carriage)
+        if "\r" in text:  # one letter is found sooner than two
+            text = text.replace("\r\n", "\n")
         if text:
             yield text
             last = text[-1]

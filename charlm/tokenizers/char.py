@@ -26,7 +26,8 @@ class CharTokenizer(Tokenizer):
     def train(cls, texts: Iterable[str], *, lines: bool = False) -> "CharTokenizer":
         seen = np.zeros(sys.maxunicode + 1, dtype=bool)
         for text in texts:
-            seen[_code_points(text)] = True
+            points = _code_points(text)
+            seen[points[~np.take(seen, points, mode="clip")]] = True  # to look is faster than to write
         if lines:
             seen[_NEWLINE] = False
         return cls("".join(map(chr, np.flatnonzero(seen))))
@@ -49,14 +50,14 @@ class CharTokenizer(Tokenizer):
 
     def encode(self, text: str) -> Ids:
         points = _code_points(text)
-        ids: Ids = self._index[np.minimum(points, len(self._index) - 1)]  # the last entry is always UNK
+        ids: Ids = np.take(self._index, points, mode="clip")  # the last entry is always UNK
         return ids
 
     def encode_pieces(self, pieces: Iterable[str], *, lines: bool = False) -> Iterator[Ids]:
         for piece in pieces:
             ids = self.encode(piece)
             if lines:
-                ids[_code_points(piece) == _NEWLINE] = self.EOS
+                np.putmask(ids, _code_points(piece) == _NEWLINE, self.EOS)
             yield ids
 
     def decode(self, ids: Iterable[int]) -> str:
