@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from charlm.language_model import LanguageModel, Next
     from charlm.planning import Plan
     from charlm.scoring import Score
-    from charlm.sequences import lines
+    from charlm.texts import lines
     from charlm.training import train
 
 __version__ = "0.1.0"
@@ -39,7 +39,7 @@ __version__ = "0.1.0"
 _HOME = {
     "load": "checkpoint",
     "train": "training",
-    "lines": "sequences",
+    "lines": "texts",
     "LanguageModel": "language_model",
     "Next": "language_model",
     "Score": "scoring",

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from charlm.preparation import Prepared
 
 _FEW_FOR_EACH = 100  # symbols of the corpus for each of the vocabulary
@@ -13,7 +11,7 @@ _MANY_RARE = 0.2  # of the vocabulary
 
 def warnings(prepared: Prepared) -> Iterator[str]:
     """A sentence for each doubt."""
-    counts = np.bincount(prepared.ring.targets, minlength=prepared.tokenizer.size)[len(prepared.tokenizer.CONTROL) :]
+    counts = prepared.counts[len(prepared.tokenizer.CONTROL) :]
     symbols, total = len(counts), int(counts.sum())
     if total < _FEW_FOR_EACH * symbols:
         each = f"each of {symbols:,} symbols stands there {total / symbols:.0f} times"

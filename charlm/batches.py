@@ -4,26 +4,51 @@ The sequences lie one behind the other on a ring. Each pass over it starts at a 
 are read side by side, window after window of T symbols; the network carries its state from one window to the next.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+import mmap
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from charlm.errors import CorpusError
 from charlm.randomness import bits, uniform
-from charlm.tokenizers import Ids, Tokenizer
+from charlm.tokenizers import Tokenizer
 
 COLD_STARTS = 0.05  # chance, a window and kind, that a stream forgets: a fresh prompt is then scored well too
+_RELEASE_AFTER = 2**24  # targets read; of a mapped file they would stay in memory
 _OFFSET, _AT_WINDOW, _AT_LINE = range(3)  # what a random number is for
 
 
 class Ring(NamedTuple):
-    """Sequences one behind the other: the targets (N,), and where sequences start, ascending, the first at 0."""
+    """Sequences one behind the other: the targets (N,), and where sequences start, ascending, the first at 0.
 
-    targets: Ids
+    `mappings`: the files they lie in, where they are not in memory.
+    """
+
+    targets: NDArray[Any]  # of an integer type
     starts: NDArray[np.int64]
+    mappings: tuple[mmap.mmap, ...] = ()
+
+    def is_start(self, places: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether a sequence starts at each of these places."""
+        before = np.searchsorted(self.starts, places, side="right") - 1
+        found: NDArray[np.bool_] = self.starts[before] == places
+        return found
+
+    def check(self) -> None:
+        """To read what is no longer there would end the process. Raises CorpusError."""
+        if any(each.size() < len(each) for each in self.mappings):
+            raise CorpusError(
+                "a file in the cache was cut short while it was in use; train again, or go on by --resume"
+            )
+
+    def release(self) -> None:
+        """Let the system take back the memory of what was read; it reads it again when it is needed."""
+        for each in self.mappings:
+            if hasattr(mmap, "MADV_DONTNEED"):
+                each.madvise(mmap.MADV_DONTNEED)
 
 
 class Batch(NamedTuple):
@@ -33,14 +58,6 @@ class Batch(NamedTuple):
     targets: Tensor  # (T, B)
     resets: Tensor | None  # (T, B), True where a sequence starts; None where nowhere
     fresh: bool
-
-
-def ring(sequences: Sequence[Ids], *, close: bool) -> Ring:
-    """Lay sequences one behind the other, each closed by EOS if `close`."""
-    end = np.array([Tokenizer.EOS] if close else [], dtype=np.int32)
-    pieces = [piece for sequence in sequences for piece in (sequence, end)]
-    lengths = np.array([len(sequence) + len(end) for sequence in sequences])
-    return Ring(np.concatenate(pieces), np.concatenate(([0], np.cumsum(lengths)[:-1])))
 
 
 class Batches:
@@ -59,25 +76,29 @@ class Batches:
         self.seq_len = min(seq_len, self.size)  # T
         self.batch_size = min(batch_size, self.size // self.seq_len)  # B
         self.steps_per_epoch = self.size // (self.seq_len * self.batch_size)
-        self._is_start = np.zeros(self.size, dtype=bool)
-        self._is_start[ring.starts] = True
+        self._read = 0  # targets since the ring was released
 
     def __getitem__(self, step: int) -> Batch:
+        self.ring.check()
         epoch, window = divmod(step, self.steps_per_epoch)
         rows = np.arange(self.batch_size)
         offset = int(bits(self.seed, _OFFSET, epoch)[0] % np.uint64(self.size))
         first = (offset + rows * self.size // self.batch_size) % self.size  # (B,)
         if self.whole:
             after = np.searchsorted(self.ring.starts, first)
-            first = np.append(self.ring.starts, 0)[after]
+            first = self.ring.starts[after % len(self.ring.starts)]
         places = first + window * self.seq_len + np.arange(self.seq_len)[:, None]
         places %= self.size  # (T, B)
         targets = self.ring.targets[places]
         inputs = self.ring.targets[places - 1]  # at 0 this is the last symbol, but a sequence starts there
-        resets = self._is_start[places]
+        resets = self.ring.is_start(places)
         inputs[resets] = Tokenizer.START
         if not self.whole:
             self._forget(step, inputs, resets)
+        self._read += targets.size
+        if self._read > _RELEASE_AFTER:
+            self._read = 0
+            self.ring.release()
         return Batch(
             torch.from_numpy(inputs.astype(np.int64)),
             torch.from_numpy(targets.astype(np.int64)),
@@ -85,7 +106,7 @@ class Batches:
             fresh=window == 0,
         )
 
-    def _forget(self, step: int, inputs: NDArray[np.int32], resets: NDArray[np.bool_]) -> None:
+    def _forget(self, step: int, inputs: NDArray[Any], resets: NDArray[np.bool_]) -> None:
         rows = np.arange(self.batch_size)
         resets[0] |= uniform(self.seed, _AT_WINDOW, step, rows) < COLD_STARTS
         lines = self.line_ends[inputs]  # (T, B): a line starts here

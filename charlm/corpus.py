@@ -1,94 +1,101 @@
 """Text files, folders of them, `.gz` and stdin → documents.
 
 A document is the text of one file, every character kept. Whatever is not kept (a byte order mark, a file of a
-folder that is no text) is said in a note; nothing is dropped in silence.
+folder that is no text) is said in a note; nothing is dropped in silence. Documents are held in memory up to a limit
+for all of them; those beyond it stay in their files, and what comes through a pipe goes into one.
 """
 
-import difflib
-import errno
-import gzip
 import hashlib
+import io
+import itertools
 import os
+import stat
 import sys
-import zlib
+import tempfile
+import weakref
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
-from charlm.errors import CorpusError, CorpusNotFoundError
+from charlm import cache
+from charlm.documents import PIECE, AnyDocument, StoredDocument, Tell, in_memory, stored, streamed, unpacked
+from charlm.errors import CorpusError
+from charlm.files import readable
 
 STDIN = "-"
 STDIN_NAME = "stdin"
-GZIP_MAGIC = b"\x1f\x8b"
-_BLOCK = 1 << 20  # bytes of stdin read at once, and to the end of the line
-
-
-@dataclass(frozen=True)
-class Document:
-    """The text of one file."""
-
-    name: str
-    text: str
+IN_MEMORY = 2**24  # bytes of text
 
 
 @dataclass(frozen=True)
 class Corpus:
     """Documents in the order given, and notes on what reading them left out."""
 
-    documents: tuple[Document, ...]
+    documents: tuple[AnyDocument, ...]
     names: tuple[str, ...] = ()  # the paths it was read from, as given
     notes: tuple[str, ...] = ()
 
     @property
     def characters(self) -> int:
-        return sum(len(document.text) for document in self.documents)
+        return sum(document.characters for document in self.documents)
+
+    @property
+    def large(self) -> bool:
+        """Whether it is more than what is held in memory."""
+        return any(isinstance(document, StoredDocument) for document in self.documents)
 
     def fingerprint(self) -> str:
         """SHA-256 of the texts in order; names do not count, the borders between texts do."""
+        return self._sha256
+
+    @cached_property
+    def _sha256(self) -> str:
         digest = hashlib.sha256()
         for document in self.documents:
-            data = document.text.encode()
-            digest.update(len(data).to_bytes(8, "little") + data)
+            digest.update(document.size.to_bytes(8, "little"))
+            for block in document.blocks():
+                digest.update(block)
         return digest.hexdigest()
 
 
-def read(paths: Iterable[str | Path]) -> Corpus:
+def read(paths: Iterable[str | Path], tell: Tell = lambda reading: None) -> Corpus:
     """Read files, folders of them (sorted, hidden ones left out), `.gz` files, and stdin for `-`.
 
-    Raises CorpusNotFoundError for a path that does not exist, CorpusError for one that is empty or not UTF-8 text.
+    tell: called now and then while a long text is read. Raises CorpusNotFoundError for a path that does not exist,
+    CorpusError for one that is empty or not UTF-8 text, SaveError where a long text from a pipe finds no room on disk.
     """
-    documents: list[Document] = []
-    notes: list[str] = []
+    documents: list[AnyDocument] = []
     names = tuple(map(str, paths))
+    reader = _Reader(tell)
     for path in names:
         if path == STDIN:
-            documents.append(read_stdin(notes))
+            documents.append(reader.stdin())
         elif os.path.isdir(path):
-            documents += _read_folder(Path(path), notes)
+            documents += reader.folder(Path(path))
         else:
-            documents.append(_read_file(Path(path), notes))
-    empty = [document.name for document in documents if not document.text]
+            documents.append(reader.file(Path(path)))
+    empty = [document.name for document in documents if not document.characters]
     if len(empty) == len(documents):
         raise CorpusError(f"{' and '.join(empty) or 'the corpus'} has no text in it: 0 characters")
-    notes += [f"{name} is empty" for name in empty]
-    return Corpus(tuple(document for document in documents if document.text), names, tuple(notes))
+    notes = reader.notes + [f"{name} is empty" for name in empty]
+    return Corpus(tuple(document for document in documents if document.characters), names, tuple(notes))
 
 
-def read_stdin(notes: list[str]) -> Document:
-    """Everything that is piped in. Raises CorpusError where it is not UTF-8 text."""
-    return Document(STDIN_NAME, _decode(_stdin().read(), STDIN_NAME, notes))
+def read_stdin(notes: list[str]) -> AnyDocument:
+    """Everything that is piped in, which may be nothing. Raises CorpusError where it is not UTF-8 text."""
+    reader = _Reader(lambda reading: None)
+    document = reader.stdin()
+    notes += reader.notes
+    return document
 
 
-def read_stdin_in_blocks(notes: list[str]) -> Iterator[str]:
-    """The same in blocks of whole lines, of which one at a time is in memory. An empty stdin is one empty block."""
-    stdin, offset = _stdin(), 0
-    while (data := b"".join(stdin.readlines(_BLOCK))) or not offset:
-        yield _decode(data, STDIN_NAME, notes, offset)
-        if not data:
-            return
-        offset += len(data)
+def stream_stdin(notes: list[str]) -> Iterator[str]:
+    """The same in pieces, as they come, which are not kept."""
+    stdin = _stdin()
+    return streamed(STDIN_NAME, iter(lambda: stdin.read1(PIECE), b""), notes)
 
 
 def stem(path: str) -> str:
@@ -101,89 +108,82 @@ def stem(path: str) -> str:
     return Path(name.removesuffix(".gz")).stem
 
 
-def _read_folder(folder: Path, notes: list[str]) -> list[Document]:
-    documents: list[Document] = []
-    skipped: list[str] = []
-    for path in files(folder):
+class _Reader:
+    """Reads one path after the other; `room` is what may still be held in memory, in bytes."""
+
+    def __init__(self, tell: Tell) -> None:
+        self.notes: list[str] = []
+        self._room = IN_MEMORY
+        self._tell = tell
+
+    def stdin(self) -> AnyDocument:
+        with readable(Path(STDIN_NAME)):
+            return self._read(STDIN_NAME, _stdin(), None)
+
+    def folder(self, folder: Path) -> list[AnyDocument]:
+        documents: list[AnyDocument] = []
+        skipped: list[str] = []
+        for path in sorted(folder.rglob("*"), key=lambda path: path.as_posix()):
+            hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+            if hidden or not path.is_file():
+                continue
+            try:
+                documents.append(self.file(path))
+            except CorpusError:
+                skipped.append(str(path.relative_to(folder)))
+        if not documents:
+            raise CorpusError(f"the folder {folder} has no text file in it")
+        if skipped:
+            names = ", ".join(skipped[:3]) + (", ..." if len(skipped) > 3 else "")
+            self.notes.append(f"{len(skipped)} of the files in {folder} are not UTF-8 text and were left out: {names}")
+        return documents
+
+    def file(self, path: Path) -> AnyDocument:
+        with readable(path), path.open("rb") as file:
+            again = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            return self._read(str(path), file, path if again else None)
+
+    def _read(self, name: str, file: BinaryIO, path: Path | None) -> AnyDocument:
+        """path: where it can be read again; None for what comes but once."""
+        begun = file.read(self._room + 1)
+        data = begun if len(begun) > self._room else unpacked(io.BytesIO(begun)).read(self._room + 1)
+        if len(data) <= self._room:
+            self._room -= len(data)
+            return in_memory(name, data, self.notes)
+        if path is not None:
+            return stored(name, path, self.notes, self._tell)
+        copy = _copied(itertools.chain([begun], iter(lambda: file.read(PIECE), b"")))
         try:
-            documents.append(_read_file(path, notes))
-        except CorpusError:
-            skipped.append(str(path.relative_to(folder)))
-    if not documents:
-        raise CorpusError(f"the folder {folder} has no text file in it")
-    if skipped:
-        names = ", ".join(skipped[:3]) + (", ..." if len(skipped) > 3 else "")
-        notes.append(f"{len(skipped)} of the files in {folder} are not UTF-8 text and were left out: {names}")
-    return documents
+            document = stored(name, copy, self.notes, self._tell)
+        except BaseException:
+            _delete(copy)
+            raise
+        weakref.finalize(document, _delete, copy)
+        return document
 
 
-def files(path: Path) -> list[Path]:
-    """The files of a folder, sorted, hidden ones left out; anything else is itself the one file."""
-    if not os.path.isdir(path):
-        return [path]
-    found = sorted(path.rglob("*"), key=lambda file: file.as_posix())
-    hidden = (any(part.startswith(".") for part in file.relative_to(path).parts) for file in found)
-    return [file for file, out in zip(found, hidden, strict=True) if not out and file.is_file()]
-
-
-def _read_file(path: Path, notes: list[str]) -> Document:
-    with readable(path):
-        data = path.read_bytes()
-        if data.startswith(GZIP_MAGIC):
-            data = gzip.decompress(data)
-    return Document(str(path), _decode(data, str(path), notes))
-
-
-@contextmanager
-def readable(path: Path) -> Iterator[None]:
-    """What goes wrong with a file that is read, as a CorpusError."""
-    try:
-        yield
-    except FileNotFoundError:
-        raise CorpusNotFoundError(f"there is no file {path}{_nearest(path)}") from None
-    except (EOFError, gzip.BadGzipFile, zlib.error):
-        raise CorpusError(f"{path} is not a complete gzip file; compress it again") from None
-    except OSError as error:
-        if error.errno == errno.ENAMETOOLONG:
-            raise CorpusNotFoundError(f"there is no file {path}: no name can be so long") from None
-        raise CorpusError(f"{path} cannot be read: {error.strerror or error}") from None
-    except ValueError:
-        raise CorpusNotFoundError(f"there is no file {str(path)!r}: no name has a NUL in it") from None
-
-
-def _nearest(path: Path) -> str:
-    try:
-        neighbours = [other.name for other in path.parent.iterdir()]
-    except OSError:
-        return f", nor a folder {path.parent}"
-    near = difflib.get_close_matches(path.name, neighbours, n=1)
-    return f"; did you mean {path.parent / near[0]}?" if near else ""
-
-
-def _stdin() -> BinaryIO:
+def _stdin() -> io.BufferedReader:
     if sys.stdin is None:
         raise CorpusError("stdin is closed: there is no text to read from it")
-    return sys.stdin.buffer
+    return cast(io.BufferedReader, sys.stdin.buffer)
 
 
-def _decode(data: bytes, name: str, notes: list[str], offset: int = 0) -> str:
-    """`offset`: how many bytes came before these; a mark stands at the very beginning."""
-    for mark, encoding in ((b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16")):
-        if data.startswith(mark) and not offset:
-            raise CorpusError(f"{name} is {encoding}, not UTF-8; convert it: iconv -f {encoding} -t UTF-8")
+def _copied(blocks: Iterable[bytes]) -> Path:
+    """A new file in the cache folder. Raises SaveError."""
+    place = cache.make_folder()
+    path = None
     try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise not_utf8(name, data[error.start], offset + error.start) from None
-    if text.startswith("\ufeff") and not offset:
-        notes.append(f"{name} begins with a byte order mark, which is not part of its text")
-        text = text[1:]
-    return text
+        with tempfile.NamedTemporaryFile(prefix=cache.PIPED, dir=place, delete=False) as file:
+            path = Path(file.name)
+            for block in blocks:
+                file.write(block)
+        return path
+    except BaseException as error:
+        if path:
+            _delete(path)
+        raise cache.not_written(error) if isinstance(error, OSError) else error from None
 
 
-def not_utf8(name: str, byte: int, offset: int) -> CorpusError:
-    """What is said of a byte that is no text."""
-    return CorpusError(
-        f"{name} is not UTF-8 text: byte {byte:#04x} at offset {offset:,}; if it is Latin-1, "
-        "convert it: iconv -f LATIN1 -t UTF-8"
-    )
+def _delete(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink()

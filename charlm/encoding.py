@@ -18,8 +18,10 @@ class Encoded(NamedTuple):
     skipped: str = ""
 
 
-def encode(tokenizer: Tokenizer, text: str, unknown: UnknownPolicy) -> Encoded:
+def encode(tokenizer: Tokenizer, text: str, unknown: UnknownPolicy, before: int = 0) -> Encoded:
     """Encode; characters without a symbol become UNK ("unk"), are left out ("skip"), or are refused ("error").
+
+    before: characters of a longer text that come before this part of it.
 
     Raises UnknownCharacterError, which names the first of them with its code point and offset.
     """
@@ -30,8 +32,8 @@ def encode(tokenizer: Tokenizer, text: str, unknown: UnknownPolicy) -> Encoded:
         return Encoded(text, tokenizer.encode(text))
     if unknown == "error":
         raise UnknownCharacterError(
-            f"the model has no symbol for {describe(first.character)} at character {first.position + 1:,} of the text; "
-            f"leave it out, or say --unknown unk or skip{other_form(tokenizer, text)}"
+            f"the model has no symbol for {describe(first.character)} at character {before + first.position + 1:,} of"
+            f" the text; leave it out, or say --unknown unk or skip{other_form(tokenizer, text)}"
         )
     kept = tokenizer.without_unknown(text)
     skipped = "".join(character for character in text if tokenizer.first_unknown(character))

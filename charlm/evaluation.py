@@ -1,11 +1,12 @@
 """How well a model predicts a text: one function for `charlm evaluate` and for validation while training."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import NamedTuple, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from charlm.config import check_range
 from charlm.encoding import UnknownPolicy, encode
@@ -71,13 +72,13 @@ def evaluate(
     line = kind == "line"
     eos = line or bool(network.predictable[tokenizer.EOS])
     encoded = [encode(tokenizer, text, unknown) for text in texts]
-    cuts = [_cut(sequence(tokenizer, each.ids, eos=eos), line, window, streams) for each in encoded]
-    read = iter(log_probabilities(network, [row for cut in cuts for row in cut.rows]))
+    cuts = [cut(sequence(tokenizer, each.ids, eos=eos), line, window, streams) for each in encoded]
+    read = iter(log_probabilities(network, [row for each in cuts for row in each.rows]))
     results = []
-    for each, cut in zip(encoded, cuts, strict=True):
-        parts = [logprobs[warm:] for warm, logprobs in zip(cut.warm, read, strict=False)]
-        found = measure(tokenizer, each.text, cut.targets, np.concatenate(parts), line=line, skipped=each.skipped)
-        results.append(Evaluation(**vars(found), streams=None if line or window else len(cut.rows), window=window))
+    for text, parts in zip(encoded, cuts, strict=True):
+        logprobs = parts.counted(read)
+        found = measure(tokenizer, text.text, parts.targets, logprobs, line=line, skipped=text.skipped)
+        results.append(Evaluation(**vars(found), streams=None if line or window else len(parts.rows), window=window))
     return results
 
 
@@ -86,28 +87,33 @@ def sequence(tokenizer: Tokenizer, ids: Ids, *, eos: bool) -> Ids:
     return np.concatenate(([tokenizer.START], ids, [tokenizer.EOS] if eos else [])).astype(np.int32)
 
 
-class _Cut(NamedTuple):
+class Cut(NamedTuple):
     """Rows to read, how many tokens of each only warm up, and the targets that are counted."""
 
     rows: list[Ids]
     warm: list[int]
     targets: Ids
 
+    def counted(self, read: Iterator[NDArray[np.float64]]) -> NDArray[np.float64]:
+        """log P of the targets, from those of the rows, which come in order."""
+        return np.concatenate([logprobs[warm:] for warm, logprobs in zip(self.warm, read, strict=False)])
 
-def _cut(ids: Ids, line: bool, window: int | None, streams: int | None) -> _Cut:
-    count = len(ids) - 1
+
+def cut(ids: Ids, line: bool, window: int | None, streams: int | None, context: int = 0) -> Cut:
+    """What to read of START and a text; of the part of one, `context` tokens before the one that its first follows."""
+    count = len(ids) - 1 - context
     if line:
-        return _Cut([ids], [0], ids[1:])
+        return Cut([ids], [0], ids[1:])
     if window is not None:
         check_range("window", window, 1, float("inf"))
         if count < window:
             raise CorpusError(f"the text has {count:,} tokens, fewer than one window of {window:,}")
-        starts = range(0, count - window + 1, window)
+        starts = range(context, context + count - window + 1, window)
         rows = [ids[start : start + window + 1] for start in starts]
-        return _Cut(rows, [0] * len(rows), ids[1 : len(rows) * window + 1])
+        return Cut(rows, [0] * len(rows), ids[context + 1 : context + len(rows) * window + 1])
     streams = min(_MOST_PIECES, max(1, count // _SHORTEST_PIECE)) if streams is None else streams
     check_range("streams", streams, 1, max(1, count))
-    cuts = [count * piece // streams for piece in range(streams + 1)]
+    cuts = [context + count * piece // streams for piece in range(streams + 1)]
     warm = [min(WARM_UP, cut) for cut in cuts[:-1]]
     rows = [ids[cuts[k] - warm[k] : cuts[k + 1] + 1] for k in range(streams)]
-    return _Cut(rows, warm, ids[1:])
+    return Cut(rows, warm, ids[context + 1 :])

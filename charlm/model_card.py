@@ -9,6 +9,7 @@ from charlm.evaluation import WARM_UP, Evaluation
 from charlm.planning import Plan
 from charlm.preparation import Prepared
 from charlm.specimens import TEMPERATURE
+from charlm.texts import Lines, Streams
 
 # Line ends, what turns the direction of writing, and what UTF-8 or YAML cannot hold.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
@@ -112,7 +113,7 @@ def _rows(plan: Plan, prepared: Prepared, parameters: int, step: int) -> str:
     return "\n".join(f"| {name} | {value} |" for name, value in rows.items())
 
 
-def _extent(prepared: Prepared, texts: Sequence[str]) -> str:
+def _extent(prepared: Prepared, texts: Streams | Lines | Sequence[str]) -> str:
     kind = "line" if prepared.sequence == "line" else "running text"
     return f"{prepared.parts.characters(texts):,} characters in {_count(len(texts), kind)}"
 

@@ -1,7 +1,8 @@
 """Corpus → what a training run needs: sequences, tokenizer, and the ring of targets."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,21 +10,24 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from charlm.batches import Batches, Ring, ring
+from charlm import ids
+from charlm.batches import Batches, Ring
 from charlm.config import ModelConfig, TrainConfig
-from charlm.corpus import Corpus, Document, read
+from charlm.corpus import Corpus, read
 from charlm.discover import find
+from charlm.documents import Document, Tell, Told
 from charlm.evaluation import Evaluation, evaluate
 from charlm.network import Network
-from charlm.sequences import Split, checked, choose, crlf_lines, odd_lines, split, whole
-from charlm.tokenizers import Tokenizer
+from charlm.sequences import Split, beside, choose, odd_lines, split
+from charlm.texts import Lines, Streams
+from charlm.tokenizers import Ids, Tokenizer
 
 Source = str | Path | Iterable[str | Path] | Corpus
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """`predictable` (V,): the symbols that are a training target somewhere."""
+    """`counts` (V,): how often each symbol is a training target. The corpus itself is not read again."""
 
     corpus: Corpus
     sequence: str
@@ -31,9 +35,15 @@ class Prepared:
     parts: Split
     tokenizer: Tokenizer
     ring: Ring
-    predictable: NDArray[np.bool_]
+    counts: NDArray[np.int64]
+    sha256: str  # of what is learned and what is held out
     held_out: tuple[str, ...] = ()  # files of held-out text of its own
     doubt: str = ""  # what speaks against the kind of sequence that was chosen
+
+    @property
+    def predictable(self) -> NDArray[np.bool_]:
+        """(V,): the symbols that are a training target somewhere."""
+        return self.counts > 0
 
     def batches(self, config: TrainConfig) -> Batches:
         """The windows of a run."""
@@ -52,34 +62,34 @@ class Prepared:
         network.predictable.copy_(torch.from_numpy(self.predictable))
         return network.to(device)
 
-    def fingerprint(self) -> str:
-        """SHA-256 of what is learned and what is held out."""
-        digest = hashlib.sha256()
-        for text in (*self.parts.train, "", *self.parts.valid):
-            digest.update(text.encode("utf-8", "surrogatepass") + b"\0")
-        return digest.hexdigest()
-
     def evaluate(self, network: Network, texts: Sequence[str]) -> Evaluation:
         """What `charlm evaluate` says of these sequences."""
         return Evaluation.total(evaluate(network, self.tokenizer, self.sequence, texts))
 
 
-def as_corpus(source: Source) -> Corpus:
+def as_corpus(source: Source, tell: Tell = lambda reading: None) -> Corpus:
     """Files, or a text: a string with a newline in it is the text itself, any other names a file or a folder."""
     if isinstance(source, Corpus):
         return source
     if isinstance(source, str) and "\n" in source:
         return Corpus((Document("text", source),), ("text",))
-    return read([source] if isinstance(source, str | Path) else source)
+    return read([source] if isinstance(source, str | Path) else source, tell)
 
 
-def prepare(source: Source, model: ModelConfig, config: TrainConfig, valid: Source | None) -> Prepared:
+def prepare(
+    source: Source,
+    model: ModelConfig,
+    config: TrainConfig,
+    valid: Source | None,
+    tell: Tell = lambda reading: None,
+) -> Prepared:
     """Read, choose the kind of sequence, hold out, build the tokenizer from the training part, encode.
 
-    Raises CorpusError for a corpus that cannot be trained on.
+    tell: called now and then where that takes time. Raises CorpusError for a corpus that cannot be trained on,
+    SaveError where the ids of one that is larger than memory find no room on disk.
     """
     kind = find(Tokenizer, model.tokenizer)
-    corpus = as_corpus(source)
+    corpus = as_corpus(source, tell)
     documents = corpus.documents
     sequence, why = (model.sequence, "as asked") if model.sequence != "auto" else choose(documents)
     doubt = odd_lines(documents) if model.sequence == "auto" and sequence == "stream" else ""
@@ -87,18 +97,46 @@ def prepare(source: Source, model: ModelConfig, config: TrainConfig, valid: Sour
     if valid is None:
         parts = split(documents, sequence, config.valid_fraction)
     else:
-        held = as_corpus(valid)
+        held = as_corpus(valid, tell)
         held_out = held.names
         corpus = replace(corpus, notes=corpus.notes + held.notes)
-        crlf = crlf_lines(documents, sequence)
-        parts = checked(_all(documents, sequence), _all(held.documents, sequence), sequence, crlf)
-    tokenizer = kind.train(parts.train)
+        parts = beside(documents, held.documents, sequence)
     # One document has no end to learn: what follows its training part is more of it.
     close = sequence == "line" or len(documents) > 1
-    laid = ring([tokenizer.encode(text) for text in parts.train], close=close)
-    predictable = np.bincount(laid.targets, minlength=tokenizer.size) > 0
-    return Prepared(corpus, sequence, why, parts, tokenizer, laid, predictable, held_out, doubt)
+    pieces = (piece for group in parts.train.groups() for piece in group)
+    tokenizer = kind.train(Told("alphabet", parts.train.characters, tell)(pieces), lines=sequence == "line")
+    corpus.fingerprint()  # kept there
+    sha256 = _fingerprint(parts, tell)
+    numbered = encoded(tokenizer, parts.train, close=close, tell=tell)
+    if corpus.large:
+        key = json.dumps([sha256, sequence, close, model.tokenizer, tokenizer.to_json()])
+        shown = {"corpus": corpus.names, "tokenizer": model.tokenizer, "characters": parts.train.characters}
+        laid = ids.on_disk(numbered, tokenizer.size, key, shown)
+    else:
+        laid = ids.in_memory(numbered, tokenizer.size)
+    return Prepared(corpus, sequence, why, parts, tokenizer, *laid, sha256, held_out, doubt)
 
 
-def _all(documents: Sequence[Document], sequence: str) -> list[str]:
-    return [text for document in documents for text in whole(document.text, sequence)]
+def encoded(
+    tokenizer: Tokenizer, texts: Streams | Lines, *, close: bool, tell: Tell = lambda reading: None
+) -> Iterator[Ids]:
+    """The ids of these sequences, piece by piece, each closed by EOS if `close`, which lines always are."""
+    lines, told = texts.sequence == "line", Told("encoding", texts.characters, tell)
+    for group in texts.groups():
+        yield from tokenizer.encode_pieces(told(group), lines=lines)
+        if close and not lines:
+            yield np.array([tokenizer.EOS], dtype=np.int32)
+
+
+def _fingerprint(parts: Split, tell: Tell) -> str:
+    """Of every sequence its text in UTF-8 and a zero byte; between those learned and those held out, one more."""
+    digest = hashlib.sha256()
+    lines, told = parts.sequence == "line", Told("checking", parts.train.characters, tell)
+    for group in parts.train.groups():
+        for piece in told(group):
+            text = piece.replace("\n", "\0") if lines else piece
+            digest.update(text.encode("utf-8", "surrogatepass"))
+        digest.update(b"" if lines else b"\0")
+    for text in ("", *parts.valid):
+        digest.update(text.encode("utf-8", "surrogatepass") + b"\0")
+    return digest.hexdigest()

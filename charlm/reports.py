@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charlm.corpus import Corpus
+from charlm.documents import Reading
 from charlm.planning import Plan
 
 if TYPE_CHECKING:  # a display need not wait for torch
@@ -135,6 +136,17 @@ class Finished:
 
 
 Event = (
-    Planned | Progress | Drawn | Validated | Revised | LossHigh | Resumed | RolledBack | NotSaved | Stopped | Finished
+    Reading
+    | Planned
+    | Progress
+    | Drawn
+    | Validated
+    | Revised
+    | LossHigh
+    | Resumed
+    | RolledBack
+    | NotSaved
+    | Stopped
+    | Finished
 )
 Report = Callable[[Event], None]

@@ -62,7 +62,7 @@ def check_state(saved: Saved, prepared: Prepared, plan: Plan) -> None:
 
     On the device that has no memory: a forged plan may describe a network that does not fit into any other.
     """
-    found = prepared.fingerprint()
+    found = prepared.sha256
     if saved.values.get("corpus") != found:
         raise CorpusError(
             f"the corpus has changed since the run began (SHA-256 {found}, then {saved.values.get('corpus')});"

@@ -65,7 +65,7 @@ def train(
     elif folder:
         check_free(folder, overwrite)  # before the work, and again when the folder is locked
     device = _device(config.device)
-    prepared = prepare(source, model, config, valid)
+    prepared = prepare(source, model, config, valid, report)
     with _torch_settings(config, device), lock(folder) if folder else nullcontext():
         kept = RunFolder(folder, overwrite or begun is not None, begun.place if begun else None)
         pace, why = None, "as the stored plan says"

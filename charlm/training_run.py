@@ -59,7 +59,7 @@ class Run:
 
     def begin(self, begun: Begun | None) -> None:
         """Build the network the plan describes, take up the state of a run that was cut short, and tell."""
-        self.fingerprint = self.prepared.fingerprint()
+        self.fingerprint = self.prepared.sha256
         if begun and begun.saved:
             check_state(begun.saved, self.prepared, self.plan)
         self.batches = self.prepared.batches(self.plan.train)

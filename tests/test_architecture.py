@@ -15,16 +15,16 @@ PACKAGE = Path(charlm.__file__).parent
 # for `native`, whose loops are below the cells and whose network is above them.
 ORDER = """
     errors randomness tokenizers native native.library interrupts standalone
-    config corpus discover encoding native.fused scan harvest catalogue measure storage
-    cells samplers sequences batches planning naming tensors download ending blocks novelty pattern
-    automaton embeddings steps units
-    network matching heat
+    config cache files discover encoding native.fused scan harvest catalogue measure storage
+    cells samplers documents batches planning naming tensors download ending novelty pattern
+    automaton corpus texts ids embeddings steps units
+    sequences network matching heat
     probability optimization native.drawing sizing
     evaluation drawing
     scoring generation preparation
     beam distinct
     language_model pacing reports advice
-    checkpoint specimens heat_page
+    checkpoint specimens heat_page segments
     model_card kenlm
     run_folder system
     resumption

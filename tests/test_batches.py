@@ -6,7 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from charlm.batches import COLD_STARTS, Batches, Ring, ring
+from charlm.batches import COLD_STARTS, Batches, Ring
+from charlm.documents import Document
+from charlm.ids import in_memory
+from charlm.preparation import encoded
+from charlm.sequences import everything
 from charlm.tokenizers import Tokenizer
 from charlm.tokenizers.char import CharTokenizer
 
@@ -165,8 +169,14 @@ def test_a_stream_without_lines_has_no_resets_inside_a_window() -> None:
 
 
 def test_a_ring_lays_sequences_one_behind_the_other_each_closed_by_its_end() -> None:
-    encoded = [CharTokenizer("ab").encode(text) for text in ("ab", "", "a")]
-    closed, open_ = ring(encoded, close=True), ring(encoded[::2], close=False)
-    assert closed.targets.tolist() == [3, 4, Tokenizer.EOS, Tokenizer.EOS, 3, Tokenizer.EOS]
-    assert closed.starts.tolist() == [0, 3, 4]
-    assert (open_.targets.tolist(), open_.starts.tolist()) == ([3, 4, 3], [0, 2])
+    def ring(texts: list[str], sequence: str, *, close: bool) -> Ring:
+        documents = [Document("f", text) for text in texts]
+        tokenizer = CharTokenizer("ab")
+        return in_memory(encoded(tokenizer, everything(documents, sequence), close=close), tokenizer.size).ring
+
+    for closed in (ring(["ab\n\na"], "line", close=True), ring(["ab", "", "a"], "line", close=True)):
+        assert closed.targets.tolist() == [3, 4, Tokenizer.EOS, Tokenizer.EOS, 3, Tokenizer.EOS]
+        assert closed.starts.tolist() == [0, 3, 4]
+    streams, open_ = ring(["ab", "a"], "stream", close=True), ring(["aba"], "stream", close=False)
+    assert (streams.targets.tolist(), streams.starts.tolist()) == ([3, 4, Tokenizer.EOS, 3, Tokenizer.EOS], [0, 3])
+    assert (open_.targets.tolist(), open_.starts.tolist()) == ([3, 4, 3], [0])

@@ -31,7 +31,7 @@ def test_lines_come_out_in_order_however_they_are_grouped(
     run: Run, line_folder: Path, monkeypatch: pytest.MonkeyPatch, block: int, at_once: int, characters: int
 ) -> None:
     lines = ["the cat ran", "", "a", "the cats slept é", "dog"] * 5
-    monkeypatch.setattr(corpus, "_BLOCK", block)
+    monkeypatch.setattr(corpus, "PIECE", block)
     monkeypatch.setattr(command, "_AT_ONCE", at_once)
     monkeypatch.setattr(command, "_CHARACTERS", characters)
     pipe(monkeypatch, "\r\n".join(lines).encode())
@@ -45,7 +45,6 @@ def test_no_more_lines_are_read_than_are_about_to_be_scored(
     run: Run, line_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A pipe whose writer waits for the scores of the first lines gets them before it has written the last."""
-    monkeypatch.setattr(corpus, "_BLOCK", 1)
     monkeypatch.setattr(command, "_AT_ONCE", 10)
     source = _Lines(b"the cat\n", 100)
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(source))
@@ -64,12 +63,12 @@ class _Lines(io.BufferedIOBase):
     def readable(self) -> bool:
         return True
 
-    def readlines(self, hint: int | None = -1) -> list[bytes]:
+    def read1(self, size: int = -1) -> bytes:
         if not self._left:
-            return []
+            return b""
         self._left -= 1
         self.given += 1
-        return [self._line]
+        return self._line
 
 
 def _noting(held: list[int], source: _Lines) -> Callable[..., Any]:
@@ -85,7 +84,7 @@ def _noting(held: list[int], source: _Lines) -> Callable[..., Any]:
 def test_bad_bytes_are_placed_in_the_whole_of_stdin(
     run: Run, line_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(corpus, "_BLOCK", 1)
+    monkeypatch.setattr(corpus, "PIECE", 1)
     monkeypatch.setattr(command, "_AT_ONCE", 1)
     pipe(monkeypatch, b"the cat\na dog\nna\xefve\n")
     done = run("score", "--json", "-m", line_folder)
@@ -96,7 +95,7 @@ def test_bad_bytes_are_placed_in_the_whole_of_stdin(
 def test_a_byte_order_mark_is_one_only_at_the_beginning(
     run: Run, line_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(corpus, "_BLOCK", 1)
+    monkeypatch.setattr(corpus, "PIECE", 1)
     pipe(monkeypatch, "\ufeffa cat\n\ufeffdog\n".encode())
     done = run("score", "--json", "-m", line_folder)
     assert [value["text"] for value in scored(done)] == ["a cat", "\ufeffdog"]

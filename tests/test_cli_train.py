@@ -16,7 +16,7 @@ from conftest import LINES, QUICK, SMALL, STREAM, TINY, Outcome
 
 import charlm
 from charlm.cli import wording
-from charlm.corpus import Document
+from charlm.documents import Document
 from charlm.reports import Planned
 from charlm.sequences import split
 

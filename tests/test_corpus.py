@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import charlm
-from charlm.corpus import Corpus, Document, read, stem
+from charlm.corpus import Corpus, read, stem
+from charlm.documents import Document
 
 
 def refusal(path: Path | str) -> str:

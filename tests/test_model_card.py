@@ -18,7 +18,8 @@ from markdown_it.token import Token
 
 import charlm
 from charlm import checkpoint
-from charlm.corpus import Corpus, Document
+from charlm.corpus import Corpus
+from charlm.documents import Document
 from charlm.model_card import model_card
 from charlm.network import Network
 from charlm.preparation import Prepared, prepare

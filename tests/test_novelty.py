@@ -1,16 +1,11 @@
 """What a text has in common with a corpus, against looking for every stretch of it."""
 
-import gzip
 import tracemalloc
 from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import charlm
-from charlm.blocks import read_blocks
 from charlm.novelty import Novelty, novelty
 
 TEXTS = st.lists(st.text("ab", max_size=14) | st.text("abc", max_size=20), max_size=5)
@@ -59,26 +54,3 @@ def test_memory_does_not_grow_with_the_corpus() -> None:
         assert tracemalloc.get_traced_memory()[1] < 100_000
     finally:
         tracemalloc.stop()
-
-
-def test_files_are_read_in_blocks_that_give_the_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A character may lie across the border of two blocks, and a byte order mark is none."""
-    monkeypatch.setattr("charlm.blocks._BYTES", 3)
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "folder" / "a.txt").write_bytes("\ufeffé€😀 fin\r\n".encode())
-    (tmp_path / "folder" / "b.txt.gz").write_bytes(gzip.compress(b"zweiter Text"))
-    (tmp_path / "folder" / ".hidden").write_text("no")
-    found = ["".join(document) for document in read_blocks([tmp_path / "folder", tmp_path / "folder" / "a.txt"])]
-    assert found == ["é€😀 fin\r\n", "zweiter Text", "é€😀 fin\r\n"]
-
-
-def test_a_file_that_is_missing_or_no_text_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(charlm.CorpusNotFoundError, match=r"no file .*nothing"):
-        read_blocks([tmp_path / "nothing"])
-    monkeypatch.setattr("charlm.blocks._BYTES", 4)
-    (tmp_path / "latin").write_bytes("aé€ ".encode() + b"caf\xe9 au lait")
-    with pytest.raises(charlm.CorpusError, match="latin is not UTF-8 text: byte 0xe9 at offset 10;"):
-        list(next(read_blocks([tmp_path / "latin"])))
-    (tmp_path / "cut.gz").write_bytes(gzip.compress(b"some text" * 100)[:-9])
-    with pytest.raises(charlm.CorpusError, match="not a complete gzip file"):
-        list(next(read_blocks([tmp_path / "cut.gz"])))

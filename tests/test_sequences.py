@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import charlm
-from charlm.corpus import Corpus, Document
+from charlm.corpus import Corpus
+from charlm.documents import Document
 from charlm.preparation import prepare
 from charlm.sequences import choose, split, whole
 
@@ -82,16 +83,16 @@ def test_every_sequence_is_learned_or_held_out(texts: list[str], kind: str) -> N
     found = split([document(text) for text in texts], kind, 0.3)
     everything = [each for text in texts for each in whole(text, kind)]
     if not found.held_out:
-        assert found.train == found.valid == tuple(everything)
+        assert tuple(found.train) == found.valid == tuple(everything)
     elif kind == "line":
-        assert sorted(found.train + found.valid) == sorted(everything)
+        assert sorted((*found.train, *found.valid)) == sorted(everything)
     else:
-        assert sorted("".join(found.train + found.valid)) == sorted("".join(everything))
+        assert sorted("".join((*found.train, *found.valid))) == sorted("".join(everything))
 
 
 def held_lines(count: int, fraction: float = 0.1) -> set[int]:
     found = split([document("".join(f"{number}\n" for number in range(count)))], "line", fraction)
-    assert sorted(map(int, found.train + found.valid)) == list(range(count))
+    assert sorted(map(int, (*found.train, *found.valid))) == list(range(count))
     assert list(map(int, found.train)) == sorted(map(int, found.train))
     return set(map(int, found.valid))
 
@@ -151,16 +152,16 @@ def test_only_symbols_that_are_a_target_somewhere_can_be_predicted() -> None:
 
 def test_line_ends_of_two_characters_are_counted_and_in_a_stream_kept() -> None:
     lines = split([document("a\r\nb\nc\r\n" * 40)], "line", 0.1)
-    assert lines.crlf_lines == 80 and set(lines.train + lines.valid) == {"a", "b", "c"}
+    assert lines.crlf_lines == 80 and {*lines.train, *lines.valid} == {"a", "b", "c"}
     assert lines.characters(("a", "bc")) == 5  # a line end is one character
     stream = split([document("a\r\nb\nc\r\n" * 40)], "stream", 0.1)
-    assert stream.crlf_lines == 0 and "".join(stream.train + stream.valid) == "a\r\nb\nc\r\n" * 40
+    assert stream.crlf_lines == 0 and "".join((*stream.train, *stream.valid)) == "a\r\nb\nc\r\n" * 40
 
 
 @pytest.mark.parametrize(("text", "kind"), [("ab", "stream"), ("ab", "line"), ("a\n", "line"), ("\n\n", "line")])
 def test_what_is_too_small_to_hold_any_out_is_validated_on_itself(text: str, kind: str) -> None:
     found = split([document(text)], kind, 0.1)
-    assert not found.held_out and found.train == found.valid == tuple(whole(text, kind))
+    assert not found.held_out and tuple(found.train) == found.valid == tuple(whole(text, kind))
 
 
 @pytest.mark.parametrize(("text", "kind"), [("a", "stream"), ("", "line"), ("\n", "line")])

@@ -11,8 +11,8 @@ import torch
 from conftest import LINES, QUICK, SMALL, STREAM
 
 import charlm
-from charlm.corpus import Document
 from charlm.discover import names
+from charlm.documents import Document
 from charlm.planning import read_plan
 from charlm.reports import Finished, Planned, Progress, Revised, Validated
 from charlm.sequences import split

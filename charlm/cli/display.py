@@ -8,6 +8,8 @@ from rich.console import Console
 from charlm.cli import wording
 from charlm.cli.live import LiveView
 from charlm.cli.output import say
+from charlm.cli.reading import Plain
+from charlm.documents import Reading
 from charlm.reports import Event, Finished, Progress, Revised
 
 _EVERY = 0.05  # share of the run between two plain lines
@@ -21,6 +23,7 @@ class Display:
         self._quiet = quiet
         self._console = Console(stderr=True, highlight=False)
         self._live = LiveView(self._console) if not quiet and can_redraw(self._console) else None
+        self._reading = Plain(quiet)
         self._next_line = _EVERY
         self._open = ExitStack()
 
@@ -35,6 +38,8 @@ class Display:
                 self._print(line)
         if self._live:
             self._live.tell(event)
+        elif isinstance(event, Reading):
+            self._reading(event)
         elif isinstance(event, Progress) and event.step >= self._next_line * event.steps:
             self._print(wording.progress(event))
             self._next_line = event.step / event.steps + _EVERY

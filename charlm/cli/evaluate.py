@@ -7,6 +7,7 @@ import typer
 from charlm import naming
 from charlm.cli.options import Json, Model, Quiet, Unknown, defaulted
 from charlm.cli.output import figure, say, write, write_json
+from charlm.cli.reading import Plain
 from charlm.cli.texts import files_or_stdin, read_files, tell_unknown
 from charlm.interrupts import importing
 
@@ -34,18 +35,19 @@ def evaluate(
     Example: charlm evaluate unseen.txt --model poems
     """
     folder = naming.existing_folder(model)
-    documents = read_files(files_or_stdin(files), quiet)
+    documents = read_files(files_or_stdin(files), quiet).documents
 
     with importing():
         from charlm.checkpoint import load
         from charlm.evaluation import Evaluation
+    from charlm.segments import evaluate_documents
 
     language_model = load(folder)
     say(f"model {folder}", quiet or model is not None)
-    texts = [document.text for document in documents]
-    found = language_model.evaluate_many(texts, window=window, streams=streams, unknown=unknown)  # type: ignore[arg-type]
+    settings = {"window": window, "streams": streams, "unknown": unknown}
+    found = list(evaluate_documents(language_model, documents, tell=Plain(quiet), **settings))  # type: ignore[arg-type]
     total = Evaluation.total(found)
-    tell_unknown(language_model, texts, total.unknown, unknown, quiet)
+    tell_unknown(language_model, documents, total.unknown, unknown, quiet)
     names = [document.name for document in documents]
     if len(found) > 1:
         found.append(total)

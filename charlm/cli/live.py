@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.live import Live
 
 from charlm.cli.picture import Picture
+from charlm.documents import Reading
 from charlm.reports import Event, Progress, Validated
 
 _DRAWING = 0.005  # share of the time spent on drawing, at most
@@ -31,6 +32,7 @@ class LiveView:
     def tell(self, event: Event) -> None:
         self._picture.tell(event)
         before = time.monotonic()
-        if isinstance(event, Validated) or (isinstance(event, Progress) and before >= self._next_drawing):
+        often = isinstance(event, Progress | Reading)
+        if isinstance(event, Validated) or (often and before >= self._next_drawing):
             self._live.refresh()
             self._next_drawing = before + (time.monotonic() - before) / _DRAWING

@@ -7,9 +7,11 @@ from rich.console import Console, ConsoleOptions
 from rich.text import Text
 
 from charlm.cli.output import for_terminal
+from charlm.cli.reading import line
 from charlm.cli.sparkline import sparkline
 from charlm.cli.wording import bits, clock, rate
-from charlm.reports import Drawn, Event, Progress, Revised, Validated
+from charlm.documents import Reading
+from charlm.reports import Drawn, Event, Planned, Progress, Revised, Validated
 
 _MOST_POINTS = 4096  # of a curve that are kept
 _FIGURES = 24  # columns before a curve
@@ -21,6 +23,7 @@ class Picture:
     """Told what happens, it can be printed by Rich at any time, in any width."""
 
     def __init__(self) -> None:
+        self._reading: Reading | None = None
         self._now: Progress | None = None
         self._train: list[float] = []
         self._valid: list[float] = []
@@ -30,6 +33,10 @@ class Picture:
 
     def tell(self, event: Event) -> None:
         match event:
+            case Reading():
+                self._reading = event
+            case Planned():
+                self._reading = None
             case Progress():
                 self._now = event
                 if math.isfinite(event.bits_per_char):
@@ -48,6 +55,8 @@ class Picture:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
         width = options.max_width
+        if self._reading:
+            yield Text(line(self._reading), no_wrap=True, overflow="ellipsis")
         for row in self._rows(self._now, width) if self._now else ():
             row.no_wrap, row.overflow = True, "ellipsis"
             yield row

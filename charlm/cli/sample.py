@@ -10,7 +10,8 @@ from charlm import naming
 from charlm.cli.options import Json, Model, Quiet, defaulted
 from charlm.cli.output import figure, say, write_json
 from charlm.cli.pages import Pages
-from charlm.cli.texts import read_stdin, tell_unknown
+from charlm.cli.texts import read_files, read_stdin, tell_unknown
+from charlm.documents import Document
 from charlm.errors import ConfigError
 from charlm.interrupts import importing
 
@@ -99,13 +100,12 @@ def sample(
     }
     given = {name: value for name, value in settings.items() if value is not None}
     folder = naming.existing_folder(model)
-    prompt = read_stdin(quiet) if prompt == "-" else prompt
+    prompt = "".join(read_stdin(quiet).pieces()) if prompt == "-" else prompt
 
     with importing():
-        from charlm.blocks import read_blocks
         from charlm.checkpoint import load
 
-    corpus = read_blocks(novelty) if novelty else None
+    corpus = read_files(novelty, quiet).documents if novelty else ()
     language_model = load(folder)
     if beam is None:
         events, told = _drawn(language_model, prompt, given)
@@ -115,8 +115,10 @@ def sample(
     say(", ".join(told), quiet or not told)
     if must_match is not None:
         say("symbols that cannot lead to a match are left out one by one; logprob is the free model's", quiet)
-    tell_unknown(language_model, [prompt], language_model.unknown(prompt), unknown or "", quiet)
-    compared = _compared(events, corpus) if corpus else ((event, None) for event in events)
+    tell_unknown(language_model, [Document("", prompt)], language_model.unknown(prompt), unknown or "", quiet)
+    compared = (
+        _compared(events, (document.pieces() for document in corpus)) if corpus else ((event, None) for event in events)
+    )
     pages = None if json else Pages(prompt, blank="" if language_model.line else "\n")
     texts = _show(compared, pages, scores, in_order=unique)
     if unique and texts < (count or 1):

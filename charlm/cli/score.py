@@ -9,8 +9,9 @@ from charlm import naming
 from charlm.cli.options import Json, Model, Quiet, Unknown, defaulted, one_of
 from charlm.cli.output import say
 from charlm.cli.progress import progress
-from charlm.cli.texts import files_or_stdin, read_files, read_stdin, stdin_in_blocks, tell_unknown
-from charlm.corpus import STDIN, Document
+from charlm.cli.texts import files_or_stdin, read_files, read_stdin, sequences_of, stdin_lines, tell_unknown
+from charlm.corpus import STDIN
+from charlm.documents import AnyDocument, Document
 from charlm.errors import ConfigError
 from charlm.interrupts import importing
 
@@ -68,7 +69,7 @@ def score(
     _check(name, base, unit, unknown, full)
     folder = naming.existing_folder(model)
     arguments = texts if texts or file else files_or_stdin(None)
-    documents = read_files(file, quiet) if file else ()
+    documents = read_files(file, quiet).documents if file else ()
 
     with importing():
         from charlm.checkpoint import load
@@ -106,7 +107,7 @@ def score(
     form.end()
     if first_unknown is not None:
         number, text = first_unknown
-        tell_unknown(language_model, [text], unknowns, unknown, quiet, start=number)
+        tell_unknown(language_model, [Document("", text)], unknowns, unknown, quiet, start=number)
 
 
 def _format(given: str | None, **flags: bool) -> str:
@@ -131,16 +132,15 @@ def _check(form: str, base: str | None, unit: str | None, unknown: str, full: bo
         raise ConfigError("entropy and rank are in the table, the page, JSON and TSV; leave out --full")
 
 
-def _singles(texts: Iterable[str], documents: Iterable[Document], kind: str, quiet: bool) -> Iterator[str]:
+def _singles(texts: Iterable[str], documents: Iterable[AnyDocument], kind: str, quiet: bool) -> Iterator[str]:
     """The sequences in the texts: of the kind line a text with newlines is several."""
-    from charlm.sequences import whole
-
     for text in texts:
-        blocks = [text] if text != STDIN else stdin_in_blocks(quiet) if kind == "line" else [read_stdin(quiet)]
-        for block in blocks:
-            yield from whole(block, kind)
+        if text == STDIN and kind == "line":
+            yield from stdin_lines(quiet)
+        else:
+            yield from sequences_of(read_stdin(quiet) if text == STDIN else Document("", text), kind)
     for document in documents:
-        yield from whole(document.text, kind)
+        yield from sequences_of(document, kind)
 
 
 def _groups(texts: Iterable[str]) -> Iterator[list[str]]:

@@ -6,18 +6,21 @@ from typing import TYPE_CHECKING
 
 from charlm import corpus
 from charlm.cli.output import say
-from charlm.errors import ConfigError
+from charlm.cli.reading import Plain
+from charlm.corpus import Corpus
+from charlm.documents import AnyDocument, Document
+from charlm.errors import ConfigError, CorpusError
 
 if TYPE_CHECKING:
     from charlm.language_model import LanguageModel
 
 
-def read_files(paths: list[str], quiet: bool) -> tuple[corpus.Document, ...]:
+def read_files(paths: list[str], quiet: bool) -> Corpus:
     """The documents of files, folders, `.gz` and `-`; what reading left out is said."""
-    found = corpus.read(paths)
+    found = corpus.read(paths, Plain(quiet))
     for note in found.notes:
         say(note, quiet)
-    return found.documents
+    return found
 
 
 def files_or_stdin(files: list[str] | None) -> list[str]:
@@ -27,39 +30,61 @@ def files_or_stdin(files: list[str] | None) -> list[str]:
     return files or [corpus.STDIN]
 
 
-def read_stdin(quiet: bool) -> str:
+def read_stdin(quiet: bool) -> AnyDocument:
     """The text piped in, or typed."""
     notes: list[str] = []
-    text = corpus.read_stdin(notes).text
+    found = corpus.read_stdin(notes)
     for note in notes:
         say(note, quiet)
-    return text
+    return found
 
 
-def stdin_in_blocks(quiet: bool) -> Iterator[str]:
-    """The same in blocks of whole lines, of which one at a time is in memory."""
+def sequences_of(document: AnyDocument, kind: str) -> Iterator[str]:
+    """What a model of lines or of a stream reads by itself. Raises CorpusError where that is too long for it."""
+    from charlm.sequences import whole
+    from charlm.texts import each_line
+
+    if isinstance(document, Document):
+        yield from whole(document.text, kind)
+    elif kind == "line":
+        yield from each_line(document.name, document.pieces())
+    else:
+        long = f"{document.name} has {document.characters:,} characters, too many for a list of all of them"
+        raise CorpusError(f"{long}; charlm evaluate says how likely it is as a whole")
+
+
+def stdin_lines(quiet: bool) -> Iterator[str]:
+    """The lines piped in, as they come."""
+    from charlm.texts import each_line
+
     notes: list[str] = []
-    for block in corpus.read_stdin_in_blocks(notes):
-        while notes:
-            say(notes.pop(), quiet)
-        yield block
+    pieces = corpus.stream_stdin(notes)
+    for note in notes:
+        say(note, quiet)
+    return each_line(corpus.STDIN_NAME, pieces)
 
 
 def tell_unknown(
-    model: "LanguageModel", texts: Iterable[str], count: int, policy: str, quiet: bool, *, start: int = 1
+    model: "LanguageModel", documents: Iterable[AnyDocument], count: int, policy: str, quiet: bool, *, start: int = 1
 ) -> None:
-    """Say how many characters the model has no symbol for, and which is the first; texts are numbered from `start`."""
+    """Say how many characters the model has no symbol for, and which is the first; texts count from `start`."""
     from charlm.encoding import describe, other_form
-    from charlm.sequences import whole
 
-    for number, text in enumerate(texts if count else (), start):
-        before = 0  # characters of the text in lines that are done
-        for sequence in whole(text, model.config.sequence):
-            first = model.tokenizer.first_unknown(sequence)
+    for number, document in enumerate(documents if count else (), start):
+        before = 0  # characters of the text in pieces that are done
+        for piece, ended in _parts(document, model.line):
+            first = model.tokenizer.first_unknown(piece)
             if first is not None:
                 place = f"character {before + first.position + 1:,} of text {number:,}"
                 what = "left out" if policy == "skip" else "read as <UNK>"
-                advice = other_form(model.tokenizer, sequence)
+                advice = other_form(model.tokenizer, piece)
                 say(f"{count:,} unknown {what}; the first is {describe(first.character)}, {place}{advice}", quiet)
                 return
-            before += len(sequence) + 1
+            before += len(piece) + ended
+
+
+def _parts(document: AnyDocument, line: bool) -> Iterator[tuple[str, bool]]:
+    """Lines, or what a stream is read in; and whether a line end follows."""
+    if line:
+        return ((text, True) for text in sequences_of(document, "line"))
+    return ((text, False) for text in document.pieces())

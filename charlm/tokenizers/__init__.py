@@ -5,7 +5,7 @@ letters `<EOS>` is encoded as those five characters.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -32,8 +32,11 @@ class Tokenizer(ABC):
 
     @classmethod
     @abstractmethod
-    def train(cls, texts: Iterable[str]) -> "Tokenizer":
-        """Build the vocabulary from the training texts."""
+    def train(cls, texts: Iterable[str], *, lines: bool = False) -> "Tokenizer":
+        """Build the vocabulary from the training texts; a long one comes in pieces, which end after a newline if any.
+
+        lines: a newline ends a line and is no part of the text.
+        """
 
     @classmethod
     @abstractmethod
@@ -52,6 +55,13 @@ class Tokenizer(ABC):
     @abstractmethod
     def encode(self, text: str) -> Ids:
         """Symbol numbers (n,) of a text; UNK where there is no symbol. Neither START nor EOS is added."""
+
+    @abstractmethod
+    def encode_pieces(self, pieces: Iterable[str], *, lines: bool = False) -> Iterator[Ids]:
+        """The ids of one text that comes in pieces, cut anywhere, in bounded memory: what `encode` says of the whole.
+
+        lines: a newline ends a line and becomes EOS; each line is encoded by itself.
+        """
 
     @abstractmethod
     def decode(self, ids: Iterable[int]) -> str:

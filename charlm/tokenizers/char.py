@@ -1,11 +1,14 @@
 """Characters: a symbol for each Unicode code point of the training text, in code point order."""
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from charlm.tokenizers import Ids, Tokenizer, Unknown
+
+_NEWLINE = ord("\n")
 
 
 class CharTokenizer(Tokenizer):
@@ -20,11 +23,14 @@ class CharTokenizer(Tokenizer):
         self._points = np.array([ord(self.REPLACEMENT), 0, 0, *points], dtype="<u4")  # symbol number → code point
 
     @classmethod
-    def train(cls, texts: Iterable[str]) -> "CharTokenizer":
-        seen: set[str] = set()
+    def train(cls, texts: Iterable[str], *, lines: bool = False) -> "CharTokenizer":
+        seen = np.zeros(sys.maxunicode + 1, dtype=bool)
         for text in texts:
-            seen.update(text)
-        return cls("".join(sorted(seen)))
+            points = _code_points(text)
+            seen[points[~np.take(seen, points, mode="clip")]] = True  # to look is faster than to write
+        if lines:
+            seen[_NEWLINE] = False
+        return cls("".join(map(chr, np.flatnonzero(seen))))
 
     @classmethod
     def from_json(cls, values: Any) -> "CharTokenizer":
@@ -44,8 +50,15 @@ class CharTokenizer(Tokenizer):
 
     def encode(self, text: str) -> Ids:
         points = _code_points(text)
-        ids: Ids = self._index[np.minimum(points, len(self._index) - 1)]  # the last entry is always UNK
+        ids: Ids = np.take(self._index, points, mode="clip")  # the last entry is always UNK
         return ids
+
+    def encode_pieces(self, pieces: Iterable[str], *, lines: bool = False) -> Iterator[Ids]:
+        for piece in pieces:
+            ids = self.encode(piece)
+            if lines:
+                np.putmask(ids, _code_points(piece) == _NEWLINE, self.EOS)
+            yield ids
 
     def decode(self, ids: Iterable[int]) -> str:
         numbers = np.fromiter(ids, dtype=np.int64)
