@@ -8,7 +8,6 @@ from conftest import BIGRAMS
 
 import charlm
 
-
 Table = dict[str, dict[str, float]]
 
 
