@@ -85,7 +85,7 @@ class Desk:
         return [each for each in following[:_SHOWN] if each.probability > 0]
 
 
-def converse(model: "LanguageModel", text: str, temperature: float, top_p: float) -> str:
+def converse(model: "LanguageModel", text: str, temperature: float = 1.0, top_p: float = 1.0) -> str:
     """The text when the person has ended it. Raises ConfigError where there is no terminal."""
     from rich.console import Console
     from rich.live import Live

@@ -101,7 +101,7 @@ def sample(
         "seed": seed,
         "unknown": unknown,
     }
-    given = {name: value for name, value in settings.items() if value is not None}
+    given: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
     folder = naming.existing_folder(model)
     prompt = read_stdin(quiet) if prompt == "-" else prompt
 
@@ -112,12 +112,7 @@ def sample(
     language_model = load(folder)
     if interactive:
         _refuse(given, _OF_A_PERSON, "--interactive draws nothing by itself")
-        write(
-            converse(
-                language_model, prompt, 1.0 if temperature is None else temperature, 1.0 if top_p is None else top_p
-            )
-            + "\n"
-        )
+        write(converse(language_model, prompt, **given) + "\n")
         return
     if beam is None:
         events, told = _drawn(language_model, prompt, given)
