@@ -16,7 +16,8 @@ def warnings(prepared: Prepared) -> Iterator[str]:
     counts = np.bincount(prepared.ring.targets, minlength=prepared.tokenizer.size)[len(prepared.tokenizer.CONTROL) :]
     symbols, total = len(counts), int(counts.sum())
     if total < _FEW_FOR_EACH * symbols:
-        yield f"the text is small for its vocabulary: {total / symbols:.0f} symbols to learn each of {symbols:,} from"
+        each = f"each of {symbols:,} symbols stands there {total / symbols:.0f} times"
+        yield f"the text is small for its vocabulary: {each}"
     rare = int((counts <= _RARE).sum())
     if rare > _MANY_RARE * symbols:
         yield f"{rare:,} of {symbols:,} symbols stand there {_RARE} times or less: too rarely to be learned well"

@@ -146,7 +146,7 @@ def describe(folder: Path) -> dict[str, Any]:
     again = ["--plan", str(folder / PLAN), "--model", f"{folder}-again"]
     return {
         "model": str(folder),
-        "config": values["model"],
+        "config": asdict(model.config),
         "vocabulary_size": values["vocabulary_size"],
         "parameters": model.network.parameter_count(),
         "corpus": corpus,

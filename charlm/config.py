@@ -32,9 +32,18 @@ class ModelConfig:
     hidden_size: int | None = None  # H
     layers: int | None = None  # L
     dropout: float | None = None  # share of outputs zeroed between layers and before the readout
+    residual: bool = False  # each layer above the lowest adds its input to its output
+    readout_layers: int = 1  # dense layers on top of the recurrent ones, the one that makes the logits included
 
     # A file that claims more is refused before anything is allocated.
-    LARGEST: ClassVar[dict[str, int]] = {"embedding_size": 65_536, "hidden_size": 65_536, "layers": 64}
+    LARGEST: ClassVar[dict[str, int]] = {
+        "embedding_size": 65_536,
+        "hidden_size": 65_536,
+        "layers": 64,
+        "readout_layers": 64,
+    }
+    # A file from before there were these has their defaults.
+    LATER: ClassVar[frozenset[str]] = frozenset({"residual", "readout_layers"})
 
     def __post_init__(self) -> None:
         if self.sequence not in ("auto", "line", "stream"):
@@ -48,6 +57,14 @@ class ModelConfig:
         """Whether nothing is left to be chosen, as a network needs it."""
         sizes = (self.embedding_size, self.hidden_size, self.layers, self.dropout)
         return self.sequence != "auto" and None not in sizes
+
+    @property
+    def shape(self) -> str:
+        """In words: 2 × relu rnn, 256 wide, residual, 2 readout layers."""
+        cell = f"{self.activation} {self.cell}" if self.activation else self.cell
+        residual = ", residual" if self.residual else ""
+        readout = f", {self.readout_layers} readout layers" if self.readout_layers > 1 else ""
+        return f"{self.layers} × {cell}, {self.hidden_size} wide{residual}{readout}"
 
 
 @dataclass(frozen=True)
@@ -112,7 +129,7 @@ def from_mapping(kind: type[Any], values: object, source: str) -> Any:
     if not isinstance(values, dict):
         raise ConfigError(f"{source} should hold an object, not {type(values).__name__}")
     known = {field.name: field for field in fields(kind)}
-    if strange := set(values) ^ set(known):
+    if strange := (set(values) ^ set(known)) - (getattr(kind, "LATER", set()) - set(values)):
         names = ", ".join(sorted(map(str, strange)))
         raise ConfigError(f"{source}: {_shown(names)} should not be there, or is missing")
     for name, value in values.items():

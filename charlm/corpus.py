@@ -15,11 +15,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from charlm.errors import CorpusError, CorpusNotFoundError
 
 STDIN = "-"
+STDIN_NAME = "stdin"
 GZIP_MAGIC = b"\x1f\x8b"
+_BLOCK = 1 << 20  # bytes of stdin read at once, and to the end of the line
 
 
 @dataclass(frozen=True)
@@ -75,15 +78,23 @@ def read(paths: Iterable[str | Path]) -> Corpus:
 
 def read_stdin(notes: list[str]) -> Document:
     """Everything that is piped in. Raises CorpusError where it is not UTF-8 text."""
-    if sys.stdin is None:
-        raise CorpusError("stdin is closed: there is no text to read from it")
-    return _decode(sys.stdin.buffer.read(), "stdin", notes)
+    return Document(STDIN_NAME, _decode(_stdin().read(), STDIN_NAME, notes))
+
+
+def read_stdin_in_blocks(notes: list[str]) -> Iterator[str]:
+    """The same in blocks of whole lines, of which one at a time is in memory. An empty stdin is one empty block."""
+    stdin, offset = _stdin(), 0
+    while (data := b"".join(stdin.readlines(_BLOCK))) or not offset:
+        yield _decode(data, STDIN_NAME, notes, offset)
+        if not data:
+            return
+        offset += len(data)
 
 
 def stem(path: str) -> str:
     """The name a model gets from its corpus: `a/b.txt.gz` → `b`, a folder → its name, stdin → `stdin`."""
     if path == STDIN:
-        return "stdin"
+        return STDIN_NAME
     name = Path(path).resolve().name
     if Path(path).is_dir():
         return name
@@ -120,7 +131,7 @@ def _read_file(path: Path, notes: list[str]) -> Document:
         data = path.read_bytes()
         if data.startswith(GZIP_MAGIC):
             data = gzip.decompress(data)
-    return _decode(data, str(path), notes)
+    return Document(str(path), _decode(data, str(path), notes))
 
 
 @contextmanager
@@ -149,18 +160,25 @@ def _nearest(path: Path) -> str:
     return f"; did you mean {path.parent / near[0]}?" if near else ""
 
 
-def _decode(data: bytes, name: str, notes: list[str]) -> Document:
+def _stdin() -> BinaryIO:
+    if sys.stdin is None:
+        raise CorpusError("stdin is closed: there is no text to read from it")
+    return sys.stdin.buffer
+
+
+def _decode(data: bytes, name: str, notes: list[str], offset: int = 0) -> str:
+    """`offset`: how many bytes came before these; a mark stands at the very beginning."""
     for mark, encoding in ((b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16")):
-        if data.startswith(mark):
+        if data.startswith(mark) and not offset:
             raise CorpusError(f"{name} is {encoding}, not UTF-8; convert it: iconv -f {encoding} -t UTF-8")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise not_utf8(name, data[error.start], error.start) from None
-    if text.startswith("\ufeff"):
+        raise not_utf8(name, data[error.start], offset + error.start) from None
+    if text.startswith("\ufeff") and not offset:
         notes.append(f"{name} begins with a byte order mark, which is not part of its text")
         text = text[1:]
-    return Document(name, text)
+    return text
 
 
 def not_utf8(name: str, byte: int, offset: int) -> CorpusError:

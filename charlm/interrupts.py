@@ -55,3 +55,10 @@ class Interrupts:
             self._waiting = number
         else:
             self._before[number](number, frame)
+
+
+@contextmanager
+def importing() -> Iterator[None]:
+    """For the import of torch, which loses what a signal raises in the middle: it is answered at the end instead."""
+    with Interrupts() as interrupts, interrupts.held():
+        yield

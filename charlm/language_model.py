@@ -21,7 +21,7 @@ from charlm.matching import MustMatch
 from charlm.network import Network
 from charlm.probability import log_softmax
 from charlm.samplers import chain
-from charlm.scoring import Score, score
+from charlm.scoring import Convention, How, Score, score
 from charlm.sequences import whole
 from charlm.tokenizers import Tokenizer
 
@@ -49,24 +49,36 @@ class LanguageModel:
     def line(self) -> bool:
         return self.config.sequence == "line"
 
-    def score(self, text: str, *, eos: bool | None = None, unknown: UnknownPolicy = "unk") -> Score:
-        """The probability of one text by the chain rule, from the start symbol on.
+    @property
+    def ends(self) -> bool:
+        """Whether the model can predict the end of a text: it never saw that of a single running text."""
+        return bool(self.network.predictable[self.tokenizer.EOS])
 
-        eos: whether the end of the text is scored too; None: yes for a model of lines, no for one of a stream.
-        unknown: what a character outside the vocabulary becomes. Raises ConfigError for a text with a newline in a
-        model of lines, which is several texts (`charlm.lines` parts them).
+    def score(self, text: str, *, eos: bool | None = None, **how: Unpack[How]) -> Score:
+        """The probability of one text by the chain rule; `score_many` says what the settings mean.
+
+        Raises ConfigError for a text with a newline in a model of lines, which is several texts (`charlm.lines` parts
+        them).
         """
-        return self.score_many([text], eos=eos, unknown=unknown)[0]
+        return self.score_many([text], eos=eos, **how)[0]
 
-    def score_many(
-        self, texts: Sequence[str], *, eos: bool | None = None, unknown: UnknownPolicy = "unk"
-    ) -> list[Score]:
-        """`score` for each text, read side by side: the same numbers, sooner."""
-        for text in texts if self.line else ():
+    def score_many(self, texts: Sequence[str], *, eos: bool | None = None, **how: Unpack[How]) -> list[Score]:
+        """The score of each text, read side by side: the same numbers as one by one, sooner.
+
+        eos: whether the end of the text is scored too; None: yes for a model of lines, no for one of a stream. bos:
+        whether the start symbol is read first (default yes); without it and without a context the first token is
+        context and is not scored. context: read before the text, for P(text | context). unknown: what a character
+        outside the vocabulary becomes: unk (default), skip or error. unit: what the log-probabilities are of: token
+        (default), char or word. alternatives: a number asks also for the entropy before each token, its rank, and so
+        many of the likeliest symbols there.
+
+        Raises ConfigError, UnknownCharacterError.
+        """
+        for text in (*texts, how.get("context", "")) if self.line else ():
             if "\n" in text:
                 raise ConfigError(f"in a model of lines a text is one line, and {text[:40]!r} has a newline")
-        eos = self.line if eos is None else eos
-        return score(self.network, self.tokenizer, texts, unknown, eos=eos, line=self.line)
+        convention = Convention(eos=self.line if eos is None else eos, **how)
+        return score(self.network, self.tokenizer, texts, convention, line=self.line)
 
     def evaluate(
         self, text: str, *, window: int | None = None, streams: int | None = None, unknown: UnknownPolicy = "unk"

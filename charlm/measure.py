@@ -2,11 +2,15 @@
 
 import math
 from dataclasses import dataclass, fields
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from charlm.tokenizers import Ids, Tokenizer
+
+Base = Literal["e", "2", "10"]
+NATS: dict[Base, float] = {"e": 1.0, "2": math.log(2), "10": math.log(10)}  # in one unit of a logarithm to that base
 
 
 @dataclass(frozen=True)
@@ -42,9 +46,7 @@ class Measure:
     @property
     def perplexity(self) -> float | None:
         """exp(nats per token)."""
-        if self.nats_per_token is None:
-            return None
-        return math.exp(self.nats_per_token) if self.nats_per_token < 700 else math.inf
+        return perplexity(self.nats, self.tokens)
 
     @property
     def bits_per_char(self) -> float | None:
@@ -59,6 +61,13 @@ class Measure:
     def bits_per_char_known(self) -> float | None:
         """Bits per character over the known characters alone."""
         return _bits(self.known_nats, self.known_characters)
+
+
+def perplexity(nats: float, tokens: int) -> float | None:
+    """exp(nats / tokens); None for no tokens."""
+    if not tokens:
+        return None
+    return math.exp(nats / tokens) if nats / tokens < 700 else math.inf
 
 
 def _bits(nats: float, units: int) -> float | None:

@@ -99,10 +99,9 @@ tags:
 
 def _rows(plan: Plan, prepared: Prepared, parameters: int, step: int) -> str:
     model, parts, corpus = plan.model, prepared.parts, prepared.corpus
-    cell = f"{model.activation} {model.cell}" if model.activation else model.cell
     rounded = ", factors of the recurrent products rounded to bfloat16" if plan.train.precision == "bfloat16" else ""
     rows = {
-        "network": f"{model.layers} × {cell}, {model.hidden_size} wide; {parameters:,} parameters",
+        "network": f"{model.shape}; {parameters:,} parameters",
         "symbols": f"{prepared.tokenizer.size:,} ({model.tokenizer}), {model.embedding} input",
         "corpus": f"{corpus.characters:,} characters in {_count(len(corpus.documents), 'file')}",
         "fingerprint": f"SHA-256 {corpus.fingerprint()}",

@@ -1,4 +1,4 @@
-"""embedding → cells, one on top of the other → readout.
+"""embedding → cells, one on top of the other → dense layers → readout.
 
 Letters: T time, B batch, V vocabulary, E embedding, H hidden, L layers. Tensors are time-major: (T, B, ·).
 """
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from charlm.cells import Cell, State
+from charlm.cells import Cell, Place, State
 from charlm.config import ModelConfig
 from charlm.discover import find
 from charlm.embeddings import Embedding
@@ -30,7 +30,16 @@ class Network(nn.Module):
         cell = find(Cell, config.cell)
         self.embedding = find(Embedding, config.embedding)(vocabulary_size, config.embedding_size)
         widths = [self.embedding.size] + [config.hidden_size] * (config.layers - 1)
-        self.cells = nn.ModuleList(cell(width, config.hidden_size, config.activation) for width in widths)
+        self.residual = config.residual
+        below = [Place(residual=config.residual and layer > 0) for layer in range(config.layers)]
+        places = [*below[:-1], below[-1]._replace(vocabulary=vocabulary_size, logits=self.logits)]
+        self.cells = nn.ModuleList(
+            cell(width, config.hidden_size, config.activation, place)
+            for width, place in zip(widths, places, strict=True)
+        )
+        self.dense = nn.ModuleList(
+            nn.Linear(config.hidden_size, config.hidden_size) for _ in range(config.readout_layers - 1)
+        )
         self.readout = nn.Linear(config.hidden_size, vocabulary_size)
         self.dropout = config.dropout
         self.operands = torch.float32  # of the recurrent products while training
@@ -53,13 +62,20 @@ class Network(nn.Module):
         for layer, cell in enumerate(self._stack()):
             if self.by_torch:
                 x = self.embedding.vectors(ids) if layer == 0 else outputs  # (T, B, E)
-                outputs, last = cell.read(x, state[layer], keep)  # (T, B, H)
+                found, last = cell.read(x, state[layer], keep)  # (T, B, H)
             else:
                 projected = self.embedding.project(ids, cell) if layer == 0 else cell.project(outputs, operands)
-                outputs, last = cell.recur(projected, state[layer], keep, operands)
-            outputs = functional.dropout(outputs, self.dropout, self.training)
+                found, last = cell.recur(projected, state[layer], keep, operands)
+            found = functional.dropout(found, self.dropout, self.training)
+            outputs = outputs + found if self.residual and layer else found
             final.append(last)
-        return functional.linear(outputs, self.readout.weight, self.readout_bias()), tuple(final)
+        return self.logits(outputs), tuple(final)
+
+    def logits(self, outputs: Tensor) -> Tensor:
+        """What the last cells put out (..., H) → logits (..., V), by the dense layers, which know no time."""
+        for layer in self.dense:
+            outputs = torch.tanh(layer(outputs))
+        return functional.linear(outputs, self.readout.weight, self.readout_bias())
 
     @property
     def by_torch(self) -> bool:

@@ -1,14 +1,19 @@
 """The one place where probabilities are computed; everything that reports one comes here."""
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from charlm.network import Network
+from charlm.network import Network, select
 from charlm.tokenizers import Ids
+
+# log P (nats) of every symbol (T, B, V) and the symbols that came (T, B) → what is asked of them, (T, B) or (T, B, n).
+Quantity = Callable[[Tensor, Tensor], Tensor]
 
 _ROWS = 64  # sequences read side by side
 # What is read at once is bounded, whatever the vocabulary and the length: it fits the memory, and nearly the caches.
@@ -21,35 +26,87 @@ def log_softmax(logits: Tensor) -> Tensor:
     return torch.log_softmax(logits, dim=-1)
 
 
-@torch.inference_mode()
+def log_probability(logprobs: Tensor, came: Tensor) -> Tensor:
+    """log P of the symbol that came, in nats: (T, B)."""
+    return logprobs.gather(2, came.unsqueeze(2)).squeeze(2)
+
+
+def entropy(logprobs: Tensor, came: Tensor) -> Tensor:
+    """-Σ P log P over all symbols before one came, in nats: (T, B)."""
+    probabilities: Tensor = logprobs.exp()
+    return -torch.xlogy(probabilities, probabilities).sum(2)
+
+
+def rank(logprobs: Tensor, came: Tensor) -> Tensor:
+    """1 for the likeliest symbol, 2 for the next; symbols equally likely share the better place: (T, B)."""
+    return (logprobs > log_probability(logprobs, came).unsqueeze(2)).sum(2) + 1
+
+
+def likeliest(count: int) -> Quantity:
+    """The numbers of the likeliest symbols, the likeliest first: (T, B, count)."""
+    return lambda logprobs, came: logprobs.topk(min(count, logprobs.shape[2]), 2).indices
+
+
+def highest(count: int) -> Quantity:
+    """log P of those symbols: (T, B, count)."""
+    return lambda logprobs, came: logprobs.topk(min(count, logprobs.shape[2]), 2).values
+
+
+def log_mass(symbols: NDArray[np.bool_]) -> Quantity:
+    """log P that one of these symbols (V,) comes, in nats: (T, B)."""
+    others = torch.from_numpy(~symbols)
+    return lambda logprobs, came: logprobs.masked_fill(others.to(logprobs.device), -torch.inf).logsumexp(2)
+
+
 def log_probabilities(network: Network, rows: Sequence[Ids]) -> list[NDArray[np.float64]]:
-    """log P(row[t] | row[0], ..., row[t-1]) in nats for t ≥ 1, each row from a zero state: (n,) → (n - 1,).
+    """log P(row[t] | row[0], ..., row[t-1]) in nats for t ≥ 1, each row from a zero state: (n,) → (n - 1,)."""
+    return [found for (found,) in quantities(network, rows, [log_probability])]
+
+
+@torch.inference_mode()
+def quantities(network: Network, rows: Sequence[Ids], asked: Sequence[Quantity]) -> list[list[NDArray[Any]]]:
+    """For each row from a zero state, each quantity asked, at t ≥ 1: (n,) → (n - 1,) or (n - 1, count).
 
     Rows of like length are read together, long ones block by block with the state carried, so neither the batch
     nor the block changes the result but for rounding.
     """
-    results: list[NDArray[np.float64]] = [np.empty(0)] * len(rows)
+    results: list[list[NDArray[Any]]] = [[]] * len(rows)
     by_length = sorted(range(len(rows)), key=lambda index: len(rows[index]))
     for first in range(0, len(rows), _ROWS):
         chosen = by_length[first : first + _ROWS]
-        for index, values in zip(chosen, _read(network, [rows[index] for index in chosen]), strict=True):
-            results[index] = values
+        for index, found in zip(chosen, _read(network, [rows[index] for index in chosen], asked), strict=True):
+            results[index] = found
     return results
 
 
-def _read(network: Network, rows: Sequence[Ids]) -> list[NDArray[np.float64]]:
+def _read(network: Network, rows: Sequence[Ids], asked: Sequence[Quantity]) -> list[list[NDArray[Any]]]:
+    """Rows from short to long: one that has ended leaves the batch, so that a long one is not padded for the others."""
     device = network.readout.weight.device
-    longest = max(len(row) for row in rows)
-    padded = np.zeros((longest, len(rows)), dtype=np.int64)  # (T, B), padded at the end
-    for column, row in enumerate(rows):
-        padded[: len(row), column] = row
-    ids = torch.from_numpy(padded).to(device)
-    block = max(1, min(_TOKENS, _LOGITS // network.predictable.numel()) // len(rows))  # steps
-    values = np.empty((max(0, longest - 1), len(rows)))
-    state = None
-    for first in range(0, longest - 1, block):
-        last = min(first + block, longest - 1)
-        logits, state = network(ids[first:last], state)
-        chosen = log_softmax(logits).gather(2, ids[first + 1 : last + 1].unsqueeze(2)).squeeze(2)
-        values[first:last] = chosen.cpu().numpy()
-    return [values[: len(row) - 1, column] for column, row in enumerate(rows)]
+    at_once = max(1, min(_TOKENS, _LOGITS // network.predictable.numel()))
+    steps = [max(0, len(row) - 1) for row in rows]
+    found: list[list[list[NDArray[Any]]]] = [[[] for _ in asked] for _ in rows]  # of each row, in blocks
+    state, first, ended = None, 0, 0
+    while first < steps[-1]:
+        before, ended = ended, bisect_right(steps, first)
+        if state is not None and ended > before:
+            state = select(state, torch.arange(ended - before, len(rows) - before, device=device))
+        block = min(max(1, at_once // (len(rows) - ended)), steps[-1] - first)
+        padded = np.zeros((block + 1, len(rows) - ended), dtype=np.int64)  # (T + 1, B), padded at the end
+        for column, row in enumerate(rows[ended:]):
+            part = row[first : first + block + 1]
+            padded[: len(part), column] = part
+        ids = torch.from_numpy(padded).to(device)
+        logits, state = network(ids[:-1], state)
+        logprobs = log_softmax(logits)
+        for place, quantity in enumerate(asked):
+            values = quantity(logprobs, ids[1:]).cpu().numpy()
+            for row_number in range(ended, len(rows)):
+                found[row_number][place].append(values[: steps[row_number] - first, row_number - ended])
+        first += block
+    return [[_joined(parts) for parts in row] for row in found]
+
+
+def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
+    """Of floating-point numbers float64, for sums."""
+    whole = np.concatenate(parts) if parts else np.empty(0)
+    return whole.astype(np.float64) if whole.dtype.kind == "f" else whole

@@ -7,11 +7,14 @@ each of its tokens.
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import NamedTuple
+from functools import cache
+from typing import NamedTuple, cast
+
+import torch
 
 from charlm.cells import Cell
 from charlm.config import ModelConfig, TrainConfig
-from charlm.discover import find
+from charlm.network import Network
 
 _EMBEDDING = 64
 _SIZES = ((2, 640), (2, 512), (2, 384), (2, 256), (1, 256), (1, 192), (1, 128))  # layers, width
@@ -19,11 +22,14 @@ _TOKENS_A_WEIGHT = 3
 _WEIGHTS_A_TOKEN = 4  # of the corpus
 
 
+@cache
 def weights(config: ModelConfig, vocabulary: int) -> int:
-    """Numbers that a token is multiplied with: W_h of every layer, W_x of all but the lowest, which is looked up."""
-    assert config.hidden_size and config.layers
-    cells = find(Cell, config.cell).gates * config.hidden_size**2 * (2 * config.layers - 1)
-    return cells + vocabulary * config.hidden_size
+    """Numbers that a token is multiplied with: all matrices but W_x of the lowest layer, which is looked up."""
+    with torch.device("meta"):  # shapes without memory
+        network = Network(replace(config, embedding_size=1, dropout=0.0), vocabulary)
+    looked_up = [*network.embedding.parameters(), cast(Cell, network.cells[0]).weight_ih]
+    matrices = [each for each in network.parameters() if each.dim() == 2]
+    return sum(each.numel() for each in matrices) - sum(each.numel() for each in looked_up)
 
 
 class Sized(NamedTuple):

@@ -32,7 +32,13 @@ def sigmoid(a: ndarray) -> ndarray:
     return (1 + np.tanh(a / 2)) / 2  # 1 / (1 + exp(-a)), which would overflow
 
 
-PARTS = "weight_ih", "weight_hh", "bias_ih", "bias_hh"  # of a layer: W_x, W_h, b, b'
+def softmax(a: ndarray) -> ndarray:
+    powers = np.exp(a - a.max())
+    shares: ndarray = powers / powers.sum()
+    return shares
+
+
+PARTS = "weight_ih", "bias_ih", "weight_hh", "bias_hh"  # of a layer: W_x, b, W_h, b'
 G: dict[str, Callable[[ndarray], ndarray]]  # what g may be
 G = {"tanh": np.tanh, "relu": lambda a: np.maximum(a, 0), "sigmoid": sigmoid, "identity": np.positive}
 
@@ -45,11 +51,27 @@ class Model:
         self.config, self.tensors = config["model"], read_safetensors(Path(folder, "model.safetensors"))
         self.symbols = ["<UNK>", "<START>", "<EOS>", *vocabulary["characters"]]
 
-    def cell(self, x: ndarray, h: ndarray, a: ndarray, c: ndarray) -> tuple[ndarray, ndarray]:
-        """A step of a layer, x = W_x x<t> + b and h = W_h a<t-1> + b': its output a and memory c, before → after."""
-        if self.config["cell"] == "rnn":
+    def cell(self, x: ndarray, W: ndarray, b: ndarray, a: ndarray, c: ndarray) -> tuple[ndarray, ndarray]:
+        """A step of a layer: x = W_x x<t> + b, W_h, b', its output a and memory c, before → a and c, after."""
+        kind = self.config["cell"]
+        if kind == "mingru":
+            z, n = np.split(x, 2)
+            return sigmoid(-z) * a + sigmoid(z) * n, c
+        if kind == "minlstm":
+            f, i, n = np.split(x, 3)
+            f = sigmoid(np.logaddexp(0, -i) - np.logaddexp(0, -f))  # f / (f + i) of their sigmoids
+            return f * a + (1 - f) * n, c
+        if kind == "gru-cho":
+            (xr, xu, xn), (Wr, Wu, Wn), (br, bu, bn) = np.split(x, 3), np.split(W, 3), np.split(b, 3)
+            r, u = sigmoid(xr + Wr @ a + br), sigmoid(xu + Wu @ a + bu)
+            return u * np.tanh(xn + Wn @ (r * a) + bn) + (1 - u) * a, c
+        h = W @ a + b
+        if kind in ("rnn", "jordan"):
             return G[self.config["activation"] or "tanh"](x + h), c
-        if self.config["cell"] == "gru":  # its memory is its output
+        if kind == "gru-simple":
+            u, n = np.split(x + h, 2)
+            return sigmoid(u) * np.tanh(n) + sigmoid(-u) * a, c
+        if kind == "gru":  # its memory is its output
             (xr, xz, xn), (hr, hz, hn) = np.split(x, 3), np.split(h, 3)
             r, z = sigmoid(xr + hr), sigmoid(xz + hz)  # Γr, and 1 − Γu
             return (1 - z) * np.tanh(xn + r * hn) + z * a, c
@@ -57,20 +79,40 @@ class Model:
         c = sigmoid(i) * np.tanh(g) + sigmoid(f) * c
         return sigmoid(o) * np.tanh(c), c
 
+    def dense(self, name: str, x: ndarray) -> ndarray:
+        """W x + b"""
+        result: ndarray = self.tensors[f"{name}.weight"] @ x + self.tensors[f"{name}.bias"]
+        return result
+
+    def readout(self, x: ndarray) -> ndarray:
+        """What the last layer puts out → logits (V,)."""
+        for layer in range(self.config.get("readout_layers", 1) - 1):
+            x = np.tanh(self.dense(f"dense.{layer}", x))
+        logits = self.dense("readout", x)
+        return np.where(self.tensors["predictable"], logits, -np.inf)  # what was never a target cannot come
+
+    def returned(self, layer: int, x: ndarray) -> ndarray:
+        """In a Jordan network: the output that comes back, a distribution read off what a layer puts out."""
+        last = layer == self.config["layers"] - 1
+        return softmax(self.readout(x) if last else self.dense(f"cells.{layer}.readout", x))
+
     def logits(self, text: str) -> ndarray:
         """(n + 1, V): of what follows <START>, and what follows each of the n characters."""
         weights, number = self.tensors, {symbol: index for index, symbol in enumerate(self.symbols)}
-        table = weights.get("embedding.weight")  # None: one-hot
-        states = [(np.zeros(self.config["hidden_size"], np.float32),) * 2] * self.config["layers"]
+        table, none = weights.get("embedding.weight"), np.zeros(0)  # one-hot has no table, mingru no W_h
+        jordan, H, L = self.config["cell"] == "jordan", self.config["hidden_size"], self.config["layers"]
+        states = [(np.zeros(H, np.float32),) * 2] * L
+        if jordan:
+            states[-1] = (np.zeros(len(number), np.float32),) * 2
         rows = []
         for index in (number.get(symbol, 0) for symbol in ("<START>", *text)):
             x = np.eye(1, len(number), index, np.float32)[0] if table is None else table[index]
-            for layer, (a, c) in enumerate(states):
-                W_x, W_h, b_x, b_h = (weights[f"cells.{layer}.{name}"] for name in PARTS)
-                states[layer] = self.cell(W_x @ x + b_x, W_h @ a + b_h, a, c)
-                x = states[layer][0]
-            logits = weights["readout.weight"] @ x + weights["readout.bias"]
-            rows.append(np.where(weights["predictable"], logits, -np.inf))  # what was never a target cannot come
+            for layer, state in enumerate(states):
+                W_x, b_x, W_h, b_h = (weights.get(f"cells.{layer}.{name}", none) for name in PARTS)
+                a, c = self.cell(W_x @ x + b_x, W_h, b_h, *state)
+                x = a + x if layer and self.config.get("residual") else a
+                states[layer] = (self.returned(layer, x) if jordan else a, c)
+            rows.append(self.readout(x))
         return np.array(rows)
 
     def log_probabilities(self, text: str) -> ndarray:

@@ -76,6 +76,11 @@ def unfinished(folder: Path) -> bool:
     return (folder / STEPS).is_dir() and not (folder / STEPS).is_symlink()  # what a link leads to is not ours
 
 
+def any_saved(folder: Path) -> bool:
+    """Whether a state was saved to its end; that it is not damaged since only `newest` knows."""
+    return any((place / _MANIFEST).exists() for place in _numbered(folder))
+
+
 def begin(folder: Path) -> None:
     """Mark that a run is under way."""
     (folder / STEPS).mkdir(parents=True, exist_ok=True)

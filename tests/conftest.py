@@ -108,29 +108,35 @@ BIGRAMS = {
 
 @pytest.fixture
 def bigram_model() -> charlm.LanguageModel:
-    """A model of lines with the probabilities BIGRAMS: a cell that hands its one-hot input on and forgets the rest."""
+    """A model of lines with the probabilities BIGRAMS."""
+    return of_bigrams(BIGRAMS)
+
+
+def of_bigrams(bigrams: dict[str, dict[str, float]]) -> charlm.LanguageModel:
+    """A model of lines with these probabilities: a cell that hands its one-hot input on and forgets the rest."""
     import torch
 
     from charlm.network import Network
     from charlm.tokenizers.char import CharTokenizer
 
-    tokenizer = CharTokenizer("ab")
-    numbers = {"": tokenizer.START, "a": 3, "b": 4}
+    tokenizer = CharTokenizer("".join(sorted(bigrams)))
+    numbers = {letter: int(tokenizer.encode(letter)[0]) if letter else tokenizer.START for letter in bigrams}
+    V = tokenizer.size
     config = charlm.ModelConfig(
         sequence="line",
         embedding="one-hot",
-        embedding_size=5,
+        embedding_size=V,
         cell="rnn",
         activation="identity",
-        hidden_size=5,
+        hidden_size=V,
         layers=1,
         dropout=0.0,
     )
     network = Network(config, tokenizer.size).eval()
     network.load_state_dict({name: torch.zeros_like(value) for name, value in network.state_dict().items()})
-    network.predictable[[tokenizer.EOS, 3, 4]] = True
-    network.cells[0].weight_ih.data = torch.eye(5)
-    for symbol, row in BIGRAMS.items():
+    network.predictable[[tokenizer.EOS, *range(3, V)]] = True
+    network.cells[0].weight_ih.data = torch.eye(V)
+    for symbol, row in bigrams.items():
         for follower, probability in row.items():
             target = numbers[follower] if follower else tokenizer.EOS
             network.readout.weight.data[target, numbers[symbol]] = math.log(probability)

@@ -22,7 +22,7 @@ def test_a_text_small_for_its_vocabulary_is_told_with_the_figures() -> None:
     """Ninety different letters, nine hundred in all, and a tenth of them is held out."""
     letters = "".join(chr(0x4E00 + number) for number in range(90))
     (said,) = told(letters * 10 + "\n", "stream")
-    assert "9 symbols to learn each of 90 from" in said
+    assert "each of 90 symbols stands there 9 times" in said
 
 
 def test_rare_characters_are_counted() -> None:

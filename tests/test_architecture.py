@@ -15,17 +15,17 @@ PACKAGE = Path(charlm.__file__).parent
 # for `native`, whose loops are below the cells and whose network is above them.
 ORDER = """
     errors randomness tokenizers native native.library interrupts standalone
-    config corpus discover encoding native.fused harvest catalogue measure storage
+    config corpus discover encoding native.fused scan harvest catalogue measure storage
     cells samplers sequences batches planning naming tensors download ending blocks novelty pattern
-    automaton embeddings steps sizing
-    network matching
-    probability optimization native.drawing
+    automaton embeddings steps units
+    network matching heat
+    probability optimization native.drawing sizing
     evaluation drawing
     scoring generation preparation
     beam distinct
     language_model pacing reports advice
-    checkpoint specimens
-    model_card
+    checkpoint specimens heat_page
+    model_card kenlm
     run_folder system
     resumption
     telling
@@ -96,14 +96,14 @@ def test_no_module_imports_a_variant_by_name() -> None:
 
 
 def test_no_module_has_a_case_for_a_variant() -> None:
-    """What is true of one cell stands in that cell; `config` names variants as the defaults, and `standalone` reads
-    them all without charlm."""
+    """What is true of one cell stands in that cell; `config` names variants as the defaults, `standalone` reads
+    them all without charlm, and `units` has words of its own."""
     wrong = []
     for file, tree in TREES.items():
         kinds = {"cells", "embeddings", "tokenizers"} - {module(file)}
         chosen = {name for kind in kinds for name in names(kind)}
         words = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
-        if module(file) not in ("config", "standalone"):
+        if module(file) not in ("config", "standalone", "units"):
             wrong += [f"{file} has a case for {name!r}" for name in words & chosen]
     assert wrong == []
 

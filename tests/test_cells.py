@@ -1,25 +1,44 @@
-"""What every recurrent cell must do, and that each computes its equation.
+"""What every recurrent cell must do; test_cell_equations.py has that each computes its equation.
 
 In float64 the loop over time is plain torch; in float32, on a CPU and in multiples of 16 units, it may be compiled.
 """
 
-import math
+from typing import NamedTuple
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from charlm.cells import Cell, State
-from charlm.cells.gru import GRU
-from charlm.cells.lstm import LSTM
-from charlm.cells.rnn import ACTIVATIONS, RNN
+from charlm.cells import ACTIVATIONS, Cell, Place, State
 from charlm.discover import find, names
 
-T, B, E, H = 11, 9, 4, 32
+T, B, E, H, V = 11, 9, 4, 32, 7
 RESETS = torch.zeros(T, B, dtype=torch.bool)
 RESETS[[2, 5, 2, 10], [0, 0, 1, 3]] = True  # one row twice, others once or never
-VARIANTS = [(name, kind) for name in names("cells") for kind in (ACTIVATIONS if name == "rnn" else [None])]
 PRECISIONS = {torch.float64: {"rtol": 1e-9, "atol": 1e-12}, torch.float32: {"rtol": 1e-4, "atol": 1e-5}}
+
+
+class Variant(NamedTuple):
+    """A cell, its activation where it has a choice, and whether it is the last layer of a network that reads it out."""
+
+    name: str
+    activation: str | None = None
+    last: bool = False
+
+    def made(self, input_size: int, hidden_size: int, precision: torch.dtype) -> Cell:
+        """Every weight and bias random."""
+        place = (
+            Place(vocabulary=V, logits=randomized(nn.Linear(hidden_size, V).to(precision))) if self.last else Place()
+        )
+        return randomized(find(Cell, self.name)(input_size, hidden_size, self.activation, place).to(precision))
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, (self.name, self.activation, "last" * self.last)))
+
+
+FREE = ("rnn", "jordan")  # to choose their activation
+VARIANTS = [Variant(name, g) for name in names("cells") for g in (ACTIVATIONS if name in FREE else [None])]
+VARIANTS += [Variant("jordan", last=True)]
 
 
 @pytest.fixture(autouse=True)
@@ -27,16 +46,15 @@ def seed() -> None:
     torch.manual_seed(0)
 
 
-@pytest.fixture(params=VARIANTS, ids=lambda variant: " ".join(filter(None, variant)))
-def variant(request: pytest.FixtureRequest) -> tuple[str, str | None]:
-    """The name of a cell, and of its activation where it has a choice."""
+@pytest.fixture(params=VARIANTS, ids=str)
+def variant(request: pytest.FixtureRequest) -> Variant:
     return request.param  # type: ignore[no-any-return]
 
 
 @pytest.fixture(params=PRECISIONS, ids=["float64", "float32"])
-def cell(request: pytest.FixtureRequest, variant: tuple[str, str | None]) -> Cell:
-    """Each cell with each activation in each precision, every weight and bias random."""
-    return randomized(find(Cell, variant[0])(E, H, variant[1]).to(request.param))
+def cell(request: pytest.FixtureRequest, variant: Variant) -> Cell:
+    """Each cell in each precision."""
+    return variant.made(E, H, request.param)
 
 
 def randomized(module: nn.Module) -> nn.Module:
@@ -46,11 +64,11 @@ def randomized(module: nn.Module) -> nn.Module:
 
 
 def some(cell: Cell, *shape: int) -> Tensor:
-    return torch.randn(shape, dtype=cell.weight_hh.dtype)
+    return torch.randn(shape, dtype=cell.weight_ih.dtype)
 
 
 def some_state(cell: Cell) -> State:
-    return tuple(some(cell, B, H) for _ in range(cell.parts))
+    return tuple(torch.randn_like(part) for part in cell.zero_state(B))
 
 
 def run(cell: Cell, x: Tensor, state: State, resets: Tensor | None = None) -> tuple[Tensor, State]:
@@ -59,7 +77,17 @@ def run(cell: Cell, x: Tensor, state: State, resets: Tensor | None = None) -> tu
 
 
 def close(found: object, expected: object, cell: Cell) -> None:
-    torch.testing.assert_close(found, expected, **PRECISIONS[cell.weight_hh.dtype])
+    torch.testing.assert_close(found, expected, **PRECISIONS[cell.weight_ih.dtype])
+
+
+def test_a_state_is_zeros_of_the_shape_it_keeps(cell: Cell) -> None:
+    state = cell.zero_state(B)
+    assert len(state) == cell.parts
+    outputs, last = run(cell, some(cell, T, B, E), state)
+    assert outputs.shape == (T, B, H)
+    for before, after in zip(state, last, strict=True):
+        assert not before.any()
+        assert (before.shape, before.dtype) == (after.shape, after.dtype)
 
 
 def test_a_whole_sequence_is_the_same_step_by_step(cell: Cell) -> None:
@@ -68,8 +96,8 @@ def test_a_whole_sequence_is_the_same_step_by_step(cell: Cell) -> None:
     outputs, last = run(cell, x, state, RESETS)
     for t in range(T):
         state = tuple(torch.where(RESETS[t, :, None], 0.0, part) for part in state)
-        state = cell.step(cell.project(x[t]), state)
-        close(outputs[t], state[0], cell)
+        output, state = cell.step(cell.project(x[t]), state)
+        close(outputs[t], output, cell)
     close(last, state, cell)
 
 
@@ -97,7 +125,7 @@ def test_every_part_of_the_state_is_remembered(cell: Cell) -> None:
     x = some(cell, T, B, E)
     for part in range(cell.parts):
         state = list(cell.zero_state(B))
-        state[part] = some(cell, B, H).abs()
+        state[part] = torch.randn_like(state[part]).abs()
         outputs = run(cell, x, tuple(state))[0]
         assert not torch.allclose(outputs[:2], run(cell, x, cell.zero_state(B))[0][:2], rtol=1e-3)
 
@@ -140,9 +168,9 @@ def test_gradients_through_resets_and_the_last_state_are_those_of_single_steps(c
     close(found[0], found[1], cell)
 
 
-def test_the_gradient_is_that_of_finite_differences(variant: tuple[str, str | None]) -> None:
-    cell = randomized(find(Cell, variant[0])(2, 3, variant[1]).double())
-    x, state = some(cell, 3, 1, 2), tuple(some(cell, 1, 3) for _ in range(cell.parts))
+def test_the_gradient_is_that_of_finite_differences(variant: Variant) -> None:
+    cell = variant.made(2, 3, torch.float64)
+    x, state = some(cell, 3, 1, 2), tuple(torch.randn_like(part) for part in cell.zero_state(1))
     inputs = [part.requires_grad_() for part in (x, *state, *cell.parameters())]
     assert torch.autograd.gradcheck(lambda x, *rest: run(cell, x, rest[: cell.parts])[0], inputs)
 
@@ -172,73 +200,3 @@ def test_a_cell_agrees_with_torch_on_copied_weights(
         loss = (outputs * weight).sum() + sum(part.square().sum() for part in last)
         found.append((outputs, last, torch.autograd.grad(loss, [*inputs, *network.parameters()])))
     close(found[0], found[1], cell)
-
-
-def sigma(x: float) -> float:
-    return 1 / (1 + math.exp(-x))
-
-
-def one_unit(cell: Cell, weights: dict[str, list[float]], x: float, *state: float) -> list[float]:
-    """One step of a cell of one unit with these W_x, W_h and b, a number a gate."""
-    cell.double().load_state_dict(
-        {
-            "weight_ih": torch.tensor(weights["W_x"])[:, None],
-            "weight_hh": torch.tensor(weights["W_h"])[:, None],
-            "bias_ih": torch.tensor(weights["b"]),
-            "bias_hh": torch.zeros(len(weights["b"])),
-        }
-    )
-    before = tuple(torch.tensor([[part]], dtype=torch.float64) for part in state)
-    after = cell.step(cell.project(torch.tensor([[x]], dtype=torch.float64)), before)
-    return [part.item() for part in after]
-
-
-def test_a_gru_unit_updates_by_one_minus_z() -> None:
-    """theory.md's Γu is the share that is updated, torch's z the one that is kept, so Γu = σ(−(pre-activation of z)).
-
-    x = 2, c = 0.5: Γr = σ(0.25 + 0.125 + 0.125) = 0.6225, Γu = σ(−(1 − 0.25 − 0.25)) = 0.3775,
-    c̃ = tanh(1 + 0.25 + 0.6225 · 0.5) = 0.9157, and the new c is 0.3775 · 0.9157 + 0.6225 · 0.5 = 0.6569.
-    """
-    weights = {"W_x": [0.125, 0.5, 0.5], "W_h": [0.25, -0.5, 1.0], "b": [0.125, -0.25, 0.25]}
-    reset, update = sigma(0.5), sigma(-0.5)
-    candidate = math.tanh(1.25 + reset * 0.5)
-    found = one_unit(GRU(1, 1), weights, 2.0, 0.5)
-    assert found == pytest.approx([update * candidate + (1 - update) * 0.5], rel=1e-12)
-    assert found == pytest.approx([0.6569], abs=1e-4)
-
-
-@pytest.mark.parametrize(("bias", "expected"), [(40.0, -0.3), (-40.0, math.tanh(5 - 0.3 * sigma(4.7)))])
-def test_a_positive_bias_of_z_makes_a_gru_remember(bias: float, expected: float) -> None:
-    """With Γu ≈ 0 the state stays −0.3; with Γu ≈ 1 it is c̃ = tanh(5 − 0.3 Γr)."""
-    found = one_unit(GRU(1, 1), {"W_x": [1.0] * 3, "W_h": [1.0] * 3, "b": [0.0, bias, 0.0]}, 5.0, -0.3)
-    assert found == pytest.approx([expected])
-
-
-def test_an_lstm_unit_follows_its_equation() -> None:
-    """x = 1, a = 0.5, c = −1: Γu = σ(0.5) = 0.6225, Γf = σ(0.25) = 0.5622, c̃ = tanh(1) = 0.7616, Γo = σ(0.75) = 0.6792.
-
-    c = 0.6225 · 0.7616 − 0.5622 = −0.0881 and a = 0.6792 · tanh(−0.0881) = −0.0597.
-    """
-    weights = {"W_x": [0.25, 0.0, 0.75, 0.5], "W_h": [0.5] * 4, "b": [0.0] * 4}
-    memory = sigma(0.5) * math.tanh(1) - sigma(0.25)
-    found = one_unit(LSTM(1, 1), weights, 1.0, 0.5, -1.0)
-    assert found == pytest.approx([sigma(0.75) * math.tanh(memory), memory], rel=1e-12)
-    assert found == pytest.approx([-0.0597, -0.0881], abs=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("activation", "expected"), [("tanh", math.tanh(-0.5)), ("relu", 0), ("sigmoid", sigma(-0.5)), ("identity", -0.5)]
-)
-def test_an_elman_unit_follows_its_equation(activation: str, expected: float) -> None:
-    """W_x x + W_h h + b = 0.5 · 2 − 1 · 1.25 − 0.25 = −0.5."""
-    weights = {"W_x": [0.5], "W_h": [-1.0], "b": [-0.25]}
-    assert one_unit(RNN(1, 1, activation), weights, 2.0, 1.25) == pytest.approx([expected], rel=1e-12)
-
-
-def test_three_linear_units_sum_the_last_three_inputs() -> None:
-    """theory.md: y<t> = x<t> + x<t-1> + x<t-2>, which nothing without memory can do; 1, 2, 3, 4, 5 → 1, 3, 6, 9, 12."""
-    cell = RNN(1, 3, "identity")
-    cell.weight_hh.data = torch.tensor([[0.0, 0, 0], [1, 0, 0], [0, 1, 0]])
-    cell.weight_ih.data = torch.tensor([[1.0], [0], [0]])
-    outputs, _ = run(cell, torch.tensor([1.0, 2, 3, 4, 5]).view(5, 1, 1), cell.zero_state(1))
-    assert outputs.sum(dim=-1).flatten().tolist() == [1, 3, 6, 9, 12]

@@ -101,6 +101,19 @@ def test_a_model_loads_on_another_device(tmp_path: Path, trained: str, loaded: s
     assert again.score("the cat").logprobs == pytest.approx(model.score("the cat").logprobs, rel=1e-4)
 
 
+def test_a_model_from_before_there_were_residual_and_readout_layers_loads(line_folder: Path, tmp_path: Path) -> None:
+    folder, model = shutil.copytree(line_folder, tmp_path / "m"), charlm.load(line_folder)
+    for name in ("config.json", "plan.json"):
+        values = json.loads((folder / name).read_text())
+        for later in ("residual", "readout_layers"):
+            del values["model"][later]
+        (folder / name).write_text(json.dumps(values))
+    checkpoint.save_weights(folder, model.network.state_dict(), 1, json.loads(metadata(line_folder)["validation"]))
+    assert charlm.load(folder).config == model.config
+    assert charlm.load(folder).score("the cat") == model.score("the cat")
+    assert checkpoint.describe(folder)["config"]["readout_layers"] == 1
+
+
 @pytest.mark.parametrize("path", ["m", "./m", "m/"])
 def test_a_path_may_be_text_and_relative(
     line_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str

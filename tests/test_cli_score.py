@@ -16,7 +16,9 @@ from conftest import TINY, Outcome
 import charlm
 
 Run = Callable[..., Outcome]
-KEYS = ["text", "tokens", "logprobs", "logprob", "perplexity", "bits_per_char", "unknown", "eos"]
+FIRST = ["text", "tokens", "logprobs", "logprob", "perplexity", "bits_per_char", "unknown", "eos"]
+ADDED = ["bos", "context", "unit", "given", "known", "logprob_known", "perplexity_known", "base"]
+KEYS = FIRST + ADDED
 
 
 def scored(done: Outcome) -> list[Any]:
@@ -52,14 +54,14 @@ def test_the_numbers_are_the_chain_rule(run: Run, line_folder: Path) -> None:
 def test_the_command_says_what_the_library_says(run: Run, line_folder: Path) -> None:
     expected = vars(charlm.load(line_folder).score("the cat"))
     (value,) = scored(run("score", "--json", "-m", line_folder, "the cat"))
-    assert value == {name: expected[name] for name in KEYS}
+    assert value == {**{name: expected[name] for name in KEYS[:-1]}, "base": "e"}
 
 
 def test_people_see_each_token_its_probability_and_its_surprisal(run: Run, line_folder: Path) -> None:
     """The surprisal of a token of probability p is -log2 p bits."""
     done = run("score", "-m", line_folder, "cat")
-    rows = re.findall(r"^ +('.'|<control>) +(0\.\d+) +(\d+\.\d+)$", done.out, re.MULTILINE)
-    assert [token for token, _, _ in rows] == ["'c'", "'a'", "'t'", "<control>"]
+    rows = re.findall(r"^ +('.'|<EOS>) +(0\.\d+) +(\d+\.\d+)$", done.out, re.MULTILINE)
+    assert [token for token, _, _ in rows] == ["'c'", "'a'", "'t'", "<EOS>"]
     for _, probability, surprisal in rows:
         assert float(surprisal) == pytest.approx(-math.log2(float(probability)), abs=2e-3)
     found = charlm.load(line_folder).score("cat")

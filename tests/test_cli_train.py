@@ -7,13 +7,17 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import LINES, STREAM, TINY, Outcome
+from conftest import LINES, QUICK, SMALL, STREAM, TINY, Outcome
 
+import charlm
+from charlm.cli import wording
 from charlm.corpus import Document
+from charlm.reports import Planned
 from charlm.sequences import split
 
 Run = Callable[..., Outcome]
@@ -176,13 +180,16 @@ def test_neither_is_a_file_or_an_empty_folder(train: Run) -> None:
 
 
 def test_options_are_what_the_model_is(train: Run, run: Run) -> None:
-    shape = {"cell": "rnn", "activation": "relu", "embedding": "one-hot", "dropout": 0.25, "sequence": "stream"}
+    shape = {"cell": "rnn", "activation": "sigmoid", "embedding": "one-hot", "dropout": 0.25, "sequence": "stream"}
+    shape |= {"readout_layers": 2}
     budget = {"learning_rate": 0.5, "clip": 2.0, "valid_fraction": 0.2, "seed": 7, "device": "cpu"}
     options = [f"--{name.replace('_', '-')}={value}" for name, value in {**shape, **budget}.items()]
-    train("lines.txt", *options)
+    done = train("lines.txt", *options, "--residual")
+    assert done.code == 0, done.err
     values = json.loads(run("info", "--json").out)
-    expected = {"hidden_size": 8, "embedding_size": 4, "layers": 1, "tokenizer": "char"}
+    expected = {"hidden_size": 8, "embedding_size": 4, "layers": 1, "tokenizer": "char", "residual": True}
     assert values["config"] == {**shape, **expected}
+    assert "1 × sigmoid rnn, 8 wide, residual, 2 readout layers" in run("info").out
     assert values["plan"]["train"].items() >= {**budget, "batch_size": 4, "seq_len": 8, "threads": 1}.items()
 
 
@@ -196,6 +203,21 @@ def test_a_corpus_shorter_than_a_window_makes_a_smaller_one_and_the_plan_says_so
     done = run("train", "tiny.txt", "--hidden-size=4", "--steps=2")
     assert done.code == 0
     assert "2 steps of 1 × 4 symbols" in done.err
+
+
+def test_a_corpus_too_small_to_hold_any_out_is_learned_whole_and_that_is_said(run: Run) -> None:
+    Path("tiny.txt").write_text("ab")
+    done = run("train", "tiny.txt", "--hidden-size=4", "--steps=2")
+    assert done.code == 0
+    assert "none held out, the corpus is too small: validated on the training text itself" in " ".join(done.err.split())
+
+
+def test_a_batch_that_the_device_takes_only_in_parts_is_told() -> None:
+    told: list[Any] = []
+    charlm.train(STREAM, SMALL, replace(QUICK, steps=1), report=told.append)
+    (planned,) = (event for event in told if isinstance(event, Planned))
+    assert not any("parts" in line for line in wording.lines(planned))
+    assert any("only in 4 parts" in line for line in wording.lines(replace(planned, parts=4)))
 
 
 def test_two_processes_with_one_seed_write_the_same_bytes(

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 from charlm.cells import Cell, State
 from charlm.config import ModelConfig
 from charlm.discover import find, names
-from charlm.drawing import TorchDraws
+from charlm.drawing import TorchDraws, draws
 from charlm.native import fused
 from charlm.native.drawing import CompiledDraws
 from charlm.native.library import library, multiplies_bfloat16
@@ -21,7 +22,7 @@ from charlm.samplers import chain
 compiled = library()
 pytestmark = pytest.mark.skipif(compiled is None, reason="no C compiler where charlm was installed")
 VARIANTS = range(3)
-CELLS = [(name, None) for name in names("cells") if name != "rnn"]
+CELLS: list[tuple[str, str | None]] = [(name, None) for name in names("cells") if find(Cell, name).loop]
 CELLS += [("rnn", activation) for activation in ("tanh", "relu", "sigmoid", "identity")]
 
 BOUNDED = [cell for cell in CELLS if cell[1] not in ("relu", "identity")]
@@ -202,6 +203,32 @@ def test_compiled_samplers_are_those_of_torch(variant: str, settings: dict[str, 
     tied = torch.stack([logits.gather(1, each[:, None])[:, 0] for each in (mine, theirs)])
     assert ((mine == theirs) | (tied[0] == tied[1])).all()  # which of equals is kept is not promised
     assert (mine == theirs).float().mean() > 0.7
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"residual": True},
+        {"readout_layers": 2},
+        *({"cell": name} for name in names("cells") if (name, None) not in CELLS and name != "rnn"),
+    ],
+    ids=str,
+)
+def test_what_the_loops_do_not_know_is_drawn_by_torch(settings: dict[str, Any]) -> None:
+    """Each symbol from the logits that the network gives after those before it."""
+    torch.manual_seed(0)
+    network = Network(
+        ModelConfig(**{"embedding_size": 4, "hidden_size": 16, "layers": 2, "dropout": 0.0, **settings}), 9
+    )
+    start = torch.zeros(1, 3, dtype=torch.long)
+    with torch.inference_mode():
+        logits, state = network.eval()(start)
+        on = draws(network, [], logits[0], state, torch.empty(3, 0, dtype=torch.long), end=-1)
+        assert isinstance(on, TorchDraws if settings else CompiledDraws)
+        symbols, drawn_from = on(torch.rand(6, 3, dtype=torch.double))
+        expected, _ = network(torch.cat((start, symbols[:-1])))
+    torch.testing.assert_close(drawn_from, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_a_draw_pauses_when_more_than_a_quarter_of_the_rows_have_ended() -> None:

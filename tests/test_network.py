@@ -1,6 +1,8 @@
 """The whole network: embedding, cells, readout, for every cell and embedding."""
 
+import copy
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +15,9 @@ from charlm.errors import ConfigError, UnknownNameError
 from charlm.network import Network, detach, select
 
 V, E, H, T, B = 9, 5, 6, 8, 3
-VARIANTS = [(cell, embedding) for cell in names("cells") for embedding in names("embeddings")]
+DEEP = {"layers": 3, "residual": True, "readout_layers": 3}
+VARIANTS = [(cell, embedding, {}) for cell in names("cells") for embedding in names("embeddings")]
+VARIANTS += [(cell, "learned", DEEP) for cell in names("cells")]
 
 
 @pytest.fixture(autouse=True)
@@ -24,20 +28,20 @@ def float64() -> Iterator[None]:
     torch.set_default_dtype(torch.float32)
 
 
-def made(cell: str, embedding: str, layers: int = 2, dropout: float = 0.0) -> Network:
+def made(cell: str, embedding: str, **settings: Any) -> Network:
     """A network with random weights and biases, in evaluation mode."""
-    network = Network(
-        ModelConfig(cell=cell, embedding=embedding, embedding_size=E, hidden_size=H, layers=layers, dropout=dropout),
-        V,
-    )
+    sizes = {"embedding_size": E, "hidden_size": H, "layers": 2, "dropout": 0.0}
+    network = Network(ModelConfig(cell=cell, embedding=embedding, **{**sizes, **settings}), V)
     for parameter in network.parameters():
         nn.init.normal_(parameter, std=0.5)
     return network.eval()
 
 
-@pytest.fixture(params=VARIANTS, ids=" ".join)
+@pytest.fixture(params=VARIANTS, ids=lambda variant: " ".join((*variant[:2], "deep" * bool(variant[2]))))
 def network(request: pytest.FixtureRequest) -> Network:
-    return made(*request.param)
+    """Each cell with each embedding; and with everything a network may have."""
+    cell, embedding, settings = request.param
+    return made(cell, embedding, **settings)
 
 
 def some_ids() -> Tensor:
@@ -143,11 +147,55 @@ def test_layers_stack_as_those_of_torch_do(cell: str, theirs: type[nn.RNNBase]) 
 def test_the_way_a_gpu_goes_leads_to_the_same_logits(
     cell: str, embedding: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    network, ids = made(cell, embedding), some_ids()
+    network, ids = made(cell, embedding, residual=True), some_ids()
     resets = torch.rand(ids.shape) < 0.2
     here = network(ids, None, resets)
     monkeypatch.setattr(Network, "by_torch", True)
     torch.testing.assert_close(network(ids, None, resets), here)
+
+
+@pytest.mark.parametrize("cell", names("cells"))
+def test_a_residual_layer_adds_what_it_reads_and_dense_layers_follow(cell: str) -> None:
+    """x<1> = cell(embedding), x<l> = x<l-1> + cell(x<l-1>); then tanh(W x + b) twice, and the readout."""
+    network, ids = made(cell, "learned", **DEEP), some_ids()
+    lowest, *above = network.cells
+    x, _ = lowest.recur(lowest.project(network.embedding.vectors(ids)), lowest.zero_state(B))
+    for layer in above:
+        x = x + layer.recur(layer.project(x), layer.zero_state(B))[0]
+    for dense in network.dense:
+        x = torch.tanh(x @ dense.weight.t() + dense.bias)
+    torch.testing.assert_close(network(ids)[0], x @ network.readout.weight.t() + network.readout.bias)
+
+
+def test_a_network_of_one_layer_has_nothing_to_add() -> None:
+    plain, residual = (made("gru", "learned", layers=1, residual=residual) for residual in (False, True))
+    residual.load_state_dict(plain.state_dict())
+    ids = some_ids()
+    assert torch.equal(plain(ids)[0], residual(ids)[0])
+
+
+@pytest.mark.parametrize("settings", [{}, DEEP, {"layers": 1}], ids=["", "deep", "one layer"])
+def test_what_comes_back_in_a_jordan_network_is_the_distribution_it_put_out(settings: dict[str, Any]) -> None:
+    """Whatever lies between the last cell and the logits, with probability 0 for what cannot be predicted."""
+    network = made("jordan", "learned", **settings)
+    network.predictable[[1, 4]] = False
+    ids = some_ids()
+    for t in range(T):
+        logits, state = network(ids[: t + 1])
+        torch.testing.assert_close(state[-1][0], torch.softmax(logits[-1], dim=-1))
+    for (below,) in state[:-1]:
+        assert below.shape == (B, H)
+        torch.testing.assert_close(below.sum(dim=-1), torch.ones(B))
+
+
+def test_a_copied_jordan_network_reads_its_own_readout() -> None:
+    network, ids = made("jordan", "learned"), some_ids()
+    before = network(ids)[0]
+    copied = copy.deepcopy(network)
+    copied.readout.weight.data.zero_()
+    copied.readout.bias.data.zero_()
+    torch.testing.assert_close(copied(ids)[1][-1][0], torch.full((B, V), 1 / V))
+    assert torch.equal(network(ids)[0], before)
 
 
 def test_dropout_acts_in_training_alone() -> None:
@@ -169,12 +217,24 @@ def test_dropout_keeps_the_mean() -> None:
     torch.testing.assert_close(dropped.mean(dim=1), kept[:, 0], atol=0.05, rtol=0)
 
 
-def test_the_number_of_parameters_is_that_of_the_equations() -> None:
-    """GRU: 3 gates of H · (inputs + H) weights and 2 H biases; table V · E; readout V · (H + 1).
-
-    3 · 6 · (5 + 6 + 2) = 234, 3 · 6 · (6 + 6 + 2) = 252, 9 · 5 = 45, 9 · 7 = 63: 594 in all.
-    """
-    assert made("gru", "learned").parameter_count() == 594
+@pytest.mark.parametrize(
+    ("cell", "cells"),
+    [
+        ("rnn", 6 * (5 + 6 + 2) + 6 * (6 + 6 + 2)),
+        ("jordan", 6 * (5 + 6 + 2) + 6 * (6 + 1) + 6 * (6 + 9 + 2)),  # a read-out of its own below; ŷ comes back above
+        ("gru-simple", 2 * 6 * (5 + 6 + 2) + 2 * 6 * (6 + 6 + 2)),
+        ("gru-cho", 3 * 6 * (5 + 6 + 2) + 3 * 6 * (6 + 6 + 2)),
+        ("gru", 3 * 6 * (5 + 6 + 2) + 3 * 6 * (6 + 6 + 2)),
+        ("lstm", 4 * 6 * (5 + 6 + 2) + 4 * 6 * (6 + 6 + 2)),
+        ("mingru", 2 * 6 * (5 + 1) + 2 * 6 * (6 + 1)),
+        ("minlstm", 3 * 6 * (5 + 1) + 3 * 6 * (6 + 1)),
+    ],
+)
+def test_the_number_of_parameters_is_that_of_the_equations(cell: str, cells: int) -> None:
+    """A gate has H · (inputs + H) weights and 2 H biases; table V · E; readout V · (H + 1); dense layer H · (H + 1)."""
+    assert made(cell, "learned").parameter_count() == cells + 9 * 5 + 9 * 7
+    assert made(cell, "learned", readout_layers=3).parameter_count() == cells + 9 * 5 + 9 * 7 + 2 * 6 * 7
+    assert made(cell, "learned", residual=True).parameter_count() == cells + 9 * 5 + 9 * 7
 
 
 def test_names_that_do_not_exist_are_refused_with_a_hint() -> None:

@@ -9,6 +9,7 @@ from conftest import QUICK
 
 from charlm.batches import Batch
 from charlm.config import ModelConfig
+from charlm.discover import names
 from charlm.network import Network
 from charlm.optimization import Learner
 
@@ -21,9 +22,22 @@ def batch(fresh: bool = False) -> Batch:
     return Batch(ids, targets, torch.rand(T, B) < 0.1, fresh)
 
 
-def learner() -> Learner:
-    torch.manual_seed(0)
-    return Learner(Network(SHAPE, V), replace(QUICK, precision="float32", weight_decay=0.3))
+def learner(cell: str = SHAPE.cell, seed: int = 0) -> Learner:
+    torch.manual_seed(seed)
+    return Learner(Network(replace(SHAPE, cell=cell), V), replace(QUICK, precision="float32", weight_decay=0.3))
+
+
+@pytest.mark.parametrize("cell", names("cells"))
+def test_another_learner_goes_on_from_its_tensors(cell: str) -> None:
+    """Whatever the state of a cell is."""
+    first, second = learner(cell), learner(cell, seed=1)
+    for _ in range(3):
+        first.learn(batch(), 0.01)
+    second.restore({name: tensor.clone() for name, tensor in first.tensors().items()})
+    some = batch()
+    assert first.learn(some, 0.01) == second.learn(some, 0.01)
+    for name, tensor in first.tensors().items():
+        assert torch.equal(second.tensors()[name], tensor), name
 
 
 @pytest.mark.parametrize("parts", [2, 3, 8])
@@ -79,6 +93,17 @@ def test_a_step_that_is_no_number_changes_nothing() -> None:
         found.network.readout.bias[0] = kept
     for name, tensor in found.tensors().items():
         assert torch.equal(before[name], tensor), name
+
+
+def test_a_gradient_that_explodes_is_clipped() -> None:
+    """To the norm that is asked for; what is told is the norm that it had."""
+    found = learner()
+    found.clip = 0.25
+    found.network.readout.weight.data *= 1000
+    _, norm = found.learn(batch(), 0.01)
+    gradients = [parameter.grad for parameter in found.network.parameters() if parameter.grad is not None]
+    assert norm > 10
+    assert math.sqrt(sum(float(each.square().sum()) for each in gradients)) == pytest.approx(0.25, rel=1e-3)
 
 
 def test_decay_is_of_matrices_alone() -> None:

@@ -43,11 +43,16 @@ class Training(RuleBasedStateMachine):
 
     def expected(self) -> int:
         """The step from which the run should go on."""
-        return max((int(path.name) for path in self.states() if int(path.name) not in self.damaged), default=0)
+        return max(0, self.newest(whole=True))
+
+    def newest(self, whole: bool) -> int:
+        """The step of the newest state, or of the newest that is whole; -1 where there is none."""
+        found = {int(path.name) for path in self.states()}
+        return max(found - self.damaged if whole else found, default=-1)
 
     def go_on(self, count: int, saves: set[int], end: type[BaseException]) -> None:
         """Train so many steps more at most, saving after some of them, until `end` comes."""
-        expected, newest = self.expected(), max((int(path.name) for path in self.states()), default=0)
+        expected, passed_over = self.expected(), self.newest(whole=False) > self.newest(whole=True)
         learn, save, left = Learner.gradient, Run.save, count
         told: list[Event] = []
         ended = False
@@ -73,17 +78,17 @@ class Training(RuleBasedStateMachine):
                 patch.setattr(RunFolder, "leave", lambda kept: None)  # a process that is gone tidies nothing up
             with pytest.raises(end):
                 begin_or_go_on(self.folder, told.append)
-        self.tell_apart(told, expected, newest)
+        self.tell_apart(told, expected, passed_over)
         self.damaged &= {int(path.name) for path in self.states()}
         if end is KeyboardInterrupt:
             assert self.expected() == expected + count, "what was interrupted is saved at once"
 
     @staticmethod
-    def tell_apart(told: list[Event], expected: int, newest: int) -> None:
+    def tell_apart(told: list[Event], expected: int, passed_over: bool) -> None:
         for event in told:
             if isinstance(event, Resumed):
                 assert event.step == expected
-                assert bool(event.damaged) == (newest > expected), "it says so where a newer state is damaged"
+                assert bool(event.damaged) == passed_over, "it says so where a newer state is damaged"
 
     def room(self) -> int:
         return STEPS - 1 - self.expected()

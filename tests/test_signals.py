@@ -1,7 +1,6 @@
 """Real processes that are stopped while they train: what is kept, what is said, and the exit code."""
 
 import json
-import multiprocessing
 import os
 import signal
 import sys
@@ -19,11 +18,7 @@ from charlm.checkpoint import describe
 
 if sys.platform == "win32":
     pytest.skip("signals are those of POSIX", allow_module_level=True)
-
-EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}
-# Torch is imported once, by a process from which the trainers are forked.
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["charlm.training", "charlm.cli.display", "torch._dynamo"])
+from forked import EXIT_CODES, fork
 
 
 def train(place: Path, nohup: bool) -> None:
@@ -45,8 +40,7 @@ class Trainer:
         plan = charlm.Plan(shape, QUICK, steps=10**6, validations=10**4)
         (place / "plan.json").write_text(json.dumps(plan.to_json()))
         (place / "text").write_text(STREAM)
-        self.process = PROCESSES.Process(target=train, args=(place, nohup))
-        self.process.start()
+        self.process = fork(train, place, nohup)
 
     def said(self, name: str = "err") -> str:
         path = self.place / name

@@ -14,7 +14,7 @@ from safetensors.numpy import save_file
 
 import charlm
 from charlm import checkpoint, standalone
-from charlm.cells.rnn import ACTIVATIONS
+from charlm.cells import ACTIVATIONS
 from charlm.discover import names
 from charlm.network import Network
 from charlm.tokenizers.char import CharTokenizer
@@ -27,13 +27,17 @@ class Case(NamedTuple):
     activation: str | None
     embedding: str
     layers: int
+    residual: bool = False
+    readout_layers: int = 1
 
     def __str__(self) -> str:
         return "-".join(str(each) for each in self if each)
 
 
-CELLS = [*((cell, None) for cell in names("cells")), *(("rnn", activation) for activation in ACTIVATIONS)]
+FREE = [(cell, activation) for cell in ("rnn", "jordan") for activation in ACTIVATIONS]
+CELLS = [*((cell, None) for cell in names("cells")), *FREE]
 CASES = [Case(*cell, embedding, layers) for cell in CELLS for embedding in names("embeddings") for layers in (1, 3)]
+CASES += [Case(cell, None, "learned", layers, True, 3) for cell in names("cells") for layers in (1, 3)]
 SYMBOLS = CharTokenizer("\n acehtü🐈")
 TEXTS = ["", "the cat", "a\ncat 🐈, and a strange ☃ ü\n" * 3]
 
@@ -73,6 +77,8 @@ def make(folder: Path, case: Case) -> Path:
         hidden_size=5,
         layers=case.layers,
         dropout=0.1,
+        residual=case.residual,
+        readout_layers=case.readout_layers,
     )
     torch.manual_seed(case.layers)
     network = Network(config, SYMBOLS.size)

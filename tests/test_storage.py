@@ -4,6 +4,7 @@ import errno
 import itertools
 import os
 import shutil
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -55,6 +56,28 @@ def test_a_reader_sees_all_of_the_old_file_or_all_of_the_new(tmp_path: Path) -> 
         assert reader.read() == b"old"
     assert path.read_bytes() == b"new and longer"
     assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_file_is_flushed_before_it_gets_its_name_and_the_name_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In any other order a power cut can leave a new name of old, half or no bytes."""
+    seen: list[str] = []
+    flush, rename = os.fsync, os.replace
+
+    def fsync(descriptor: int) -> None:
+        folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        seen.append("flush names" if folder else f"flush {os.fstat(descriptor).st_size} bytes")
+        flush(descriptor)
+
+    def replace(old: Path, new: Path) -> None:
+        seen.append(f"rename to {new.name}")
+        rename(old, new)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", replace)
+    storage.write_atomic(tmp_path / "file", b"seven b")
+    assert seen == ["flush 7 bytes", "rename to file", "flush names"]
 
 
 WRITER = """

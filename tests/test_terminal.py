@@ -1,5 +1,6 @@
 """What a person at a terminal sees, and what a pipe gets: pseudo-terminals and pipes, all real."""
 
+import io
 import math
 import os
 import re
@@ -16,7 +17,7 @@ from conftest import LINES, STREAM, TINY, Outcome
 
 import charlm
 from charlm import training_run
-from charlm.cli import live
+from charlm.cli import live, score
 
 if sys.platform == "win32":
     pytest.skip("pseudo-terminals are those of POSIX", allow_module_level=True)
@@ -118,7 +119,7 @@ def test_plain_lines_are_for_those_who_want_no_more(
     assert max(len(row) for row in rows if "\\x" not in row) <= 60
     told = [row for row in rows if re.match(r"step [\d]+/70  0:\d\d left  train \d", row)]
     assert 10 <= len(told) <= 20
-    assert any(row.startswith("sample 70  ") for row in rows)
+    assert any(row.startswith("step 70  sample  ") for row in rows)
     assert "gradient" in shown and "char/s" in shown and "next       charlm sample -m text" in shown
 
 
@@ -130,6 +131,19 @@ def test_a_pipe_gets_whole_lines_without_codes(run: Run, tmp_path: Path) -> None
         *("corpus", "sequence", "split", "model", "plan", "window")
     ]
     assert err.splitlines()[-1] == "next       charlm sample -m text"
+
+
+@pytest.mark.parametrize("command", [["score", "the cat"], ["sample", "--seed=1"], ["evaluate", "text"], ["info"]])
+def test_a_narrow_terminal_gets_what_a_pipe_gets(
+    run: Run, line_folder: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    """Its 20 columns break lines as they must: what is copied from it is whole."""
+    Path("text").write_text(LINES)
+    piped = run(*command, "-m", line_folder).out
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setattr("sys.stdout", terminal.open("w"))
+    assert run(*command, "-m", line_folder).code == 0
+    assert terminal.close() == piped
 
 
 def test_quiet_shows_nothing_at_a_terminal(
@@ -172,6 +186,26 @@ def test_a_sample_appears_as_it_is_drawn_until_ctrl_c(stream_folder: Path, tmp_p
         child.expect(pexpect.EOF)
     assert child.exitstatus == 130
     assert "Traceback" not in child.before
+
+
+# what is shown while many texts are scored
+
+
+@pytest.mark.parametrize("regular", [True, False], ids=["a file", "a pipe"])
+def test_a_bar_counts_the_texts_and_leaves_nothing_behind(
+    run: Run, terminal: Terminal, line_folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, regular: bool
+) -> None:
+    lines = b"the cat ran\n" * 50
+    monkeypatch.setattr(score, "_AT_ONCE", 10)
+    monkeypatch.setenv("TERM", "xterm")
+    (tmp_path / "lines").write_bytes(lines)
+    with open(tmp_path / "lines", encoding="utf-8") as file:
+        monkeypatch.setattr("sys.stdin", file if regular else io.TextIOWrapper(io.BytesIO(lines)))
+        monkeypatch.setattr("sys.stderr", terminal.open("w"))
+        assert run("score", "--json", "-m", line_folder).out.count("\n") == 50
+    shown = terminal.close()
+    assert "50 texts" in shown
+    assert shown.rstrip().endswith("\x1b[2K"), "the line of the bar is cleared"
 
 
 # what a sample may not do

@@ -10,11 +10,11 @@ Rows are stored as torch stores them: r, z, n with r = Γr, n = c̃ and z = 1 �
 import torch
 from torch import Tensor
 
-from charlm.cells import Cell, State
+from charlm.cells import Looped, State
 from charlm.native import fused
 
 
-class GRU(Cell):
+class GRU(Looped):
     gates = 3
     loop = fused.Loop("gru", saved=4, apart=True)
 
@@ -22,10 +22,11 @@ class GRU(Cell):
         outputs, last = torch.gru(x, state[0][None], self.all_weights(), True, 1, 0.0, self.training, False, False)
         return outputs, (last[0],)
 
-    def step(self, projected: Tensor, state: State) -> State:
+    def step(self, projected: Tensor, state: State) -> tuple[Tensor, State]:
         (c,) = state
         recurrent = torch.addmm(self.bias_hh, c, self.weight_hh.t())
         H = self.hidden_size
         r, z = torch.sigmoid(projected[:, : 2 * H] + recurrent[:, : 2 * H]).chunk(2, dim=1)
         n = torch.tanh(torch.addcmul(projected[:, 2 * H :], r, recurrent[:, 2 * H :]))
-        return (torch.lerp(n, c, z),)
+        c = torch.lerp(n, c, z)
+        return c, (c,)

@@ -9,26 +9,27 @@ Rows are stored as torch stores them: i, f, g, o with i = Γu, f = Γf, g = c̃ 
 import torch
 from torch import Tensor
 
-from charlm.cells import Cell, State
+from charlm.cells import Looped, State
 from charlm.native import fused
 
 
-class LSTM(Cell):
+class LSTM(Looped):
     gates = 4
     parts = 2
     loop = fused.Loop("lstm", saved=5, memory=True)
 
-    def __init__(self, input_size: int, hidden_size: int, activation: str | None = None) -> None:
-        super().__init__(input_size, hidden_size, activation)
-        self.bias_ih.data[hidden_size : 2 * hidden_size] = 1.0  # start by remembering (Jozefowicz 2015)
+    def initialize(self) -> None:
+        super().initialize()
+        self.bias_ih.data[self.hidden_size : 2 * self.hidden_size] = 1.0  # start by remembering (Jozefowicz 2015)
 
     def layer(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         before = [part[None] for part in state]
         outputs, a, c = torch.lstm(x, before, self.all_weights(), True, 1, 0.0, self.training, False, False)
         return outputs, (a[0], c[0])
 
-    def step(self, projected: Tensor, state: State) -> State:
+    def step(self, projected: Tensor, state: State) -> tuple[Tensor, State]:
         a, c = state
         i, f, g, o = (projected + torch.addmm(self.bias_hh, a, self.weight_hh.t())).chunk(4, dim=1)
         c = torch.addcmul(torch.sigmoid(f) * c, torch.sigmoid(i), torch.tanh(g))
-        return torch.sigmoid(o) * torch.tanh(c), c
+        a = torch.sigmoid(o) * torch.tanh(c)
+        return a, (a, c)

@@ -1,31 +1,18 @@
 """Elman RNN (Elman 1990): h<t> = g(W_h h<t-1> + W_x x<t> + b), g = tanh, relu, sigmoid or identity."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
-from charlm.cells import Cell, State
-from charlm.errors import UnknownNameError
+from charlm.cells import ACTIVATIONS, Looped, State, activation_called
 from charlm.native import fused
 
-# In the order of recurrence.h.
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "tanh": torch.tanh,
-    "relu": torch.relu,
-    "sigmoid": torch.sigmoid,
-    "identity": torch.clone,
-}
 
-
-class RNN(Cell):
+class RNN(Looped):
     gates = 1
 
     def use_activation(self, name: str | None) -> None:
         name = name or "tanh"
-        if name not in ACTIVATIONS:
-            raise UnknownNameError(f"no activation is named {name!r}; there are: {', '.join(ACTIVATIONS)}")
-        self.activation = ACTIVATIONS[name]
+        self.activation = activation_called(name)
         self._torch_layer = {"tanh": torch.rnn_tanh, "relu": torch.rnn_relu}.get(name)
         self.loop = fused.Loop("rnn", saved=0, activation=list(ACTIVATIONS).index(name))
 
@@ -37,6 +24,7 @@ class RNN(Cell):
         )
         return outputs, (last[0],)
 
-    def step(self, projected: Tensor, state: State) -> State:
+    def step(self, projected: Tensor, state: State) -> tuple[Tensor, State]:
         (h,) = state
-        return (self.activation(projected + torch.addmm(self.bias_hh, h, self.weight_hh.t())),)
+        h = self.activation(projected + torch.addmm(self.bias_hh, h, self.weight_hh.t()))
+        return h, (h,)

@@ -15,7 +15,7 @@ import typer
 
 from charlm import __version__
 from charlm.cli import corpus, evaluate, info, sample, score, train
-from charlm.cli.output import closable_stdout, prepare_streams
+from charlm.cli.output import closable_streams, prepare_streams
 from charlm.errors import CharlmError, ConfigError, CorpusNotFoundError, ModelError, ModelInUseError
 from charlm.interrupts import Terminated
 
@@ -70,18 +70,28 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     arguments, debug = _take_debug(list(sys.argv[1:] if argv is None else argv))
     prepare_streams()
     stopped = _Signals()
+    with closable_streams():
+        code = _run(arguments, debug)
+    sys.exit(stopped.exit_code or code)
+
+
+def _run(arguments: list[str], debug: bool) -> int:
+    """The exit code of a command."""
     try:
-        with closable_stdout():
+        try:
             app(args=arguments, prog_name="charlm")
-        code = 0
+        finally:
+            sys.stdout.flush()
     except SystemExit as ended:
-        code = stopped.exit_code or (ended.code if isinstance(ended.code, int) else 1)
+        return ended.code if isinstance(ended.code, int) else 1
+    except KeyboardInterrupt:  # between what Typer sees
+        return 130
     except Exception as error:
         if debug:
             traceback.print_exc()
         print(f"error: {_sentence(error)}", file=sys.stderr)
-        code = next((code for kind, code in _EXIT_CODES if isinstance(error, kind)), 1)
-    sys.exit(code)
+        return next((code for kind, code in _EXIT_CODES if isinstance(error, kind)), 1)
+    return 0
 
 
 class _Signals:

@@ -20,7 +20,7 @@ class Display:
         self.finished: Finished | None = None
         self._quiet = quiet
         self._console = Console(stderr=True, highlight=False)
-        self._live = LiveView(self._console) if not quiet and _can_redraw(self._console) else None
+        self._live = LiveView(self._console) if not quiet and can_redraw(self._console) else None
         self._next_line = _EVERY
         self._open = ExitStack()
 
@@ -57,7 +57,7 @@ class Display:
             say(line)
 
 
-def _can_redraw(console: Console) -> bool:
+def can_redraw(console: Console) -> bool:
     """Whether this is a terminal with a movable cursor, letters for curves, and nobody who asked for none of it."""
     plain = console.is_dumb_terminal or "NO_COLOR" in os.environ
     return console.is_terminal and not plain and console.encoding.lower().startswith("utf")

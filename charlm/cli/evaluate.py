@@ -8,6 +8,7 @@ from charlm import naming
 from charlm.cli.options import Json, Model, Quiet, Unknown, defaulted
 from charlm.cli.output import figure, say, write, write_json
 from charlm.cli.texts import files_or_stdin, read_files, tell_unknown
+from charlm.interrupts import importing
 
 if TYPE_CHECKING:
     from charlm.evaluation import Evaluation
@@ -35,8 +36,9 @@ def evaluate(
     folder = naming.existing_folder(model)
     documents = read_files(files_or_stdin(files), quiet)
 
-    from charlm.checkpoint import load
-    from charlm.evaluation import Evaluation
+    with importing():
+        from charlm.checkpoint import load
+        from charlm.evaluation import Evaluation
 
     language_model = load(folder)
     say(f"model {folder}", quiet or model is not None)

@@ -7,6 +7,8 @@ import typer
 from charlm import naming
 from charlm.cli.options import Json, Model, Quiet
 from charlm.cli.output import figure, say, write, write_json
+from charlm.config import ModelConfig
+from charlm.interrupts import importing
 
 
 def info(
@@ -20,12 +22,14 @@ def info(
     Example: charlm info --model poems
     """
     if system:
-        from charlm.system import describe_system
+        with importing():
+            from charlm.system import describe_system
 
         values = describe_system()
         rows = list(values.items())
     else:
-        from charlm.checkpoint import describe
+        with importing():
+            from charlm.checkpoint import describe
 
         folder = naming.existing_folder(model)
         say(f"model {folder}", quiet or model is not None)
@@ -40,11 +44,10 @@ def info(
 def _rows(values: dict[str, Any]) -> list[tuple[str, str]]:
     shape, corpus, valid, plan = (values[part] for part in ("config", "corpus", "validation", "plan"))
     batch = f"{plan['train']['batch_size']} × {plan['train']['seq_len']} symbols"
-    activation = f" ({shape['activation']})" if shape["activation"] else ""
     bits = valid.get("bits_per_char_known", valid["bits_per_char"])
     rows = {
         "model": values["model"],
-        "cell": f"{shape['layers']} × {shape['cell']}{activation}, {shape['hidden_size']} wide",
+        "cell": ModelConfig(**shape).shape,
         "input": shape["embedding"],
         "dropout": f"{shape['dropout']:g}",
         "tokenizer": f"{shape['tokenizer']}, {values['vocabulary_size']:,} symbols",

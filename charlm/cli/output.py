@@ -11,37 +11,41 @@ from charlm.storage import json_line
 
 
 def prepare_streams() -> None:
-    """No character may stop the program: a terminal escapes what it cannot show, a file or a pipe gets UTF-8."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+    """No character may stop the program: a terminal escapes what it cannot show, a file or a pipe gets UTF-8.
+
+    A stream that is closed from the start (`>&-`) takes whatever is written to it.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # else the next file that is opened would get its number, and `print` take stdout for stderr
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-            if stream is sys.stdout and not stream.isatty():
+            if name == "stdout" and not stream.isatty():
                 stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
 
 
 @contextmanager
-def closable_stdout() -> Iterator[None]:
-    """A reader that has closed stdout has had enough: whatever writes to it then ends the program with 0, quietly."""
-    stdout = sys.stdout
-    sys.stdout = cast(TextIO, _Closable(stdout))
+def closable_streams() -> Iterator[None]:
+    """A reader of stdout that is gone has had enough, and ends the program; without one of stderr it works on."""
+    streams = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = cast(TextIO, _Result(sys.stdout)), cast(TextIO, _Talk(sys.stderr))
     try:
-        try:
-            yield
-        finally:
-            sys.stdout.flush()
+        yield
     finally:
-        sys.stdout = stdout
+        sys.stdout, sys.stderr = streams
 
 
-class _Closable:
-    """A stream whose closed pipe is no error but the end."""
+class _Talk:
+    """A stream whose reader may go: a pipe is closed, a terminal is hung up. What is written then is lost."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
         with self._leaving():
-            return self._stream.write(text)
+            self._stream.write(text)
+        return len(text)
 
     def flush(self) -> None:
         with self._leaving():
@@ -54,9 +58,21 @@ class _Closable:
     def _leaving(self) -> Iterator[None]:
         try:
             yield
-        except BrokenPipeError:
+        except OSError as error:
             os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())  # or the interpreter complains at its end
+            self._left(error)
+
+    def _left(self, error: OSError) -> None:
+        """What follows from it."""
+
+
+class _Result(_Talk):
+    """The same for what was asked for: a closed pipe is the end, with 0 and quietly, a full disk is an error."""
+
+    def _left(self, error: OSError) -> None:
+        if isinstance(error, BrokenPipeError):
             raise SystemExit(0) from None
+        raise error
 
 
 def write(text: str) -> None:

@@ -38,7 +38,7 @@ class Picture:
                     self._train = self._train[::2]
             case Drawn():
                 if event.samples:
-                    self._sample, self._drawn_at = event.samples[0], event.step
+                    self._sample, self._drawn_at = "\n".join(event.samples), event.step
             case Validated():
                 self._valid.append(bits(event.evaluation))
                 self.tell(Drawn(event.progress.step, event.samples))

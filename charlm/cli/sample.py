@@ -13,6 +13,7 @@ from charlm.cli.output import figure, say, write, write_json
 from charlm.cli.pages import Pages
 from charlm.cli.texts import read_stdin, tell_unknown
 from charlm.errors import ConfigError
+from charlm.interrupts import importing
 
 if TYPE_CHECKING:
     from charlm.generation import Piece, Sample
@@ -105,8 +106,9 @@ def sample(
     folder = naming.existing_folder(model)
     prompt = read_stdin(quiet) if prompt == "-" else prompt
 
-    from charlm.blocks import read_blocks
-    from charlm.checkpoint import load
+    with importing():
+        from charlm.blocks import read_blocks
+        from charlm.checkpoint import load
 
     corpus = read_blocks(novelty) if novelty else None
     language_model = load(folder)

@@ -1,34 +1,61 @@
 """charlm score: the probability of texts by the chain rule."""
 
-import math
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from charlm import naming
-from charlm.cli.options import Json, Model, Quiet, Unknown, defaulted
-from charlm.cli.output import figure, say, write, write_json
-from charlm.cli.texts import files_or_stdin, read_files, read_stdin, tell_unknown
+from charlm.cli.options import Json, Model, Quiet, Unknown, defaulted, one_of
+from charlm.cli.output import say
+from charlm.cli.progress import progress
+from charlm.cli.texts import files_or_stdin, read_files, read_stdin, stdin_in_blocks, tell_unknown
+from charlm.corpus import STDIN, Document
+from charlm.errors import ConfigError
+from charlm.interrupts import importing
 
 if TYPE_CHECKING:
-    from charlm.language_model import LanguageModel
-    from charlm.scoring import Score
+    from charlm.scoring import How
 
-_AT_ONCE = 1024  # texts scored before their results are written
+_FORMATS = ("table", "json", "tsv", "kenlm", "heat")
+_AT_ONCE = 4096  # texts, and characters, scored before their results are written
+_CHARACTERS = 1 << 19
 
 
 def score(
     texts: Annotated[list[str] | None, typer.Argument(metavar="TEXT", help="Texts; - is stdin.")] = None,
     file: Annotated[list[str] | None, typer.Option("--file", help="A file of text; may be repeated.")] = None,
     model: Model = None,
+    lines: Annotated[bool, typer.Option("--lines", help="Each line is a text, in a model of a stream too.")] = False,
+    bos: Annotated[
+        bool | None,
+        defaulted("Start at the start; without, the first token is context.", "yes", "--bos/--no-bos"),
+    ] = None,
     eos: Annotated[
         bool | None,
         defaulted("Score the end too.", "yes for lines, no for a stream", "--eos/--no-eos"),
     ] = None,
+    context: Annotated[str | None, typer.Option(help="P(text | context): read before each text, not scored.")] = None,
+    unit: Annotated[
+        str | None,
+        defaulted("What is scored: char, token or word.", "token"),
+    ] = None,
+    base: Annotated[
+        str | None,
+        defaulted("Of logarithms: e, 2 or 10.", "e, and 2 for surprisal", choices=("e", "2", "10")),
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Entropy before each token, and its rank, too.")] = False,
     unknown: Unknown = "unk",
+    format: Annotated[
+        str | None,
+        typer.Option(
+            help="table, json, tsv, kenlm (what KenLM's query prints) or heat.", autocompletion=one_of(_FORMATS)
+        ),
+    ] = None,
     json: Json = False,
+    tsv: Annotated[bool, typer.Option("--tsv", help="Tab-separated values, a row a token.")] = False,
+    heat: Annotated[bool, typer.Option("--heat", help="The text, coloured by surprisal.")] = False,
+    html: Annotated[str | None, typer.Option(metavar="FILE", help="A page with the same, and more on hover.")] = None,
     quiet: Quiet = False,
 ) -> None:
     """How likely a text is, token by token.
@@ -37,47 +64,94 @@ def score(
 
     Example: charlm score --json "the cat sat" "sat cat the"
     """
+    name = _format(format, json=json, tsv=tsv, heat=heat, html=html is not None)
+    _check(name, base, unit, unknown, full)
     folder = naming.existing_folder(model)
     arguments = texts if texts or file else files_or_stdin(None)
-    given = [read_stdin(quiet) if text == "-" else text for text in arguments or ()]
-    given += [document.text for document in read_files(file, quiet)] if file else []
+    documents = read_files(file, quiet) if file else ()
 
-    from charlm.checkpoint import load
+    with importing():
+        from charlm.checkpoint import load
+        from charlm.cli import forms
+        from charlm.scoring import Convention
 
     language_model = load(folder)
     say(f"model {folder}", quiet or model is not None)
-    singles = list(_single(language_model, given))
-    unknowns = 0
-    for first in range(0, len(singles), _AT_ONCE):
-        some = singles[first : first + _AT_ONCE]
-        for found in language_model.score_many(some, eos=eos, unknown=unknown):  # type: ignore[arg-type]
-            unknowns += found.unknown
-            if json:
-                values = asdict(found)
-                if not found.unknown:
-                    del values["bits_per_char_known"]
-                write_json(values)
-            else:
-                write(_table(found))
-    tell_unknown(language_model, singles, unknowns, unknown, quiet)
+    settings = {
+        "bos": bos,
+        "context": context,
+        "unknown": unknown,
+        "unit": unit,
+        "alternatives": forms.alternatives(name, unit, full),
+    }
+    how: How = {name: value for name, value in settings.items() if value is not None}  # type: ignore[assignment]
+    ends = language_model.line if eos is None else eos
+    convention = forms.words(Convention(ends, **how), "10" if name == "kenlm" else base)
+    form = forms.form(name, forms.logarithms(base), convention, html)
+    say(convention, quiet or name not in ("tsv", "kenlm"))  # the others say it in their result
+    kind = "line" if lines or name == "kenlm" else language_model.config.sequence
+    singles = _singles(arguments or (), documents, kind, quiet)
+    if name == "kenlm":
+        singles = map(forms.sentence, singles)
+    unknowns, numbered, first_unknown = 0, 0, None
+    with progress(STDIN in (arguments or ()) and not quiet) as told:
+        for some in _groups(singles):
+            for found in language_model.score_many(some, eos=ends, **how):
+                numbered += 1
+                unknowns += found.unknown
+                if found.unknown and first_unknown is None:
+                    first_unknown = numbered, found.text
+                form.add(found)
+            told(len(some))
+    form.end()
+    if first_unknown is not None:
+        number, text = first_unknown
+        tell_unknown(language_model, [text], unknowns, unknown, quiet, start=number)
 
 
-def _single(model: "LanguageModel", texts: list[str]) -> Iterator[str]:
-    """The sequences in the texts: in a model of lines a text with newlines is several."""
+def _format(given: str | None, **flags: bool) -> str:
+    """The one form that is asked for. Raises ConfigError for two, or for one that there is not."""
+    asked = [name for name, wanted in flags.items() if wanted]
+    if given is not None and given not in _FORMATS:
+        raise ConfigError(f"format is {given!r}; it must be {', '.join(_FORMATS[:-1])} or {_FORMATS[-1]}")
+    if given is not None and given not in asked:
+        asked.append(given)
+    if len(asked) > 1:
+        raise ConfigError(f"give one of {' and '.join(asked)}: scores are written in one form")
+    return asked[0] if asked else "table"
+
+
+def _check(form: str, base: str | None, unit: str | None, unknown: str, full: bool) -> None:
+    """Raise ConfigError for what a form would have to leave aside."""
+    if form == "kenlm" and (base not in (None, "10") or unit is not None or unknown == "skip"):
+        raise ConfigError("KenLM's logarithms are to base 10, its units are words, and it leaves no character out")
+    if form in ("heat", "html") and base is not None:
+        raise ConfigError("the colours are of surprisal in bits; leave out the base")
+    if form in ("heat", "kenlm") and full:
+        raise ConfigError("entropy and rank are in the table, the page, JSON and TSV; leave out --full")
+
+
+def _singles(texts: Iterable[str], documents: Iterable[Document], kind: str, quiet: bool) -> Iterator[str]:
+    """The sequences in the texts: of the kind line a text with newlines is several."""
     from charlm.sequences import whole
 
     for text in texts:
-        yield from whole(text, model.config.sequence)
+        blocks = [text] if text != STDIN else stdin_in_blocks(quiet) if kind == "line" else [read_stdin(quiet)]
+        for block in blocks:
+            yield from whole(block, kind)
+    for document in documents:
+        yield from whole(document.text, kind)
 
 
-def _table(found: "Score") -> str:
-    rows = [f"{found.text!r}\n  {'token':>10}  {'probability':>11}  {'surprisal (bits)':>16}\n"]
-    for token, logprob in zip(found.tokens, found.logprobs, strict=True):
-        name = "<control>" if token is None else repr(token)
-        rows.append(f"  {name:>10}  {math.exp(logprob):11.6f}  {0.0 - logprob / math.log(2):16.3f}\n")
-    bits = found.bits_per_char_known if found.unknown else found.bits_per_char
-    known = f" (of the known characters; {found.unknown:,} unknown)" if found.unknown else ""
-    return "".join(rows) + (
-        f"  log-probability {figure(found.logprob)} nats, perplexity {figure(found.perplexity)},"
-        f" {figure(bits)} bits per character{known}\n"
-    )
+def _groups(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Texts to be read side by side; together they are as many, or as long, as memory should hold."""
+    group: list[str] = []
+    characters = 0
+    for text in texts:
+        group.append(text)
+        characters += len(text)
+        if len(group) == _AT_ONCE or characters >= _CHARACTERS:
+            yield group
+            group, characters = [], 0
+    if group:
+        yield group

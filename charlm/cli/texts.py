@@ -1,7 +1,7 @@
 """What the commands that read text share: where the text comes from, and what is said of unknown characters."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from charlm import corpus
@@ -36,12 +36,23 @@ def read_stdin(quiet: bool) -> str:
     return text
 
 
-def tell_unknown(model: "LanguageModel", texts: Iterable[str], count: int, policy: str, quiet: bool) -> None:
-    """Say how many characters the model has no symbol for, and which is the first."""
+def stdin_in_blocks(quiet: bool) -> Iterator[str]:
+    """The same in blocks of whole lines, of which one at a time is in memory."""
+    notes: list[str] = []
+    for block in corpus.read_stdin_in_blocks(notes):
+        while notes:
+            say(notes.pop(), quiet)
+        yield block
+
+
+def tell_unknown(
+    model: "LanguageModel", texts: Iterable[str], count: int, policy: str, quiet: bool, *, start: int = 1
+) -> None:
+    """Say how many characters the model has no symbol for, and which is the first; texts are numbered from `start`."""
     from charlm.encoding import describe, other_form
     from charlm.sequences import whole
 
-    for number, text in enumerate(texts if count else (), start=1):
+    for number, text in enumerate(texts if count else (), start):
         before = 0  # characters of the text in lines that are done
         for sequence in whole(text, model.config.sequence):
             first = model.tokenizer.first_unknown(sequence)

@@ -15,6 +15,7 @@ from charlm.cli.texts import files_or_stdin
 from charlm.config import ModelConfig, TrainConfig
 from charlm.discover import names
 from charlm.errors import ConfigError
+from charlm.interrupts import importing
 from charlm.planning import read_plan
 
 _CHOSEN = "chosen to fit the corpus and the time"
@@ -54,10 +55,14 @@ def train(
     cell: Annotated[
         str | None, defaulted(f"Recurrent cell: {_NAMES['cells']}.", ModelConfig.cell, choices=names("cells"))
     ] = None,
-    activation: Annotated[str | None, defaulted("Of an rnn: tanh, relu, sigmoid, identity.", "tanh")] = None,
+    activation: Annotated[str | None, defaulted("Of rnn and jordan: tanh, relu, sigmoid, identity.", "tanh")] = None,
     hidden_size: Annotated[int | None, defaulted("Width of a layer.", _CHOSEN)] = None,
     layers: Annotated[int | None, defaulted("Cells on top of each other.", _CHOSEN)] = None,
     dropout: Annotated[float | None, defaulted("Share of outputs dropped.", _CHOSEN)] = None,
+    residual: Annotated[bool | None, typer.Option("--residual", help="Add what a layer reads to its output.")] = None,
+    readout_layers: Annotated[
+        int | None, defaulted("Dense ones on top of the cells.", ModelConfig.readout_layers)
+    ] = None,
     batch_size: Annotated[int | None, defaulted("Sequences side by side.", TrainConfig.batch_size)] = None,
     seq_len: Annotated[int | None, defaulted("Steps of backpropagation through time.", TrainConfig.seq_len)] = None,
     learning_rate: Annotated[float | None, defaulted("At its peak.", TrainConfig.learning_rate)] = None,
@@ -104,8 +109,11 @@ def train(
     config = _with_options(stored.train if stored else TrainConfig(), options)
     stored = replace(stored, model=shape, train=config) if stored else None
 
-    from charlm.cli.display import Display
-    from charlm.training import train as train_model
+    with importing():
+        from charlm.cli.display import Display
+        from charlm.run_folder import unfinished
+        from charlm.steps import any_saved
+        from charlm.training import train as train_model
 
     display = Display(quiet)
     try:
@@ -125,7 +133,11 @@ def train(
     except KeyboardInterrupt:
         kept = display.finished
         if kept is None:
-            say("stopped before there was a model to keep")
+            place = unfinished(folder)
+            go_on = place is not None and any_saved(place)
+            say(
+                "stopped; go on by the same command with --resume" if go_on else "stopped; there is nothing to keep yet"
+            )
         else:
             naming.set_latest(name)
             say(f"stopped; the best model so far, of step {kept.best_step:,}, is in {folder}")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _WIDE = 40  # columns, where there is room for a margin
 LABEL = 11  # columns of the word before a line
-_SAMPLE = 60  # characters of a sample
+_SAMPLE = 56  # characters of a sample
 
 
 def lines(event: Event) -> list[str]:
@@ -97,8 +97,7 @@ def _learned(event: Progress) -> str:
 
 def _sample(step: int, samples: tuple[str, ...]) -> list[str]:
     """The beginning of the first, in one line."""
-    label = f"sample {step:,} "
-    return [f"{label:<{LABEL}}{' '.join(for_terminal(text).split())[:_SAMPLE]}" for text in samples[:1]]
+    return [f"step {step:,}  sample  {' '.join(for_terminal(text).split())[:_SAMPLE]}" for text in samples[:1]]
 
 
 def _validated(event: Validated) -> str:
@@ -124,7 +123,6 @@ def _finished(event: Finished) -> str:
 
 def _plan(event: Planned) -> list[str]:
     plan, model, split = event.plan, event.plan.model, event.split
-    cell = f"{model.activation} {model.cell}" if model.activation else model.cell
     dropout = f", dropout {model.dropout:g}" if model.dropout else ""
     time_needed = f", about {clock(event.seconds)}" if event.seconds is not None else ""
     told = [
@@ -133,8 +131,7 @@ def _plan(event: Planned) -> list[str]:
         ("split", f"{split.characters(split.train):,} characters to learn, {_held_out(event)}"),
         (
             "model",
-            f"{model.layers} × {cell}, {model.hidden_size} wide, {model.embedding} input{dropout}:"
-            f" {event.parameters:,} parameters; {event.why_size}",
+            f"{model.shape}, {model.embedding} input{dropout}: {event.parameters:,} parameters; {event.why_size}",
         ),
         (
             "plan",
@@ -176,7 +173,7 @@ def _notes(event: Planned) -> list[str]:
     """What a user might not expect."""
     plan, notes = event.plan, [*event.corpus.notes, *event.warnings]
     if event.recurrence == "torch" and event.device == "cpu":
-        notes.append("charlm was installed without a C compiler: it trains at about half the speed it could")
+        notes.append("charlm was installed without a C compiler: it trains two to four times more slowly than it could")
     if event.precision != plan.train.precision:
         notes.append(f"the plan is for {plan.train.precision}, which this machine lacks: expect a like model")
     if event.parts > 1:

@@ -10,7 +10,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from charlm.cells import Cell
+from charlm.cells import Cell, Looped
 from charlm.native.library import BLOCK, Layer, Stack, draw, filters, library, pack
 from charlm.network import Network, NetworkState, select
 from charlm.samplers import Sampler
@@ -28,7 +28,8 @@ def fits(network: Network, samplers: Sequence[Sampler]) -> bool:
         and weight.dtype == torch.float32
         and weight.shape[1] % BLOCK == 0
         and all(cast(Cell, cell).loop for cell in network.cells)
-        and weight.shape[0] * cast(Cell, network.cells[0]).weight_hh.shape[0] <= _LARGEST_TABLE
+        and not (network.residual or network.dense)
+        and weight.shape[0] * cast(Cell, network.cells[0]).bias_ih.shape[0] <= _LARGEST_TABLE
         and all(sampler.compiled for sampler in samplers)
     )
 
@@ -39,7 +40,7 @@ class CompiledDraws:
     def __init__(
         self, network: Network, samplers: Sequence[Sampler], logits: Tensor, state: NetworkState, end: int
     ) -> None:
-        cells = [cast(Cell, cell) for cell in network.cells]
+        cells = [cast(Looped, cell) for cell in network.cells]
         self._table = network.embedding.table(cells[0]).contiguous()  # (V, G)
         self._packed = [None if i == 0 else pack(c.weight_ih, c.gates) for i, c in enumerate(cells)]
         self._packed_hh = [pack(cell.weight_hh, cell.gates) for cell in cells]

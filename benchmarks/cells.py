@@ -1,0 +1,71 @@
+"""All cells on one corpus for equal minutes: what each has learned, how fast it reads, and a picture of the way there.
+
+    python benchmarks/cells.py [CORPUS [MINUTES [SEED ...]]]     corpora/cats.txt, 1 and 0 1 2 unless told
+
+Each is trained by `charlm train --cell … --hidden-size 256 --layers 2`, all else by default, in a process of its own;
+bits per character are those of the held-out part. The picture is cells.svg, in the current folder. Nothing else should
+run meanwhile.
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from curves import Curve, picture
+
+from charlm.discover import names
+
+CORPUS = Path(__file__).parent.parent / "corpora" / "cats.txt"
+SIZE = ["--hidden-size", "256", "--layers", "2"]
+
+
+class Trained(NamedTuple):
+    """What a run came to."""
+
+    parameters: int
+    characters_per_second: float
+    bits: float  # per character, held out
+    curve: Curve
+
+
+def main() -> None:
+    corpus, minutes, *seeds = [*sys.argv[1:], *[str(CORPUS), "1"][len(sys.argv) - 1 :]]
+    seeds = seeds or ["0", "1", "2"]
+    print(f"{Path(corpus).name}, {minutes} minutes each, two layers of 256, seeds {', '.join(seeds)}")
+    print("| cell | parameters | characters/s | bits/char of each seed | mean |")
+    print("|---|---|---|---|---|", flush=True)
+    curves = {}
+    for cell in names("cells"):
+        runs = [trained(corpus, minutes, cell, seed) for seed in seeds]
+        curves[cell] = [run.curve for run in runs]
+        each = ", ".join(f"{run.bits:.4f}" for run in runs)
+        rate = statistics.mean(run.characters_per_second for run in runs)
+        mean = statistics.mean(run.bits for run in runs)
+        print(f"| {cell} | {runs[0].parameters:,} | {rate:,.0f} | {each} | {mean:.4f} |", flush=True)
+    Path("cells.svg").write_text(picture(curves, "seconds", "bits per character, held out"), encoding="utf-8")
+
+
+def trained(corpus: str, minutes: str, cell: str, seed: str) -> Trained:
+    """By the command that everybody has."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "m"
+        command = ["charlm", "train", corpus, "--minutes", minutes, "--seed", seed, "--cell", cell, *SIZE]
+        command += ["--model", str(folder), "--json", "--quiet"]
+        done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, check=True)
+        lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    found = json.loads(done.stdout)
+    curve = [(line["seconds"], bits(line["valid"])) for line in lines]
+    return Trained(found["parameters"], found["characters_per_second"], bits(found["validation"]), curve)
+
+
+def bits(valid: dict[str, float]) -> float:
+    """Per character that the model has a symbol for."""
+    return valid.get("bits_per_char_known", valid["bits_per_char"])
+
+
+if __name__ == "__main__":
+    main()

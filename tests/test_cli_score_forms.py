@@ -1,0 +1,129 @@
+"""`charlm score`: its conventions, and the forms of what it writes; `test_cli_score` has the table and the JSON."""
+
+import csv
+import json
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import Outcome
+
+import charlm
+
+Run = Callable[..., Outcome]
+NATS = {"e": 1.0, "2": math.log(2), "10": math.log(10)}
+NAMES = {"e": "nats", "2": "bits", "10": "hartleys"}
+
+
+# conventions
+
+
+def test_json_states_every_convention(run: Run, line_folder: Path) -> None:
+    options = ["--no-bos", "--no-eos", "--context", "the ", "--unit", "word", "--base", "10"]
+    value = json.loads(run("score", "--json", "-m", line_folder, *options, "cat ran").out)
+    assert {name: value[name] for name in ("bos", "eos", "context", "unit", "base")} == {
+        **{"bos": False, "eos": False, "context": "the ", "unit": "word", "base": "10"}
+    }
+    assert value["tokens"] == ["cat", " ran"]
+
+
+@pytest.mark.parametrize("base", ["e", "2", "10"])
+def test_the_base_is_that_of_every_logarithm(run: Run, line_folder: Path, base: str) -> None:
+    found = charlm.load(line_folder).score("the €", alternatives=0)
+    value = json.loads(run("score", "--json", "--full", "--base", base, "-m", line_folder, "the €").out)
+    assert value["logprobs"][:4] == pytest.approx([each / NATS[base] for each in found.logprobs[:4]])
+    assert value["entropies"] == pytest.approx([each / NATS[base] for each in found.entropies or []])
+    assert value["logprob_known"] == pytest.approx(found.logprob_known / NATS[base])
+    assert value["ranks"] == found.ranks
+    assert (value["bits_per_char_known"], value["perplexity_known"]) == pytest.approx(
+        (found.bits_per_char_known, found.perplexity_known)
+    )
+    table = run("score", "--base", base, "-m", line_folder, "the").out
+    total = charlm.load(line_folder).score("the").logprob / NATS[base]
+    assert f"log-probability {total:.4f} {NAMES[base]}" in table
+    assert f"surprisal ({NAMES[base]})" in table
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ([], "scored by token, after the start; the end scored; log-probability in nats, surprisal in bits"),
+        (["--no-bos", "--no-eos"], "scored by token, the first as context, not scored; the end not scored;"),
+        (["--context", "a ", "--unit", "word"], "scored by word, after the start and the text 'a ';"),
+    ],
+)
+def test_the_table_ends_with_the_conventions(run: Run, line_folder: Path, options: list[str], words: str) -> None:
+    assert run("score", "-m", line_folder, *options, "the cat").out.splitlines()[-1].startswith(words)
+
+
+def test_a_first_token_that_is_context_has_no_figures(run: Run, line_folder: Path) -> None:
+    done = run("score", "--no-bos", "-m", line_folder, "cat")
+    assert re.search(r"^ +'c' +– +–$", done.out, re.MULTILINE)
+    assert len(re.findall(r"^ +('.'|<EOS>) +0\.\d+ +\d+\.\d+$", done.out, re.MULTILINE)) == 3
+
+
+def test_unknown_tokens_are_in_one_perplexity_and_out_of_the_other(run: Run, line_folder: Path) -> None:
+    done = run("score", "-m", line_folder, "the cat", "a dög")
+    known = [charlm.load(line_folder).score(text) for text in ("the cat", "a dög")]
+    mean = -sum(each.logprob_known for each in known) / sum(each.known for each in known)
+    assert f"perplexity – with and {known[1].perplexity_known:.4f} without unknown" in done.out
+    (total,) = re.findall(r"^all 2 texts: .*$", done.out, re.MULTILINE)
+    assert total.endswith(f"perplexity – with and {math.exp(mean):.4f} without unknown")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        *[(["--base", "3"], "base"), (["--unit", "line"], "unit"), (["--format", "xml"], "format")],
+        *[(["--json", "--tsv"], "one form"), (["--heat", "--html", "x"], "one form")],
+        *[
+            (["--heat", "--base", "2"], "base"),
+            (["--html", "x", "--base", "e"], "base"),
+            (["--heat", "--full"], "--full"),
+        ],
+        *[(["--full", "--unit", "word"], "rank"), (["--no-bos", "--unit", "word"], "first word")],
+    ],
+)
+def test_what_cannot_be_asked_for_is_refused(run: Run, line_folder: Path, options: list[str], words: str) -> None:
+    refused = run("score", *options, "-m", line_folder, "the cat")
+    assert (refused.code, refused.out) == (2, "")
+    (line,) = refused.err.splitlines()
+    assert line.startswith("error: ") and words in line
+
+
+# tab-separated values
+
+
+def test_tsv_has_a_row_a_token_and_units_in_its_header(run: Run, line_folder: Path) -> None:
+    done = run("score", "--tsv", "-m", line_folder, "the", "a €")
+    header, *rows = csv.reader(done.out.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)
+    assert header == ["sentence", "position", "token", "logprob_nats", "surprisal_bits", "entropy_bits", "rank"]
+    assert [row[:3] for row in rows] == [
+        *(["1", str(place), token] for place, token in enumerate(["t", "h", "e", "<EOS>"], start=1)),
+        *(["2", str(place), token] for place, token in enumerate(["a", " ", "<UNK>", "<EOS>"], start=1)),
+    ]
+    model = charlm.load(line_folder)
+    found = [model.score(text, alternatives=0) for text in ("the", "a €")]
+    assert [float(row[3]) for row in rows] == pytest.approx([value for each in found for value in each.logprobs])
+    for row in rows:
+        assert float(row[4]) == pytest.approx(-float(row[3]) / math.log(2))
+    assert [float(row[5]) for row in rows] == pytest.approx(
+        [value / math.log(2) for each in found for value in each.entropies or []]
+    )
+    assert [int(row[6]) for row in rows] == [value for each in found for value in each.ranks or []]
+    assert "scored by token, after the start; the end scored" in done.err
+
+
+def test_tsv_keeps_a_row_a_line_whatever_the_token(run: Run, stream_folder: Path) -> None:
+    text = "a\tb\nc\\d\r"
+    _, *rows = run("score", "--tsv", "--unit", "word", "-m", stream_folder, text).out.split("\n")
+    assert [row.split("\t")[2] for row in rows[:-1]] == ["a", "\\tb", "\\nc\\\\d", "\\r"]
+
+
+def test_tsv_leaves_empty_what_there_is_not(run: Run, line_folder: Path) -> None:
+    _, first, second, *_ = run("score", "--tsv", "--no-bos", "-m", line_folder, "the").out.splitlines()
+    assert first == "1\t1\tt\t\t\t\t" and second.startswith("1\t2\th\t-")
+    _, word, *_ = run("score", "--tsv", "--unit", "word", "-m", line_folder, "the cat").out.splitlines()
+    assert re.fullmatch(r"1\t1\tthe\t-[\d.]+\t[\d.]+\t\t", word)
