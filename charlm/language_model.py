@@ -116,11 +116,20 @@ class LanguageModel:
         settings["count"] = 1
         return (each.text for each in self.draw(prompt, **settings) if isinstance(each, Piece))
 
-    def next_token(self, prompt: str = "", *, unknown: UnknownPolicy = "error") -> list[Next]:
-        """Every symbol with its probability to follow the prompt, the likeliest first; they sum to one."""
+    def next_token(
+        self,
+        prompt: str = "",
+        *,
+        unknown: UnknownPolicy = "error",
+        temperature: float = 1.0,
+        top_p: float | None = None,
+    ) -> list[Next]:
+        """Every symbol with its probability to be drawn after the prompt, the likeliest first; they sum to one."""
         ids = encode(self.tokenizer, self._one_line(prompt), unknown).ids
         with torch.inference_mode():
             logits, _ = read(self.network, np.concatenate(([self.tokenizer.START], ids)))
+            for sampler in chain({"temperature": temperature, "top_p": top_p}):
+                logits, _ = sampler(logits, logits.new_empty(1, 0, dtype=torch.long), None)
             probabilities = log_softmax(logits[0]).exp().tolist()
         order = sorted(range(len(probabilities)), key=lambda index: -probabilities[index])
         return [Next(index, self.tokenizer.symbol(index), probabilities[index]) for index in order]

@@ -1,14 +1,15 @@
 """charlm sample: novel sequences."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from charlm import naming
+from charlm.cli.interactive import converse
 from charlm.cli.options import Json, Model, Quiet, defaulted
-from charlm.cli.output import figure, say, write_json
+from charlm.cli.output import figure, say, write, write_json
 from charlm.cli.pages import Pages
 from charlm.cli.texts import read_files, read_stdin, tell_unknown
 from charlm.documents import Document
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from charlm.language_model import LanguageModel
     from charlm.novelty import Novelty
 
+_OF_A_PERSON = {"temperature", "top_p"}  # settings that keys move
 _OF_A_SEARCH = {"length", "count", "unknown"}  # settings that a beam has too
 
 
@@ -69,6 +71,9 @@ def sample(
         list[str] | None,
         typer.Option(metavar="CORPUS", help="What of each text stands in this corpus; may be repeated."),
     ] = None,
+    interactive: Annotated[
+        bool, typer.Option("--interactive", "-i", help="Type, and see what may follow; Tab takes the likeliest.")
+    ] = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -98,7 +103,7 @@ def sample(
         "seed": seed,
         "unknown": unknown,
     }
-    given = {name: value for name, value in settings.items() if value is not None}
+    given: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
     folder = naming.existing_folder(model)
     prompt = "".join(read_stdin(quiet).pieces()) if prompt == "-" else prompt
 
@@ -107,6 +112,10 @@ def sample(
 
     corpus = read_files(novelty, quiet).documents if novelty else ()
     language_model = load(folder)
+    if interactive:
+        _refuse(given, _OF_A_PERSON, "--interactive draws nothing by itself")
+        write(converse(language_model, prompt, **given) + "\n")
+        return
     if beam is None:
         events, told = _drawn(language_model, prompt, given)
     else:
@@ -139,10 +148,14 @@ def _searched(
 ) -> tuple[Iterable["Piece | Sample"], list[str]]:
     from charlm.generation import Piece
 
-    if others := [f"--{name.replace('_', '-')}" for name in given if name not in _OF_A_SEARCH]:
-        raise ConfigError(f"--beam searches the likeliest text and draws nothing; leave {' and '.join(others)} out")
+    _refuse(given, _OF_A_SEARCH, "--beam searches the likeliest text and draws nothing")
     found = model.beam(prompt, width, **given)
     return [event for each in found for event in (Piece(each.index, each.text), each)], []
+
+
+def _refuse(given: Mapping[str, Any], allowed: Collection[str], why: str) -> None:
+    if others := [f"--{name.replace('_', '-')}" for name in given if name not in allowed]:
+        raise ConfigError(f"{why}; leave {' and '.join(others)} out")
 
 
 def _compared(

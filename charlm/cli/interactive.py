@@ -1,0 +1,132 @@
+"""charlm sample -i: a text by a person and a model together, in a terminal of POSIX."""
+
+import codecs
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from charlm.cli.output import for_terminal
+from charlm.errors import ConfigError
+
+if TYPE_CHECKING:
+    from charlm.language_model import LanguageModel, Next
+
+_KEY = re.compile(r"\x1b[\[O]([A-D])|([^\x1b])", re.DOTALL)  # an arrow, as the terminals write it, or a character
+_ARROWS = {"A": (0.1, 0.0), "B": (-0.1, 0.0), "C": (0.0, 0.05), "D": (0.0, -0.05)}  # up, down, right, left
+_SHOWN = 8  # symbols
+_LINES = 10  # of the text
+_END = "\x04"  # Ctrl-D
+_RUBOUT = "\x7f\b"
+
+
+class Desk:
+    """The text so far, what may follow it, and the settings that move."""
+
+    def __init__(self, model: "LanguageModel", text: str, temperature: float, top_p: float) -> None:
+        self._model = model
+        self.text, self.temperature, self.top_p = text, temperature, top_p
+        self._note = ""
+        self._likely = self._look()
+
+    def press(self, key: str) -> bool:
+        """Take a key: an arrow by its letter in _ARROWS, else a character. Returns whether the text goes on."""
+        self._note = ""
+        if key == _END or (key == "\n" and self._model.line):
+            return False
+        if key == "\t":
+            if self._likely[0].text is None:
+                return False
+            self.text += self._likely[0].text
+        elif key in _RUBOUT:
+            self.text = self.text[:-1]
+        else:
+            self._type(key)
+        self._likely = self._look()
+        return True
+
+    def turn(self, arrow: str) -> None:
+        """Up and down move the temperature, left and right top-p."""
+        warmer, wider = _ARROWS[arrow]
+        self.temperature = min(10.0, max(0.0, round(self.temperature + warmer, 2)))
+        self.top_p = min(1.0, max(0.05, round(self.top_p + wider, 2)))
+        self._likely = self._look()
+
+    def page(self, width: int) -> str:
+        """What is shown: the end of the text, what may follow, the settings."""
+        lines = [
+            line[place : place + width]
+            for line in for_terminal(self.text + "▏").expandtabs().split("\n")
+            for place in range(0, len(line) or 1, width)
+        ]
+        names = [
+            each.text if each.text is not None else self._model.tokenizer.CONTROL[each.id] for each in self._likely
+        ]
+        rows = [
+            f"{name!r:>8}  {each.probability:6.1%}  {'█' * round(each.probability * 20)}"
+            for name, each in zip(names, self._likely, strict=True)
+        ]
+        settings = [
+            f"temperature {self.temperature:g} (↑ ↓)  top-p {self.top_p:g} (← →)",
+            "Tab the likeliest, Ctrl-D end",
+        ]
+        return "\n".join(line[:width] for line in [*lines[-_LINES:], "", *rows, "", *settings, self._note])
+
+    def _type(self, character: str) -> None:
+        if self._model.unknown(character):
+            self._note = f"the model has no symbol for {character!r}"
+        else:
+            self.text += character
+
+    def _look(self) -> list["Next"]:
+        following = self._model.next_token(self.text, unknown="unk", temperature=self.temperature, top_p=self.top_p)
+        return [each for each in following[:_SHOWN] if each.probability > 0]
+
+
+def converse(model: "LanguageModel", text: str, temperature: float = 1.0, top_p: float = 1.0) -> str:
+    """The text when the person has ended it. Raises ConfigError where there is no terminal."""
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    desk = Desk(model, text, temperature, top_p)
+    console = Console(stderr=True)
+    with _keys() as chunks, Live(console=console, auto_refresh=False, transient=True) as live:
+        live.update(Text(desk.page(console.width)), refresh=True)
+        for chunk in chunks:
+            for arrow, character in _KEY.findall(chunk):
+                if arrow:
+                    desk.turn(arrow)
+                elif not desk.press(character):
+                    return desk.text
+            live.update(Text(desk.page(console.width)), refresh=True)
+    return desk.text
+
+
+@contextmanager
+def _keys() -> Iterator[Iterator[str]]:
+    """What is typed, as it is typed; Ctrl-C stays what it is."""
+    try:
+        import termios
+        import tty
+    except ImportError:
+        raise ConfigError("--interactive needs a terminal of POSIX: Linux, macOS or WSL") from None
+    if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
+        raise ConfigError(
+            "--interactive needs a terminal to type in; leave it out, or do not redirect stdin and stderr"
+        )
+    file = sys.stdin.fileno()
+    before = termios.tcgetattr(file)
+    tty.setcbreak(file)
+    try:
+        yield _read(file)
+    finally:
+        termios.tcsetattr(file, termios.TCSADRAIN, before)
+
+
+def _read(file: int) -> Iterator[str]:
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    while data := os.read(file, 1024):
+        yield decoder.decode(data)

@@ -1,0 +1,83 @@
+"""`charlm sample -i`: keys, what is shown, and a real terminal."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+import charlm
+from charlm.cli.interactive import Desk
+
+
+def rows(desk: Desk) -> list[list[str]]:
+    """The symbols that may follow, with their probabilities, as they stand on the page."""
+    return [line.split()[:2] for line in desk.page(80).splitlines() if "%" in line]
+
+
+def test_the_page_has_what_may_follow_and_how_likely(bigram_model: charlm.LanguageModel) -> None:
+    """At the start a 1/2, b and the end 1/4 each; after a: b 1/2."""
+    desk = Desk(bigram_model, "", 1.0, 1.0)
+    assert rows(desk)[0] == ["'a'", "50.0%"]
+    assert sorted(rows(desk)[1:]) == [["'<EOS>'", "25.0%"], ["'b'", "25.0%"]]
+    assert desk.press("\t") and desk.text == "a"
+    assert rows(desk)[0] == ["'b'", "50.0%"]
+    assert desk.press("b") and desk.text == "ab"
+    assert desk.press("\x7f") and desk.text == "a"
+    assert desk.press("é") and desk.text == "a" and "no symbol for 'é'" in desk.page(80)
+
+
+@pytest.mark.parametrize("keys", ["a\x04", "a\n", "b\x7fa\x04", "ab\t"])
+def test_a_line_is_ended_by_a_person_or_by_its_end(bigram_model: charlm.LanguageModel, keys: str) -> None:
+    """Ctrl-D, Enter, or Tab where the end is the likeliest, as it is after b."""
+    desk = Desk(bigram_model, "", 1.0, 1.0)
+    assert [desk.press(key) for key in keys] == [True] * (len(keys) - 1) + [False]
+    assert desk.text == keys.replace("b\x7f", "").strip("\x04\n\t")
+
+
+def test_arrows_move_the_settings_and_what_may_follow(bigram_model: charlm.LanguageModel) -> None:
+    """At temperature 0.5 the probabilities are squared: 2/3, 1/6, 1/6. With top-p 0.45 a is alone."""
+    desk = Desk(bigram_model, "", 1.0, 1.0)
+    for _ in range(5):
+        desk.turn("B")
+    assert rows(desk)[0] == ["'a'", "66.7%"] and "temperature 0.5" in desk.page(80)
+    for _ in range(11):
+        desk.turn("D")
+    assert rows(desk) == [["'a'", "100.0%"]] and "top-p 0.45" in desk.page(80)
+    for _ in range(99):
+        desk.turn("B")
+        desk.turn("C")
+    assert (desk.temperature, desk.top_p) == (0.0, 1.0)
+
+
+def test_the_page_fits_and_shows_no_control_character(stream_model: charlm.LanguageModel) -> None:
+    desk = Desk(stream_model, "\x1b[2Jthe word was\twith " * 40, 1.0, 1.0)
+    lines = desk.page(30).splitlines()
+    assert max(map(len, lines)) <= 30 and len(lines) <= 24
+    assert "\x1b" not in desk.page(30) and "\t" not in desk.page(30)
+
+
+def test_without_a_terminal_it_says_so(run, line_folder: Path) -> None:  # type: ignore[no-untyped-def]
+    refused = run("sample", "-i", "-m", line_folder)
+    assert (refused.code, refused.out) == (2, "") and "needs a terminal" in refused.err
+    refused = run("sample", "-i", "--top-k=3", "-m", line_folder)
+    assert refused.code == 2 and "leave --top-k out" in refused.err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are those of POSIX")
+def test_in_a_terminal_a_person_types_and_takes(stream_folder: Path) -> None:
+    """The text is what is printed at the end; the terminal is as it was."""
+    import pexpect
+
+    expected = charlm.load(stream_folder).next_token("the wo")[0].text
+    command = ["-m", "charlm", "sample", "-i", "--prompt=the ", "-m", str(stream_folder)]
+    child = pexpect.spawn(sys.executable, command, encoding="utf-8", timeout=60, dimensions=(30, 80))
+    child.expect("the ▏")
+    child.expect("temperature 1 ")
+    child.send("wx\x7fo\x1b[B\x1bOB\x1b[D")
+    child.expect(r"temperature 0\.8 .*top-p 0\.95")
+    child.send("\t\x04")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+    assert child.before.rstrip("\r\n").endswith(f"the wo{expected}")
+    assert child.before.rfind("\x1b[?25h") > child.before.rfind("\x1b[?25l"), "the cursor is shown again"
