@@ -94,6 +94,14 @@ def test_words_have_steps_of_three_bits_and_context_no_digit(run: Run, line_fold
     assert digits.startswith(" ")
 
 
+def test_a_text_cannot_drive_the_terminal(run: Run, tmp_path: Path) -> None:
+    text = "\x1b[31m [bold]\x07\r\x9b2J"
+    charlm.train(f"{text}\n" * 50, *_tiny(), folder=tmp_path / "model")
+    shown = run("score", "--heat", "-m", tmp_path / "model", text).out
+    assert not {"\x1b", "\x07", "\r", "\x9b"} & set(shown)
+    assert r"\x1b[31m [bold]\x07\x0d\x9b2J" in shown
+
+
 # as a page
 
 

@@ -68,14 +68,16 @@ def test_a_score_does_not_depend_on_batch_or_block(
     model: charlm.LanguageModel, text: str, rows: int, logits: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     texts = [text[:length] for length in (5, 0, len(text), 1, 9, 9)] + [text * 20, "zz€", text[3:]]
-    expected = [model.score(each) for each in texts]
+    expected = [model.score(each, alternatives=2) for each in texts]
     monkeypatch.setattr(probability, "_ROWS", rows)
     monkeypatch.setattr(probability, "_LOGITS", logits)
-    found = model.score_many(texts)
+    found = model.score_many(texts, alternatives=2)
     assert [score.text for score in found] == texts
     for one, other in zip(found, expected, strict=True):
         assert one.tokens == other.tokens
         assert one.logprobs == pytest.approx(other.logprobs, abs=1e-5)
+        assert one.entropies == pytest.approx(other.entropies, abs=1e-5)
+        assert one.alternatives is not None and len(one.alternatives) == len(one.tokens)
 
 
 def test_a_prompt_is_read_whole_however_long(
