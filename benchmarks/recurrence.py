@@ -1,7 +1,10 @@
 """The recurrence alone, forward and backward, against the rate of a large matrix product in the same run.
 
 FLOP: 2 · H · G · B · T for the product of a pass, three times that in training (forward, dW, dh). float32, T 64.
+Then the cells without such a product: their states by the two ways of scan.py, and step by step through autograd.
 """
+
+from unittest import mock
 
 import torch
 from timing import best_seconds
@@ -40,6 +43,25 @@ def main() -> None:
         rate = 3 * 2 * cell.weight_hh.numel() * B * T / seconds / 1e9
         peak = 50 * 2 * 64 * 512 * 1536 / product / 1e9
         print(f"| {name} | {H} | {B} | {rate:.0f} | {peak:.0f} | {rate / peak:.2f} | {plain / seconds:.1f}× |")
+    scans()
+
+
+def scans() -> None:
+    print(
+        "\n| scan | H | B | steps in one node, ms | log2 T rounds | steps through autograd |\n|---|---|---|---|---|---|"
+    )
+    for name, H, B in (("mingru", 256, 32), ("minlstm", 256, 32), ("mingru", 512, 32), ("mingru", 256, 1)):
+        cell = find(Cell, name)(8, H)
+        projected = torch.randn(T, B, cell.gates * H, requires_grad=True)
+
+        def recur(
+            way: str, in_steps: bool = True, cell: Cell = cell, projected: torch.Tensor = projected, B: int = B
+        ) -> None:
+            with mock.patch("charlm.scan.in_steps", lambda like: in_steps):
+                getattr(cell, way)(projected, cell.zero_state(B))[0].sum().backward()
+
+        ways = [lambda r=recur: r("recur"), lambda r=recur: r("recur", False), lambda r=recur: r("unroll")]
+        print(f"| {name} | {H} | {B} | " + " | ".join(f"{1000 * each:.2f}" for each in best_seconds(*ways)) + " |")
 
 
 if __name__ == "__main__":

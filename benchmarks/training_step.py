@@ -1,7 +1,8 @@
 """A whole training step of a character model against the same model from torch's own modules.
 
 V 65, B 32, T 64; torch: nn.Embedding + nn.GRU or nn.LSTM + nn.Linear, clipping, fused AdamW. Tokens a second.
-By default the factors of the recurrent products are bfloat16 where the processor multiplies them.
+By default the factors of the recurrent products are bfloat16 where the processor multiplies them. Then all cells, most
+of which run on plain torch.
 """
 
 import torch
@@ -11,6 +12,7 @@ from torch.nn import functional
 
 from charlm.batches import Batch
 from charlm.config import ModelConfig, TrainConfig
+from charlm.discover import names
 from charlm.network import Network
 from charlm.optimization import Learner
 
@@ -52,6 +54,16 @@ def main() -> None:
         theirs, single, mine = (B * T / seconds for seconds in best_seconds(torch_step, *steps, rounds=24))
         ratios = f"{single:,.0f} | {single / theirs:.2f}× | {mine:,.0f} | {mine / theirs:.2f}×"
         print(f"| {cell} | {H} | {layers} | {theirs:,.0f} | {ratios} |")
+    all_cells(batch)
+
+
+def all_cells(batch: Batch) -> None:
+    print("\n| cell, H 256, charlm by default | 1 layer, tokens/s | 2 layers |\n|---|---|---|")
+    for cell in names("cells"):
+        shapes = [ModelConfig(cell=cell, hidden_size=256, layers=n, embedding_size=E, dropout=0.0) for n in (1, 2)]
+        learners = [Learner(Network(shape, V), TrainConfig()) for shape in shapes]
+        seconds = best_seconds(*(lambda learner=learner: learner.learn(batch, 1e-3) for learner in learners))
+        print(f"| {cell} | " + " | ".join(f"{B * T / each:,.0f}" for each in seconds) + " |", flush=True)
 
 
 if __name__ == "__main__":

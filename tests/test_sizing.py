@@ -25,6 +25,13 @@ def test_the_weights_a_token_meets_are_those_of_the_equations() -> None:
     assert weights(ModelConfig(cell="lstm", hidden_size=10, layers=1), 7) == 4 * 10 * 10 + 7 * 10
 
 
+def test_what_a_cell_or_a_readout_has_besides_counts() -> None:
+    """No W_h in a minGRU; a read-out of its own in all but the last layer of a Jordan network; V come back there."""
+    assert weights(ModelConfig(cell="mingru", hidden_size=10, layers=2), 7) == 2 * 10 * 10 + 7 * 10
+    assert weights(ModelConfig(cell="jordan", hidden_size=10, layers=2), 7) == (3 * 10 * 10 + 10 * 7) + 7 * 10
+    assert weights(ModelConfig(cell="rnn", hidden_size=10, layers=1, readout_layers=3), 7) == 3 * 10 * 10 + 7 * 10
+
+
 @given(st.floats(1, 1e15), st.floats(1, 100), st.integers(2, MANY))
 def test_a_larger_budget_never_gives_a_smaller_network(budget: float, more: float, corpus: int) -> None:
     assert size(corpus, budget) <= size(corpus, budget * more)
