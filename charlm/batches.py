@@ -40,9 +40,7 @@ class Ring(NamedTuple):
     def check(self) -> None:
         """To read what is no longer there would end the process. Raises CorpusError."""
         if any(each.size() < len(each) for each in self.mappings):
-            raise CorpusError(
-                "a file in the cache was cut short while it was in use; train again, or go on by --resume"
-            )
+            raise CorpusError("a file of the cache was cut short while it was read; train again, or with --resume")
 
     def release(self) -> None:
         """Let the system take back the memory of what was read; it reads it again when it is needed."""

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import charlm
-from charlm import cli
+from charlm import cache, cli, corpus, documents
 
 pytest_plugins = ["tally"]
 os.environ["COLUMNS"] = "80"  # help and tables wrap the same everywhere
@@ -158,3 +158,17 @@ def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     for each in processes:
         with each:  # closes its pipes
             each.kill()
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The cache folder, of this test alone."""
+    monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def large(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every text is too large for the memory, and is read in pieces of five bytes."""
+    monkeypatch.setattr(corpus, "IN_MEMORY", 0)
+    monkeypatch.setattr(documents, "PIECE", 5)

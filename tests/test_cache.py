@@ -19,12 +19,10 @@ Run = Callable[..., Outcome]
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """And every text is too large to be held in memory."""
+def text(tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too large to be held in memory."""
     monkeypatch.setattr(corpus, "IN_MEMORY", 0)
-    monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "cache"))
     (tmp_path / "text").write_text(STREAM)
-    return tmp_path / "cache"
 
 
 def prepared(folder: Path, sequence: str = "auto") -> Prepared:
@@ -137,7 +135,7 @@ def test_an_entry_that_is_cut_short_while_it_is_in_use_ends_the_run_in_a_sentenc
         if isinstance(event, Planned):
             cut(entry() / "targets")
 
-    with pytest.raises(charlm.CorpusError, match="cut short while it was in use"):
+    with pytest.raises(charlm.CorpusError, match="cut short while it was read"):
         charlm.train(tmp_path / "text", SMALL, QUICK, report=harm)
 
 

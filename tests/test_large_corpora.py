@@ -4,7 +4,6 @@ Most tests make `large` small: nothing is held in memory, and texts are read a f
 """
 
 import gzip
-import json
 import os
 import subprocess
 import sys
@@ -19,31 +18,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import charlm
-from charlm import cache, corpus, documents, segments, sequences
+from charlm import cache, corpus, documents
 from charlm.documents import Document, Reading, StoredDocument
 from charlm.ids import map_ring
 from charlm.preparation import Prepared, prepare
 from charlm.randomness import bits
 
+pytestmark = pytest.mark.usefixtures("own_cache")
 KINDS = pytest.mark.parametrize("kind", ["line", "stream"])
 MODEST = settings(
     max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 Run = Callable[..., Outcome]
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "cache"))
-    return tmp_path / "cache"
-
-
-@pytest.fixture
-def large(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every text is too large for the memory, and is read in pieces of five bytes."""
-    monkeypatch.setattr(corpus, "IN_MEMORY", 0)
-    monkeypatch.setattr(documents, "PIECE", 5)
-    monkeypatch.setattr(sequences, "PIECE", 5)
 
 
 def everything(found: Prepared) -> dict[str, object]:
@@ -248,67 +234,6 @@ def test_where_it_takes_time_it_is_told_how_far(
     done = run("train", "text", *TINY, "--steps=2")
     assert "checking   32% of 3,132 characters" in done.err
     assert "checking" not in run("train", "text", *TINY, "--steps=2", "--overwrite", "--quiet").err
-
-
-@KINDS
-@pytest.mark.parametrize("unknown", ["unk", "skip"])
-def test_a_long_text_is_evaluated_in_segments(
-    kind: str,
-    unknown: str,
-    tmp_path: Path,
-    request: pytest.FixtureRequest,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The counts are exact; a stream has other pieces, each a little colder or warmer at its start."""
-    model = request.getfixturevalue(f"{kind}_model")
-    text = {"line": LINES, "stream": STREAM}[kind].replace("cat", "çat").replace("long", "lông") * 3
-    (tmp_path / "text").write_text(text)
-    monkeypatch.setattr(segments, "_SEGMENT", 3000)
-    request.getfixturevalue("large")
-    (document,) = corpus.read([tmp_path / "text"]).documents
-    (found,) = segments.evaluate_documents(model, [document], unknown=unknown)
-    expected = model.evaluate(text, unknown=unknown)
-    exact = ("tokens", "characters", "bytes", "unknown", "known_tokens", "known_characters")
-    assert {name: getattr(found, name) for name in exact} == {name: getattr(expected, name) for name in exact}
-    assert found.nats == pytest.approx(expected.nats, rel=1e-6 if kind == "line" else 1e-3)
-    assert found.streams == (None if kind == "line" else -(-len(text) // 3000))
-
-
-def test_windows_of_a_long_text_are_those_of_a_short_one(
-    stream_model: charlm.LanguageModel, tmp_path: Path, large: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    text = STREAM.replace("long", "lông")
-    (tmp_path / "text").write_text(text)
-    monkeypatch.setattr(segments, "_SEGMENT", 500)
-    (document,) = corpus.read([tmp_path / "text"]).documents
-    for window in (1, 7, 100, 499):
-        (found,) = segments.evaluate_documents(stream_model, [document], window=window)
-        expected = stream_model.evaluate(text, window=window)
-        assert found.nats == pytest.approx(expected.nats, rel=1e-6)
-        assert (found.tokens, found.characters, found.bytes) == (expected.tokens, expected.characters, expected.bytes)
-
-
-def test_an_unknown_character_of_a_long_text_is_placed_in_all_of_it(
-    run: Run, stream_folder: Path, tmp_path: Path, large: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(segments, "_SEGMENT", 500)
-    (tmp_path / "text").write_text(STREAM[:2000] + "é" + STREAM)
-    for policy in ("error", "unk"):
-        assert "character 2,001 of" in run("evaluate", "text", "-m", stream_folder, "--unknown", policy).err
-    assert "leave --streams out" in run("evaluate", "text", "-m", stream_folder, "--streams=3").err
-
-
-def test_a_long_text_is_scored_line_by_line_or_not_at_all(
-    run: Run, line_folder: Path, stream_folder: Path, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    (tmp_path / "text").write_bytes(b"the cat\r\na dog\n\nthe c\xc3\xa0t")
-    expected = run("score", "-m", line_folder, "--json", "--file", "text")
-    request.getfixturevalue("large")
-    found = run("score", "-m", line_folder, "--json", "--file", "text")
-    assert [json.loads(line)["text"] for line in found.out.splitlines()] == ["the cat", "a dog", "", "the càt"]
-    assert (found.out, found.err) == (expected.out, expected.err)
-    refused = run("score", "-m", stream_folder, "--file", "text")
-    assert (refused.code, "charlm evaluate" in refused.err) == (1, True)
 
 
 def test_a_ring_may_have_more_places_than_a_number_of_32_bits(tmp_path: Path) -> None:
