@@ -16,7 +16,7 @@ from types import FunctionType
 
 from charlm import steps
 from charlm.checkpoint import describe
-from charlm.corpus import _decode
+from charlm.documents import in_memory
 from charlm.errors import CharlmError
 from charlm.planning import plan_from, read_plan
 from charlm.storage import parse_json, to_json
@@ -93,7 +93,7 @@ def values(data: bytes) -> None:
 def corpus(data: bytes) -> None:
     """What is read is what was there, but for a mark in front, which is told."""
     notes: list[str] = []
-    document = _decode(data, "text", notes)
+    document = in_memory("text", data, notes)
     mark = b"\xef\xbb\xbf"
     assert document.text.encode() == data.removeprefix(mark) and bool(notes) == data.startswith(mark)
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import pytest
 from conftest import QUICK, SMALL, STREAM, TINY, Outcome
 
 import charlm
-from charlm import cache, corpus, ids
+from charlm import batches, cache, corpus, ids
 from charlm.preparation import Prepared, prepare
 from charlm.reports import Planned
 
@@ -137,6 +138,31 @@ def test_an_entry_that_is_cut_short_while_it_is_in_use_ends_the_run_in_a_sentenc
 
     with pytest.raises(charlm.CorpusError, match="cut short while it was read"):
         charlm.train(tmp_path / "text", SMALL, QUICK, report=harm)
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="needs Linux to tell what is in memory")
+def test_what_was_read_of_a_mapped_file_does_not_stay_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = prepared(tmp_path).batches(QUICK)
+    mapped = re.compile(rf"{entry()}/targets\n(?:Size|KernelPageSize|MMUPageSize).*\n(?:.*\n){{0,2}}?Rss: +(\d+) kB")
+
+    def resident() -> int:
+        return int(mapped.findall(Path("/proc/self/smaps").read_text())[0])
+
+    found[0]
+    assert resident() > 0
+    monkeypatch.setattr(batches, "_RELEASE_AFTER", 0)
+    found[1]
+    assert resident() == 0
+
+
+def test_a_vocabulary_may_have_more_symbols_than_two_bytes_can_number(tmp_path: Path) -> None:
+    characters = "".join(map(chr, range(0x10000, 0x22000)))
+    (tmp_path / "text").write_text(characters * 2, encoding="utf-8")
+    found = prepared(tmp_path, "stream")
+    assert found.tokenizer.size == 3 + len(characters) > 2**16
+    assert found.tokenizer.decode(found.ring.targets) == next(iter(found.parts.train))
 
 
 def test_what_is_cleared_while_it_is_in_use_stays_until_then(tmp_path: Path) -> None:

@@ -37,6 +37,17 @@ def test_a_long_text_is_evaluated_in_segments(
     assert found.streams == (None if kind == "line" else -(-len(text) // 3000))
 
 
+def test_a_segment_goes_on_from_the_one_before(
+    stream_model: charlm.LanguageModel, tmp_path: Path, large: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is as short as a line here, and yet the text is as likely as it is in one reading."""
+    (tmp_path / "text").write_text(STREAM)
+    monkeypatch.setattr(segments, "_SEGMENT", 30)
+    (found,) = segments.evaluate_documents(stream_model, corpus.read([tmp_path / "text"]).documents)
+    assert found.streams and found.streams > 50
+    assert found.nats == pytest.approx(stream_model.evaluate(STREAM, streams=1).nats, rel=1e-4)
+
+
 def test_windows_of_a_long_text_are_those_of_a_short_one(
     stream_model: charlm.LanguageModel, tmp_path: Path, large: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
