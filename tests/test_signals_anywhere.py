@@ -33,7 +33,7 @@ from charlm.tokenizers.char import CharTokenizer
 OLD = charlm.Plan(PLAN.model, PLAN.train, steps=1, validations=1)
 PLANNED = ("--plan=plan.json",)
 BEFORE: dict[str, tuple[Any, str, tuple[str, ...]]] = {
-    "reading": (corpus, "_decode", PLANNED),
+    "reading": (corpus, "in_memory", PLANNED),
     "encoding": (CharTokenizer, "encode", PLANNED),
     "measuring its speed": (pacing, "_seconds_each", ("--minutes=1", *TINY)),
 }
