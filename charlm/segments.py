@@ -21,6 +21,7 @@ from charlm.texts import each_line
 from charlm.tokenizers import Ids
 
 _SEGMENT = 2**22  # characters
+_LINES = 2**16  # at once: of each there are some objects
 _LONGEST_WINDOW = 2**18  # tokens
 
 
@@ -77,7 +78,7 @@ def _lines(
     group: list[str] = []
     size = 0
     for line in chain(each_line(document.name, document.pieces()), [None]):
-        if group and (line is None or size > _SEGMENT):
+        if group and (line is None or size > _SEGMENT or len(group) == _LINES):
             yield Evaluation.total(model.evaluate_many(group, window=window, unknown=unknown))
             group, size = [], 0
         if line is not None:
