@@ -48,7 +48,6 @@ def command(place: Path, *arguments: object, closed: str = "") -> None:
         if name == closed:  # as Python finds it after `>&-`
             os.close(number)
             setattr(sys, name, None)
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests themselves may run under nohup
     cli.main([str(each) for each in arguments])
 
 
@@ -61,7 +60,6 @@ def command_at(terminal: str, place: Path, *arguments: object) -> None:
     sys.stdout, sys.stderr = (os.fdopen(number, "w", encoding="utf-8") for number in (1, 2))
     del os.environ["COLUMNS"]
     os.environ["TERM"] = "xterm"
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     cli.main([str(each) for each in arguments])
 
 
