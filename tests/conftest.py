@@ -17,9 +17,9 @@ from charlm import cache, cli, corpus, documents
 
 pytest_plugins = ["tally"]
 # In the background of a script, or under nohup, the tests would hand it on to their children that signals are ignored.
-for number in (getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)):
-    if signal.getsignal(number) == signal.SIG_IGN:
-        signal.signal(number, lambda *arguments: None)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda *arguments: None)
 os.environ["COLUMNS"] = "80"  # help and tables wrap the same everywhere
 SMALL = charlm.ModelConfig(hidden_size=16, layers=1, embedding_size=8)
 QUICK = charlm.TrainConfig(steps=40, batch_size=8, seq_len=16, threads=1)
