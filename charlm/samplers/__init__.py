@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
 import torch
+import torch
 from torch import Tensor
 
 from charlm.discover import find
@@ -27,6 +28,18 @@ class Sampler(ABC):
     @abstractmethod
     def __call__(self, logits: Tensor, history: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """logits (B, V), the symbols read and drawn so far (B, t), own state → logits (B, V), own state."""
+
+
+def keep_until(p: float, logits: Tensor, order: Tensor, probability: Tensor) -> Tensor:
+    """The logits (B, V) of the fewest symbols, the first in their `order` (B, V), that reach p together.
+
+    `probability` (B, V) is theirs, in that order.
+    """
+    before = probability.cumsum(dim=-1) - probability  # of those that come first
+    over = (before >= p) & (p < 1)  # rounding must not cost the last symbols
+    over[..., 0] = False  # nor a tiny p the first
+    kept = logits.gather(-1, order).masked_fill(over, -torch.inf)
+    return torch.empty_like(logits).scatter(-1, order, kept)
 
 
 def chain(settings: Mapping[str, float | tuple[float, ...] | None]) -> Sequence[Sampler]:

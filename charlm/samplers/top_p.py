@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from charlm.config import check_range
-from charlm.samplers import Sampler
+from charlm.samplers import Sampler, keep_until
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,4 @@ class TopP(Sampler):
 
     def __call__(self, logits: Tensor, history: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor | None]:
         ordered, order = logits.sort(dim=-1, descending=True)
-        probability = torch.softmax(ordered, dim=-1)
-        before = probability.cumsum(dim=-1) - probability  # of those likelier than this one
-        over = (before >= self.p) & (self.p < 1)  # rounding must not cost the last symbols
-        over[..., 0] = False  # nor a tiny p the first
-        kept = ordered.masked_fill(over, -torch.inf)
-        return torch.empty_like(logits).scatter(-1, order, kept), state
+        return keep_until(self.p, logits, order, torch.softmax(ordered, dim=-1)), state

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from charlm.config import check_range
-from charlm.samplers import Sampler
+from charlm.samplers import Sampler, keep_until
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,4 @@ class Typical(Sampler):
         probability = (-surprisal).exp()
         entropy = torch.where(probability > 0, probability * surprisal, 0.0).sum(dim=-1, keepdim=True)
         _, order = (surprisal - entropy).abs().sort(dim=-1, stable=True)  # the impossible come last
-        ordered = probability.gather(-1, order)
-        before = ordered.cumsum(dim=-1) - ordered  # of those more typical than this one
-        over = (before >= self.p) & (self.p < 1)  # rounding must not cost the last symbols
-        over[..., 0] = False  # nor a tiny p the first
-        kept = logits.gather(-1, order).masked_fill(over, -torch.inf)
-        return torch.empty_like(logits).scatter(-1, order, kept), state
+        return keep_until(self.p, logits, order, probability.gather(-1, order)), state
