@@ -17,7 +17,7 @@ import forked
 import pexpect
 from conftest import STREAM, TINY
 from forked import Screen, end, fork
-from undisturbed import PLAN, TEXT, begin_or_go_on, outcome, undisturbed
+from undisturbed import PLAN, TEXT, begin_or_go_on, ending, outcome, undisturbed
 
 import charlm
 from charlm import steps
@@ -49,17 +49,8 @@ def place(tmp_path: Path) -> Path:
 @pytest.fixture
 def stopped(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A place with a run that was stopped after five steps, one of which was followed by a validation."""
-    whole, left = Learner.gradient, 5
-
-    def gradient(self: Learner, *arguments: Any) -> Any:
-        nonlocal left
-        left -= 1
-        if left < 0:
-            raise KeyboardInterrupt
-        return whole(self, *arguments)
-
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Learner, "gradient", gradient)
+        patch.setattr(Learner, "gradient", ending(Learner.gradient, 5))
         begin_or_go_on(place / "m")
     return place
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import tally
 import torch
-from undisturbed import PLAN, SOAK, STEPS, TEXT, begin_or_go_on, events_of, outcome, undisturbed
+from undisturbed import PLAN, SOAK, STEPS, TEXT, begin_or_go_on, ending, events_of, outcome, undisturbed
 
 import charlm
 from charlm import storage
@@ -197,15 +197,7 @@ def test_a_folder_that_vanishes_in_the_middle_of_a_save_is_there_again_at_the_en
 def test_memory_that_runs_out_in_the_middle_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The state is saved at once, that is told, and the run goes on from there to the same end."""
     rarely, told = replace(PLAN, train=replace(PLAN.train, save_every=1e6)), list[Event]()
-    whole, left = Learner.gradient, 7
-
-    def run_out(self: Learner, batch: Any) -> Any:
-        nonlocal left
-        left -= 1
-        if left < 0:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        return whole(self, batch)
-
+    run_out = ending(Learner.gradient, 7, torch.OutOfMemoryError("CUDA out of memory"))
     with monkeypatch.context() as patch, pytest.raises(torch.OutOfMemoryError):
         patch.setattr(Learner, "gradient", run_out)
         charlm.train(TEXT, plan=rarely, folder=tmp_path / "m", report=told.append)
@@ -278,14 +270,14 @@ def test_a_folder_that_cannot_be_written_is_refused_before_the_work(
     folder = place / "m"
     if "goes on" in what:
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(Learner, "update", stopping_after(5))
+            patch.setattr(Learner, "update", ending(Learner.update, 5))
             begin_or_go_on(folder)
     closed = folder if folder.exists() else place
     there, mode = sorted(closed.rglob("*")), closed.stat().st_mode
     closed.chmod(0o555)
     try:
         with monkeypatch.context() as patch, pytest.raises(SaveError, match=r"Permission denied.*--model") as refused:
-            patch.setattr(Learner, "update", stopping_after(0))
+            patch.setattr(Learner, "update", ending(Learner.update, 0))
             begin_or_go_on(folder)
     finally:
         closed.chmod(mode)
@@ -294,20 +286,6 @@ def test_a_folder_that_cannot_be_written_is_refused_before_the_work(
     begin_or_go_on(folder)
     assert outcome(folder) == undisturbed()
     tally.count("faults injected")
-
-
-def stopping_after(steps: int) -> Callable[..., None]:
-    """`Learner.update`, with Ctrl-C in place of the step after so many."""
-    whole, left = Learner.update, steps
-
-    def update(self: Learner, rate: float) -> None:
-        nonlocal left
-        left -= 1
-        if left < 0:
-            raise KeyboardInterrupt
-        whole(self, rate)
-
-    return update
 
 
 def test_a_name_that_is_not_flushed_to_disk_loses_no_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,13 +6,12 @@ import shutil
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import pytest
 import tally
 import torch
 from safetensors.torch import load as read_tensors
-from undisturbed import TEXT, events_of, outcome, undisturbed
+from undisturbed import TEXT, ending, events_of, outcome, undisturbed
 
 import charlm
 from charlm import preparation
@@ -30,17 +29,8 @@ Change = Callable[[Path], object]  # of the folder of the last state
 def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run cut short by Ctrl-C before its sixth step; to be copied before it is changed."""
     place = tmp_path_factory.mktemp("begun")
-    whole, left = Learner.gradient, LAST
-
-    def learn(self: Learner, *arguments: Any) -> Any:
-        nonlocal left
-        left -= 1
-        if left < 0:
-            raise KeyboardInterrupt
-        return whole(self, *arguments)
-
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Learner, "gradient", learn)
+        patch.setattr(Learner, "gradient", ending(Learner.gradient, LAST))
         events_of(place / "m")
     assert sorted(os.listdir(place / "m" / "steps")) == [str(BEFORE), str(LAST)]
     return place

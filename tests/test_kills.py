@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import tally
-from undisturbed import PLAN, SOAK, TEXT, begin_or_go_on, ended, events_of, outcome, reached, undisturbed
+from undisturbed import PLAN, SOAK, TEXT, begin_or_go_on, ended, ending, events_of, outcome, reached, undisturbed
 
 import charlm
 from charlm.optimization import Learner
@@ -146,7 +146,7 @@ def test_a_trainer_that_goes_on_can_be_killed_before_each_call_it_makes(tmp_path
     """Those of its first save, which is of a state that is there, and those of its end; in a soak all between too."""
     base = tmp_path / "base" / "m"
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Learner, "gradient", stopping(6, Learner.gradient))
+        patch.setattr(Learner, "gradient", ending(Learner.gradient, 6))
         begin_or_go_on(base)
     shutil.copytree(base.parent, tmp_path / "0")
     with pytest.MonkeyPatch.context() as patch:
@@ -159,17 +159,3 @@ def test_a_trainer_that_goes_on_can_be_killed_before_each_call_it_makes(tmp_path
         assert killed(tmp_path / str(number) / "m", before=number)
         end(tmp_path / str(number) / "m")
         tally.count("kills survived")
-
-
-def stopping(step: int, learn: Callable[..., Any]) -> Callable[..., Any]:
-    """`learn`, with Ctrl-C just before the step that follows so many."""
-    left = step
-
-    def learned(*arguments: Any) -> Any:
-        nonlocal left
-        left -= 1
-        if left < 0:
-            raise KeyboardInterrupt
-        return learn(*arguments)
-
-    return learned

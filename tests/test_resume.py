@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import QUICK, SMALL, STREAM
+from undisturbed import ending
 
 import charlm
 from charlm.optimization import Learner
@@ -29,16 +30,7 @@ def stop_at(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
     whole = Learner.gradient
 
     def stop(step: int) -> None:
-        left = step
-
-        def learn(self: Learner, *arguments: object) -> object:
-            nonlocal left
-            left -= 1
-            if left < 0:
-                raise KeyboardInterrupt
-            return whole(self, *arguments)  # type: ignore[arg-type]
-
-        monkeypatch.setattr(Learner, "gradient", learn)
+        monkeypatch.setattr(Learner, "gradient", ending(whole, step))
 
     yield stop
     monkeypatch.setattr(Learner, "gradient", whole)

@@ -2,9 +2,11 @@
 
 import json
 import os
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from conftest import STREAM
 
@@ -24,6 +26,20 @@ STEPS = 12
 _SHAPE = charlm.ModelConfig(sequence="stream", hidden_size=4, layers=1, embedding_size=4, dropout=0.2)
 _TRAINING = charlm.TrainConfig(batch_size=4, seq_len=8, threads=1, save_every=0.0)
 PLAN = charlm.Plan(_SHAPE, _TRAINING, steps=STEPS, validations=3)  # its state is saved after every step
+
+
+def ending(call: Callable[..., Any], after: int, by: BaseException | None = None) -> Callable[..., Any]:
+    """The same function for so many calls; the next ends by an error, unless told otherwise as by Ctrl-C."""
+    left = after
+
+    def called(*arguments: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise by or KeyboardInterrupt
+        return call(*arguments)
+
+    return called
 
 
 def begin_or_go_on(folder: Path, report: Report = lambda event: None, plan: charlm.Plan = PLAN) -> None:

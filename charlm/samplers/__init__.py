@@ -7,7 +7,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
 import torch
-import torch
 from torch import Tensor
 
 from charlm.discover import find
