@@ -13,11 +13,11 @@ from typing import Any
 import torch
 
 from charlm.config import ModelConfig, TrainConfig
-from charlm.evaluation import Evaluation, evaluate
-from charlm.optimization import Learner
-from charlm.planning import Plan
-from charlm.preparation import prepare
-from charlm.sizing import resolve
+from charlm.scoring.evaluation import Evaluation, evaluate
+from charlm.training.optimization import Learner
+from charlm.training.planning import Plan
+from charlm.training.preparation import prepare
+from charlm.training.sizing import resolve
 
 
 def main() -> None:

@@ -11,11 +11,11 @@ from pathlib import Path
 import torch
 from timing import best_seconds
 
-from charlm import steps
 from charlm.config import ModelConfig, TrainConfig
 from charlm.network import Network
-from charlm.optimization import Learner
-from charlm.steps import Saved
+from charlm.storage import steps
+from charlm.storage.steps import Saved
+from charlm.training.optimization import Learner
 
 V = 65
 SIZES = ((1, 128), (2, 256), (2, 384), (2, 512), (2, 640))  # layers, width

@@ -10,11 +10,11 @@ from timing import best_seconds
 from torch import nn
 from torch.nn import functional
 
-from charlm.batches import Batch
 from charlm.config import ModelConfig, TrainConfig
+from charlm.data.batches import Batch
 from charlm.discover import names
 from charlm.network import Network
-from charlm.optimization import Learner
+from charlm.training.optimization import Learner
 
 V, B, T, E = 65, 32, 64, 64
 

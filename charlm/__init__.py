@@ -11,8 +11,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from charlm.checkpoint import load
     from charlm.config import ModelConfig, TrainConfig
+    from charlm.data.texts import lines
     from charlm.errors import (
         CharlmError,
         ConfigError,
@@ -26,26 +26,26 @@ if TYPE_CHECKING:
         UnknownCharacterError,
         UnknownNameError,
     )
-    from charlm.evaluation import Evaluation
-    from charlm.generation import Sample
     from charlm.language_model import LanguageModel, Next
-    from charlm.planning import Plan
-    from charlm.scoring import Score
-    from charlm.texts import lines
-    from charlm.training import train
+    from charlm.sampling.generation import Sample
+    from charlm.scoring.evaluation import Evaluation
+    from charlm.scoring.score import Score
+    from charlm.storage.checkpoint import load
+    from charlm.training.planning import Plan
+    from charlm.training.train import train
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "load": "checkpoint",
-    "train": "training",
-    "lines": "texts",
+    "load": "storage.checkpoint",
+    "train": "training.train",
+    "lines": "data.texts",
     "LanguageModel": "language_model",
     "Next": "language_model",
-    "Score": "scoring",
-    "Sample": "generation",
-    "Evaluation": "evaluation",
-    "Plan": "planning",
+    "Score": "scoring.score",
+    "Sample": "sampling.generation",
+    "Evaluation": "scoring.evaluation",
+    "Plan": "training.planning",
     "ModelConfig": "config",
     "TrainConfig": "config",
     "CharlmError": "errors",

@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import NamedTuple
 
-from charlm import units
-from charlm.checkpoint import load
 from charlm.errors import ConfigError
 from charlm.measure import NATS, perplexity
-from charlm.scoring import Score
+from charlm.scoring import units
+from charlm.scoring.score import Score
+from charlm.storage.checkpoint import load
 
 END = "</s>"
 _WORD = re.compile(r"[^ \t\n\r\f\v]+")

@@ -9,20 +9,20 @@ from typing import NamedTuple, Unpack
 import numpy as np
 import torch
 
-from charlm.beam import search
 from charlm.config import ModelConfig, check_range
-from charlm.distinct import distinct
-from charlm.encoding import UnknownPolicy, encode
-from charlm.ending import Ending, Unit
+from charlm.data.encoding import UnknownPolicy, encode
+from charlm.data.sequences import whole
 from charlm.errors import ConfigError
-from charlm.evaluation import Evaluation, evaluate
-from charlm.generation import Piece, Sample, Settings, generate, read
-from charlm.matching import MustMatch
 from charlm.network import Network
 from charlm.probability import log_softmax
 from charlm.samplers import chain
-from charlm.scoring import Convention, How, Score, score
-from charlm.sequences import whole
+from charlm.sampling.beam import search
+from charlm.sampling.distinct import distinct
+from charlm.sampling.ending import Ending, Unit
+from charlm.sampling.generation import Piece, Sample, Settings, generate, read
+from charlm.sampling.matching import MustMatch
+from charlm.scoring.evaluation import Evaluation, evaluate
+from charlm.scoring.score import Convention, How, Score, score
 from charlm.tokenizers import Tokenizer
 
 LENGTH = {"stream": 500, "line": 1000}  # tokens a sample has at most, unless told

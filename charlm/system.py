@@ -8,9 +8,9 @@ from typing import Any
 import torch
 
 from charlm import __version__
-from charlm.naming import CHECKPOINTS
 from charlm.native.library import path_in_use
-from charlm.optimization import resolve_precision
+from charlm.storage.naming import CHECKPOINTS
+from charlm.training.optimization import resolve_precision
 
 
 def describe_system() -> dict[str, Any]:

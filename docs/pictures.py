@@ -14,10 +14,10 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 
 import charlm
-from charlm import harvest
-from charlm.cli import wording
-from charlm.cli.picture import Picture
-from charlm.reports import Event, Planned, Progress
+from charlm.cli.view import wording
+from charlm.cli.view.picture import Picture
+from charlm.data import harvest
+from charlm.training.reports import Event, Planned, Progress
 
 HERE = Path(__file__).parent
 MINUTES = 3.0

@@ -14,14 +14,14 @@ from hashlib import sha256
 from pathlib import Path
 from types import FunctionType
 
-from charlm import steps
-from charlm.checkpoint import describe
-from charlm.documents import in_memory
+from charlm.data.documents import in_memory
 from charlm.errors import CharlmError
-from charlm.planning import plan_from, read_plan
-from charlm.storage import parse_json, to_json
-from charlm.tensors import unpack
+from charlm.storage import steps
+from charlm.storage.checkpoint import describe
+from charlm.storage.durable import parse_json, to_json
+from charlm.storage.tensors import unpack
 from charlm.tokenizers.char import CharTokenizer
+from charlm.training.planning import plan_from, read_plan
 
 PLACE = Path(tempfile.mkdtemp(prefix="charlm-fuzz-"))
 STATE, VALUES, MANIFEST = "state.safetensors", "state.json", "manifest.json"

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 import charlm
-from charlm import cache, cli, corpus, documents
+from charlm import cli
+from charlm.data import cache, corpus, documents
 
 pytest_plugins = ["tally"]
 # In the background of a script, or under nohup, the tests would hand it on to their children that signals are ignored.

@@ -2,9 +2,9 @@
 
 import pytest
 
-from charlm.advice import warnings
 from charlm.config import ModelConfig, TrainConfig
-from charlm.preparation import prepare
+from charlm.training.advice import warnings
+from charlm.training.preparation import prepare
 
 SENTENCES = "".join(f"{who} {what}\n" for who in ("the cat", "a dog", "a fish") for what in ("ran", "sat")) * 40
 

@@ -11,26 +11,27 @@ import charlm
 from charlm.discover import names
 
 PACKAGE = Path(charlm.__file__).parent
-# Each row may import from the rows above it, never from its own or from below. A package counts as one module, but
-# for `native`, whose loops are below the cells and whose network is above them.
+# Each row may import from the rows above it, never from its own or from below. A package of variants and the command
+# line count as one module, as do the loops of `native`, which are below the cells.
 ORDER = """
-    errors randomness tokenizers native native.library interrupts standalone
-    config cache files discover encoding native.fused scan harvest catalogue measure storage
-    cells samplers documents batches planning naming tensors download ending novelty pattern
-    automaton corpus texts ids embeddings steps units
-    sequences network matching heat
-    probability optimization native.drawing sizing
-    evaluation drawing
-    scoring generation preparation
-    beam distinct
-    language_model pacing reports advice
-    checkpoint specimens heat_page segments
-    model_card kenlm
-    run_folder system
-    resumption
-    telling
-    training_run
-    training
+    errors data storage training scoring sampling randomness tokenizers native native.library interrupts
+    config discover data.files data.cache data.encoding data.harvest data.catalogue storage.standalone storage.durable
+    native.fused scan measure data.documents data.download storage.naming storage.tensors sampling.pattern
+    cells samplers data.batches data.corpus sampling.automaton sampling.ending sampling.novelty scoring.units
+    embeddings data.texts data.ids storage.steps scoring.heat training.planning
+    data.sequences network sampling.matching
+    probability native.drawing training.optimization training.sizing
+    scoring.evaluation sampling.drawing
+    scoring.score sampling.generation training.preparation
+    sampling.beam sampling.distinct
+    language_model training.pacing training.reports training.advice
+    scoring.heat_page scoring.segments storage.checkpoint training.specimens
+    kenlm storage.model_card
+    system training.run_folder
+    training.resumption
+    training.telling
+    training.run
+    training.train
     charlm
     cli
     __main__
@@ -97,13 +98,13 @@ def test_no_module_imports_a_variant_by_name() -> None:
 
 def test_no_module_has_a_case_for_a_variant() -> None:
     """What is true of one cell stands in that cell; `config` names variants as the defaults, `standalone` reads
-    them all without charlm, and `units` has words of its own."""
+    them all without charlm, and `scoring.units` has words of its own."""
     wrong = []
     for file, tree in TREES.items():
         kinds = {"cells", "embeddings", "tokenizers"} - {module(file)}
         chosen = {name for kind in kinds for name in names(kind)}
         words = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
-        if module(file) not in ("config", "standalone", "units"):
+        if module(file) not in ("config", "storage.standalone", "scoring.units"):
             wrong += [f"{file} has a case for {name!r}" for name in words & chosen]
     assert wrong == []
 
@@ -113,8 +114,10 @@ def test_only_the_command_line_knows_typer_and_rich() -> None:
 
 
 def test_only_the_download_knows_the_network_and_only_its_command_imports_it() -> None:
-    assert {file for file in TREES for name in imports(file) if name.split(".")[0] in NETWORK} == {"charlm.download"}
-    assert {file for file, name in own_imports() if name == "charlm.download"} == {"charlm.cli.corpus"}
+    assert {file for file in TREES for name in imports(file) if name.split(".")[0] in NETWORK} == {
+        "charlm.data.download"
+    }
+    assert {file for file, name in own_imports() if name == "charlm.data.download"} == {"charlm.cli.corpus"}
 
 
 def test_the_library_neither_prints_nor_asks_nor_exits() -> None:

@@ -6,13 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from charlm.batches import COLD_STARTS, Batches, Ring
-from charlm.documents import Document
-from charlm.ids import in_memory
-from charlm.preparation import encoded
-from charlm.sequences import everything
+from charlm.data.batches import COLD_STARTS, Batches, Ring
+from charlm.data.documents import Document
+from charlm.data.ids import in_memory
+from charlm.data.sequences import everything
 from charlm.tokenizers import Tokenizer
 from charlm.tokenizers.char import CharTokenizer
+from charlm.training.preparation import encoded
 
 MODEST = settings(max_examples=100, deadline=None, derandomize=True)
 FIRST = 10  # the symbol at place 0 of a ring is FIRST, at place 1 FIRST + 1: every symbol tells its place

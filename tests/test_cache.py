@@ -12,9 +12,9 @@ import pytest
 from conftest import QUICK, SMALL, STREAM, TINY, Outcome
 
 import charlm
-from charlm import batches, cache, corpus, ids
-from charlm.preparation import Prepared, prepare
-from charlm.reports import Planned
+from charlm.data import batches, cache, corpus, ids
+from charlm.training.preparation import Prepared, prepare
+from charlm.training.reports import Planned
 
 Run = Callable[..., Outcome]
 

@@ -15,8 +15,8 @@ from conftest import LINES, QUICK, SMALL
 from safetensors import safe_open
 
 import charlm
-from charlm import checkpoint
-from charlm.reports import Finished, Validated
+from charlm.storage import checkpoint
+from charlm.training.reports import Finished, Validated
 
 FILES = ("README.md", "config.json", "metrics.jsonl", "model.safetensors", "plan.json", "tokenizer.json")
 PLAN = charlm.Plan(replace(SMALL, sequence="line", dropout=0.0), QUICK, steps=40, validations=8)

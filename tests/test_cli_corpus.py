@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from conftest import Outcome
 
-from charlm import harvest
+from charlm.data import harvest
 
 Run = Callable[..., Outcome]
 

@@ -12,7 +12,7 @@ import pytest
 from conftest import LINES, QUICK, SMALL, TINY, Outcome
 
 import charlm
-from charlm import storage
+from charlm.storage import durable
 
 Run = Callable[..., Outcome]
 
@@ -177,7 +177,7 @@ def test_a_damaged_model_is_exit_code_three(run: Run, line_folder: Path, tmp_pat
 
 def test_a_model_in_use_is_exit_code_four(train: Run) -> None:
     Path("checkpoints").mkdir()
-    with storage.lock(Path("checkpoints/corpus")):
+    with durable.lock(Path("checkpoints/corpus")):
         assert "checkpoints/corpus" in refusal(train(LINES.encode(), "--quiet"), 4)
 
 

@@ -11,8 +11,9 @@ import torch
 from conftest import Outcome
 
 import charlm
-from charlm import corpus, probability
+from charlm import probability
 from charlm.cli import score as command
+from charlm.data import corpus
 
 Run = Callable[..., Outcome]
 

@@ -15,10 +15,10 @@ import pytest
 from conftest import LINES, QUICK, SMALL, STREAM, TINY, Outcome
 
 import charlm
-from charlm.cli import wording
-from charlm.documents import Document
-from charlm.reports import Planned
-from charlm.sequences import split
+from charlm.cli.view import wording
+from charlm.data.documents import Document
+from charlm.data.sequences import split
+from charlm.training.reports import Planned
 
 Run = Callable[..., Outcome]
 VALIDATION = ["nats_per_token", "bits_per_char", "perplexity", "tokens", "characters"]

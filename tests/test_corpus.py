@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import charlm
-from charlm.corpus import Corpus, read, stem
-from charlm.documents import Document
+from charlm.data.corpus import Corpus, read, stem
+from charlm.data.documents import Document
 
 
 def refusal(path: Path | str) -> str:
@@ -201,7 +201,7 @@ def test_a_fingerprint_is_that_of_the_texts_and_their_borders() -> None:
 
 
 def test_a_text_a_path_and_several_paths_are_all_a_corpus(file: Path) -> None:
-    from charlm.preparation import as_corpus
+    from charlm.training.preparation import as_corpus
 
     file.write_text("a\nb")
     expected = as_corpus("a\nb").fingerprint()

@@ -20,10 +20,10 @@ from forked import Screen, end, fork
 from undisturbed import PLAN, TEXT, begin_or_go_on, ending, outcome, undisturbed
 
 import charlm
-from charlm import steps
-from charlm.optimization import Learner
-from charlm.preparation import Prepared
-from charlm.run_folder import unfinished
+from charlm.storage import steps
+from charlm.training.optimization import Learner
+from charlm.training.preparation import Prepared
+from charlm.training.run_folder import unfinished
 
 BEGUN = re.escape("<begun>")
 WORK: dict[str, tuple[Any, str, str]] = {  # and the option with which the run begins, or goes on

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import charlm
-from charlm import checkpoint
+from charlm.storage import checkpoint
 
 NAMES = ("config.json", "tokenizer.json", "model.safetensors")
 

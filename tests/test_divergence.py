@@ -11,11 +11,11 @@ import torch
 from undisturbed import PLAN, TEXT, begin_or_go_on, outcome, undisturbed
 
 import charlm
-from charlm import run_folder
-from charlm.planning import read_plan
-from charlm.reports import Event, NotSaved, RolledBack
-from charlm.storage import PLAN as PLAN_FILE
-from charlm.storage import write_atomic
+from charlm.storage.durable import PLAN as PLAN_FILE
+from charlm.storage.durable import write_atomic
+from charlm.training import run_folder
+from charlm.training.planning import read_plan
+from charlm.training.reports import Event, NotSaved, RolledBack
 
 KINDS = ("loss", "gradient")
 Spoil = Callable[..., None]

@@ -15,7 +15,7 @@ from conftest import Outcome
 from https_server import Server, make_certificate, serving
 
 import charlm
-from charlm import catalogue, download
+from charlm.data import catalogue, download
 
 Run = Callable[..., Outcome]
 TEXT = b"emma\nolivia\nava\n" * 999

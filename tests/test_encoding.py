@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import charlm
-from charlm.encoding import describe, encode
+from charlm.data.encoding import describe, encode
 from charlm.tokenizers import Tokenizer
 from charlm.tokenizers.char import CharTokenizer
 

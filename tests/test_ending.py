@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import charlm
-from charlm.ending import Ending, Row, Unit
-from charlm.generation import Piece
+from charlm.sampling.ending import Ending, Row, Unit
+from charlm.sampling.generation import Piece
 
 EOS = 2
 

@@ -16,10 +16,10 @@ from conftest import LINES, QUICK, SMALL, Outcome
 from undisturbed import PLAN, TEXT, begin_or_go_on, outcome, undisturbed
 
 import charlm
-from charlm import checkpoint
 from charlm.network import Network
-from charlm.reports import Event, Planned
-from charlm.run_folder import RunFolder
+from charlm.storage import checkpoint
+from charlm.training.reports import Event, Planned
+from charlm.training.run_folder import RunFolder
 
 ROOT = Path(__file__).parent.parent
 TABLE = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")

@@ -17,12 +17,12 @@ import torch
 from undisturbed import PLAN, SOAK, STEPS, TEXT, begin_or_go_on, ending, events_of, outcome, undisturbed
 
 import charlm
-from charlm import storage
-from charlm.checkpoint import describe
 from charlm.errors import SaveError
-from charlm.optimization import Learner
-from charlm.reports import Event, NotSaved, Resumed, Stopped
-from charlm.storage import beside
+from charlm.storage import durable
+from charlm.storage.checkpoint import describe
+from charlm.storage.durable import beside
+from charlm.training.optimization import Learner
+from charlm.training.reports import Event, NotSaved, Resumed, Stopped
 
 CALLS = ("write", "fsync", "rename", "replace")
 CAUSES = (errno.ENOSPC, errno.EIO, errno.EACCES)
@@ -291,7 +291,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_the_work(
 def test_a_name_that_is_not_flushed_to_disk_loses_no_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first model is in its place when the flush of that place fails for good: the states went with it."""
     folder = tmp_path / "m"
-    whole = storage.sync_folder
+    whole = durable.sync_folder
 
     def sync(place: Path) -> None:
         if place == tmp_path:
@@ -303,7 +303,7 @@ def test_a_name_that_is_not_flushed_to_disk_loses_no_state(tmp_path: Path, monke
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(storage, "sync_folder", sync)
+        patch.setattr(durable, "sync_folder", sync)
         charlm.train(TEXT, plan=PLAN, folder=folder, report=report)
     assert Resumed(4, ()) in events_of(folder), "the step of the first validation"
     assert outcome(folder) == undisturbed()

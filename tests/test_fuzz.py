@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import charlm
-from charlm.checkpoint import _KIND, describe
+from charlm.storage.checkpoint import _KIND, describe
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "fuzz"))
 import fuzz_parsers

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from charlm import harvest
+from charlm.data import harvest
 from charlm.errors import CorpusError
 
 ROOT = Path(__file__).parent.parent
@@ -22,7 +22,7 @@ SMALL = set(string.digits + string.ascii_letters + string.punctuation + " \n")
 CHILD = """
 import hashlib, sys
 sys.path.insert(0, sys.argv[1])
-from charlm import harvest
+from charlm.data import harvest
 for pieces in (harvest.source, harvest.docs):
     print(hashlib.sha256("".join(pieces()).encode()).hexdigest())
 assert not {"antigravity", "this", "pydoc_data.topics"} & set(sys.modules), "a harvested module was imported"

@@ -10,8 +10,8 @@ import pytest
 from conftest import Outcome
 
 import charlm
-from charlm import heat
-from charlm.heat_page import page
+from charlm.scoring import heat
+from charlm.scoring.heat_page import page
 
 Run = Callable[..., Outcome]
 BIT = math.log(2)

@@ -14,11 +14,11 @@ from safetensors.torch import load as read_tensors
 from undisturbed import TEXT, ending, events_of, outcome, undisturbed
 
 import charlm
-from charlm import preparation
 from charlm.network import Network
-from charlm.optimization import Learner
-from charlm.reports import Resumed
-from charlm.tensors import pack
+from charlm.storage.tensors import pack
+from charlm.training import preparation
+from charlm.training.optimization import Learner
+from charlm.training.reports import Resumed
 
 LAST, BEFORE = 5, 4  # the steps whose states are there
 TENSORS, VALUES, MANIFEST = "state.safetensors", "state.json", "manifest.json"

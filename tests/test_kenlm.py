@@ -10,7 +10,7 @@ from conftest import Outcome
 
 import charlm
 from charlm import kenlm
-from charlm.cli.query import shortest
+from charlm.cli.forms.query import shortest
 
 Run = Callable[..., Outcome]
 LOG10 = math.log(10)

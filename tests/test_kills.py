@@ -16,9 +16,9 @@ import tally
 from undisturbed import PLAN, SOAK, TEXT, begin_or_go_on, ended, ending, events_of, outcome, reached, undisturbed
 
 import charlm
-from charlm.optimization import Learner
-from charlm.reports import Event, Planned, Resumed
-from charlm.storage import beside
+from charlm.storage.durable import beside
+from charlm.training.optimization import Learner
+from charlm.training.reports import Event, Planned, Resumed
 
 if sys.platform == "win32":
     pytest.skip("signals are those of POSIX", allow_module_level=True)
@@ -28,7 +28,7 @@ CALLS = ("fsync", "replace", "rename", "mkdir", "unlink", "rmdir")  # all that a
 OLD = charlm.Plan(PLAN.model, PLAN.train, steps=1, validations=1)
 # Torch is imported once, by a process from which the trainers are forked.
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["charlm.training", "charlm.cli.display", "torch._dynamo"])
+PROCESSES.set_forkserver_preload(["charlm.training.train", "charlm.cli.view.display", "torch._dynamo"])
 
 
 def watch(patch: pytest.MonkeyPatch, before: Callable[[int, str, Any], None]) -> None:

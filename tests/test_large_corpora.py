@@ -18,11 +18,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import charlm
-from charlm import cache, corpus, documents
-from charlm.documents import Document, Reading, StoredDocument
-from charlm.ids import map_ring
-from charlm.preparation import Prepared, prepare
+from charlm.data import cache, corpus, documents
+from charlm.data.documents import Document, Reading, StoredDocument
+from charlm.data.ids import map_ring
 from charlm.randomness import bits
+from charlm.training.preparation import Prepared, prepare
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 KINDS = pytest.mark.parametrize("kind", ["line", "stream"])
@@ -238,7 +238,7 @@ def test_where_it_takes_time_it_is_told_how_far(
 
 def test_a_ring_may_have_more_places_than_a_number_of_32_bits(tmp_path: Path) -> None:
     """Of a file that is nothing but a hole, the places that the first windows read are written."""
-    from charlm.batches import Batches
+    from charlm.data.batches import Batches
 
     size, rows, width = 2**32 + 12_345, 5, 8
     with (tmp_path / "targets").open("wb") as file:
@@ -266,7 +266,7 @@ def test_a_ring_may_have_more_places_than_a_number_of_32_bits(tmp_path: Path) ->
 GROWTH = """
 import resource, sys
 from charlm import ModelConfig, TrainConfig
-from charlm.preparation import prepare
+from charlm.training.preparation import prepare
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
 small, large = sys.argv[1:]

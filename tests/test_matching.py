@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import charlm
-from charlm.matching import MustMatch
+from charlm.sampling.matching import MustMatch
 from charlm.tokenizers import Tokenizer
 from charlm.tokenizers.char import CharTokenizer
 

@@ -17,13 +17,13 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 import charlm
-from charlm import checkpoint
-from charlm.corpus import Corpus
-from charlm.documents import Document
-from charlm.model_card import model_card
+from charlm.data.corpus import Corpus
+from charlm.data.documents import Document
 from charlm.network import Network
-from charlm.preparation import Prepared, prepare
-from charlm.run_folder import RunFolder
+from charlm.storage import checkpoint
+from charlm.storage.model_card import model_card
+from charlm.training.preparation import Prepared, prepare
+from charlm.training.run_folder import RunFolder
 
 
 def trained(source: Any = LINES, valid: Any = None) -> tuple[charlm.Plan, Prepared, Network]:

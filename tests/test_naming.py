@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import LINES, TINY, Outcome
 
-from charlm import naming
+from charlm.storage import naming
 
 Run = Callable[..., Outcome]
 READERS = (["score", "the cat"], ["sample", "--length", "3"], ["evaluate", "some.txt"])

@@ -12,12 +12,12 @@ from torch import Tensor
 from charlm.cells import Cell, State
 from charlm.config import ModelConfig
 from charlm.discover import find, names
-from charlm.drawing import TorchDraws, draws
 from charlm.native import fused
 from charlm.native.drawing import CompiledDraws
 from charlm.native.library import library, multiplies_bfloat16
 from charlm.network import Network
 from charlm.samplers import chain
+from charlm.sampling.drawing import TorchDraws, draws
 
 compiled = library()
 pytestmark = pytest.mark.skipif(compiled is None, reason="no C compiler where charlm was installed")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charlm.novelty import Novelty, novelty
+from charlm.sampling.novelty import Novelty, novelty
 
 TEXTS = st.lists(st.text("ab", max_size=14) | st.text("abc", max_size=20), max_size=5)
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 from conftest import QUICK
 
-from charlm.batches import Batch
 from charlm.config import ModelConfig
+from charlm.data.batches import Batch
 from charlm.discover import names
 from charlm.network import Network
-from charlm.optimization import Learner
+from charlm.training.optimization import Learner
 
 V, T, B = 11, 9, 8
 SHAPE = ModelConfig(cell="lstm", hidden_size=16, layers=2, embedding_size=8, dropout=0.0)

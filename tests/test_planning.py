@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from charlm import train
 from charlm.config import ModelConfig, TrainConfig
 from charlm.errors import ConfigError
-from charlm.planning import LOWEST_RATE, MOST_VALIDATIONS, WARM_UP, Plan, read_plan
+from charlm.training.planning import LOWEST_RATE, MOST_VALIDATIONS, WARM_UP, Plan, read_plan
 
 MODEL = ModelConfig(sequence="line", embedding_size=4, hidden_size=8, layers=1, dropout=0.1)
 PLAN = Plan(MODEL, TrainConfig(learning_rate=0.01, threads=1), steps=100, validations=5)

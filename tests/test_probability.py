@@ -9,7 +9,8 @@ import pytest
 from conftest import QUICK, SMALL, STREAM
 
 import charlm
-from charlm import generation, probability
+from charlm import probability
+from charlm.sampling import generation
 from charlm.tokenizers import Tokenizer
 
 TEXT = "the cats and a dog ran"  # in the vocabulary of both models but for a letter or two

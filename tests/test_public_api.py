@@ -12,7 +12,7 @@ import pytest
 
 import charlm
 
-HEAVY = ("torch", "numpy", "safetensors", "charlm.download", "rich.live")
+HEAVY = ("torch", "numpy", "safetensors", "charlm.data.download", "rich.live")
 
 
 def fresh(code: str, folder: Path) -> object:

@@ -74,14 +74,15 @@ def test_the_commands_of_make_demo_run(workshop: Path) -> None:
 
 def test_the_tree_is_the_folder() -> None:
     (tree,) = [block for block in blocks("text") if block.startswith("charlm/")]
-    listed = set()
-    folder = ""
+    listed, folders = set(), list[str]()
     for line in tree.splitlines()[1:]:
-        depth, name = len(re.match(r"[│ ]*", line)[0]), line.split("── ")[1].split()[0]  # type: ignore[index]
+        before, _, rest = line.partition("── ")
+        name = rest.split()[0]
+        del folders[len(before) // 4 :]
         if name.endswith("/"):
-            folder = name
+            folders.append(name)
         else:
-            listed.add(name if depth == 0 else folder + name)
+            listed.add("".join(folders) + name)
     package = ROOT / "charlm"
     files = {path.relative_to(package).as_posix() for kind in ("py", "c", "h") for path in package.rglob(f"*.{kind}")}
     contracts = {file for file in files if file.endswith("/__init__.py")}  # a folder's line stands for its contract

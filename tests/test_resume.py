@@ -10,10 +10,10 @@ from conftest import QUICK, SMALL, STREAM
 from undisturbed import ending
 
 import charlm
-from charlm.optimization import Learner
-from charlm.reports import Event, Resumed
-from charlm.run_folder import unfinished
-from charlm.storage import METRICS, WEIGHTS
+from charlm.storage.durable import METRICS, WEIGHTS
+from charlm.training.optimization import Learner
+from charlm.training.reports import Event, Resumed
+from charlm.training.run_folder import unfinished
 
 STEPS = 40
 TIMED = ("seconds", "characters_per_second")

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from undisturbed import SOAK, STEPS, begin_or_go_on, outcome, undisturbed
 
-from charlm.optimization import Learner
-from charlm.reports import Event, Resumed
-from charlm.run_folder import RunFolder, unfinished
-from charlm.training_run import Run
+from charlm.training.optimization import Learner
+from charlm.training.reports import Event, Resumed
+from charlm.training.run import Run
+from charlm.training.run_folder import RunFolder, unfinished
 
 FILES = ("state.safetensors", "state.json", "manifest.json")
 MANIFEST = FILES[-1]

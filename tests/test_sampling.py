@@ -12,13 +12,14 @@ import torch
 from conftest import BIGRAMS
 
 import charlm
-from charlm import generation, language_model
+from charlm import language_model
 from charlm.cli.sample import sample as sample_command
-from charlm.drawing import draw
-from charlm.ending import Ending
-from charlm.generation import Piece, Sample
 from charlm.randomness import uniform
 from charlm.samplers import Sampler
+from charlm.sampling import generation
+from charlm.sampling.drawing import draw
+from charlm.sampling.ending import Ending
+from charlm.sampling.generation import Piece, Sample
 from charlm.tokenizers import Tokenizer
 
 

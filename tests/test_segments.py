@@ -8,7 +8,8 @@ import pytest
 from conftest import LINES, STREAM, Outcome
 
 import charlm
-from charlm import corpus, segments, texts
+from charlm.data import corpus, texts
+from charlm.scoring import segments
 
 Run = Callable[..., Outcome]
 

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import charlm
-from charlm.corpus import Corpus
-from charlm.documents import Document
-from charlm.preparation import prepare
-from charlm.sequences import choose, split, whole
+from charlm.data.corpus import Corpus
+from charlm.data.documents import Document
+from charlm.data.sequences import choose, split, whole
+from charlm.training.preparation import prepare
 
 MODEST = settings(max_examples=100, deadline=None, derandomize=True)
 MEGABYTE = 1_000_000

@@ -14,7 +14,7 @@ from conftest import QUICK, SMALL, STREAM, Outcome
 
 import charlm
 from charlm import cli
-from charlm.checkpoint import describe
+from charlm.storage.checkpoint import describe
 
 if sys.platform == "win32":
     pytest.skip("signals are those of POSIX", allow_module_level=True)

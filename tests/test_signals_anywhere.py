@@ -24,11 +24,13 @@ from forked import EXIT_CODES, PROCESSES, Screen, end, fork
 from undisturbed import PLAN, TEXT, begin_or_go_on, outcome, undisturbed
 
 import charlm
-from charlm import checkpoint, corpus, pacing, steps
-from charlm.optimization import AdamW, Learner
-from charlm.preparation import Prepared
-from charlm.run_folder import unfinished
+from charlm.data import corpus
+from charlm.storage import checkpoint, steps
 from charlm.tokenizers.char import CharTokenizer
+from charlm.training import pacing
+from charlm.training.optimization import AdamW, Learner
+from charlm.training.preparation import Prepared
+from charlm.training.run_folder import unfinished
 
 OLD = charlm.Plan(PLAN.model, PLAN.train, steps=1, validations=1)
 PLANNED = ("--plan=plan.json",)

@@ -7,9 +7,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charlm import pacing
 from charlm.config import ModelConfig, TrainConfig
-from charlm.sizing import resolve, resolve_dropout, resolve_weight_decay, weights
+from charlm.training import pacing
+from charlm.training.sizing import resolve, resolve_dropout, resolve_weight_decay, weights
 
 MANY = 10**9
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charlm.cli.sparkline import sparkline
+from charlm.cli.view.sparkline import sparkline
 
 NUMBERS = st.lists(st.floats(0, 1e6), max_size=200)
 

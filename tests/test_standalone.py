@@ -13,10 +13,10 @@ import torch
 from safetensors.numpy import save_file
 
 import charlm
-from charlm import checkpoint, standalone
 from charlm.cells import ACTIVATIONS
 from charlm.discover import names
 from charlm.network import Network
+from charlm.storage import checkpoint, standalone
 from charlm.tokenizers.char import CharTokenizer
 
 

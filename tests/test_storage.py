@@ -16,11 +16,11 @@ import pytest
 from conftest import STREAM, Outcome
 
 import charlm
-from charlm import storage
-from charlm.checkpoint import describe
-from charlm.reports import Report
-from charlm.run_folder import unfinished
-from charlm.storage import beside
+from charlm.storage import durable
+from charlm.storage.checkpoint import describe
+from charlm.storage.durable import beside
+from charlm.training.reports import Report
+from charlm.training.run_folder import unfinished
 
 Run = Callable[..., Outcome]
 TINY = charlm.ModelConfig(sequence="stream", hidden_size=4, layers=1, embedding_size=4, dropout=0.0)
@@ -50,9 +50,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 def test_a_reader_sees_all_of_the_old_file_or_all_of_the_new(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    storage.write_atomic(path, b"old")
+    durable.write_atomic(path, b"old")
     with path.open("rb") as reader:
-        storage.write_atomic(path, b"new and longer")
+        durable.write_atomic(path, b"new and longer")
         assert reader.read() == b"old"
     assert path.read_bytes() == b"new and longer"
     assert os.listdir(tmp_path) == ["file"]
@@ -76,14 +76,14 @@ def test_a_file_is_flushed_before_it_gets_its_name_and_the_name_after(
 
     monkeypatch.setattr(os, "fsync", fsync)
     monkeypatch.setattr(os, "replace", replace)
-    storage.write_atomic(tmp_path / "file", b"seven b")
+    durable.write_atomic(tmp_path / "file", b"seven b")
     assert seen == ["flush 7 bytes", "rename to file", "flush names"]
 
 
 WRITER = """
 import sys
 from pathlib import Path
-from charlm.storage import write_atomic
+from charlm.storage.durable import write_atomic
 for _ in range(300):
     write_atomic(Path("latest"), 1000 * sys.argv[1].encode())
 """
@@ -248,13 +248,13 @@ def test_a_reader_leaves_the_swap_of_a_living_trainer_alone(models: tuple[Path, 
     folder = tmp_path / "m"
     shutil.copytree(models[OLD], beside(folder, "old"))
     shutil.copytree(models[NEW], beside(folder, "new"))
-    with storage.lock(folder), suppress(charlm.ModelError):
+    with durable.lock(folder), suppress(charlm.ModelError):
         charlm.load(folder)
     assert beside(folder, "new").exists()
 
 
 def test_one_trainer_at_a_time(tmp_path: Path) -> None:
-    with storage.lock(tmp_path / "m"):
+    with durable.lock(tmp_path / "m"):
         with pytest.raises(charlm.ModelInUseError, match="m"):
             train(tmp_path / "m")
         train(tmp_path / "another")
@@ -263,7 +263,7 @@ def test_one_trainer_at_a_time(tmp_path: Path) -> None:
 
 
 def test_a_lock_goes_with_its_holder_however_that_ends(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), storage.lock(tmp_path / "m"):
+    with pytest.raises(ZeroDivisionError), durable.lock(tmp_path / "m"):
         _ = 1 / 0
     beside(tmp_path / "m", "lock").touch()  # of a process that was killed
     train(tmp_path / "m")

@@ -16,8 +16,9 @@ import pytest
 from conftest import LINES, STREAM, TINY, Outcome
 
 import charlm
-from charlm import training_run
-from charlm.cli import live, score
+from charlm.cli import score
+from charlm.cli.view import live
+from charlm.training import run as run_module
 
 if sys.platform == "win32":
     pytest.skip("pseudo-terminals are those of POSIX", allow_module_level=True)
@@ -81,7 +82,7 @@ def shown_while_training(
     for name, value in {**settings, "COLUMNS": str(width), "LINES": "40"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("sys.stderr", terminal.open("w", encoding=settings.get("PYTHONIOENCODING", "utf-8")))
-    monkeypatch.setattr(training_run, "_TELL_EVERY", 0)  # after every step, however fast the machine is
+    monkeypatch.setattr(run_module, "_TELL_EVERY", 0)  # after every step, however fast the machine is
     monkeypatch.setattr(live, "_DRAWING", math.inf)  # and all that is told is drawn
     assert run("train", "text", *TINY, "--steps=70").out == "checkpoints/text\n"
     return terminal.close()

@@ -11,11 +11,11 @@ import torch
 from conftest import LINES, QUICK, SMALL, STREAM
 
 import charlm
+from charlm.data.documents import Document
+from charlm.data.sequences import split
 from charlm.discover import names
-from charlm.documents import Document
-from charlm.planning import read_plan
-from charlm.reports import Finished, Planned, Progress, Revised, Validated
-from charlm.sequences import split
+from charlm.training.planning import read_plan
+from charlm.training.reports import Finished, Planned, Progress, Revised, Validated
 
 STREAM_SHAPE = replace(SMALL, sequence="stream", dropout=0.0)
 FAST = replace(QUICK, steps=4)

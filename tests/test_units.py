@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import charlm
-from charlm import units
+from charlm.scoring import units
 from charlm.tokenizers import Tokenizer
 from charlm.tokenizers.char import CharTokenizer
 

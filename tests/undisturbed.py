@@ -11,13 +11,13 @@ from typing import Any
 from conftest import STREAM
 
 import charlm
-from charlm import steps
-from charlm.checkpoint import is_model
-from charlm.planning import read_plan
-from charlm.reports import Event, Report
-from charlm.run_folder import unfinished
-from charlm.storage import METRICS
-from charlm.storage import PLAN as PLAN_FILE
+from charlm.storage import steps
+from charlm.storage.checkpoint import is_model
+from charlm.storage.durable import METRICS
+from charlm.storage.durable import PLAN as PLAN_FILE
+from charlm.training.planning import read_plan
+from charlm.training.reports import Event, Report
+from charlm.training.run_folder import unfinished
 
 SOAK = bool(os.environ.get("CHARLM_SOAK"))  # `make soak`: the same tests, for longer
 TEXT = STREAM[:900]

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from charlm import cache as kept
 from charlm.cli.options import Json, Quiet
 from charlm.cli.output import say, write, write_json
+from charlm.data import cache as kept
 
 
 def cache(
@@ -31,7 +31,7 @@ def cache(
             write(f"{_megabytes(freed)} freed in {kept.folder()}\n")
         return
 
-    from charlm.ids import about
+    from charlm.data.ids import about
 
     for path, size in found:
         known = about(path) or {}

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from charlm import catalogue, harvest
 from charlm.cli.options import Json, Quiet
 from charlm.cli.output import say, write, write_json
+from charlm.data import catalogue, harvest
 
 app = typer.Typer(help="Texts to try a model on.", no_args_is_help=True)
 
@@ -45,7 +45,7 @@ def get(
     text = catalogue.find(name)
     path = output or Path(f"{name}.txt")
 
-    from charlm import download
+    from charlm.data import download
 
     needed = download.is_needed(text, path, overwrite)
     if needed:

@@ -4,15 +4,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charlm import naming
 from charlm.cli.options import Json, Model, Quiet, Unknown, defaulted
 from charlm.cli.output import figure, say, write, write_json
-from charlm.cli.reading import Plain
 from charlm.cli.texts import files_or_stdin, read_files, tell_unknown
+from charlm.cli.view.reading import Plain
 from charlm.interrupts import importing
+from charlm.storage import naming
 
 if TYPE_CHECKING:
-    from charlm.evaluation import Evaluation
+    from charlm.scoring.evaluation import Evaluation
 
 
 def evaluate(
@@ -38,9 +38,9 @@ def evaluate(
     documents = read_files(files_or_stdin(files), quiet).documents
 
     with importing():
-        from charlm.checkpoint import load
-        from charlm.evaluation import Evaluation
-    from charlm.segments import evaluate_documents
+        from charlm.scoring.evaluation import Evaluation
+        from charlm.storage.checkpoint import load
+    from charlm.scoring.segments import evaluate_documents
 
     language_model = load(folder)
     say(f"model {folder}", quiet or model is not None)

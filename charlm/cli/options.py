@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from charlm import naming
+from charlm.storage import naming
 
 
 def model_names(incomplete: str) -> list[str]:

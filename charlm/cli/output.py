@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO, cast
 
-from charlm.storage import json_line
+from charlm.storage.durable import json_line
 
 
 def prepare_streams() -> None:

@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charlm import naming
 from charlm.cli.interactive import converse
 from charlm.cli.options import Json, Model, Quiet, defaulted
 from charlm.cli.output import figure, say, write, write_json
-from charlm.cli.pages import Pages
 from charlm.cli.texts import read_files, read_stdin, tell_unknown
-from charlm.documents import Document
+from charlm.cli.view.pages import Pages
+from charlm.data.documents import Document
 from charlm.errors import ConfigError
 from charlm.interrupts import importing
+from charlm.storage import naming
 
 if TYPE_CHECKING:
-    from charlm.generation import Piece, Sample
     from charlm.language_model import LanguageModel
-    from charlm.novelty import Novelty
+    from charlm.sampling.generation import Piece, Sample
+    from charlm.sampling.novelty import Novelty
 
 _OF_A_PERSON = {"temperature", "top_p"}  # settings that keys move
 _OF_A_SEARCH = {"length", "count", "unknown"}  # settings that a beam has too
@@ -108,7 +108,7 @@ def sample(
     prompt = "".join(read_stdin(quiet).pieces()) if prompt == "-" else prompt
 
     with importing():
-        from charlm.checkpoint import load
+        from charlm.storage.checkpoint import load
 
     corpus = read_files(novelty, quiet).documents if novelty else ()
     language_model = load(folder)
@@ -146,7 +146,7 @@ def _drawn(
 def _searched(
     model: "LanguageModel", prompt: str, width: int, given: Mapping[str, Any]
 ) -> tuple[Iterable["Piece | Sample"], list[str]]:
-    from charlm.generation import Piece
+    from charlm.sampling.generation import Piece
 
     _refuse(given, _OF_A_SEARCH, "--beam searches the likeliest text and draws nothing")
     found = model.beam(prompt, width, **given)
@@ -162,8 +162,8 @@ def _compared(
     events: Iterable["Piece | Sample"], corpus: Iterable[Iterable[str]]
 ) -> Iterator[tuple["Piece | Sample", "Novelty | None"]]:
     """The corpus is read once, when all samples are complete."""
-    from charlm.generation import Sample
-    from charlm.novelty import novelty
+    from charlm.sampling.generation import Sample
+    from charlm.sampling.novelty import novelty
 
     every = list(events)
     samples = [event for event in every if isinstance(event, Sample)]
@@ -179,7 +179,7 @@ def _show(
 
     in_order: they come one after the other, and their indices may have gaps.
     """
-    from charlm.generation import Piece
+    from charlm.sampling.generation import Piece
 
     samples = 0
     for event, news in events:

@@ -5,18 +5,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charlm import naming
 from charlm.cli.options import Json, Model, Quiet, Unknown, defaulted, one_of
 from charlm.cli.output import say
-from charlm.cli.progress import progress
 from charlm.cli.texts import files_or_stdin, read_files, read_stdin, sequences_of, stdin_lines, tell_unknown
-from charlm.corpus import STDIN
-from charlm.documents import AnyDocument, Document
+from charlm.cli.view.progress import progress
+from charlm.data.corpus import STDIN
+from charlm.data.documents import AnyDocument, Document
 from charlm.errors import ConfigError
 from charlm.interrupts import importing
+from charlm.storage import naming
 
 if TYPE_CHECKING:
-    from charlm.scoring import How
+    from charlm.scoring.score import How
 
 _FORMATS = ("table", "json", "tsv", "kenlm", "heat")
 _AT_ONCE = 4096  # texts, and characters, scored before their results are written
@@ -72,9 +72,9 @@ def score(
     documents = read_files(file, quiet).documents if file else ()
 
     with importing():
-        from charlm.checkpoint import load
         from charlm.cli import forms
-        from charlm.scoring import Convention
+        from charlm.scoring.score import Convention
+        from charlm.storage.checkpoint import load
 
     language_model = load(folder)
     say(f"model {folder}", quiet or model is not None)

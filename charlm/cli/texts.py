@@ -4,11 +4,11 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from charlm import corpus
 from charlm.cli.output import say
-from charlm.cli.reading import Plain
-from charlm.corpus import Corpus
-from charlm.documents import AnyDocument, Document
+from charlm.cli.view.reading import Plain
+from charlm.data import corpus
+from charlm.data.corpus import Corpus
+from charlm.data.documents import AnyDocument, Document
 from charlm.errors import ConfigError, CorpusError
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ def read_stdin(quiet: bool) -> AnyDocument:
 
 def sequences_of(document: AnyDocument, kind: str) -> Iterator[str]:
     """What a model of lines or of a stream reads by itself. Raises CorpusError where that is too long for it."""
-    from charlm.sequences import whole
-    from charlm.texts import each_line
+    from charlm.data.sequences import whole
+    from charlm.data.texts import each_line
 
     if isinstance(document, Document):
         yield from whole(document.text, kind)
@@ -55,7 +55,7 @@ def sequences_of(document: AnyDocument, kind: str) -> Iterator[str]:
 
 def stdin_lines(quiet: bool) -> Iterator[str]:
     """The lines piped in, as they come."""
-    from charlm.texts import each_line
+    from charlm.data.texts import each_line
 
     notes: list[str] = []
     pieces = corpus.stream_stdin(notes)
@@ -68,7 +68,7 @@ def tell_unknown(
     model: "LanguageModel", documents: Iterable[AnyDocument], count: int, policy: str, quiet: bool, *, start: int = 1
 ) -> None:
     """Say how many characters the model has no symbol for, and which is the first; texts count from `start`."""
-    from charlm.encoding import describe, other_form
+    from charlm.data.encoding import describe, other_form
 
     for number, document in enumerate(documents if count else (), start):
         before = 0  # characters of the text in pieces that are done

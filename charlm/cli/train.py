@@ -8,15 +8,16 @@ from typing import Annotated, Any
 
 import typer
 
-from charlm import corpus, naming
 from charlm.cli.options import Json, Quiet, defaulted, model_names
 from charlm.cli.output import say, write, write_json
 from charlm.cli.texts import files_or_stdin
 from charlm.config import ModelConfig, TrainConfig
+from charlm.data import corpus
 from charlm.discover import names
 from charlm.errors import ConfigError
 from charlm.interrupts import importing
-from charlm.planning import read_plan
+from charlm.storage import naming
+from charlm.training.planning import read_plan
 
 _CHOSEN = "chosen to fit the corpus and the time"
 _NAMES = {kind: ", ".join(names(kind)) for kind in ("tokenizers", "embeddings", "cells")}
@@ -110,10 +111,10 @@ def train(
     stored = replace(stored, model=shape, train=config) if stored else None
 
     with importing():
-        from charlm.cli.display import Display
-        from charlm.run_folder import unfinished
-        from charlm.steps import any_saved
-        from charlm.training import train as train_model
+        from charlm.cli.view.display import Display
+        from charlm.storage.steps import any_saved
+        from charlm.training.run_folder import unfinished
+        from charlm.training.train import train as train_model
 
     display = Display(quiet)
     try:
@@ -162,7 +163,7 @@ def train(
 
 def _ended_before(folder: Path) -> dict[str, Any]:
     """The result of a run that had nothing left to do."""
-    from charlm.checkpoint import describe
+    from charlm.storage.checkpoint import describe
 
     found = describe(folder)
     kept = {name: found[name] for name in ("model", "parameters", "steps", "validation")}

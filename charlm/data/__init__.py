@@ -1,0 +1,1 @@
+"""Text on its way in: files → documents → texts → numbers → batches."""

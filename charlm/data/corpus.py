@@ -1,0 +1,189 @@
+"""Text files, folders of them, `.gz` and stdin → documents.
+
+A document is the text of one file, every character kept. Whatever is not kept (a byte order mark, a file of a
+folder that is no text) is said in a note; nothing is dropped in silence. Documents are held in memory up to a limit
+for all of them; those beyond it stay in their files, and what comes through a pipe goes into one.
+"""
+
+import hashlib
+import io
+import itertools
+import os
+import stat
+import sys
+import tempfile
+import weakref
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from charlm.data import cache
+from charlm.data.documents import PIECE, AnyDocument, StoredDocument, Tell, in_memory, stored, streamed, unpacked
+from charlm.data.files import readable
+from charlm.errors import CorpusError
+
+STDIN = "-"
+STDIN_NAME = "stdin"
+IN_MEMORY = 2**24  # bytes of text
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Documents in the order given, and notes on what reading them left out."""
+
+    documents: tuple[AnyDocument, ...]
+    names: tuple[str, ...] = ()  # the paths it was read from, as given
+    notes: tuple[str, ...] = ()
+
+    @property
+    def characters(self) -> int:
+        return sum(document.characters for document in self.documents)
+
+    @property
+    def large(self) -> bool:
+        """Whether it is more than what is held in memory."""
+        return any(isinstance(document, StoredDocument) for document in self.documents)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the texts in order; names do not count, the borders between texts do."""
+        return self._sha256
+
+    @cached_property
+    def _sha256(self) -> str:
+        digest = hashlib.sha256()
+        for document in self.documents:
+            digest.update(document.size.to_bytes(8, "little"))
+            for block in document.blocks():
+                digest.update(block)
+        return digest.hexdigest()
+
+
+def read(paths: Iterable[str | Path], tell: Tell = lambda reading: None) -> Corpus:
+    """Read files, folders of them (sorted, hidden ones left out), `.gz` files, and stdin for `-`.
+
+    tell: called now and then while a long text is read. Raises CorpusNotFoundError for a path that does not exist,
+    CorpusError for one that is empty or not UTF-8 text, SaveError where a long text from a pipe finds no room on disk.
+    """
+    documents: list[AnyDocument] = []
+    names = tuple(map(str, paths))
+    reader = _Reader(tell)
+    for path in names:
+        if path == STDIN:
+            documents.append(reader.stdin())
+        elif os.path.isdir(path):
+            documents += reader.folder(Path(path))
+        else:
+            documents.append(reader.file(Path(path)))
+    empty = [document.name for document in documents if not document.characters]
+    if len(empty) == len(documents):
+        raise CorpusError(f"{' and '.join(empty) or 'the corpus'} has no text in it: 0 characters")
+    notes = reader.notes + [f"{name} is empty" for name in empty]
+    return Corpus(tuple(document for document in documents if document.characters), names, tuple(notes))
+
+
+def read_stdin(notes: list[str]) -> AnyDocument:
+    """Everything that is piped in, which may be nothing. Raises CorpusError where it is not UTF-8 text."""
+    reader = _Reader(lambda reading: None)
+    document = reader.stdin()
+    notes += reader.notes
+    return document
+
+
+def stream_stdin(notes: list[str]) -> Iterator[str]:
+    """The same in pieces, as they come, which are not kept."""
+    stdin = _stdin()
+    return streamed(STDIN_NAME, iter(lambda: stdin.read1(PIECE), b""), notes)
+
+
+def stem(path: str) -> str:
+    """The name a model gets from its corpus: `a/b.txt.gz` → `b`, a folder → its name, stdin → `stdin`."""
+    if path == STDIN:
+        return STDIN_NAME
+    name = Path(path).resolve().name
+    if Path(path).is_dir():
+        return name
+    return Path(name.removesuffix(".gz")).stem
+
+
+class _Reader:
+    """Reads one path after the other; `room` is what may still be held in memory, in bytes."""
+
+    def __init__(self, tell: Tell) -> None:
+        self.notes: list[str] = []
+        self._room = IN_MEMORY
+        self._tell = tell
+
+    def stdin(self) -> AnyDocument:
+        with readable(Path(STDIN_NAME)):
+            return self._read(STDIN_NAME, _stdin(), None)
+
+    def folder(self, folder: Path) -> list[AnyDocument]:
+        documents: list[AnyDocument] = []
+        skipped: list[str] = []
+        for path in sorted(folder.rglob("*"), key=lambda path: path.as_posix()):
+            hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+            if hidden or not path.is_file():
+                continue
+            try:
+                documents.append(self.file(path))
+            except CorpusError:
+                skipped.append(str(path.relative_to(folder)))
+        if not documents:
+            raise CorpusError(f"the folder {folder} has no text file in it")
+        if skipped:
+            names = ", ".join(skipped[:3]) + (", ..." if len(skipped) > 3 else "")
+            self.notes.append(f"{len(skipped)} of the files in {folder} are not UTF-8 text and were left out: {names}")
+        return documents
+
+    def file(self, path: Path) -> AnyDocument:
+        with readable(path), path.open("rb") as file:
+            again = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            return self._read(str(path), file, path if again else None)
+
+    def _read(self, name: str, file: BinaryIO, path: Path | None) -> AnyDocument:
+        """path: where it can be read again; None for what comes but once."""
+        begun = file.read(self._room + 1)
+        data = begun if len(begun) > self._room else unpacked(io.BytesIO(begun)).read(self._room + 1)
+        if len(data) <= self._room:
+            self._room -= len(data)
+            return in_memory(name, data, self.notes)
+        if path is not None:
+            return stored(name, path, self.notes, self._tell)
+        copy = _copied(itertools.chain([begun], iter(lambda: file.read(PIECE), b"")))
+        try:
+            document = stored(name, copy, self.notes, self._tell)
+        except BaseException:
+            _delete(copy)
+            raise
+        weakref.finalize(document, _delete, copy)
+        return document
+
+
+def _stdin() -> io.BufferedReader:
+    if sys.stdin is None:
+        raise CorpusError("stdin is closed: there is no text to read from it")
+    return cast(io.BufferedReader, sys.stdin.buffer)
+
+
+def _copied(blocks: Iterable[bytes]) -> Path:
+    """A new file in the cache folder. Raises SaveError."""
+    place = cache.make_folder()
+    path = None
+    try:
+        with tempfile.NamedTemporaryFile(prefix=cache.PIPED, dir=place, delete=False) as file:
+            path = Path(file.name)
+            for block in blocks:
+                file.write(block)
+        return path
+    except BaseException as error:
+        if path:
+            _delete(path)
+        raise cache.not_written(error) if isinstance(error, OSError) else error from None
+
+
+def _delete(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink()

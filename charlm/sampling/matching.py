@@ -1,0 +1,70 @@
+"""Only what can still become a match: a regular expression as a sampler.
+
+Symbol by symbol, what no match within the length could go on with is masked; what is left keeps the proportions it has
+in the model. That is not the model's distribution over the texts that match, which would look ahead.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from charlm.errors import ConfigError
+from charlm.samplers import Sampler
+from charlm.sampling.automaton import automaton
+from charlm.tokenizers import Tokenizer
+
+
+@dataclass(frozen=True, eq=False)
+class MustMatch(Sampler):
+    """Where nothing else is left, <EOS>, though its probability be zero, tells that the text is complete."""
+
+    following: Tensor  # (S, V), the state after a symbol; nothing matches after the last
+    needed: Tensor  # (S,), symbols until the nearest match
+    length: int
+    end: int
+
+    @classmethod
+    def of(cls, pattern: str, tokenizer: Tokenizer, predictable: Tensor, length: int) -> "MustMatch":
+        """For texts of `length` symbols at most, of those that are predictable (V,).
+
+        Raises ConfigError where no such text matches, or for what `automaton` refuses.
+        """
+        symbols = zip(range(tokenizer.size), predictable.tolist(), strict=True)
+        texts = [tokenizer.symbol(index) or "" if possible else "" for index, possible in symbols]
+        characters = sorted(set("".join(texts)))
+        table, accepted = automaton(pattern, characters)
+        column = {character: place for place, character in enumerate(characters)}
+        following = np.full((len(table), len(texts)), len(table) - 1)
+        for index, text in enumerate(texts):
+            if text:
+                following[:, index] = np.arange(len(table))
+            for character in text:
+                following[:, index] = table[following[:, index], column[character]]
+        needed = np.where(accepted, 0, length + 1)
+        for _ in range(length):
+            nearer = np.minimum(needed, needed[following].min(axis=1) + 1)
+            if (nearer == needed).all():
+                break
+            needed = nearer
+        if needed[0] > length:
+            raise ConfigError(f"no text of at most {length:,} symbols matches {pattern!r}, that the model can write")
+        device = predictable.device
+        return cls(torch.from_numpy(following).to(device), torch.from_numpy(needed).to(device), length, tokenizer.EOS)
+
+    def start(self, batch_size: int) -> Tensor:
+        """(B, 2): the automaton's state, and how many symbols were drawn."""
+        return torch.zeros(batch_size, 2, dtype=torch.long, device=self.needed.device)
+
+    def __call__(self, logits: Tensor, history: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        assert state is not None
+        at, drawn = state.unbind(dim=1)
+        if drawn.any():
+            at = self.following[at, history[:, -1]]
+        allowed = self.needed[self.following[at]] < (self.length - drawn)[:, None]
+        allowed[:, self.end] = self.needed[at] == 0
+        left = logits.masked_fill(~allowed, -torch.inf)
+        complete = (left == -torch.inf).all(dim=-1)
+        left[:, self.end] = left[:, self.end].masked_fill(complete, 0.0)
+        return left, torch.stack((at, drawn + 1), dim=1)

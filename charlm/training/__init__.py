@@ -1,0 +1,1 @@
+"""A corpus becomes a model: prepared, planned, followed step by step, kept."""

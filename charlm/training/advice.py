@@ -1,0 +1,23 @@
+"""What a corpus cannot teach, or was perhaps not meant to: said before the time is spent."""
+
+from collections.abc import Iterator
+
+from charlm.training.preparation import Prepared
+
+_FEW_FOR_EACH = 100  # symbols of the corpus for each of the vocabulary
+_RARE = 5  # times, or fewer
+_MANY_RARE = 0.2  # of the vocabulary
+
+
+def warnings(prepared: Prepared) -> Iterator[str]:
+    """A sentence for each doubt."""
+    counts = prepared.counts[len(prepared.tokenizer.CONTROL) :]
+    symbols, total = len(counts), int(counts.sum())
+    if total < _FEW_FOR_EACH * symbols:
+        each = f"each of {symbols:,} symbols stands there {total / symbols:.0f} times"
+        yield f"the text is small for its vocabulary: {each}"
+    rare = int((counts <= _RARE).sum())
+    if rare > _MANY_RARE * symbols:
+        yield f"{rare:,} of {symbols:,} symbols stand there {_RARE} times or less: too rarely to be learned well"
+    if prepared.doubt:
+        yield f"the text is one of lines but for {prepared.doubt}: if each stands for itself, say --sequence line"

@@ -1,0 +1,172 @@
+"""One training step: truncated backpropagation through time, gradient clipping, AdamW."""
+
+import copy
+import math
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.optim.adamw import adamw
+
+from charlm.config import TrainConfig
+from charlm.data.batches import Batch
+from charlm.native.library import multiplies_bfloat16
+from charlm.network import Network, NetworkState, check_tensors, detach, join, select
+
+_BETAS = (0.9, 0.99)
+_EPSILON = 1e-8
+# The weights kept are a moving average over the end of the run (Polyak & Juditsky 1992): it smooths the last noise out.
+_AVERAGE_FROM = 0.6  # share of the run
+_AVERAGE_EVERY = 5  # steps
+_AVERAGE_DECAY = 0.95
+
+
+def resolve_precision(asked: str, device: torch.device) -> str:
+    """`float32` or `bfloat16`: what is asked for, as far as this processor has it. `auto` is the faster."""
+    return "bfloat16" if asked != "float32" and device.type == "cpu" and multiplies_bfloat16() else "float32"
+
+
+class AdamW:
+    """Adam with decoupled weight decay (Loshchilov & Hutter 2019): the state for torch's fused update.
+
+    torch.optim.AdamW does the same, but its first use imports a compiler, which costs more than a second.
+    """
+
+    def __init__(self, parameters: Iterable[Tensor], weight_decay: float) -> None:
+        self.weight_decay = weight_decay  # of matrices
+        self.parameters = list(parameters)
+        self.means = [torch.zeros_like(each) for each in self.parameters]  # of the gradient
+        self.squares = [torch.zeros_like(each) for each in self.parameters]  # mean of its square
+        self.steps = [torch.zeros((), device=each.device) for each in self.parameters]
+
+    def tensors(self) -> dict[str, list[Tensor]]:
+        """All that the next steps depend on; of each a tensor for every parameter."""
+        return {"mean": self.means, "square": self.squares, "steps": self.steps}
+
+    @torch.no_grad()
+    def step(self, rate: float) -> None:
+        """Update every parameter by its gradient."""
+        for matrices in (True, False):
+            chosen = [place for place, each in enumerate(self.parameters) if (each.dim() >= 2) == matrices]
+            adamw(
+                [self.parameters[place] for place in chosen],
+                [self.parameters[place].grad for place in chosen],  # type: ignore[misc]  # all have one
+                [self.means[place] for place in chosen],
+                [self.squares[place] for place in chosen],
+                [],
+                [self.steps[place] for place in chosen],
+                fused=True,
+                amsgrad=False,
+                beta1=_BETAS[0],
+                beta2=_BETAS[1],
+                lr=rate,
+                weight_decay=self.weight_decay if matrices else 0.0,
+                eps=_EPSILON,
+                maximize=False,
+            )
+
+
+class Learner:
+    """A network, its optimizer, and the state it carries from window to window.
+
+    `best_guess` is the network to validate and to keep.
+    """
+
+    def __init__(self, network: Network, config: TrainConfig) -> None:
+        self.network = network.train()
+        network.operands = getattr(torch, resolve_precision(config.precision, network.readout.weight.device))
+        self.best_guess = network
+        self.clip = config.clip
+        self.parts = 1  # a batch is taken in so many, one after the other
+        self.state: NetworkState | None = None
+        self._after: NetworkState | None = None  # the state, once the step is taken
+        self.optimizer = AdamW(network.parameters(), config.weight_decay or 0.0)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that the next steps depend on, by name; the memory is the learner's own."""
+        found = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
+        if self.best_guess is not self.network:
+            found |= {f"average.{name}": tensor for name, tensor in self.best_guess.state_dict().items()}
+        for name, tensors in self.optimizer.tensors().items():
+            found |= {f"optimizer.{name}.{place}": tensor for place, tensor in enumerate(tensors)}
+        for layer, parts in enumerate(self.state or ()):
+            found |= {f"state.{layer}.{place}": part for place, part in enumerate(parts)}
+        return found
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Go on from what `tensors` returned, for a network of the same shape. Raises ValueError for anything else."""
+        averaged = any(name.startswith("average.") for name in tensors)
+        self.best_guess = copy.deepcopy(self.network) if averaged else self.network
+        parts = [tensor for name, tensor in tensors.items() if name.startswith("state.") and tensor.numel()]
+        self.state = self.network.zero_state(len(parts[0])) if parts else None
+        mine = self.tensors()
+        check_tensors(tensors, mine)
+        with torch.no_grad():
+            for name, tensor in tensors.items():
+                mine[name].copy_(tensor)
+
+    def learn(self, batch: Batch, rate: float) -> tuple[float, float]:
+        """Take one step; returns the loss (nats per token) and the norm of the gradient before clipping.
+
+        Where either is not finite nothing is changed.
+        """
+        loss, norm = self.gradient(batch)
+        if math.isfinite(loss + norm):
+            self.update(rate)
+        return loss, norm
+
+    def gradient(self, batch: Batch) -> tuple[float, float]:
+        """The first half of `learn`, which may be interrupted at any moment: nothing that counts is changed by it."""
+        loss, self._after = self._gradients(batch)
+        return loss, float(torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.clip))
+
+    def update(self, rate: float) -> None:
+        """The second half, for the batch whose gradient was taken last."""
+        self.optimizer.step(rate)
+        self.state = self._after
+
+    def fit_memory(self, batch: Batch) -> None:
+        """Find out, by a trial that changes nothing else, in how many `parts` a batch fits into the device's memory.
+
+        Raises torch.OutOfMemoryError where not even one row does.
+        """
+        while True:
+            try:
+                self._gradients(batch)
+                return
+            except torch.OutOfMemoryError:
+                if self.parts >= batch.inputs.shape[1]:
+                    raise
+                self.parts *= 2
+            finally:
+                self.network.zero_grad()
+
+    def _gradients(self, batch: Batch) -> tuple[float, NetworkState]:
+        """Leave the gradient of the loss at the parameters, summed up over the parts; the loss, and the state after."""
+        device = self.network.readout.weight.device
+        rows = batch.inputs.shape[1]
+        self.network.zero_grad()
+        total, states = 0.0, []
+        for some in torch.arange(rows, device=device).chunk(self.parts):
+            part = slice(int(some[0]), int(some[-1]) + 1)
+            resets = None if batch.resets is None else batch.resets[:, part].to(device)
+            before = None if batch.fresh or self.state is None else select(self.state, some)
+            logits, after = self.network(batch.inputs[:, part].to(device), before, resets)
+            loss = functional.cross_entropy(logits.flatten(0, 1), batch.targets[:, part].to(device).flatten())
+            share = len(some) / rows
+            (loss * share).backward()  # type: ignore[no-untyped-call]
+            total += loss.item() * share
+            states.append(detach(after))
+        return total, join(states)
+
+    @torch.no_grad()
+    def average(self, step: int, share: float) -> None:
+        """After every step: once far enough in the run, let `best_guess` follow the weights."""
+        if share < _AVERAGE_FROM or step % _AVERAGE_EVERY:
+            return
+        if self.best_guess is self.network:
+            self.best_guess = copy.deepcopy(self.network)
+        pairs = zip(self.best_guess.parameters(), self.network.parameters(), strict=True)
+        for average, weight in pairs:
+            average.lerp_(weight, 1 - _AVERAGE_DECAY)

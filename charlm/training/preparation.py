@@ -1,0 +1,142 @@
+"""Corpus → what a training run needs: sequences, tokenizer, and the ring of targets."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from charlm.config import ModelConfig, TrainConfig
+from charlm.data import ids
+from charlm.data.batches import Batches, Ring
+from charlm.data.corpus import Corpus, read
+from charlm.data.documents import Document, Tell, Told
+from charlm.data.sequences import Split, beside, choose, odd_lines, split
+from charlm.data.texts import Lines, Streams
+from charlm.discover import find
+from charlm.network import Network
+from charlm.scoring.evaluation import Evaluation, evaluate
+from charlm.tokenizers import Ids, Tokenizer
+
+Source = str | Path | Iterable[str | Path] | Corpus
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """`counts` (V,): how often each symbol is a training target. The corpus itself is not read again."""
+
+    corpus: Corpus
+    sequence: str
+    why: str
+    parts: Split
+    tokenizer: Tokenizer
+    ring: Ring
+    counts: NDArray[np.int64]
+    sha256: str  # of what is learned and what is held out
+    held_out: tuple[str, ...] = ()  # files of held-out text of its own
+    doubt: str = ""  # what speaks against the kind of sequence that was chosen
+
+    @property
+    def predictable(self) -> NDArray[np.bool_]:
+        """(V,): the symbols that are a training target somewhere."""
+        return self.counts > 0
+
+    def batches(self, config: TrainConfig) -> Batches:
+        """The windows of a run."""
+        return Batches(
+            self.ring,
+            config.batch_size,
+            config.seq_len,
+            config.seed,
+            whole=self.sequence == "line",
+            line_ends=self.tokenizer.line_ends(),
+        )
+
+    def network(self, model: ModelConfig, device: torch.device) -> Network:
+        """An untrained network for this vocabulary, from torch's random state; `model` must be resolved."""
+        network = Network(model, self.tokenizer.size)
+        network.predictable.copy_(torch.from_numpy(self.predictable))
+        return network.to(device)
+
+    def evaluate(self, network: Network, texts: Sequence[str]) -> Evaluation:
+        """What `charlm evaluate` says of these sequences."""
+        return Evaluation.total(evaluate(network, self.tokenizer, self.sequence, texts))
+
+
+def as_corpus(source: Source, tell: Tell = lambda reading: None) -> Corpus:
+    """Files, or a text: a string with a newline in it is the text itself, any other names a file or a folder."""
+    if isinstance(source, Corpus):
+        return source
+    if isinstance(source, str) and "\n" in source:
+        return Corpus((Document("text", source),), ("text",))
+    return read([source] if isinstance(source, str | Path) else source, tell)
+
+
+def prepare(
+    source: Source,
+    model: ModelConfig,
+    config: TrainConfig,
+    valid: Source | None,
+    tell: Tell = lambda reading: None,
+) -> Prepared:
+    """Read, choose the kind of sequence, hold out, build the tokenizer from the training part, encode.
+
+    tell: called now and then where that takes time. Raises CorpusError for a corpus that cannot be trained on,
+    SaveError where the ids of one that is larger than memory find no room on disk.
+    """
+    kind = find(Tokenizer, model.tokenizer)
+    corpus = as_corpus(source, tell)
+    documents = corpus.documents
+    sequence, why = (model.sequence, "as asked") if model.sequence != "auto" else choose(documents)
+    doubt = odd_lines(documents) if model.sequence == "auto" and sequence == "stream" else ""
+    held_out: tuple[str, ...] = ()
+    if valid is None:
+        parts = split(documents, sequence, config.valid_fraction)
+    else:
+        held = as_corpus(valid, tell)
+        held_out = held.names
+        corpus = replace(corpus, notes=corpus.notes + held.notes)
+        parts = beside(documents, held.documents, sequence)
+    # One document has no end to learn: what follows its training part is more of it.
+    close = sequence == "line" or len(documents) > 1
+    pieces = (piece for group in parts.train.groups() for piece in group)
+    tokenizer = kind.train(Told("alphabet", parts.train.characters, tell)(pieces), lines=sequence == "line")
+    corpus.fingerprint()  # kept there
+    sha256 = _fingerprint(parts, tell)
+    numbered = encoded(tokenizer, parts.train, close=close, tell=tell)
+    if corpus.large:
+        key = json.dumps([sha256, sequence, close, model.tokenizer, tokenizer.to_json()])
+        shown = {"corpus": corpus.names, "tokenizer": model.tokenizer, "characters": parts.train.characters}
+        laid = ids.on_disk(numbered, tokenizer.size, key, shown)
+    else:
+        laid = ids.in_memory(numbered, tokenizer.size)
+    return Prepared(corpus, sequence, why, parts, tokenizer, *laid, sha256, held_out, doubt)
+
+
+def encoded(
+    tokenizer: Tokenizer, texts: Streams | Lines, *, close: bool, tell: Tell = lambda reading: None
+) -> Iterator[Ids]:
+    """The ids of these sequences, piece by piece, each closed by EOS if `close`, which lines always are."""
+    lines, told = texts.sequence == "line", Told("encoding", texts.characters, tell)
+    for group in texts.groups():
+        yield from tokenizer.encode_pieces(told(group), lines=lines)
+        if close and not lines:
+            yield np.array([tokenizer.EOS], dtype=np.int32)
+
+
+def _fingerprint(parts: Split, tell: Tell) -> str:
+    """Of every sequence its text in UTF-8 and a zero byte; between those learned and those held out, one more."""
+    digest = hashlib.sha256()
+    lines, told = parts.sequence == "line", Told("checking", parts.train.characters, tell)
+    for group in parts.train.groups():
+        for piece in told(group):
+            text = piece.replace("\n", "\0") if lines else piece
+            digest.update(text.encode("utf-8", "surrogatepass"))
+        digest.update(b"" if lines else b"\0")
+    for text in ("", *parts.valid):
+        digest.update(text.encode("utf-8", "surrogatepass") + b"\0")
+    return digest.hexdigest()

@@ -1,0 +1,84 @@
+"""A run that was cut short, taken up again: what is left of it, and whether it is the one that is asked for."""
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from charlm.config import ModelConfig, TrainConfig
+from charlm.errors import ConfigError, CorpusError, ModelError
+from charlm.storage import steps
+from charlm.storage.checkpoint import is_model
+from charlm.storage.durable import STEPS, finish_publishing, lock
+from charlm.storage.steps import Saved
+from charlm.training.optimization import Learner
+from charlm.training.planning import Plan, plan_from
+from charlm.training.preparation import Prepared
+from charlm.training.run_folder import unfinished
+
+
+class Begun(NamedTuple):
+    """A run that has not come to its end. Without a state that is whole it begins again, and the rest is None."""
+
+    place: Path | None
+    saved: Saved | None
+    plan: Plan | None
+    damaged: tuple[str, ...]  # what is wrong with the states that were passed over
+
+
+def find_run(folder: Path) -> Begun | None:
+    """The run for `folder`, or None where it has ended. Raises ModelInUseError while it is under way."""
+    if not unfinished(folder) and is_model(folder):
+        return None
+    with lock(folder):
+        finish_publishing(folder)
+        place = unfinished(folder)
+        if place is None and is_model(folder):
+            return None
+        saved, damaged = steps.newest(place) if place else (None, [])
+        if place is None or saved is None:
+            return Begun(None, None, None, tuple(damaged))
+        try:
+            plan = plan_from(saved.values.get("plan"), place / STEPS / str(saved.step))
+        except ConfigError as error:
+            raise ModelError(str(error)) from None
+        return Begun(place, saved, plan, tuple(damaged))
+
+
+def check_agrees(plan: Plan, model: ModelConfig, config: TrainConfig) -> None:
+    """Raise ConfigError where an option asks for something else than the plan of the run that goes on."""
+    for asked, planned in ((model, plan.model), (config, plan.train)):
+        for each in fields(asked):
+            wanted, found = getattr(asked, each.name), getattr(planned, each.name)
+            if wanted not in (each.default, "auto", found):
+                name = each.name.replace("_", "-")
+                mend = "leave it out, or start anew with --overwrite"
+                raise ConfigError(f"the run that goes on has --{name} {found}, not {wanted}; {mend}")
+
+
+def check_state(saved: Saved, prepared: Prepared, plan: Plan) -> None:
+    """Raise CorpusError where the text is another than that of the run, ModelError where the sizes are not its plan's.
+
+    On the device that has no memory: a forged plan may describe a network that does not fit into any other.
+    """
+    found = prepared.sha256
+    if saved.values.get("corpus") != found:
+        raise CorpusError(
+            f"the corpus has changed since the run began (SHA-256 {found}, then {saved.values.get('corpus')});"
+            " put it back to go on, or start anew with --overwrite"
+        )
+    tensors = {name: tensor for name, tensor in saved.tensors.items() if not name.startswith("best.")}
+    try:
+        with torch.device("meta"):
+            Learner(prepared.network(plan.model, torch.device("meta")), plan.train).restore(tensors)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ModelError(f"the state of step {saved.step} is not that of its plan: {error}") from None
+
+
+def number(values: dict[str, Any], name: str) -> float:
+    """A number among the values of a state. Raises KeyError, TypeError."""
+    value = values[name]
+    if type(value) not in (int, float):
+        raise TypeError(f"{name} is {repr(value)[:30]}")
+    return float(value)

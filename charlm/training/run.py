@@ -1,0 +1,278 @@
+"""One run: its plan followed step by step, its best model and its state kept, whatever comes in between."""
+
+import copy
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from charlm.config import from_mapping
+from charlm.errors import ConfigError, DivergenceError, ModelError, SaveError
+from charlm.interrupts import Interrupts
+from charlm.language_model import LanguageModel
+from charlm.network import check_tensors
+from charlm.randomness import bits
+from charlm.scoring.evaluation import Evaluation
+from charlm.storage.steps import Saved
+from charlm.training import telling
+from charlm.training.optimization import Learner
+from charlm.training.pacing import Pace
+from charlm.training.planning import Plan
+from charlm.training.preparation import Prepared
+from charlm.training.reports import Drawn, LossHigh, NotSaved, Report, Resumed, Revised, RolledBack, Stopped, Validated
+from charlm.training.resumption import Begun, check_state, number
+from charlm.training.run_folder import RunFolder
+from charlm.training.specimens import draw_specimens
+
+_TELL_EVERY = 0.25  # seconds between progress reports
+_SMOOTHED = 50  # steps over which the training loss told is smoothed, at most
+_HIGH = 1.5  # times the loss of a guess, and something is wrong
+_DROPOUT = 3  # what a random number is for; batches have 0 to 2
+
+
+@dataclass
+class Run:
+    """A training run: what it was given, and how far it is."""
+
+    prepared: Prepared
+    kept: RunFolder
+    report: Report
+    started: float
+    device: torch.device
+    plan: Plan
+    pace: Pace | None  # None: the steps were given, the clock has no say
+    why: str  # the network has its size
+    step: int = 0
+    smoothed: float = math.nan  # training loss
+    gradient_norm: float = math.nan
+    warned: bool = False  # that it is high
+    learning_seconds: float = 0.0
+    validated: int = 0  # step of the last validation
+    best: Evaluation | None = None
+    best_step: int = 0
+    best_samples: tuple[str, ...] = ()
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
+    interrupts: Interrupts = field(default_factory=Interrupts)
+
+    def begin(self, begun: Begun | None) -> None:
+        """Build the network the plan describes, take up the state of a run that was cut short, and tell."""
+        self.fingerprint = self.prepared.sha256
+        if begun and begun.saved:
+            check_state(begun.saved, self.prepared, self.plan)
+        self.batches = self.prepared.batches(self.plan.train)
+        torch.manual_seed(self.plan.train.seed)
+        self.network = self.prepared.network(self.plan.model, self.device)
+        self.learner = Learner(self.network, self.plan.train)
+        if self.device.type == "cuda":
+            self.learner.fit_memory(self.batches[0])
+        self.good = copy.deepcopy(self._state())  # what to roll back to where there is no folder
+        if begun and begun.saved:
+            self.started -= self._restore(begun.saved)
+            self.kept.saved = self.step
+        self._try_disk()
+        self.report(telling.planned(self))
+        if begun:
+            self.report(Resumed(self.step, begun.damaged))
+
+    def follow(self) -> None:
+        """Take all steps of the plan, validating when it says so."""
+        told = saved = time.monotonic()
+        while True:
+            if self.validated != self.step and self.plan.validate_after(self.step):
+                self._validate()
+            elif self.step and self.plan.draw_after(self.step):
+                self.report(Drawn(self.step, self._draw()))
+            if self.step >= self.plan.total:
+                break
+            if time.monotonic() - saved > self.plan.train.save_every:
+                before = time.monotonic()
+                self.save()
+                saved = time.monotonic()
+                if self.pace:
+                    self.pace.pause(saved - before)
+            self._learn()
+            self._revise()
+            if time.monotonic() - told > _TELL_EVERY:
+                told = time.monotonic()
+                self.report(telling.progress(self))
+        self._finish()
+
+    def save(self) -> None:
+        """Keep the whole state; where the disk does not take it, tell, and go on."""
+        if self.kept.folder is None:
+            self.good = copy.deepcopy(self._state())
+        elif self.kept.saved != self.step:
+            self._write(lambda: self.kept.save(self._state()))
+        if self.best and not self.kept.whole(self.best_step):  # the disk, or an interrupt, was in the way before
+            self._write(self._keep_best)
+
+    def stop(self, validate: bool) -> None:
+        """After a request to end: save the state at once; where there is no model yet, make one if there is time."""
+        self.save()
+        self.report(Stopped(self.step, self.kept.saved))
+        if self.best is None and self.step and validate:
+            self._validate()
+
+    def tell_end(self) -> None:
+        if self.best is not None and (self.kept.step or self.kept.folder is None):
+            self.report(telling.finished(self, self.best))
+
+    def model(self) -> LanguageModel:
+        """The best network of the run. Raises DivergenceError where no validation gave a finite number."""
+        if self.best is None:
+            raise self._diverged("the loss of the held-out part")
+        self.network.load_state_dict(self.best_weights)
+        return LanguageModel(self.plan.model, self.prepared.tokenizer, self.network.eval())
+
+    def _learn(self) -> None:
+        if self.plan.model.dropout:
+            torch.manual_seed(int(bits(self.plan.train.seed, _DROPOUT, self.step)[0]))
+        batch, rate = self.batches[self.step], self.plan.learning_rate(self.step)
+        before = time.perf_counter()
+        loss, norm = self.learner.gradient(batch)
+        if not math.isfinite(loss + norm):
+            self._roll_back()
+            return
+        with self.interrupts.held():  # an update torn in the middle could not be saved
+            self.learner.update(rate)
+            self.step += 1
+            self.gradient_norm = norm
+            self.learner.average(self.step, self.plan.progress(self.step))
+            weight = 1 / max(1, min(_SMOOTHED, self.step / 10))
+            self.smoothed = loss if math.isnan(self.smoothed) else (1 - weight) * self.smoothed + weight * loss
+            self.learning_seconds += time.perf_counter() - before
+        uniform = math.log(self.prepared.tokenizer.size)
+        if self.step >= _SMOOTHED and self.smoothed > _HIGH * uniform and not self.warned:
+            self.warned = True
+            self.report(LossHigh(self.step, self.smoothed, uniform, self.plan.train.learning_rate))
+
+    def _roll_back(self) -> None:
+        """To the last good state, with half the learning rate; the second time give up."""
+        at = self.step
+        if self.plan.halved_at is not None:
+            raise self._diverged("the loss or its gradient")
+        self._restore(self.kept.newest() or self.good)
+        self.plan = self.plan.halve(self.step)
+        self._write(lambda: self.kept.revise(self.plan))
+        if self.pace:
+            self.pace.restart(self.step)
+        self.report(RolledBack(at, self.step, self.plan.train.learning_rate / 2))
+
+    def _diverged(self, what: str) -> DivergenceError:
+        kept = f"; the best model so far is kept in {self.kept.folder}" if self.best and self.kept.folder else ""
+        rate = self.plan.train.learning_rate
+        at = f"{what} is not a finite number at step {self.step:,}, at a peak learning rate of {rate:g}"
+        halved = " and half of it" if self.plan.halved_at is not None else ""
+        return DivergenceError(f"{at}{halved}{kept}; try --learning-rate {rate / 4:g}")
+
+    def _validate(self) -> None:
+        before, network = time.monotonic(), self.learner.best_guess.eval()
+        evaluation = self.prepared.evaluate(network, self.prepared.parts.valid)
+        samples = self._draw()
+        best = evaluation.known_nats < (self.best.known_nats if self.best else math.inf)  # never true of a NaN
+        with self.interrupts.held():
+            self.validated = self.step
+            if best:
+                # A copy, since training goes on in the original's memory.
+                self.best_weights = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+                self.best, self.best_step, self.best_samples = evaluation, self.step, samples
+            progress = telling.progress(self)
+            seconds = time.monotonic() - self.started
+            self._write(lambda: self.kept.log(self.step, seconds, progress, evaluation, samples))
+        if best:
+            self._write(self._keep_best)
+        if self.pace:
+            self.pace.validation_seconds = time.monotonic() - before
+            self.pace.pause(self.pace.validation_seconds)
+        self.report(Validated(progress, evaluation, best, samples))
+
+    def _draw(self) -> tuple[str, ...]:
+        network = self.learner.best_guess.eval()
+        samples = draw_specimens(LanguageModel(self.plan.model, self.prepared.tokenizer, network), self.plan.train.seed)
+        self.network.train()
+        return samples
+
+    def _keep_best(self) -> None:
+        assert self.best
+        self.kept.keep(self.best_weights, self.network.parameter_count(), self.best_step, self.best, self.best_samples)
+
+    def _finish(self) -> None:
+        """The model must be on disk now; then the state is needed no more."""
+        try:
+            if self.best and not self.kept.whole(self.best_step):
+                self._keep_best()
+        except OSError as error:
+            self.save()
+            way_on = "train again" if self.kept.saved is None else "go on with --resume"
+            raise SaveError(f"the model could not be written: {self._why(error)}; make room, then {way_on}") from None
+        self.kept.finish()
+
+    def _state(self) -> Saved:
+        """All that the rest of the run depends on; the tensors are the run's own memory."""
+        values = {
+            "plan": self.plan.to_json(),
+            "corpus": self.fingerprint,
+            "smoothed": None if math.isnan(self.smoothed) else self.smoothed,
+            "gradient_norm": None if math.isnan(self.gradient_norm) else self.gradient_norm,
+            "learning_seconds": self.learning_seconds,
+            "seconds": time.monotonic() - self.started,
+            "validated": self.validated,
+            "best": self.best and vars(self.best),
+            "best_step": self.best_step,
+            "best_samples": self.best_samples,
+            "metrics": self.kept.metrics,
+        }
+        best = {f"best.{name}": tensor for name, tensor in self.best_weights.items()}
+        return Saved(self.step, values, self.learner.tensors() | best)
+
+    def _restore(self, saved: Saved) -> float:
+        """Returns the seconds the run had taken by then. Raises ModelError for a state that is none of this run."""
+        values, tensors = saved.values, dict(saved.tensors)
+        best = {name: tensors.pop(f"best.{name}") for name in self.network.state_dict() if f"best.{name}" in tensors}
+        try:
+            self.learner.restore(tensors)
+            self.best = from_mapping(Evaluation, values["best"], "best") if values["best"] else None
+            self.best_step, self.validated = int(values["best_step"]), int(values["validated"])
+            self.smoothed = math.nan if values["smoothed"] is None else number(values, "smoothed")
+            self.gradient_norm = math.nan if values["gradient_norm"] is None else number(values, "gradient_norm")
+            self.learning_seconds, seconds = number(values, "learning_seconds"), number(values, "seconds")
+            self.best_samples = tuple(str(text) for text in values["best_samples"])
+            check_tensors(best, self.network.state_dict() if best else {})
+            self.kept.metrics = [str(line) for line in values["metrics"]]
+        except (ConfigError, KeyError, TypeError, ValueError, OverflowError) as error:
+            raise ModelError(f"{self.kept.folder}: step {saved.step} is not of this run: {error}") from None
+        self.step, self.best_weights = saved.step, {name: tensor.to(self.device) for name, tensor in best.items()}
+        return seconds
+
+    def _try_disk(self) -> None:
+        """Before the work; raises SaveError where nothing can be written, at the second attempt either."""
+        self.kept.describe(self.plan, self.prepared)
+        for last in (False, True):
+            try:
+                return self.kept.begin()
+            except OSError as error:
+                if last:
+                    why = f"the model cannot be written: {self._why(error)}"
+                    raise SaveError(f"{why}; choose another place with --model") from None
+
+    def _write(self, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except OSError as error:
+            self.report(NotSaved(self.step, self._why(error)))
+
+    def _why(self, error: OSError) -> str:
+        return self.kept.why(error, sum(tensor.nbytes for tensor in self._state().tensors.values()))
+
+    def _revise(self) -> None:
+        if self.pace is None or self.step == self.plan.total:
+            return
+        share, validations = self.plan.progress(self.step), self.plan.validations
+        total = self.pace.revised_total(self.step, self.plan.total, share, validations - int(share * validations))
+        if total is not None:
+            self.plan = self.plan.revise(self.step, total)
+            self._write(lambda: self.kept.revise(self.plan))
+            self.report(Revised(self.step, total))
