@@ -18,7 +18,7 @@ demo/stdlib.txt: .venv/installed
 	mv $@.part $@
 
 test: .venv/installed-dev
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist worksteal
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

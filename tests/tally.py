@@ -1,6 +1,7 @@
 """What a run of the tests has counted, printed at its end: kills survived, faults injected, bad files tried."""
 
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,18 @@ _COUNTED: Counter[str] = Counter()
 def count(name: str, number: int = 1) -> None:
     """Add to a count; call it once what is counted has been checked."""
     _COUNTED[name] += number
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker hands its counts to the process that prints them."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["counted"] = dict(_COUNTED)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Of a worker that crashed there is nothing to add."""
+    _COUNTED.update(getattr(node, "workeroutput", {}).get("counted", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -201,7 +201,7 @@ def test_a_pipe_goes_into_a_file_that_is_gone_afterwards(
 
 def test_a_pipe_that_is_no_text_leaves_no_file(own_cache: Path, run: Run, large: None) -> None:
     command = [sys.executable, "-m", "charlm", "train", "-"]
-    code = f"from charlm import corpus; corpus.IN_MEMORY = 0; from charlm.cli import main; main({command[3:]!r})"
+    code = f"from charlm.data import corpus; corpus.IN_MEMORY = 0; from charlm.cli import main; main({command[3:]!r})"
     done = subprocess.run([sys.executable, "-c", code], input=b"ab\xff", capture_output=True)
     assert (done.returncode, b"stdin is not UTF-8 text: byte 0xff at offset 2" in done.stderr) == (1, True)
     assert list(own_cache.iterdir()) == []
