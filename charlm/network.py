@@ -51,6 +51,16 @@ class Network(nn.Module):
     ) -> tuple[Tensor, NetworkState]:
         """Symbol numbers (T, B) → logits (T, B, V) for the symbol after each, and the state after the last.
 
+        The arguments are those of `outputs`.
+        """
+        outputs, state = self.outputs(ids, state, resets)
+        return self.logits(outputs), state
+
+    def outputs(
+        self, ids: Tensor, state: NetworkState | None = None, resets: Tensor | None = None
+    ) -> tuple[Tensor, NetworkState]:
+        """Symbol numbers (T, B) → what the last cells put out after each (T, B, H), and the state after the last.
+
         state: where the last call stopped; None is the start of a sequence. resets (T, B): True where a sequence
         starts, so that the state is zeroed before that symbol is read.
         """
@@ -69,7 +79,7 @@ class Network(nn.Module):
             found = functional.dropout(found, self.dropout, self.training)
             outputs = outputs + found if self.residual and layer else found
             final.append(last)
-        return self.logits(outputs), tuple(final)
+        return outputs, tuple(final)
 
     def logits(self, outputs: Tensor) -> Tensor:
         """What the last cells put out (..., H) → logits (..., V), by the dense layers, which know no time."""

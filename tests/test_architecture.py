@@ -21,6 +21,8 @@ ORDER = """
     embeddings data.texts data.ids storage.steps scoring.heat training.planning
     data.sequences network sampling.matching
     probability native.drawing training.optimization training.sizing
+    adaptation
+    scoring.adapting
     scoring.evaluation sampling.drawing
     scoring.score sampling.generation training.preparation
     sampling.beam sampling.distinct
@@ -37,7 +39,7 @@ ORDER = """
     __main__
 """
 ROWS = {module: row for row, line in enumerate(ORDER.split("\n")) for module in line.split()}
-VARIANTS = ("cells", "embeddings", "samplers", "tokenizers")
+VARIANTS = ("adaptation", "cells", "embeddings", "samplers", "tokenizers")
 FOR_PEOPLE = {"typer", "rich"}  # libraries of the command line
 NETWORK = {"_socket", "asyncio", "ftplib", "http", "huggingface_hub", "httpx", "requests", "smtplib", "socket"}
 NETWORK |= {"socketserver", "ssl", "urllib", "urllib3", "webbrowser", "xmlrpc"}  # what opens connections

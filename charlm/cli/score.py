@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charlm.cli.options import Json, Model, Quiet, Unknown, defaulted, one_of
+from charlm.cli.options import Cache, Dynamic, Json, Model, Quiet, Unknown, defaulted, one_of, ways
 from charlm.cli.output import say
 from charlm.cli.texts import files_or_stdin, read_files, read_stdin, sequences_of, stdin_lines, tell_unknown
 from charlm.cli.view.progress import progress
@@ -45,6 +45,8 @@ def score(
         str | None,
         defaulted("Of logarithms: e, 2 or 10.", "e, and 2 for surprisal", choices=("e", "2", "10")),
     ] = None,
+    dynamic: Dynamic = False,
+    cache: Cache = False,
     full: Annotated[bool, typer.Option("--full", help="Entropy before each token, and its rank, too.")] = False,
     unknown: Unknown = "unk",
     format: Annotated[
@@ -77,6 +79,8 @@ def score(
         from charlm.storage.checkpoint import load
 
     language_model = load(folder)
+    if adapting := ways(dynamic=dynamic, cache=cache):
+        language_model = language_model.adapting(*adapting)
     say(f"model {folder}", quiet or model is not None)
     settings = {
         "bos": bos,
@@ -87,7 +91,7 @@ def score(
     }
     how: How = {name: value for name, value in settings.items() if value is not None}  # type: ignore[assignment]
     ends = language_model.line if eos is None else eos
-    convention = forms.words(Convention(ends, **how), "10" if name == "kenlm" else base)
+    convention = forms.words(Convention(ends, **how), "10" if name == "kenlm" else base, adapting)
     form = forms.form(name, forms.logarithms(base), convention, html)
     say(convention, quiet or name not in ("tsv", "kenlm"))  # the others say it in their result
     kind = "line" if lines or name == "kenlm" else language_model.config.sequence
@@ -96,7 +100,7 @@ def score(
         singles = map(forms.sentence, singles)
     unknowns, numbered, first_unknown = 0, 0, None
     with progress(STDIN in (arguments or ()) and not quiet) as told:
-        for some in _groups(singles):
+        for some in ([text] for text in singles) if adapting else _groups(singles):
             for found in language_model.score_many(some, eos=ends, **how):
                 numbered += 1
                 unknowns += found.unknown

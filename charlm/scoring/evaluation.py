@@ -13,7 +13,8 @@ from charlm.data.encoding import UnknownPolicy, encode
 from charlm.errors import ConfigError, CorpusError
 from charlm.measure import Measure, measure
 from charlm.network import Network
-from charlm.probability import log_probabilities
+from charlm.probability import log_probability
+from charlm.scoring.adapting import Adapting, read
 from charlm.tokenizers import Ids, Tokenizer
 
 WARM_UP = 256  # tokens read before a piece of a stream, so that it does not begin cold
@@ -23,10 +24,14 @@ _MOST_PIECES = 64
 
 @dataclass(frozen=True)
 class Evaluation(Measure):
-    """A measure, and the protocol it was taken by: `streams` pieces of a stream, or windows of `window` tokens."""
+    """A measure, and the protocol it was taken by: `streams` pieces of a stream, or windows of `window` tokens.
+
+    adapting: the ways in which the model adapted to what it had read; None for a model that did not.
+    """
 
     streams: int | None
     window: int | None
+    adapting: tuple[str, ...] | None = None
 
     @staticmethod
     def total(parts: Sequence["Evaluation"]) -> "Evaluation":
@@ -35,7 +40,9 @@ class Evaluation(Measure):
             return parts[0]
         sums = reduce(Measure.__add__, parts[1:], cast(Measure, parts[0]))
         streams = [part.streams for part in parts if part.streams is not None]
-        return Evaluation(**vars(sums), streams=sum(streams) if streams else None, window=parts[0].window)
+        first = parts[0]
+        together = sum(streams) if streams else None
+        return Evaluation(**vars(sums), streams=together, window=first.window, adapting=first.adapting)
 
     def summary(self) -> dict[str, float | None]:
         """The figures of a validation, as they are stored and printed."""
@@ -57,29 +64,42 @@ def evaluate(
     unknown: UnknownPolicy = "unk",
     window: int | None = None,
     streams: int | None = None,
+    adapting: Adapting | None = None,
 ) -> list[Evaluation]:
     """Evaluate each sequence, of the `kind` line or stream, from a zero state.
 
     A line is read to its EOS. A stream's EOS is scored where the model can predict one. Without `window` it is cut
     into `streams` equal pieces read side by side, each after the 256 tokens before it, which are not counted. With it:
     windows of that many targets, each from a zero state after the token before its first target; a last partial
-    window is left out.
+    window is left out. `adapting` reads sequence after sequence, each from its start to its end.
 
-    Raises ConfigError for a number out of range, CorpusError for a text shorter than one window.
+    Raises ConfigError for a number out of range or to no purpose, CorpusError for a text shorter than one window.
     """
     if window is not None and streams is not None:
         raise ConfigError("give window or streams, not both: windows are not cut from streams")
+    if adapting is not None:
+        streams = undivided(window, streams)
     line = kind == "line"
     eos = line or bool(network.predictable[tokenizer.EOS])
     encoded = [encode(tokenizer, text, unknown) for text in texts]
     cuts = [cut(sequence(tokenizer, each.ids, eos=eos), line, window, streams) for each in encoded]
-    read = iter(log_probabilities(network, [row for each in cuts for row in each.rows]))
+    found = read(network, adapting, [row for each in cuts for row in each.rows], [log_probability])
+    rows = (logprobs for (logprobs,) in found)
     results = []
     for text, parts in zip(encoded, cuts, strict=True):
-        logprobs = parts.counted(read)
-        found = measure(tokenizer, text.text, parts.targets, logprobs, line=line, skipped=text.skipped)
-        results.append(Evaluation(**vars(found), streams=None if line or window else len(parts.rows), window=window))
+        logprobs = parts.counted(rows)
+        sums = measure(tokenizer, text.text, parts.targets, logprobs, line=line, skipped=text.skipped)
+        pieces = None if line or window else len(parts.rows)
+        ways = adapting.ways if adapting else None
+        results.append(Evaluation(**vars(sums), streams=pieces, window=window, adapting=ways))
     return results
+
+
+def undivided(window: int | None, streams: int | None) -> int:
+    """The number of streams for a model that adapts: one. Raises ConfigError where a text should be cut."""
+    if window is not None or streams not in (None, 1):
+        raise ConfigError("a model that adapts reads a text from its start to its end; leave window and streams out")
+    return 1
 
 
 def sequence(tokenizer: Tokenizer, ids: Ids, *, eos: bool) -> Ids:

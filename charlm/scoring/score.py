@@ -15,6 +15,7 @@ from charlm.errors import ConfigError
 from charlm.measure import measure, perplexity
 from charlm.network import Network
 from charlm.scoring import units
+from charlm.scoring.adapting import Adapting, read
 from charlm.scoring.units import Unit
 from charlm.tokenizers import Ids, Tokenizer
 
@@ -72,10 +73,21 @@ class Score:
     entropies: list[float] | None = None  # in nats, before each token came
     ranks: list[int] | None = None  # 1: no symbol was likelier
     alternatives: list[list[tuple[str | None, float]]] | None = None  # the likeliest symbols there, with log P
+    adapting: tuple[str, ...] | None = None  # how the model adapted to what it had read; None where it did not
 
 
-def score(network: Network, tokenizer: Tokenizer, texts: Sequence[str], how: Convention, *, line: bool) -> list[Score]:
+def score(
+    network: Network,
+    tokenizer: Tokenizer,
+    texts: Sequence[str],
+    how: Convention,
+    *,
+    line: bool,
+    adapting: Adapting | None = None,
+) -> list[Score]:
     """Score each text from a zero state. `line`: a line end, which is EOS, counts as a character.
+
+    `adapting` reads text after text, each with its start and context, and learns from all of that.
 
     Raises ConfigError for a unit that has no exact probabilities, UnknownCharacterError.
     """
@@ -86,10 +98,11 @@ def score(network: Network, tokenizer: Tokenizer, texts: Sequence[str], how: Con
     end = np.array([tokenizer.EOS] if how.eos else [], dtype=np.int32)
     rows = [np.concatenate((before, each.ids, end)) for each in encoded]
     first = max(1, len(before))  # the first token that has a probability
-    found = probability.quantities(network, rows, _asked(tokenizer, how))
+    found = read(network, adapting, rows, _asked(tokenizer, how))
+    ways = adapting.ways if adapting else None
     return [
         _Read(text, each, row[len(before) : first], row[first:], [part[first - 1 :] for part in parts]).score(
-            tokenizer, how, line
+            tokenizer, how, line, ways
         )
         for text, each, row, parts in zip(texts, encoded, rows, found, strict=True)
     ]
@@ -127,7 +140,7 @@ class _Read:
     scored: Ids
     found: list[NDArray[Any]]
 
-    def score(self, tokenizer: Tokenizer, how: Convention, line: bool) -> Score:
+    def score(self, tokenizer: Tokenizer, how: Convention, line: bool, ways: tuple[str, ...] | None) -> Score:
         rest = self.encoded.text[len(tokenizer.decode(self.given)) :]
         total = measure(tokenizer, rest, self.scored, self.found[0], line=line, skipped=self.encoded.skipped)
         names, values, known = self._words(tokenizer, rest) if how.unit == units.WORD else self._tokens(tokenizer)
@@ -153,6 +166,7 @@ class _Read:
             entropies=self.found[1].tolist() if detailed else None,
             ranks=self.found[2].tolist() if detailed else None,
             alternatives=self._alternatives(tokenizer) if how.alternatives else None,
+            adapting=ways,
         )
 
     def _tokens(self, tokenizer: Tokenizer) -> _Parts:

@@ -1,7 +1,8 @@
 """How well a model predicts documents of any size: a long one is read segment by segment, in bounded memory.
 
 The protocol is that of `evaluation`: a stream in pieces, each after the 256 tokens before it, also where a segment
-begins; a long one has 64 for each segment.
+begins; a long one has 64 for each segment. A model that adapts reads each segment in one piece, and learns from the 256
+tokens before it twice.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,8 +17,9 @@ from charlm.data.texts import each_line
 from charlm.errors import ConfigError
 from charlm.language_model import LanguageModel
 from charlm.measure import measure
-from charlm.probability import log_probabilities
-from charlm.scoring.evaluation import WARM_UP, Evaluation, cut
+from charlm.probability import log_probability
+from charlm.scoring.adapting import read
+from charlm.scoring.evaluation import WARM_UP, Evaluation, cut, undivided
 from charlm.tokenizers import Ids
 
 _SEGMENT = 2**22  # characters
@@ -92,18 +94,22 @@ def _stream(
     network, tokenizer = model.network, model.tokenizer
     end = [tokenizer.EOS] if network.predictable[tokenizer.EOS] else []
     before: Ids = np.array([tokenizer.START], dtype=np.int32)  # what is read, and not counted
+    streams = undivided(window, None) if model.adaptation else None
     left, done = "", 0  # of the text: what did not fill a window, and characters before
     for segment, last in _segments(document):
         text = encode(tokenizer, left + segment, unknown, done - len(left))
         ids = np.concatenate((before, text.ids, end if last else [])).astype(np.int32)
         if window and len(ids) - len(before) < window and done:  # what is left of the text
             return
-        parts = cut(ids, False, window, None, len(before) - 1)
-        logprobs = parts.counted(iter(log_probabilities(network, parts.rows)))
+        parts = cut(ids, False, window, streams, len(before) - 1)
+        rows = read(network, model.adaptation, parts.rows, [log_probability])
+        logprobs = parts.counted(logprobs for (logprobs,) in rows)
         found = measure(tokenizer, text.text, parts.targets, logprobs, line=False, skipped=text.skipped)
-        yield Evaluation(**vars(found), streams=None if window else len(parts.rows), window=window)
-        read = len(before) + len(parts.targets)
-        before = ids[read - 1 : read] if window else ids[-WARM_UP - 1 :]
+        pieces = None if window else len(parts.rows)
+        ways = model.adaptation.ways if model.adaptation else None
+        yield Evaluation(**vars(found), streams=pieces, window=window, adapting=ways)
+        end_of = len(before) + len(parts.targets)
+        before = ids[end_of - 1 : end_of] if window else ids[-WARM_UP - 1 :]
         left = text.text[len(tokenizer.decode(parts.targets)) :] if window else ""
         done += len(segment)
 
