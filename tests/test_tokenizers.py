@@ -1,12 +1,15 @@
 """Text → symbols → text, for every tokenizer."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from charlm.config import ModelConfig
 from charlm.discover import find, names
+from charlm.errors import ConfigError
 from charlm.tokenizers import Tokenizer
 from charlm.tokenizers.char import CharTokenizer
 
@@ -18,16 +21,21 @@ TEXTS = st.one_of(st.lists(SCALARS).map("".join), st.text("ab\r\n\t\0<EOS>é\uff
 CONTROLS = {Tokenizer.UNK, Tokenizer.START, Tokenizer.EOS}
 
 
+def train(kind: type[Tokenizer], *texts: str, lines: bool = False, **settings: Any) -> Tokenizer:
+    return kind.train([[text] for text in texts], ModelConfig(**settings), lines=lines)
+
+
 @EACH
 @MODEST
 @given(st.lists(TEXTS, max_size=3))
 def test_every_text_comes_back_as_it_was(kind: type[Tokenizer], texts: list[str]) -> None:
-    tokenizer = kind.train(texts)
+    tokenizer = train(kind, *texts)
     for text in texts:
         ids = tokenizer.encode(text)
         assert tokenizer.decode(ids) == text
         assert not CONTROLS & set(ids.tolist())
-        assert "".join(str(symbol) for symbol in tokenizer.symbols(ids)) == text
+        assert b"".join(tokenizer.surface(int(index)) for index in ids) == text.encode()
+        assert tokenizer.lengths(text, ids).sum() == len(text)
         assert tokenizer.first_unknown(text) is None and tokenizer.without_unknown(text) == text
 
 
@@ -35,7 +43,7 @@ def test_every_text_comes_back_as_it_was(kind: type[Tokenizer], texts: list[str]
 @MODEST
 @given(TEXTS)
 def test_a_text_may_be_decoded_symbol_by_symbol(kind: type[Tokenizer], text: str) -> None:
-    tokenizer = kind.train([text])
+    tokenizer = train(kind, text)
     decode = tokenizer.decoder()
     assert "".join(decode(int(index)) for index in tokenizer.encode(text)) == text
 
@@ -44,7 +52,7 @@ def test_a_text_may_be_decoded_symbol_by_symbol(kind: type[Tokenizer], text: str
 @MODEST
 @given(TEXTS, TEXTS)
 def test_a_tokenizer_comes_back_from_its_file(kind: type[Tokenizer], learned: str, text: str) -> None:
-    tokenizer = kind.train([learned])
+    tokenizer = train(kind, learned)
     stored = json.loads(json.dumps(tokenizer.to_json(), ensure_ascii=False).encode())
     again = kind.from_json(stored)
     assert again.size == tokenizer.size and again.to_json() == tokenizer.to_json()
@@ -52,11 +60,23 @@ def test_a_tokenizer_comes_back_from_its_file(kind: type[Tokenizer], learned: st
 
 
 @EACH
+def test_a_setting_of_another_kind_is_refused(kind: type[Tokenizer]) -> None:
+    given = {"vocab_size": 300, "min_count": 3, "closed": True, "model_type": "bpe"}
+    for name, value in given.items():
+        config = ModelConfig(**{name: value})
+        if name in kind.SETTINGS:
+            kind.check(config)
+        else:
+            with pytest.raises(ConfigError, match=f"no --{name.replace('_', '-')}"):
+                kind.check(config)
+
+
+@EACH
 @pytest.mark.parametrize("control", Tokenizer.CONTROL)
 def test_control_symbols_have_no_surface_form(kind: type[Tokenizer], control: str) -> None:
     """Their names in a text are letters like any other, and they themselves decode to nothing, or a mark."""
     text = f"a {control} b"
-    tokenizer = kind.train([text])
+    tokenizer = train(kind, text)
     assert not CONTROLS & set(tokenizer.encode(text).tolist())
     assert tokenizer.decode(tokenizer.encode(text)) == text
     assert [tokenizer.symbol(index) for index in sorted(CONTROLS)] == [None, None, None]
@@ -67,28 +87,34 @@ def test_control_symbols_have_no_surface_form(kind: type[Tokenizer], control: st
 
 @EACH
 def test_equal_texts_make_equal_vocabularies_in_any_order(kind: type[Tokenizer]) -> None:
-    assert kind.train(["the cat", "the dog"]).to_json() == kind.train(["the dog", "the cat"]).to_json()
+    assert train(kind, "the cat", "the dog").to_json() == train(kind, "the dog", "the cat").to_json()
 
 
 @EACH
 def test_a_line_end_is_a_symbol_whose_text_ends_in_a_newline(kind: type[Tokenizer]) -> None:
-    tokenizer = kind.train(["a\nb\r\n"])
+    tokenizer = train(kind, "a\nb\r\n")
     ends = tokenizer.line_ends()
     assert [bool(ends[index]) for index in tokenizer.encode("a\nb\r\n")] == [False, True, False, False, True]
     assert len(ends) == tokenizer.size and not ends[:3].any()
 
 
 def test_characters_are_numbered_in_code_point_order_after_the_control_symbols() -> None:
-    tokenizer = CharTokenizer.train(["b😀", "aé"])
+    tokenizer = train(CharTokenizer, "b😀", "aé")
     assert tokenizer.size == 7
     assert tokenizer.encode("abé😀").tolist() == [3, 4, 5, 6]
     assert [tokenizer.symbol(index) for index in range(7)] == [None, None, None, "a", "b", "é", "😀"]
 
 
+def test_rare_characters_fold_into_unknown() -> None:
+    tokenizer = train(CharTokenizer, "abab\nc", "c\nd", min_count=2, lines=True)
+    assert tokenizer.to_json() == {"characters": "abc"}
+    assert tokenizer.decode(tokenizer.encode("abcd")) == "abc\ufffd"
+
+
 @MODEST
 @given(st.text("abé", max_size=5), st.text("abcdeé€\U0010ffff\0", max_size=20))
 def test_unknown_characters_are_marked_found_and_left_out(learned: str, text: str) -> None:
-    tokenizer = CharTokenizer.train([learned])
+    tokenizer = train(CharTokenizer, learned)
     strange = [position for position, character in enumerate(text) if character not in learned]
     first = tokenizer.first_unknown(text)
     assert first == ((strange[0], text[strange[0]]) if strange else None)
@@ -98,7 +124,7 @@ def test_unknown_characters_are_marked_found_and_left_out(learned: str, text: st
 
 @EACH
 def test_a_tokenizer_of_no_text_knows_only_control_symbols(kind: type[Tokenizer]) -> None:
-    tokenizer = kind.train([])
+    tokenizer = train(kind)
     assert tokenizer.size == 3
     assert set(tokenizer.encode("any").tolist()) == {Tokenizer.UNK}
 

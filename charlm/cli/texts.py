@@ -78,7 +78,7 @@ def tell_unknown(
                 place = f"character {before + first.position + 1:,} of text {number:,}"
                 what = "left out" if policy == "skip" else "read as <UNK>"
                 advice = other_form(model.tokenizer, piece)
-                say(f"{count:,} unknown {what}; the first is {describe(first.character)}, {place}{advice}", quiet)
+                say(f"{count:,} unknown {what}; the first is {describe(first.text)}, {place}{advice}", quiet)
                 return
             before += len(piece) + ended
 

@@ -32,7 +32,7 @@ def encode(tokenizer: Tokenizer, text: str, unknown: UnknownPolicy, before: int 
         return Encoded(text, tokenizer.encode(text))
     if unknown == "error":
         raise UnknownCharacterError(
-            f"the model has no symbol for {describe(first.character)} at character {before + first.position + 1:,} of"
+            f"the model has no symbol for {describe(first.text)} at character {before + first.position + 1:,} of"
             f" the text; leave it out, or say --unknown unk or skip{other_form(tokenizer, text)}"
         )
     kept = tokenizer.without_unknown(text)
@@ -50,6 +50,8 @@ def other_form(tokenizer: Tokenizer, text: str) -> str:
 
 
 def describe(character: str) -> str:
-    """'é' (U+00E9); a control character by its code point alone."""
+    """'é' (U+00E9); a control character by its code point alone; a word as it is."""
+    if len(character) > 1:
+        return repr(character)
     code = f"U+{ord(character):04X}"
     return f"{character!r} ({code})" if character.isprintable() else code

@@ -20,7 +20,7 @@ from typing import Any, TypeGuard
 import torch
 from torch import Tensor
 
-from charlm.config import ModelConfig, from_mapping
+from charlm.config import LARGEST_VOCABULARY, ModelConfig, from_mapping
 from charlm.discover import find
 from charlm.errors import ConfigError, ModelError
 from charlm.language_model import LanguageModel
@@ -44,7 +44,6 @@ from charlm.training.planning import LARGEST_PLAN, plan_from
 FORMAT_VERSION = 1
 _KIND = "charlm language model"
 _LARGEST = {CONFIG: 2**24, PLAN: LARGEST_PLAN, TOKENIZER: 2**28}  # bytes
-_LARGEST_VOCABULARY = 2**24
 
 
 def is_model(folder: Path) -> bool:
@@ -181,7 +180,7 @@ def _check_config(values: Any, path: Path) -> tuple[ModelConfig, int]:
     if not config.resolved:
         raise ModelError(f"{path} leaves a size or the kind of sequence open")
     size = values.get("vocabulary_size")
-    if type(size) is not int or not len(Tokenizer.CONTROL) <= size <= _LARGEST_VOCABULARY:
+    if type(size) is not int or not len(Tokenizer.CONTROL) <= size <= LARGEST_VOCABULARY:
         raise ModelError(f"{path}: vocabulary_size is {size!r}, which cannot be")
     return config, size
 

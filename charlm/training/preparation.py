@@ -42,8 +42,8 @@ class Prepared:
 
     @property
     def predictable(self) -> NDArray[np.bool_]:
-        """(V,): the symbols that are a training target somewhere."""
-        return self.counts > 0
+        """(V,): the symbols that are a training target somewhere, and what other texts are spelled with."""
+        return (self.counts > 0) | self.tokenizer.spelling()
 
     def batches(self, config: TrainConfig) -> Batches:
         """The windows of a run."""
@@ -89,6 +89,7 @@ def prepare(
     SaveError where the ids of one that is larger than memory find no room on disk.
     """
     kind = find(Tokenizer, model.tokenizer)
+    kind.check(model)
     corpus = as_corpus(source, tell)
     documents = corpus.documents
     sequence, why = (model.sequence, "as asked") if model.sequence != "auto" else choose(documents)
@@ -103,8 +104,8 @@ def prepare(
         parts = beside(documents, held.documents, sequence)
     # One document has no end to learn: what follows its training part is more of it.
     close = sequence == "line" or len(documents) > 1
-    pieces = (piece for group in parts.train.groups() for piece in group)
-    tokenizer = kind.train(Told("alphabet", parts.train.characters, tell)(pieces), lines=sequence == "line")
+    told = Told("alphabet", parts.train.characters, tell)
+    tokenizer = kind.train(map(told, parts.train.groups()), model, lines=sequence == "line")
     corpus.fingerprint()  # kept there
     sha256 = _fingerprint(parts, tell)
     numbered = encoded(tokenizer, parts.train, close=close, tell=tell)
