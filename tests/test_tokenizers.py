@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -46,6 +47,66 @@ def test_a_text_may_be_decoded_symbol_by_symbol(kind: type[Tokenizer], text: str
     tokenizer = train(kind, text)
     decode = tokenizer.decoder()
     assert "".join(decode(int(index)) for index in tokenizer.encode(text)) == text
+    assert decode(Tokenizer.EOS) == ""
+
+
+@EACH
+@MODEST
+@given(st.lists(TEXTS), st.booleans())
+def test_pieces_are_encoded_as_the_whole(kind: type[Tokenizer], pieces: list[str], lines: bool) -> None:
+    """Cut anywhere; where a newline ends a line, each line by itself."""
+    whole = "".join(pieces)
+    tokenizer = train(kind, whole, lines=lines)
+    expected = [tokenizer.encode(text) for text in (whole.split("\n") if lines else [whole])]
+    found = list(tokenizer.encode_pieces(pieces, lines=lines))
+    assert (
+        np.concatenate([*found, []]).tolist()
+        == np.concatenate([expected[0], *(part for ids in expected[1:] for part in ([Tokenizer.EOS], ids))]).tolist()
+    )
+
+
+@EACH
+def test_a_long_text_is_encoded_as_its_pieces(kind: type[Tokenizer]) -> None:
+    """Words, runs and characters that are longer than what is looked at together."""
+    text = "it’s 日本語 \n\n\t " * 40 + "w" * 3_000 + " " * 700 + "é" * 500 + "don't " * 90 + "\n" * 300
+    tokenizer = train(kind, text)
+    whole = tokenizer.encode(text)
+    assert tokenizer.decode(whole) == text
+    for step in (1, 7, 64, 301):
+        pieces = (text[place : place + step] for place in range(0, len(text), step))
+        assert np.concatenate(list(tokenizer.encode_pieces(pieces))).tolist() == whole.tolist()
+
+
+@EACH
+@MODEST
+@given(TEXTS, TEXTS)
+def test_each_symbol_of_a_text_completes_so_many_of_its_characters(
+    kind: type[Tokenizer], learned: str, text: str
+) -> None:
+    """Their sum is the text, also where some of it is unknown."""
+    tokenizer = train(kind, learned)
+    ids = tokenizer.encode(text)
+    lengths = tokenizer.lengths(text, ids)
+    assert len(lengths) == len(ids) and lengths.sum() == len(text)
+    ends = np.cumsum(lengths)
+    surfaces = [tokenizer.surface(int(index)) for index in ids]
+    done = 0  # of the symbols
+    for place, end in enumerate(ends.tolist()):
+        if lengths[place] and Tokenizer.UNK not in ids[done : place + 1]:
+            start = end - int(lengths[place])
+            assert b"".join(surfaces[done : place + 1]) == text[start:end].encode()
+        if lengths[place]:
+            done = place + 1
+
+
+@EACH
+@MODEST
+@given(st.lists(st.integers(0, 2**30)))
+def test_any_symbols_are_decoded_one_by_one_as_together(kind: type[Tokenizer], numbers: list[int]) -> None:
+    tokenizer = train(kind, "a é 😀 the the cat cat")
+    ids = [number % tokenizer.size for number in numbers]
+    decode = tokenizer.decoder()
+    assert "".join(map(decode, [*ids, Tokenizer.EOS])) == tokenizer.decode(ids)
 
 
 @EACH
@@ -123,14 +184,7 @@ def test_unknown_characters_are_marked_found_and_left_out(learned: str, text: st
 
 
 @EACH
-def test_a_tokenizer_of_no_text_knows_only_control_symbols(kind: type[Tokenizer]) -> None:
-    tokenizer = train(kind)
-    assert tokenizer.size == 3
-    assert set(tokenizer.encode("any").tolist()) == {Tokenizer.UNK}
-
-
-@EACH
-@pytest.mark.parametrize("values", [None, [], "abc", 3, {}, {"characters": 3}, {"characters": ["a"]}])
+@pytest.mark.parametrize("values", [None, [], "abc", 3, {}, {"characters": 3}, {"characters": ["a"]}, {"bytes": 255}])
 def test_what_is_no_vocabulary_is_refused(kind: type[Tokenizer], values: object) -> None:
     with pytest.raises(ValueError):
         kind.from_json(values)
