@@ -98,11 +98,11 @@ def test_no_module_imports_a_variant_by_name() -> None:
 
 def test_no_module_has_a_case_for_a_variant() -> None:
     """What is true of one cell stands in that cell; `config` names variants as the defaults, `standalone` reads
-    them all without charlm, and `scoring.units` has words of its own."""
+    them all without charlm, and a word is a unit of text as well."""
     wrong = []
     for file, tree in TREES.items():
         kinds = {"cells", "embeddings", "tokenizers"} - {module(file)}
-        chosen = {name for kind in kinds for name in names(kind)}
+        chosen = {name for kind in kinds for name in names(kind)} - {"word"}
         words = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
         if module(file) not in ("config", "storage.standalone", "scoring.units"):
             wrong += [f"{file} has a case for {name!r}" for name in words & chosen]

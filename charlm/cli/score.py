@@ -73,21 +73,25 @@ def score(
 
     with importing():
         from charlm.cli import forms
+        from charlm.scoring import units
         from charlm.scoring.score import Convention
         from charlm.storage.checkpoint import load
 
     language_model = load(folder)
+    tokenizer = language_model.tokenizer
     say(f"model {folder}", quiet or model is not None)
+    if unit is None and name in ("heat", "html"):
+        unit = units.for_reading(tokenizer)
     settings = {
         "bos": bos,
         "context": context,
         "unknown": unknown,
         "unit": unit,
-        "alternatives": forms.alternatives(name, unit, full),
+        "alternatives": forms.alternatives(name, units.is_token(tokenizer, unit or units.TOKEN), full),
     }
     how: How = {name: value for name, value in settings.items() if value is not None}  # type: ignore[assignment]
     ends = language_model.line if eos is None else eos
-    convention = forms.words(Convention(ends, **how), "10" if name == "kenlm" else base)
+    convention = forms.words(Convention(ends, **how), "10" if name == "kenlm" else base, tokenizer.AMBIGUOUS)
     form = forms.form(name, forms.logarithms(base), convention, html)
     say(convention, quiet or name not in ("tsv", "kenlm"))  # the others say it in their result
     kind = "line" if lines or name == "kenlm" else language_model.config.sequence

@@ -77,7 +77,7 @@ def evaluate(
     results = []
     for text, parts in zip(encoded, cuts, strict=True):
         logprobs = parts.counted(read)
-        found = measure(tokenizer, text.text, parts.targets, logprobs, line=line, skipped=text.skipped)
+        found = measure(text.text, parts.targets, text.lengths, logprobs, line=line, skipped=text.skipped)
         results.append(Evaluation(**vars(found), streams=None if line or window else len(parts.rows), window=window))
     return results
 

@@ -92,19 +92,19 @@ def _stream(
     network, tokenizer = model.network, model.tokenizer
     end = [tokenizer.EOS] if network.predictable[tokenizer.EOS] else []
     before: Ids = np.array([tokenizer.START], dtype=np.int32)  # what is read, and not counted
-    left, done = "", 0  # of the text: what did not fill a window, and characters before
+    left, done = encode(tokenizer, "", unknown), 0  # of the text: what did not fill a window, and characters before
     for segment, last in _segments(document):
-        text = encode(tokenizer, left + segment, unknown, done - len(left))
+        text = left.followed(encode(tokenizer, segment, unknown, done))
         ids = np.concatenate((before, text.ids, end if last else [])).astype(np.int32)
         if window and len(ids) - len(before) < window and done:  # what is left of the text
             return
         parts = cut(ids, False, window, None, len(before) - 1)
         logprobs = parts.counted(iter(log_probabilities(network, parts.rows)))
-        found = measure(tokenizer, text.text, parts.targets, logprobs, line=False, skipped=text.skipped)
+        found = measure(text.text, parts.targets, text.lengths, logprobs, line=False, skipped=text.skipped)
         yield Evaluation(**vars(found), streams=None if window else len(parts.rows), window=window)
         read = len(before) + len(parts.targets)
         before = ids[read - 1 : read] if window else ids[-WARM_UP - 1 :]
-        left = text.text[len(tokenizer.decode(parts.targets)) :] if window else ""
+        left = text.rest(len(parts.targets) if window else len(text.ids))
         done += len(segment)
 
 

@@ -28,6 +28,7 @@ class Tokenizer(ABC):
     """Built from the training text by `train`, kept as JSON by `to_json` and `from_json`."""
 
     SETTINGS: ClassVar[frozenset[str]] = frozenset()  # those of VOCABULARY that `train` heeds
+    PARTIAL: ClassVar[bool] = False  # whether there are symbols that are a part of a character
     AMBIGUOUS: ClassVar[bool] = False  # whether other symbols than those of `encode` can spell the same text
     UNK: ClassVar[int] = 0  # a symbol outside the vocabulary
     START: ClassVar[int] = 1  # stands before the first symbol of a sequence
@@ -101,17 +102,28 @@ class Tokenizer(ABC):
         """The text of one symbol in UTF-8, of which it may be a part; of a control symbol none."""
         return (self.symbol(index) or "").encode("utf-8", "surrogatepass")
 
-    @abstractmethod
-    def first_unknown(self, text: str) -> Unknown | None:
-        """The first place where `encode` has to write UNK, or None."""
-
-    @abstractmethod
-    def without_unknown(self, text: str) -> str:
-        """The text less what has no symbol."""
-
     def count_unknown(self, text: str) -> int:
         """How often `encode` has to write UNK."""
         return int((self.encode(text) == self.UNK).sum())
+
+    def first_unknown(self, text: str) -> Unknown | None:
+        """The first place where `encode` has to write UNK, or None."""
+        ids = self.encode(text)
+        places = np.flatnonzero(ids == self.UNK)
+        if not len(places):
+            return None
+        lengths = self.lengths(text, ids)
+        start = int(lengths[: places[0]].sum())
+        return Unknown(start, text[start : start + int(lengths[places[0]])])
+
+    def without_unknown(self, text: str) -> str:
+        """The text less what has no symbol."""
+        ids = self.encode(text)
+        return "".join(parts(text, self.lengths(text, ids), ids != self.UNK))
+
+    def has(self, character: str) -> bool:
+        """Whether a symbol's text has this character, though it may be unknown when it stands alone."""
+        return any(character.encode("utf-8", "surrogatepass") in self.surface(index) for index in range(self.size))
 
     def decoder(self) -> Callable[[int], str]:
         """A function that takes a sequence symbol by symbol and returns the text each one completes: that of `decode`.
@@ -136,3 +148,10 @@ class Tokenizer(ABC):
     def spelling(self) -> NDArray[np.bool_]:
         """(V,): what other texts are spelled with, and may come though no training text had it: bytes, letters."""
         return np.zeros(self.size, dtype=bool)
+
+
+def parts(text: str, lengths: NDArray[np.int64], chosen: NDArray[np.bool_]) -> Iterator[str]:
+    """What of a text belongs to some of its symbols, which complete so many characters each."""
+    ends = np.cumsum(lengths)
+    for start, end in zip((ends - lengths)[chosen].tolist(), ends[chosen].tolist(), strict=True):
+        yield text[start:end]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.config import ModelConfig
-from charlm.tokenizers import Ids, Tokenizer, Unknown
+from charlm.tokenizers import Ids, Tokenizer
 
 _FIRST = len(Tokenizer.CONTROL)  # the number of byte 0
 _NEWLINE = ord("\n")
@@ -18,6 +18,8 @@ _SURROGATE = re.compile("[\ud800-\udfff]")  # half of a character of UTF-16, whi
 
 class ByteTokenizer(Tokenizer):
     """Nothing is learned. A lone surrogate, which is no character and has no bytes, is the one thing that is UNK."""
+
+    PARTIAL = True
 
     @classmethod
     def train(cls, texts: Iterable[Iterable[str]], config: ModelConfig, *, lines: bool = False) -> "ByteTokenizer":
@@ -81,13 +83,6 @@ class ByteTokenizer(Tokenizer):
 
     def surface(self, index: int) -> bytes:
         return bytes((index - _FIRST,)) if index >= _FIRST else b""
-
-    def first_unknown(self, text: str) -> Unknown | None:
-        found = _SURROGATE.search(text)
-        return Unknown(found.start(), found[0]) if found else None
-
-    def without_unknown(self, text: str) -> str:
-        return _SURROGATE.sub("", text)
 
     def spelling(self) -> NDArray[np.bool_]:
         return np.arange(self.size) >= _FIRST

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.config import ModelConfig
-from charlm.tokenizers import Ids, Tokenizer, Unknown
+from charlm.tokenizers import Ids, Tokenizer
 
 _NEWLINE = ord("\n")
 
@@ -74,13 +74,6 @@ class CharTokenizer(Tokenizer):
 
     def lengths(self, text: str, ids: Ids) -> NDArray[np.int64]:
         return np.ones(len(ids), dtype=np.int64)
-
-    def first_unknown(self, text: str) -> Unknown | None:
-        positions = np.flatnonzero(self.encode(text) == self.UNK)
-        return Unknown(int(positions[0]), text[positions[0]]) if len(positions) else None
-
-    def without_unknown(self, text: str) -> str:
-        return "".join(c for c, index in zip(text, self.encode(text), strict=True) if index != self.UNK)
 
 
 def _seen(pieces: Iterable[NDArray[np.uint32]]) -> NDArray[np.bool_]:

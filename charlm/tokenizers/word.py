@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from charlm.config import ModelConfig
 from charlm.errors import ConfigError
-from charlm.tokenizers import Ids, Tokenizer, Unknown
+from charlm.tokenizers import Ids, Tokenizer
 
 LARGEST_UNASKED = 20_000  # symbols
 _LETTER = r"[\w--[\p{Han}\p{Hiragana}\p{Line_Break=Complex_Context}]]"
@@ -108,17 +108,6 @@ class WordTokenizer(Tokenizer):
 
     def symbol(self, index: int) -> str | None:
         return self._texts[index] if index >= len(self.CONTROL) else None
-
-    def first_unknown(self, text: str) -> Unknown | None:
-        place = 0
-        for part, index in self._parts(text):
-            if index == self.UNK:
-                return Unknown(place, part)
-            place += len(part)
-        return None
-
-    def without_unknown(self, text: str) -> str:
-        return "".join([part for part, index in self._parts(text) if index != self.UNK])
 
     def spelling(self) -> NDArray[np.bool_]:
         spelling = [len(word) == 1 and not (self.closed and _is_word(word)) for word in self.words]

@@ -104,7 +104,7 @@ def prepare(
         parts = beside(documents, held.documents, sequence)
     # One document has no end to learn: what follows its training part is more of it.
     close = sequence == "line" or len(documents) > 1
-    told = Told("alphabet", parts.train.characters, tell)
+    told = Told("vocabulary", parts.train.characters, tell)
     tokenizer = kind.train(map(told, parts.train.groups()), model, lines=sequence == "line")
     corpus.fingerprint()  # kept there
     sha256 = _fingerprint(parts, tell)

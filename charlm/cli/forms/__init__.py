@@ -14,13 +14,13 @@ from charlm.errors import ConfigError
 from charlm.measure import NATS
 from charlm.scoring.heat_page import page
 from charlm.scoring.score import Convention
-from charlm.scoring.units import WORD
 from charlm.storage.durable import write_atomic
 
 if TYPE_CHECKING:
     from charlm.scoring.score import Score
 
 sentence = kenlm.sentence
+_ONE_WAY = "; of one way to cut the text into tokens: its probability is no lower"
 _ON_HOVER = 5  # likeliest symbols shown for each token of a page
 
 
@@ -73,21 +73,21 @@ def logarithms(base: str | None) -> Logarithms:
     return Logarithms(base, base)
 
 
-def alternatives(name: str, unit: str | None, full: bool) -> int | None:
-    """What a form asks for beside the probabilities: `Convention` says what the number means."""
-    if name in ("tsv", "html") and unit == WORD:
+def alternatives(name: str, tokens: bool, full: bool) -> int | None:
+    """What a form asks for beside the probabilities, of tokens: `Convention` says what the number means."""
+    if name in ("tsv", "html") and not tokens:
         return None  # a word has no rank
     if name == "html":
         return _ON_HOVER
     return 0 if full or name == "tsv" else None
 
 
-def words(how: Convention, base: str | None) -> str:
-    """How the texts were scored, in a sentence."""
+def words(how: Convention, base: str | None, ambiguous: bool) -> str:
+    """How the texts were scored, in a sentence. `ambiguous`: other tokens could spell the same text."""
     told = logarithms(base).names
     before = ["the start"] * how.bos + [f"the text {how.context!r}"] * bool(how.context)
     given = f"after {' and '.join(before)}" if before else "the first as context, not scored"
     return (
         f"scored by {how.unit}, {given}; the end {'' if how.eos else 'not '}scored;"
-        f" log-probability in {told[0]}, surprisal in {told[1]}"
+        f" log-probability in {told[0]}, surprisal in {told[1]}{_ONE_WAY * ambiguous}"
     )
