@@ -16,7 +16,7 @@ PACKAGE = Path(charlm.__file__).parent
 ORDER = """
     errors data storage training scoring sampling randomness tokenizers native native.library interrupts
     config discover data.files data.cache data.encoding data.harvest data.catalogue storage.standalone storage.durable
-    native.fused scan measure data.documents data.download storage.naming storage.tensors sampling.pattern
+    native.fused ngram scan measure data.documents data.download storage.naming storage.tensors sampling.pattern
     cells samplers data.batches data.corpus sampling.automaton sampling.ending sampling.novelty scoring.units
     embeddings data.texts data.ids storage.steps scoring.heat training.planning
     data.sequences network sampling.matching
