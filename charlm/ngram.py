@@ -53,7 +53,7 @@ class KneserNey:
         """Count the n-grams of sequences laid one behind the other, each from its START on.
 
         predictable: (V,), the symbols that share the probability; what leads to another one is not counted. Takes
-        about 60 bytes a token, and 24 for each n-gram that is kept. Raises ConfigError for an order out of range.
+        about 80 bytes a token, and 24 for each n-gram that is kept. Raises ConfigError for an order out of range.
         """
         check_range("order", order, 1, HIGHEST)
         levels = list(_levels(ids, order, predictable))
