@@ -16,16 +16,16 @@ PACKAGE = Path(charlm.__file__).parent
 ORDER = """
     errors data storage training scoring sampling randomness native native.library interrupts
     config discover data.files data.cache data.harvest data.catalogue storage.standalone storage.durable
-    native.fused scan tokenizers data.documents data.download storage.naming storage.tensors sampling.pattern
+    native.fused ngram scan tokenizers data.documents data.download storage.naming storage.tensors sampling.pattern
     cells samplers measure data.encoding data.batches data.corpus sampling.automaton scoring.units
     sampling.ending sampling.novelty embeddings data.texts data.ids storage.steps scoring.heat training.planning
-    data.sequences network sampling.matching
+    data.sequences network sampling.matching scoring.bootstrap
     probability native.drawing training.optimization training.sizing
     scoring.evaluation sampling.drawing
-    scoring.score sampling.generation training.preparation
+    scoring.score scoring.comparison sampling.generation training.preparation
     sampling.beam sampling.distinct
     language_model training.pacing training.reports training.advice
-    scoring.heat_page scoring.segments storage.checkpoint training.specimens
+    scoring.heat_page scoring.segments scoring.pairs scoring.baseline storage.checkpoint training.specimens
     kenlm storage.model_card
     system training.run_folder
     training.resumption

@@ -39,6 +39,13 @@ def read_stdin(quiet: bool) -> AnyDocument:
     return found
 
 
+def in_memory(document: AnyDocument) -> Document:
+    """The text itself. Raises CorpusError for one that is too long to be held."""
+    if isinstance(document, Document):
+        return document
+    raise CorpusError(f"{document.name} has {document.characters:,} characters, too many to compare; give a part of it")
+
+
 def sequences_of(document: AnyDocument, kind: str) -> Iterator[str]:
     """What a model of lines or of a stream reads by itself. Raises CorpusError where that is too long for it."""
     from charlm.data.sequences import whole
