@@ -16,8 +16,8 @@ PACKAGE = Path(charlm.__file__).parent
 ORDER = """
     errors data storage training scoring sampling inspection randomness native native.library interrupts
     config discover data.files data.cache data.harvest data.catalogue storage.standalone storage.durable
-    native.fused ngram scan tokenizers data.documents data.download storage.naming storage.tensors sampling.pattern
-    cells samplers measure data.encoding data.batches data.corpus sampling.automaton scoring.units
+    native.fused scan tokenizers data.documents data.download storage.naming storage.tensors sampling.pattern
+    cells samplers measure ngram data.encoding data.batches data.corpus sampling.automaton scoring.units
     sampling.ending sampling.novelty embeddings data.texts data.ids storage.steps scoring.heat training.planning
     data.sequences network sampling.matching scoring.bootstrap
     probability native.drawing training.optimization training.sizing inspection.starts inspection.reading

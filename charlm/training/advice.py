@@ -20,6 +20,7 @@ def warnings(prepared: Prepared) -> Iterator[str]:
     rare = int((counts <= _RARE).sum())
     if rare > _MANY_RARE * symbols:
         remedy = "; a smaller --vocab-size spells them" if "vocab_size" in prepared.tokenizer.SETTINGS else ""
-        yield f"{rare:,} of {symbols:,} symbols stand there {_RARE} times or less: too rarely to be learned well{remedy}"
+        often = f"{_RARE} times or less"
+        yield f"{rare:,} of {symbols:,} symbols stand there {often}: too rarely to be learned well{remedy}"
     if prepared.doubt:
         yield f"the text is one of lines but for {prepared.doubt}: if each stands for itself, say --sequence line"
