@@ -28,7 +28,7 @@ if sys.platform == "win32":
 import ranks
 
 STEPS = 50
-TRAINING = replace(QUICK, steps=STEPS, precision="float32", save_every=0.0)
+TRAINING = replace(QUICK, steps=STEPS, precision="float32")
 
 
 KILLED_ONCE = """
@@ -66,6 +66,12 @@ def stored(tmp_path: Path) -> list[str]:
     (tmp_path / "text").write_text(STREAM)
     (tmp_path / "plan.json").write_text(json.dumps(plan("stream").to_json()))
     return ["train", "text", "--plan=plan.json", "--model=m"]
+
+
+@pytest.fixture
+def often(stored: list[str]) -> list[str]:
+    """The same, and the state is saved after each step."""
+    return [*stored, "--save-every=0"]
 
 
 @pytest.fixture(scope="module")
@@ -122,22 +128,22 @@ def test_a_run_begun_by_one_process_is_gone_on_with_by_two(tmp_path: Path, store
 
 
 def test_where_one_process_is_killed_the_others_end_and_a_restart_goes_on(
-    tmp_path: Path, stored: list[str], alone: float
+    tmp_path: Path, often: list[str], alone: float
 ) -> None:
-    killed = ranks.together(2, tmp_path, ranks.command_with_a_signal, "SIGKILL", 1, 30, *stored)
+    killed = ranks.together(2, tmp_path, ranks.command_with_a_signal, "SIGKILL", 1, 30, *often)
     assert killed.codes == [1, -signal.SIGKILL]
     assert killed.err[0].count("error: another of the processes") == 1 and "Traceback" not in killed.err[0]
-    again = ranks.together(2, tmp_path, ranks.command, *stored, restarts=1)  # nobody has said --resume
+    again = ranks.together(2, tmp_path, ranks.command, *often, restarts=1)  # nobody has said --resume
     assert again.codes == [0, 0]
     assert "the run goes on at step 29" in again.err[0]
     assert nats(tmp_path / "checkpoints/m") == pytest.approx(alone, abs=1e-4)
-    assert ranks.together(2, tmp_path, ranks.command, *stored, restarts=1).codes == [0, 0], "it has ended already"
+    assert ranks.together(2, tmp_path, ranks.command, *often, restarts=1).codes == [0, 0], "it has ended already"
 
 
-def test_a_loss_that_is_no_number_in_one_process_sets_all_back(tmp_path: Path, stored: list[str]) -> None:
-    ended = ranks.together(2, tmp_path, ranks.command_with_a_nan, 1, 25, *stored)
+def test_a_loss_that_is_no_number_in_one_process_sets_all_back(tmp_path: Path, often: list[str]) -> None:
+    ended = ranks.together(2, tmp_path, ranks.command_with_a_nan, 1, 25, *often)
     assert ended.codes == [0, 0], ended.err
-    assert ": the loss or its gradient is not a finite number; back to step 24" in ended.err[0]
+    assert ": the loss or its gradient is not a finite number; back to step 23" in ended.err[0]
 
 
 def test_a_budget_in_minutes_is_planned_and_watched_by_the_first_for_all(tmp_path: Path, stored: list[str]) -> None:
@@ -163,12 +169,12 @@ def test_what_is_wrong_is_said_once(tmp_path: Path, stored: list[str], options: 
     assert (ended.out, ended.err[1]) == (["", ""], "")
 
 
-def test_torchrun_restarts_a_run_whose_process_was_killed(tmp_path: Path, stored: list[str], alone: float) -> None:
+def test_torchrun_restarts_a_run_whose_process_was_killed(tmp_path: Path, often: list[str], alone: float) -> None:
     """The whole way, by torchrun itself: at the first start the second process kills itself after some saves."""
     (tmp_path / "killed_once.py").write_text(KILLED_ONCE)
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     started = subprocess.Popen(
-        [*launcher, "--max-restarts=1", "--monitor-interval=0.1", "killed_once.py", *stored],
+        [*launcher, "--max-restarts=1", "--monitor-interval=0.1", "killed_once.py", *often],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(Path(charlm.__file__).parent.parent)},
         stdout=subprocess.PIPE,
@@ -188,14 +194,14 @@ def test_torchrun_restarts_a_run_whose_process_was_killed(tmp_path: Path, stored
 
 
 @pytest.mark.skipif(not SOAK, reason="by `make soak`")
-def test_processes_killed_again_and_again_come_to_the_same_end(tmp_path: Path, stored: list[str], alone: float) -> None:
+def test_processes_killed_again_and_again_come_to_the_same_end(tmp_path: Path, often: list[str], alone: float) -> None:
     moments = random.Random(1)
     for _ in range(8):
         size = moments.randrange(2, 5)
         which = moments.randrange(size), moments.randrange(2, 6)
-        ended = ranks.together(size, tmp_path, ranks.command_with_a_signal, "SIGKILL", *which, *stored, restarts=1)
+        ended = ranks.together(size, tmp_path, ranks.command_with_a_signal, "SIGKILL", *which, *often, restarts=1)
         assert 0 not in ended.codes
-    assert ranks.together(2, tmp_path, ranks.command, *stored, restarts=1).codes == [0, 0]
+    assert ranks.together(2, tmp_path, ranks.command, *often, restarts=1).codes == [0, 0]
     assert nats(tmp_path / "checkpoints/m") == pytest.approx(alone, abs=1e-4)
 
 

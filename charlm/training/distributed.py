@@ -18,6 +18,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch import distributed as dist
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 
 from charlm.errors import PeerError
 from charlm.training.launch import launched
@@ -151,8 +153,8 @@ def join() -> Iterator[Group]:
     ours = not dist.is_initialized()
     if ours:
         with _peers():
-            store, rank, size = next(dist.rendezvous("env://", launch.rank, launch.world_size, timeout=_PATIENCE))
-            store = dist.PrefixStore(_name(store, rank, size), store)
+            store, rank, size = next(rendezvous("env://", launch.rank, launch.world_size, timeout=_PATIENCE))
+            store = PrefixStore(_name(store, rank, size), store)
             dist.init_process_group(store=store, rank=rank, world_size=size, timeout=_PATIENCE)
     try:
         yield Group(dist.get_rank(), dist.get_world_size(), launch.local_rank)

@@ -74,12 +74,13 @@ class Prepared:
         return network.to(device)
 
     def check_same(self, group: Group) -> None:
-        """Raise CorpusError where the first process has read something else than this one."""
-        first = group.data(self.sha256.encode()).decode()
-        if first != self.sha256:
+        """Raise CorpusError where the first process has read something else than this one, or made other symbols of
+        it."""
+        mine = f"{self.sha256} {json.dumps(self.tokenizer.to_json())}"
+        if group.data(mine.encode()).decode() != mine:
             raise CorpusError(
-                f"the corpus is not that of the first process (SHA-256 {self.sha256}, there {first});"
-                " give all machines the same files"
+                "the corpus, or the symbols made of it, are not those of the first process;"
+                " give all machines the same files and the same versions"
             )
 
     def evaluate(self, network: Network, texts: Sequence[str], group: Group = ALONE) -> Evaluation:
