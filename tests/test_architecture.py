@@ -1,6 +1,7 @@
 """Who may import whom, read from the source, so that the direction of the code stays what it is."""
 
 import ast
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,12 +15,12 @@ PACKAGE = Path(charlm.__file__).parent
 # Each row may import from the rows above it, never from its own or from below. A package of variants and the command
 # line count as one module, as do `subwords`, and the loops of `native`, which are below the cells.
 ORDER = """
-    errors data storage training scoring sampling inspection randomness native native.library interrupts
+    errors data storage training training.launch scoring sampling inspection randomness native native.library interrupts
     config discover data.files data.cache data.harvest data.catalogue storage.standalone storage.durable subwords
     native.fused scan tokenizers data.documents data.download storage.naming storage.tensors sampling.pattern
     cells samplers measure ngram data.encoding data.batches data.corpus sampling.automaton scoring.units
     sampling.ending sampling.novelty embeddings data.texts data.ids storage.steps scoring.heat training.planning
-    data.sequences network sampling.matching scoring.bootstrap
+    data.sequences network sampling.matching scoring.bootstrap training.distributed
     probability native.drawing training.optimization training.sizing inspection.starts inspection.reading
     scoring.evaluation sampling.drawing inspection.gradients inspection.clipping
     scoring.score scoring.comparison sampling.generation training.preparation
@@ -119,6 +120,14 @@ def test_only_the_download_knows_the_network_and_only_its_command_imports_it() -
         "charlm.data.download"
     }
     assert {file for file, name in own_imports() if name == "charlm.data.download"} == {"charlm.cli.corpus"}
+
+
+def test_only_one_module_talks_to_other_processes_of_a_run() -> None:
+    """By torch.distributed, which opens the connections that torchrun asks for."""
+    sources = {path: path.read_text(encoding="utf-8") for path in FILES}
+    talks = re.compile(r"import distributed|torch\.distributed")
+    found = [dotted(path) for path, text in sources.items() if talks.search(text)]
+    assert found == ["charlm.training.distributed"]
 
 
 def test_the_library_neither_prints_nor_asks_nor_exits() -> None:
