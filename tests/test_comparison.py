@@ -80,6 +80,12 @@ def test_the_places_are_where_the_bits_differ_by_most() -> None:
     assert found.bits_per_char == pytest.approx((8 / 6, 9 / 6))
 
 
+def test_a_place_that_comes_again_and_again_is_shown_once() -> None:
+    other = of_bigrams({**BIGRAMS, "a": {"a": 1 / 4, "b": 1 / 4, "": 1 / 2}})
+    better, _ = compare(reader(of_bigrams(BIGRAMS)), reader(other), ["aaaaaaaaaab\nbaaaaaaaaaab\nbab\n"]).places
+    assert [each.line for each in better] == [1, 3]
+
+
 class Pairs(CharTokenizer):
     """Characters, and the symbol z for the two letters ab."""
 
