@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from charlm import __version__
-from charlm.cli import cache, compare, corpus, evaluate, info, sample, score, train
+from charlm.cli import cache, compare, corpus, evaluate, gradients, info, sample, score, train
 from charlm.cli.output import closable_streams, prepare_streams
 from charlm.errors import CharlmError, ConfigError, CorpusNotFoundError, ModelError, ModelInUseError
 from charlm.interrupts import Terminated
@@ -44,7 +44,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train.train, sample.sample, score.score, evaluate.evaluate, compare.compare, info.info, cache.cache):
+for command in (
+    train.train,
+    sample.sample,
+    score.score,
+    evaluate.evaluate,
+    compare.compare,
+    gradients.gradients,
+    info.info,
+    cache.cache,
+):
     app.command()(command)
 app.add_typer(corpus.app, name="corpus")
 
