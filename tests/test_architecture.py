@@ -15,18 +15,19 @@ PACKAGE = Path(charlm.__file__).parent
 # line count as one module, as do the loops of `native`, which are below the cells.
 ORDER = """
     errors data storage training scoring sampling inspection randomness tokenizers native native.library interrupts
+    inspection.properties
     config discover data.files data.cache data.encoding data.harvest data.catalogue storage.standalone storage.durable
     native.fused ngram scan measure data.documents data.download storage.naming storage.tensors sampling.pattern
     cells samplers data.batches data.corpus sampling.automaton sampling.ending sampling.novelty scoring.units
     embeddings data.texts data.ids storage.steps scoring.heat training.planning
     data.sequences network sampling.matching scoring.bootstrap
     probability native.drawing training.optimization training.sizing inspection.starts inspection.reading
-    scoring.evaluation sampling.drawing inspection.gradients inspection.clipping
+    scoring.evaluation sampling.drawing inspection.gradients inspection.clipping inspection.gates inspection.neurons
     scoring.score scoring.comparison sampling.generation training.preparation
     sampling.beam sampling.distinct
     language_model training.pacing training.reports training.advice
     scoring.heat_page scoring.segments scoring.pairs scoring.baseline storage.checkpoint training.specimens
-    inspection.comparison
+    inspection.comparison inspection.why
     kenlm storage.model_card
     system training.run_folder
     training.resumption

@@ -13,7 +13,7 @@ from charlm.discover import names
 
 Run = Callable[..., Outcome]
 COMMANDS = ["train", "sample", "score", "evaluate", "compare", "info", "corpus stdlib", "corpus get"]
-COMMANDS += ["gradients"]
+COMMANDS += ["gradients", "neurons", "why"]
 
 
 def test_charlm_alone_shows_the_three_steps(run: Run) -> None:
