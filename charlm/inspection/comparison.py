@@ -36,7 +36,7 @@ def of_model(model: LanguageModel, text: str, farthest: int, seed: int) -> Itera
 
 def of_cell(config: ModelConfig, text: str, farthest: int, seed: int) -> Iterator[Curve]:
     """Fresh networks that know the characters of the text. Raises ConfigError for one that is too short."""
-    tokenizer = find(Tokenizer, config.tokenizer).train([text])
+    tokenizer = find(Tokenizer, config.tokenizer).train([[text]], config)
     yield from _fresh(config, tokenizer, rows(tokenizer, text, config.sequence, MOST), farthest, seed)
 
 

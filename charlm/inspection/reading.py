@@ -18,3 +18,10 @@ def rows(tokenizer: Tokenizer, text: str, kind: str, most: int) -> list[Ids]:
         if most <= 1:
             break
     return found
+
+
+def symbols(tokenizer: Tokenizer, row: Ids) -> list[str]:
+    """The text of each symbol of a row, START and EOS left out."""
+    left_out = (Tokenizer.START, Tokenizer.EOS)
+    texts = tokenizer.symbols([int(each) for each in row if each not in left_out])
+    return [Tokenizer.REPLACEMENT if text is None else text for text in texts]
