@@ -19,8 +19,8 @@ ORDER = """
     native.fused scan tokenizers data.documents data.download storage.naming storage.tensors sampling.pattern
     cells samplers measure data.encoding data.batches data.corpus sampling.automaton scoring.units
     sampling.ending sampling.novelty embeddings data.texts data.ids storage.steps scoring.heat training.planning
-    data.sequences network sampling.matching
-    probability native.drawing training.optimization training.sizing
+    data.sequences network sampling.matching storage.vocabulary
+    probability data.vocabulary native.drawing training.optimization training.sizing
     scoring.evaluation sampling.drawing
     scoring.score sampling.generation training.preparation
     sampling.beam sampling.distinct

@@ -13,6 +13,7 @@ from charlm.discover import names
 
 Run = Callable[..., Outcome]
 COMMANDS = ["train", "sample", "score", "evaluate", "info", "corpus stdlib", "corpus get"]
+COMMANDS += ["tokenizer build", "tokenizer show"]
 
 
 def test_charlm_alone_shows_the_three_steps(run: Run) -> None:

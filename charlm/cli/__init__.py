@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from charlm import __version__
-from charlm.cli import cache, corpus, evaluate, info, sample, score, train
+from charlm.cli import cache, corpus, evaluate, info, sample, score, tokenizer, train
 from charlm.cli.output import closable_streams, prepare_streams
 from charlm.errors import CharlmError, ConfigError, CorpusNotFoundError, ModelError, ModelInUseError
 from charlm.interrupts import Terminated
@@ -47,6 +47,7 @@ app = typer.Typer(
 for command in (train.train, sample.sample, score.score, evaluate.evaluate, info.info, cache.cache):
     app.command()(command)
 app.add_typer(corpus.app, name="corpus")
+app.add_typer(tokenizer.app, name="tokenizer")
 
 
 def _show_version(wanted: bool) -> None:

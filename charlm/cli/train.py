@@ -2,25 +2,36 @@
 
 import shlex
 import time
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from charlm.cli.options import Json, Quiet, defaulted, model_names
+from charlm.cli.options import (
+    Closed,
+    Json,
+    MinCount,
+    ModelType,
+    Quiet,
+    TokenizerName,
+    VocabSize,
+    defaulted,
+    model_names,
+    with_options,
+)
 from charlm.cli.output import say, write, write_json
 from charlm.cli.texts import files_or_stdin
-from charlm.config import ModelConfig, TrainConfig
+from charlm.config import VOCABULARY, ModelConfig, TrainConfig
 from charlm.data import corpus
 from charlm.discover import names
 from charlm.errors import ConfigError
 from charlm.interrupts import importing
-from charlm.storage import naming
+from charlm.storage import naming, vocabulary
 from charlm.training.planning import read_plan
 
 _CHOSEN = "chosen to fit the corpus and the time"
-_NAMES = {kind: ", ".join(names(kind)) for kind in ("tokenizers", "embeddings", "cells")}
+_NAMES = {kind: ", ".join(names(kind)) for kind in ("embeddings", "cells")}
 _BUDGETS = ("minutes", "epochs", "steps")
 
 
@@ -36,9 +47,14 @@ def train(
             autocompletion=model_names,
         ),
     ] = None,
-    tokenizer: Annotated[
-        str | None,
-        defaulted(f"What a symbol is: {_NAMES['tokenizers']}.", ModelConfig.tokenizer, choices=names("tokenizers")),
+    tokenizer: TokenizerName = None,
+    vocab_size: VocabSize = None,
+    min_count: MinCount = None,
+    closed: Closed = None,
+    model_type: ModelType = None,
+    symbols: Annotated[
+        Path | None,
+        typer.Option("--tokenizer-file", metavar="FILE", help="A vocabulary as it is, in place of one of the corpus."),
     ] = None,
     sequence: Annotated[
         str | None,
@@ -104,11 +120,14 @@ def train(
     stored = read_plan(plan) if plan else None
     if stored and (budgets := [each for each in _BUDGETS if options[each] is not None]):
         raise ConfigError(f"a plan has its own number of steps; leave out --{budgets[0]}, or the --plan")
+    if symbols and (own := [each for each in ("tokenizer", *VOCABULARY) if options[each] is not None]):
+        raise ConfigError(f"--tokenizer-file has a vocabulary that is there; leave --{own[0].replace('_', '-')} out")
     if valid and valid_fraction is not None:
         raise ConfigError("give --valid or --valid-fraction, not both: a file of its own is held out whole")
-    shape = _with_options(stored.model if stored else ModelConfig(), options)
-    config = _with_options(stored.train if stored else TrainConfig(), options)
+    shape = with_options(stored.model if stored else ModelConfig(), options)
+    config = with_options(stored.train if stored else TrainConfig(), options)
     stored = replace(stored, model=shape, train=config) if stored else None
+    given = vocabulary.read(symbols) if symbols else None
 
     with importing():
         from charlm.cli.view.display import Display
@@ -125,6 +144,7 @@ def train(
                 config,
                 valid=valid,
                 plan=stored,
+                tokenizer=given,
                 folder=folder,
                 overwrite=overwrite,
                 resume=resume,
@@ -168,9 +188,3 @@ def _ended_before(folder: Path) -> dict[str, Any]:
     found = describe(folder)
     kept = {name: found[name] for name in ("model", "parameters", "steps", "validation")}
     return kept | {"seconds": 0.0, "characters_per_second": 0.0}
-
-
-def _with_options(base: Any, options: dict[str, Any]) -> Any:
-    """A configuration with the options that were given."""
-    given = {each.name: options[each.name] for each in fields(base) if options.get(each.name) is not None}
-    return replace(base, **given)
