@@ -70,13 +70,14 @@ def _values(found: "Evaluation") -> dict[str, float | None]:
         "bytes",
         "unknown",
     )
-    known = ("bits_per_char_known",) if found.unknown else ()
+    known = ("bits_per_char_known", "unknown_tokens") if found.unknown else ()
     return {name: getattr(found, name) for name in (*names, "streams", "window", *known)}
 
 
 def _lines(name: str, found: "Evaluation") -> str:
     protocol = f"windows of {found.window:,} tokens" if found.window else f"{found.streams} streams"
     known = f" (of the {found.known_characters:,} known characters)" if found.unknown else ""
+    known += f", {found.unknown_tokens:,} tokens unknown" if found.unknown_tokens else ""
     return (
         f"{name}: {found.tokens:,} tokens, {found.characters:,} characters, {found.bytes:,} bytes"
         f"{'' if found.streams is None and found.window is None else f', {protocol}'}\n"

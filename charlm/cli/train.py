@@ -27,7 +27,7 @@ from charlm.data import corpus
 from charlm.discover import names
 from charlm.errors import ConfigError
 from charlm.interrupts import importing
-from charlm.storage import naming, vocabulary
+from charlm.storage import naming
 from charlm.training.planning import read_plan
 
 _CHOSEN = "chosen to fit the corpus and the time"
@@ -127,14 +127,15 @@ def train(
     shape = with_options(stored.model if stored else ModelConfig(), options)
     config = with_options(stored.train if stored else TrainConfig(), options)
     stored = replace(stored, model=shape, train=config) if stored else None
-    given = vocabulary.read(symbols) if symbols else None
 
     with importing():
         from charlm.cli.view.display import Display
+        from charlm.storage import vocabulary
         from charlm.storage.steps import any_saved
         from charlm.training.run_folder import unfinished
         from charlm.training.train import train as train_model
 
+    given = vocabulary.read(symbols) if symbols else None
     display = Display(quiet)
     try:
         with display:
