@@ -78,8 +78,8 @@ def with_tokenizer(model: ModelConfig, tokenizer: Tokenizer | None) -> ModelConf
     if tokenizer is None:
         if model.vocabulary is not None:
             raise ConfigError(
-                "the plan is for a vocabulary that was given; give it again by --tokenizer-file (a model keeps it as its"
-                f" tokenizer.json; SHA-256 {model.vocabulary})"
+                "the plan is for a vocabulary that was given; give it again by --tokenizer-file (a model keeps it as"
+                f" its tokenizer.json; SHA-256 {model.vocabulary})"
             )
         return model
     found = vocabulary.sha256(tokenizer)
