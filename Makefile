@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench soak audit clean
+.PHONY: demo test test-browser lint bench soak audit clean
 
 demo: checkpoints/demo/model.safetensors
 	$(BIN)/charlm sample --model demo --prompt "def " --temperature 0.7
@@ -19,6 +19,10 @@ demo/stdlib.txt: .venv/installed
 
 test: .venv/installed-dev
 	$(BIN)/pytest -n auto --dist worksteal
+
+# The pages that charlm writes, in a real browser: Debian's chromium, which .ci/run installs.
+test-browser: .venv/installed-dev
+	$(BIN)/pytest tests/browser
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

@@ -1,6 +1,7 @@
 """Who may import whom, read from the source, so that the direction of the code stays what it is."""
 
 import ast
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,20 +13,22 @@ from charlm.discover import names
 
 PACKAGE = Path(charlm.__file__).parent
 # Each row may import from the rows above it, never from its own or from below. A package of variants and the command
-# line count as one module, as do the loops of `native`, which are below the cells.
+# line count as one module, as do `subwords`, and the loops of `native`, which are below the cells.
 ORDER = """
-    errors data storage training scoring sampling randomness native native.library interrupts
-    config discover data.files data.cache data.harvest data.catalogue storage.standalone storage.durable
+    errors data storage training training.launch scoring sampling inspection randomness native native.library interrupts
+    config discover data.files data.cache data.harvest data.catalogue storage.standalone storage.durable subwords
     native.fused scan tokenizers data.documents data.download storage.naming storage.tensors sampling.pattern
-    cells samplers measure data.encoding data.batches data.corpus sampling.automaton scoring.units
+    cells samplers measure ngram data.encoding data.batches data.corpus sampling.automaton scoring.units
     sampling.ending sampling.novelty embeddings data.texts data.ids storage.steps scoring.heat training.planning
-    data.sequences network sampling.matching storage.vocabulary
-    probability data.vocabulary native.drawing training.optimization training.sizing
-    scoring.evaluation sampling.drawing
-    scoring.score sampling.generation training.preparation
+    data.sequences network sampling.matching scoring.bootstrap training.distributed storage.vocabulary
+    probability data.vocabulary native.drawing training.optimization training.sizing inspection.starts
+    inspection.reading
+    scoring.evaluation sampling.drawing inspection.gradients inspection.clipping
+    scoring.score scoring.comparison sampling.generation training.preparation
     sampling.beam sampling.distinct
     language_model training.pacing training.reports training.advice
-    scoring.heat_page scoring.segments storage.checkpoint training.specimens
+    scoring.heat_page scoring.segments scoring.pairs scoring.baseline storage.checkpoint training.specimens
+    inspection.comparison
     kenlm storage.model_card
     system training.run_folder
     training.resumption
@@ -118,6 +121,14 @@ def test_only_the_download_knows_the_network_and_only_its_command_imports_it() -
         "charlm.data.download"
     }
     assert {file for file, name in own_imports() if name == "charlm.data.download"} == {"charlm.cli.corpus"}
+
+
+def test_only_one_module_talks_to_other_processes_of_a_run() -> None:
+    """By torch.distributed, which opens the connections that torchrun asks for."""
+    sources = {path: path.read_text(encoding="utf-8") for path in FILES}
+    talks = re.compile(r"import distributed|torch\.distributed")
+    found = [dotted(path) for path, text in sources.items() if talks.search(text)]
+    assert found == ["charlm.training.distributed"]
 
 
 def test_the_library_neither_prints_nor_asks_nor_exits() -> None:

@@ -12,7 +12,7 @@ from conftest import Outcome
 from charlm.discover import names
 
 Run = Callable[..., Outcome]
-COMMANDS = ["train", "sample", "score", "evaluate", "info", "corpus stdlib", "corpus get"]
+COMMANDS = ["train", "sample", "score", "evaluate", "compare", "gradients", "info", "corpus stdlib", "corpus get"]
 COMMANDS += ["tokenizer build", "tokenizer show"]
 
 

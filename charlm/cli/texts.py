@@ -39,6 +39,13 @@ def read_stdin(quiet: bool) -> AnyDocument:
     return found
 
 
+def in_memory(document: AnyDocument) -> Document:
+    """The text itself. Raises CorpusError for one that is too long to be held."""
+    if isinstance(document, Document):
+        return document
+    raise CorpusError(f"{document.name} has {document.characters:,} characters, too many to compare; give a part of it")
+
+
 def sequences_of(document: AnyDocument, kind: str) -> Iterator[str]:
     """What a model of lines or of a stream reads by itself. Raises CorpusError where that is too long for it."""
     from charlm.data.sequences import whole
@@ -88,3 +95,15 @@ def _parts(document: AnyDocument, line: bool) -> Iterator[tuple[str, bool]]:
     if line:
         return ((text, True) for text in sequences_of(document, "line"))
     return ((text, False) for text in document.pieces())
+
+
+def one_text(text: str | None, file: str | None, quiet: bool) -> str:
+    """The text that a command looks into: the argument, a file's, or stdin's. Raises ConfigError for two of them."""
+    if text is not None and file is not None:
+        raise ConfigError("give a text or --file, not both")
+    if file is not None:
+        return "".join(piece for document in read_files([file], quiet).documents for piece in document.pieces())
+    if text is None or text == corpus.STDIN:
+        files_or_stdin(None if text is None else [text])
+        return "".join(read_stdin(quiet).pieces())
+    return text

@@ -28,6 +28,7 @@ from charlm.discover import names
 from charlm.errors import ConfigError
 from charlm.interrupts import importing
 from charlm.storage import naming
+from charlm.training.launch import launched
 from charlm.training.planning import read_plan
 
 _CHOSEN = "chosen to fit the corpus and the time"
@@ -114,7 +115,9 @@ def train(
     """
     started = time.monotonic()
     options = locals()
-    sources = files_or_stdin(texts)
+    sources, launch = files_or_stdin(texts), launched()
+    if launch.world_size > 1 and corpus.STDIN in (*sources, valid):
+        raise ConfigError("several processes cannot read one stdin; put the text into a file")
     name = corpus.stem(sources[0]) if model is None else model
     folder = naming.folder_of(name)
     stored = read_plan(plan) if plan else None
@@ -136,6 +139,7 @@ def train(
         from charlm.training.train import train as train_model
 
     given = vocabulary.read(symbols) if symbols else None
+    quiet = quiet or not launch.first
     display = Display(quiet)
     try:
         with display:
@@ -157,13 +161,14 @@ def train(
         if kept is None:
             place = unfinished(folder)
             go_on = place is not None and any_saved(place)
-            say(
-                "stopped; go on by the same command with --resume" if go_on else "stopped; there is nothing to keep yet"
-            )
+            way_on = "go on by the same command with --resume" if go_on else "there is nothing to keep yet"
+            say(f"stopped; {way_on}", not launch.first)
         else:
             naming.set_latest(name)
             say(f"stopped; the best model so far, of step {kept.best_step:,}, is in {folder}")
         raise
+    if not launch.first:
+        return
     naming.set_latest(name)
     if not json:
         write(f"{folder}\n")

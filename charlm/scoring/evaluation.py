@@ -1,6 +1,6 @@
 """How well a model predicts a text: one function for `charlm evaluate` and for validation while training."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import NamedTuple, cast
@@ -17,6 +17,8 @@ from charlm.probability import log_probabilities
 from charlm.tokenizers import Ids, Tokenizer
 
 WARM_UP = 256  # tokens read before a piece of a stream, so that it does not begin cold
+# A network and rows of tokens → log P of each token but the first, as `log_probabilities` has it.
+Reader = Callable[[Network, Sequence[Ids]], list[NDArray[np.float64]]]
 _SHORTEST_PIECE = 4096
 _MOST_PIECES = 64
 
@@ -57,6 +59,7 @@ def evaluate(
     unknown: UnknownPolicy = "unk",
     window: int | None = None,
     streams: int | None = None,
+    read: Reader = log_probabilities,
 ) -> list[Evaluation]:
     """Evaluate each sequence, of the `kind` line or stream, from a zero state.
 
@@ -65,7 +68,8 @@ def evaluate(
     windows of that many targets, each from a zero state after the token before its first target; a last partial
     window is left out.
 
-    Raises ConfigError for a number out of range, CorpusError for a text shorter than one window.
+    read: who else reads the rows. Raises ConfigError for a number out of range, CorpusError for a text shorter than
+    one window.
     """
     if window is not None and streams is not None:
         raise ConfigError("give window or streams, not both: windows are not cut from streams")
@@ -73,10 +77,10 @@ def evaluate(
     eos = line or bool(network.predictable[tokenizer.EOS])
     encoded = [encode(tokenizer, text, unknown) for text in texts]
     cuts = [cut(sequence(tokenizer, each.ids, eos=eos), line, window, streams) for each in encoded]
-    read = iter(log_probabilities(network, [row for each in cuts for row in each.rows]))
+    logs = iter(read(network, [row for each in cuts for row in each.rows]))
     results = []
     for text, parts in zip(encoded, cuts, strict=True):
-        logprobs = parts.counted(read)
+        logprobs = parts.counted(logs)
         found = measure(text.text, parts.targets, text.lengths, logprobs, line=line, skipped=text.skipped)
         results.append(Evaluation(**vars(found), streams=None if line or window else len(parts.rows), window=window))
     return results

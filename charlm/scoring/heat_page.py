@@ -9,16 +9,19 @@ from charlm.scoring.score import Score
 from charlm.tokenizers import Tokenizer
 
 _UNKNOWN, _END = Tokenizer.CONTROL[Tokenizer.UNK], Tokenizer.CONTROL[Tokenizer.EOS]
+# What is pointed at is told at the foot of the window: no edge cuts it off, and what it hides can be scrolled up.
 _STYLE = """
-body { font: 16px/1.4 system-ui, sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em 9em; color: #222 }
+:root { color-scheme: light dark }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em 12em }
 pre { font: 17px/2 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere }
-pre b, .legend b { font-weight: normal; padding: .15em 0; border-bottom: solid #d00 }
-.legend b { padding: .15em .6em }
-pre b { position: relative; outline-offset: 1px }
-pre b:hover, pre b:focus { outline: 2px solid #d00; z-index: 1 }
-pre b:hover::after, pre b:focus::after { content: attr(data-tip); position: absolute; left: 0; top: 2.1em;
-  white-space: pre; padding: .5em .8em; background: #fff; color: #222; border: 1px solid #888;
-  box-shadow: 0 2px 8px #0004;  font: 14px/1.4 ui-monospace, monospace }
+b { font-weight: normal; padding: .15em 0; border-bottom: 0 solid #d00 }
+.legend b { display: inline-block; padding: 0 .6em; margin-bottom: .3em }
+pre b { outline-offset: 1px }
+pre b:hover, pre b:focus { outline: 2px solid #d00 }
+pre b:hover::after, pre b:focus::after { content: attr(data-tip); position: fixed; left: 1em; bottom: 1em;
+  box-sizing: border-box; max-width: calc(100% - 2em); white-space: pre-wrap; padding: .5em .8em; pointer-events: none;
+  background: Canvas; color: CanvasText; border: 1px solid GrayText; font: 14px/1.4 ui-monospace, monospace }
+pre b:hover::after { z-index: 1 }
 """
 
 
@@ -29,7 +32,7 @@ def page(scores: Sequence[Score], convention: str) -> str:
     the likeliest symbols there. `convention` says how it was scored.
     """
     levels = "".join(
-        f".s{each} {{ background: {colour}; color: {ink(each)}; border-bottom-width: {each}px }}\n"
+        f"b.s{each} {{ background: {colour}; color: {ink(each)}; border-bottom-width: {each}px }}\n"
         for each, colour in enumerate(COLOURS)
     )
     bits = step(scores[0].unit) if scores else 1

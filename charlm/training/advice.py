@@ -19,8 +19,9 @@ def warnings(prepared: Prepared) -> Iterator[str]:
         yield f"the text is small for its vocabulary: {each}"
     rare = int((counts <= _RARE).sum())
     if rare > _MANY_RARE * symbols:
-        rarely = f"{rare:,} of {symbols:,} symbols stand there {_RARE} times or less: too rarely to be learned well"
-        yield rarely + ("; a smaller --vocab-size spells them" if "vocab_size" in prepared.tokenizer.SETTINGS else "")
+        remedy = "; a smaller --vocab-size spells them" if "vocab_size" in prepared.tokenizer.SETTINGS else ""
+        often = f"{_RARE} times or less"
+        yield f"{rare:,} of {symbols:,} symbols stand there {often}: too rarely to be learned well{remedy}"
     if unknown := int(prepared.counts[prepared.tokenizer.UNK]):
         share = unknown / prepared.counts.sum()
         yield f"{unknown:,} symbols to learn ({share:.2%}) are <UNK>: what the vocabulary does not have"

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +20,13 @@ from charlm.data.sequences import Split, beside, choose, odd_lines, split
 from charlm.data.texts import Lines, Streams
 from charlm.data.vocabulary import learn
 from charlm.discover import find, name_of
-from charlm.errors import ConfigError
+from charlm.errors import ConfigError, CorpusError
 from charlm.network import Network
+from charlm.probability import log_probabilities
 from charlm.scoring.evaluation import Evaluation, evaluate
 from charlm.storage import vocabulary
 from charlm.tokenizers import Ids, Tokenizer
+from charlm.training.distributed import ALONE, Group
 
 Source = str | Path | Iterable[str | Path] | Corpus
 
@@ -46,18 +49,25 @@ class Prepared:
     @property
     def predictable(self) -> NDArray[np.bool_]:
         """(V,): the symbols that are a training target somewhere, and what other texts are spelled with."""
-        return (self.counts > 0) | self.tokenizer.spelling()
+        possible: NDArray[np.bool_] = (self.counts > 0) | self.tokenizer.spelling()
+        return possible & ~self.tokenizer.line_ends() if self.sequence == "line" else possible  # they end in EOS
 
-    def batches(self, config: TrainConfig) -> Batches:
-        """The windows of a run."""
-        return Batches(
+    def batches(self, config: TrainConfig, group: Group = ALONE) -> Batches:
+        """The windows of a run, of each the rows of this process. Raises ConfigError where it would have none."""
+        found = Batches(
             self.ring,
             config.batch_size,
             config.seq_len,
             config.seed,
             whole=self.sequence == "line",
             line_ends=self.tokenizer.line_ends(),
+            chosen=group.rows,
         )
+        if found.batch_size < group.size:
+            few = f"{group.size} processes cannot share a batch of {found.batch_size}"
+            mend = "a larger --batch-size" if config.batch_size < group.size else "a longer corpus"
+            raise ConfigError(f"{few}; start fewer, or give {mend}")
+        return found
 
     def network(self, model: ModelConfig, device: torch.device) -> Network:
         """An untrained network for this vocabulary, from torch's random state; `model` must be resolved."""
@@ -65,9 +75,23 @@ class Prepared:
         network.predictable.copy_(torch.from_numpy(self.predictable))
         return network.to(device)
 
-    def evaluate(self, network: Network, texts: Sequence[str]) -> Evaluation:
-        """What `charlm evaluate` says of these sequences."""
-        return Evaluation.total(evaluate(network, self.tokenizer, self.sequence, texts))
+    def check_same(self, group: Group) -> None:
+        """Raise CorpusError where the first process has read something else than this one, or made other symbols of
+        it."""
+        mine = f"{self.sha256} {json.dumps(self.tokenizer.to_json())}"
+        if group.data(mine.encode()).decode() != mine:
+            raise CorpusError(
+                "the corpus, or the symbols made of it, are not those of the first process;"
+                " give all machines the same files and the same versions"
+            )
+
+    def evaluate(self, network: Network, texts: Sequence[str], group: Group = ALONE) -> Evaluation:
+        """What `charlm evaluate` says of these sequences, told to all processes, each of which reads some of them."""
+
+        def read(network: Network, rows: Sequence[Ids]) -> list[NDArray[np.float64]]:
+            return group.share(rows, partial(log_probabilities, network))
+
+        return Evaluation.total(evaluate(network, self.tokenizer, self.sequence, texts, read=read))
 
 
 def with_tokenizer(model: ModelConfig, tokenizer: Tokenizer | None) -> ModelConfig:

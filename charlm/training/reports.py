@@ -38,6 +38,7 @@ class Planned:
     epochs: float
     seconds: float | None  # expected from here on; None where the speed was not measured
     folder: Path | None
+    processes: int = 1  # that train together, each with some rows of every batch
 
 
 @dataclass(frozen=True)

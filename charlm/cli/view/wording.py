@@ -124,6 +124,7 @@ def _finished(event: Finished) -> str:
 def _plan(event: Planned) -> list[str]:
     plan, model, split = event.plan, event.plan.model, event.split
     dropout = f", dropout {model.dropout:g}" if model.dropout else ""
+    together = f" by {event.processes} processes" if event.processes > 1 else ""
     time_needed = f", about {clock(event.seconds)}" if event.seconds is not None else ""
     told = [
         ("corpus", f"{event.corpus.characters:,} characters, {event.vocabulary:,} symbols, {_sequences(event)}"),
@@ -136,7 +137,7 @@ def _plan(event: Planned) -> list[str]:
         ),
         (
             "plan",
-            f"{plan.total:,} steps of {event.batch_size} × {event.seq_len} symbols on {event.device} in"
+            f"{plan.total:,} steps of {event.batch_size} × {event.seq_len} symbols{together} on {event.device} in"
             f" {event.precision}, {event.epochs:.1f} passes,"
             f" {plan.validations} validation{'s' * (plan.validations > 1)}{time_needed}",
         ),
