@@ -12,10 +12,10 @@ from charlm.discover import names
 
 PACKAGE = Path(charlm.__file__).parent
 # Each row may import from the rows above it, never from its own or from below. A package of variants and the command
-# line count as one module, as do the loops of `native`, which are below the cells.
+# line count as one module, as do `subwords`, and the loops of `native`, which are below the cells.
 ORDER = """
     errors data storage training scoring sampling randomness native native.library interrupts
-    config discover data.files data.cache data.harvest data.catalogue storage.standalone storage.durable
+    config discover data.files data.cache data.harvest data.catalogue storage.standalone storage.durable subwords
     native.fused scan tokenizers data.documents data.download storage.naming storage.tensors sampling.pattern
     cells samplers measure data.encoding data.batches data.corpus sampling.automaton scoring.units
     sampling.ending sampling.novelty embeddings data.texts data.ids storage.steps scoring.heat training.planning

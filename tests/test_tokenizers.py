@@ -1,6 +1,7 @@
 """Text → symbols → text, for every tokenizer."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from charlm.config import ModelConfig
 from charlm.discover import find, names
 from charlm.errors import ConfigError
+from charlm.subwords import child, learning
 from charlm.tokenizers import Tokenizer
 from charlm.tokenizers.char import CharTokenizer
 
@@ -20,6 +22,14 @@ MODEST = settings(max_examples=100, deadline=None, derandomize=True)
 SCALARS = st.integers(0, 0x10FFFF - 0x800).map(lambda number: chr(number if number < 0xD800 else number + 0x800))
 TEXTS = st.one_of(st.lists(SCALARS).map("".join), st.text("ab\r\n\t\0<EOS>é\ufffd\ufeff😀"))
 CONTROLS = {Tokenizer.UNK, Tokenizer.START, Tokenizer.EOS}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_child_process() -> Iterator[None]:
+    """Subwords are learned hundreds of times here; `test_subword.py` has the process of its own."""
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setattr(learning, "train", child.train)
+        yield
 
 
 def train(kind: type[Tokenizer], *texts: str, lines: bool = False, **settings: Any) -> Tokenizer:

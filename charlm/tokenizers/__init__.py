@@ -55,10 +55,11 @@ class Tokenizer(ABC):
                 raise ConfigError(f"the {config.tokenizer} tokenizer has no --{option}; leave it out")
 
     @classmethod
-    def foreign(cls, data: bytes) -> "Tokenizer | None":
-        """A vocabulary in the file format of another program; None where this kind knows none, or it is not that.
+    def foreign(cls, data: bytes) -> "tuple[Tokenizer, tuple[str, ...]] | None":
+        """A vocabulary in the file format of another program, and what of the file is not used, in words.
 
-        Raises ValueError, with what is wrong, for such a file that is damaged.
+        None where this kind knows no such format, or it is another. Raises ValueError, with what is wrong, for such a
+        file that is damaged.
         """
         return None
 

@@ -46,7 +46,8 @@ class Prepared:
     @property
     def predictable(self) -> NDArray[np.bool_]:
         """(V,): the symbols that are a training target somewhere, and what other texts are spelled with."""
-        return (self.counts > 0) | self.tokenizer.spelling()
+        possible: NDArray[np.bool_] = (self.counts > 0) | self.tokenizer.spelling()
+        return possible & ~self.tokenizer.line_ends() if self.sequence == "line" else possible  # they end in EOS
 
     def batches(self, config: TrainConfig) -> Batches:
         """The windows of a run."""
