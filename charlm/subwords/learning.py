@@ -4,14 +4,16 @@ A check that fails in its C++ ends the process it runs in, and here that is not 
 """
 
 import json
-import subprocess
 import sys
 from collections.abc import Iterable
+from contextlib import ExitStack
+from subprocess import PIPE, Popen
 from typing import Any
 
 from charlm.errors import CorpusError
+from charlm.interrupts import Interrupts
 from charlm.subwords import child, model_file
-from charlm.subwords.pieces import Piece
+from charlm.subwords.pieces import Piece, complete
 from charlm.subwords.stretches import LONGEST, WITHHELD, parts
 
 _FIXED = 3 + 256  # control symbols and bytes
@@ -47,32 +49,37 @@ def sentences(texts: Iterable[str]) -> str:
 
 
 def learn(model_type: str, most: int, text: str) -> list[Piece]:
-    """The bytes, and at most `most` pieces of sentences. Raises CorpusError where the trainer fails or dies."""
+    """The bytes, the space, and at most so many other pieces. Raises CorpusError where the trainer fails or dies."""
     if not text:
-        return list(range(256))
-    return model_file.read(train({"model_type": model_type, "vocab_size": _FIXED + most, **_OPTIONS}, text)).pieces
+        return complete([])
+    size = _FIXED + (" " in text) + most
+    return model_file.read(train({"model_type": model_type, "vocab_size": size, **_OPTIONS}, text)).pieces
 
 
 def train(options: dict[str, Any], text: str) -> bytes:
-    """What `child.train` returns, in a process of its own, which ends with this one's call of it."""
+    """What `child.train` returns, in a process of its own, which ends where this one is interrupted."""
     # -P: what lies beside the program is no library.
     command = [sys.executable, "-P", child.__file__, json.dumps(options)]
-    try:
-        done = subprocess.run(command, input=text.encode(), capture_output=True)
-    except OSError as error:
-        raise CorpusError(f"sentencepiece cannot be started: {error.strerror or error}") from None
-    if done.returncode:
+    with Interrupts() as interrupts, ExitStack() as stack:
+        with interrupts.held():  # a process that is not known yet could not be ended
+            try:
+                process = stack.enter_context(Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE))
+            except OSError as error:
+                raise CorpusError(f"sentencepiece cannot be started: {error.strerror or error}") from None
+            stack.callback(process.kill)
+        model, said = process.communicate(text.encode())
+    if process.returncode:
         raise CorpusError(
-            f"sentencepiece found no subwords in this text ({_reason(done)}); try another --vocab-size or --model-type,"
-            " or another --tokenizer"
+            f"sentencepiece found no subwords in this text ({_reason(process.returncode, said)}); try another"
+            " --vocab-size or --model-type, or another --tokenizer"
         )
-    return done.stdout
+    return model
 
 
-def _reason(done: subprocess.CompletedProcess[bytes]) -> str:
+def _reason(code: int, said: bytes) -> str:
     """What it said last, or the signal that ended it."""
-    if done.returncode < 0:
-        return f"it was ended by signal {-done.returncode}"
-    said = done.stderr.decode(errors="replace").split("\n")
-    last = next((line for line in reversed(said) if line.strip()), f"exit code {done.returncode}")
+    if code < 0:
+        return f"it was ended by signal {-code}"
+    lines = said.decode(errors="replace").split("\n")
+    last = next((line for line in reversed(lines) if line.strip()), f"exit code {code}")
     return "".join(filter(str.isprintable, last))[:200]

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from charlm.subwords.pieces import NAME_OF_A_BYTE, Piece, check, is_text
+from charlm.subwords.pieces import MOST, NAME_OF_A_BYTE, Piece, check, complete, is_text
 
 LARGEST = 2**24  # bytes; those of well-known models are below 6 MB
 SPACE = "\u2581"  # what sentencepiece writes for one
@@ -32,8 +32,6 @@ class Model(NamedTuple):
 
 def write(model_type: str, pieces: Sequence[Piece]) -> bytes:
     """A model that sees every text as it is, in which piece i has the number i + 3."""
-    if all(isinstance(piece, int) for piece in pieces):
-        model_type = "bpe"  # a unigram model needs a piece
     (number,) = (number for number, name in _TYPES.items() if name == model_type)
     controls = (("\1", _UNKNOWN), ("\2", _CONTROL), ("\3", _CONTROL))  # what no text that it is given has
     entries = [_entry(name, 0.0, kind) for name, kind in controls]
@@ -51,20 +49,26 @@ def read(data: bytes) -> Model:
     """Raises ValueError, with what is wrong, for a file that is damaged, or has neither unigram nor BPE pieces."""
     if len(data) > LARGEST:
         raise ValueError(f"it has more than {LARGEST:,} bytes")
-    fields = list(_fields(data))
-    entries = [dict(_fields(_bytes(value))) for number, value in fields if number == 1]
-    trainer, normalizer = (
-        {each: what for number, value in fields if number == wanted for each, what in _fields(_bytes(value))}
-        for wanted in (2, 3)
-    )
-    found = [piece for entry in entries if (piece := _piece(entry)) is not None]
-    missing = set(range(256)).difference(piece for piece in found if isinstance(piece, int))
+    found: list[Piece] = []
+    left_out = 0
+    trainer: dict[int, Value] = {}
+    normalizer: dict[int, Value] = {}
+    for number, value in _fields(data):
+        if number == 1 and len(found) + left_out == MOST:
+            raise ValueError(f"it has more than {MOST:,} symbols")
+        if number == 1 and (piece := _piece(_of(value, 1, 2, 3))) is not None:
+            found.append(piece)
+        elif number == 1:
+            left_out += 1
+        elif number == 2:
+            trainer |= _of(value, 3)
+        elif number == 3:
+            normalizer |= _of(value, 2, 3, 4, 6)
     kind = trainer.get(3, 1)
     if not isinstance(kind, int) or kind not in _TYPES:
         raise ValueError("it is neither a unigram model nor one of byte pair encoding")
     if all(isinstance(piece, int) for piece in found):
         raise ValueError("it has no pieces of text")
-    left_out = len(entries) - len(found)
     not_used = {  # where a file does not say, there are no rules, and all else is done
         "its rules of normalisation": normalizer.get(2) or normalizer.get(6),
         "the space it puts before a text": normalizer.get(3, 1),
@@ -72,7 +76,7 @@ def read(data: bytes) -> Model:
         f"{left_out:,} of its symbols (control, unused or user-defined ones)": left_out,
     }
     notes = tuple(name for name, there in not_used.items() if there)
-    return Model(_TYPES[kind], check(_TYPES[kind], found + sorted(missing)), notes)
+    return Model(_TYPES[kind], check(_TYPES[kind], complete(found)), notes)
 
 
 def _piece(entry: dict[int, Value]) -> Piece | None:
@@ -84,6 +88,11 @@ def _piece(entry: dict[int, Value]) -> Piece | None:
     text = name.replace(SPACE, " ")
     (score,) = struct.unpack("<f", _bytes(entry.get(2, bytes(4))))
     return (text, score) if kind == _NORMAL and is_text(text) else None
+
+
+def _of(value: Value, *numbers: int) -> dict[int, Value]:
+    """These fields of a message."""
+    return {number: each for number, each in _fields(_bytes(value)) if number in numbers}
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, Value]]:

@@ -1,6 +1,7 @@
 """What of a sentencepiece model charlm keeps: pieces of text with their scores, and the 256 bytes; all else is known.
 
-A symbol is `[text, score]`, or a number: a byte, of which what has no piece is made. A space is a space here.
+A piece is `[text, score]`, or a number: a byte, of which what has no piece is made. A space is a space here, and always
+a piece: sentencepiece would make it of the bytes of what it writes for one.
 """
 
 import re
@@ -28,9 +29,17 @@ def check(model_type: Any, pieces: Any) -> list[Piece]:
     names = [piece if isinstance(piece, int) else piece[0] for piece in found]
     if len(set(names)) < len(names):
         raise ValueError("'pieces' has one twice")
-    if sum(isinstance(name, int) for name in names) < 256:
-        raise ValueError("'pieces' should have all 256 bytes")
+    if complete(found) != found:
+        raise ValueError("'pieces' should have all 256 bytes, and the space")
     return found
+
+
+def complete(pieces: list[Piece]) -> list[Piece]:
+    """With the bytes and the space, at their end where they are missing."""
+    names = {piece if isinstance(piece, int) else piece[0] for piece in pieces}
+    least = min((piece[1] for piece in pieces if not isinstance(piece, int)), default=0.0)
+    space: list[Piece] = [] if " " in names else [(" ", least)]
+    return pieces + [byte for byte in range(256) if byte not in names] + space
 
 
 def is_text(text: str) -> bool:

@@ -28,7 +28,7 @@ from charlm.subwords.stretches import WITHHELD, parts
 from charlm.tokenizers import Ids, Tokenizer, Unknown
 
 _FIRST = len(Tokenizer.CONTROL)  # the number of the first piece
-_FIXED = _FIRST + 256  # symbols that are always there
+_FIXED = _FIRST + 256 + 1  # symbols that are always there: control symbols, bytes and the space
 _LEAST, _FOR_EACH, _MOST = 2**20, 256, 2**24  # characters that pieces are learned from; for each symbol asked for
 _LARGEST_UNASKED = 8192  # pieces of several characters
 _BLOCK = 2**18  # characters that are encoded together
@@ -70,12 +70,12 @@ class SubwordTokenizer(Tokenizer):
         asked = config.vocab_size
         found = draw(texts, min(max(_LEAST, _FOR_EACH * (asked or 0)), _MOST))
         text = sentences(found.texts)
-        letters = len(set(text) - {"\n"})
+        letters = len(set(text) - {"\n", " "})
         longer = min(math.isqrt(found.characters), _LARGEST_UNASKED) if asked is None else asked - _FIXED - letters
         if longer < 0:
             raise ConfigError(
-                f"vocab-size is {asked:,}, and the text has {letters:,} characters, which come beside 256 bytes and"
-                f" {_FIRST} control symbols; make it {_FIXED + letters:,} or more"
+                f"vocab-size is {asked:,}, and the text has {letters:,} characters, beside {_FIXED:,} symbols that are"
+                f" always there; make it {_FIXED + letters:,} or more"
             )
         tokenizer = cls(config.model_type, learn(config.model_type, letters + longer, text))
         if asked is not None and tokenizer.size < asked:
