@@ -6,7 +6,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -171,22 +170,26 @@ child.__file__ = f"{place}/child.py" if not closed else child.__file__
 model = learning.train({"vocab_size": 30, "model_type": "bpe", "hard_vocab_limit": False}, "a b")
 open(f"{place}/model", "wb").write(model)
 """
-ASLEEP = "import os, sys, time; open(sys.argv[0] + '.pid', 'w').write(f'{os.getpid()}\\n'); time.sleep(100)"
+ASLEEP = """
+import sys, time
+alive = open(sys.argv[0] + ".alive", "w", buffering=1)
+print("begun", file=alive)
+time.sleep(60)
+print("done", file=alive)
+"""
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are those of POSIX")
 def test_ctrl_c_ends_the_trainer_too(tmp_path: Path) -> None:
     (tmp_path / "child.py").write_text(ASLEEP)
+    os.mkfifo(tmp_path / "child.py.alive")
     parent = subprocess.Popen([sys.executable, "-c", PARENT, tmp_path], stderr=subprocess.PIPE)
-    pid = tmp_path / "child.py.pid"
-    while not (pid.exists() and pid.read_text().endswith("\n")):
-        assert parent.poll() is None
-        time.sleep(0.01)
-    parent.send_signal(signal.SIGINT)
-    _, talk = parent.communicate(timeout=60)
-    assert talk.endswith(b"KeyboardInterrupt\n")
-    with pytest.raises(ProcessLookupError):
-        os.kill(int(pid.read_text()), 0)
+    with (tmp_path / "child.py.alive").open() as alive:
+        assert alive.readline() == "begun\n"
+        parent.send_signal(signal.SIGINT)
+        _, talk = parent.communicate()
+        assert talk.endswith(b"KeyboardInterrupt\n")
+        assert alive.read() == ""  # the end of what it wrote is the end of it
 
 
 @pytest.mark.parametrize("closed", ["0", "1", "2", "012"])
