@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tally
-from conftest import LINES
+from conftest import LINES, TINY, Outcome
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,6 +26,7 @@ from charlm.subwords.sample import BLOCK, draw
 from charlm.tokenizers import Tokenizer
 from charlm.tokenizers.subword import SubwordTokenizer
 
+Run = Callable[..., Outcome]
 MODEST = settings(max_examples=100, deadline=None, derandomize=True)
 EACH = pytest.mark.parametrize("model_type", ["unigram", "bpe"])
 # Names of symbols that sentencepiece has itself, and characters that it writes for others.
@@ -305,6 +307,31 @@ def test_a_model_that_changes_nothing_has_nothing_to_be_said_of_it() -> None:
     data = foreign(model_type="bpe", byte_fallback=True, vocab_size=400, normalization_rule_name="identity")
     found = SubwordTokenizer.foreign(data)
     assert found is not None and "rules" not in "".join(found.not_used)
+
+
+def test_a_model_file_of_sentencepiece_serves_at_the_command_line(run: Run, tmp_path: Path) -> None:
+    """What it holds that would change a text is named; a damaged one is refused in a sentence."""
+    (tmp_path / "their.model").write_bytes(foreign(model_type="bpe"))
+    (tmp_path / "corpus.txt").write_text(LINES)
+    done = run("train", "corpus.txt", "--tokenizer-file", "their.model", "--model", "m", "--steps", "2", *TINY)
+    assert done.code == 0, done.err
+    assert "their.model: its pieces and their scores are used, and not its rules of normalisation" in done.err
+    shown = run("tokenizer", "show", "-m", "m", "the cats")
+    assert "the│ cats│" in shown.out and "subword" in shown.out
+    (tmp_path / "their.model").write_bytes(foreign(model_type="bpe")[:-40])
+    for command in (["train", "corpus.txt", "--tokenizer-file"], ["tokenizer", "show"]):
+        refused = run(*command, "their.model")
+        assert refused.code == 3 and refused.err.count("\n") == 1
+        assert "their.model is not a vocabulary: it is damaged, or cut short" in refused.err
+
+
+def test_subwords_are_trained_at_the_command_line(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "corpus.txt").write_text(LINES)
+    options = ["--tokenizer", "subword", "--vocab-size", "290", "--model-type", "bpe"]
+    assert run("train", "corpus.txt", *options, "--model", "m", "--steps", "2", *TINY).code == 0
+    assert json.loads(run("info", "-m", "m", "--json").out)["vocabulary_size"] == 290
+    refused = run("train", "corpus.txt", "--tokenizer", "subword", "--vocab-size", "30", *TINY)
+    assert refused.code == 2 and refused.err.endswith("make it 273 or more\n")
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"PK\3\4"])

@@ -21,13 +21,13 @@ from charlm.cli.options import (
     with_options,
 )
 from charlm.cli.output import say, write, write_json
-from charlm.cli.texts import files_or_stdin
+from charlm.cli.texts import files_or_stdin, read_vocabulary
 from charlm.config import VOCABULARY, ModelConfig, TrainConfig
 from charlm.data import corpus
 from charlm.discover import names
 from charlm.errors import ConfigError
 from charlm.interrupts import importing
-from charlm.storage import naming, vocabulary
+from charlm.storage import naming
 from charlm.training.planning import read_plan
 
 _CHOSEN = "chosen to fit the corpus and the time"
@@ -127,7 +127,7 @@ def train(
     shape = with_options(stored.model if stored else ModelConfig(), options)
     config = with_options(stored.train if stored else TrainConfig(), options)
     stored = replace(stored, model=shape, train=config) if stored else None
-    given = vocabulary.read(symbols) if symbols else None
+    given = read_vocabulary(symbols, quiet) if symbols else None
 
     with importing():
         from charlm.cli.view.display import Display
