@@ -28,6 +28,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "byte": {"tokenizer": "byte"},
     "word": {"tokenizer": "word"},
     "closed": {"tokenizer": "word", "closed": True},
+    "subword": {"tokenizer": "subword", "model_type": "bpe"},
 }
 SHAPE: dict[str, Any] = {"hidden_size": 16, "layers": 1, "embedding_size": 8}
 TEXT = "Und das Wort war Affe – so."
@@ -45,7 +46,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     return {path.name: path for path in base.iterdir() if path.is_dir()}
 
 
-@pytest.fixture(params=["byte-line", "byte-stream", "word-line", "word-stream", "closed-line", "closed-stream"])
+@pytest.fixture(params=[f"{kind}-{sequence}" for kind in KINDS for sequence in ("line", "stream")])
 def folder(request: pytest.FixtureRequest, folders: Trained) -> Path:
     return folders[request.param]
 
@@ -66,7 +67,7 @@ def test_every_tokenizer_holds_out_the_same_text() -> None:
 @pytest.mark.parametrize("sequence", ["line", "stream"])
 def test_bits_per_character_are_of_the_text_whatever_the_tokens(folders: Trained, sequence: str) -> None:
     text = LINES if sequence == "line" else STREAM
-    for kind in ("byte", "word"):
+    for kind in ("byte", "word", "subword"):
         found = charlm.load(folders[f"{kind}-{sequence}"]).evaluate(text)
         assert (found.characters, found.bytes, found.unknown) == (len(text), len(text.encode()), 0)
         bits = found.nats / math.log(2)
@@ -162,10 +163,12 @@ def test_a_page_has_the_characters_and_a_word_has_no_rank(folder: Path, run: Run
     assert [row.split("\t")[2] for row in rows[1:3]] == [text[:3], text[3:]] and rows[1].endswith("\t")
 
 
-def test_output_says_where_a_probability_is_of_one_way_to_cut(folders: Trained, run: Run) -> None:
+def test_output_says_where_a_probability_is_of_one_way_to_cut(folders: Trained, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "text").write_text(LINES)
     said = "of one way to cut the text"
-    assert said in run("score", "-m", folders["word-line"], "ein Hund").out
-    assert said not in run("score", "-m", folders["byte-line"], "ein Hund").out
+    for kind, ambiguous in {"word": True, "subword": True, "byte": False}.items():
+        assert (said in run("score", "-m", folders[f"{kind}-line"], "ein Hund").out) == ambiguous
+        assert (said in run("evaluate", "-m", folders[f"{kind}-line"], "text").err) == ambiguous
 
 
 def test_the_words_of_kenlm_are_sums_of_tokens(folders: Trained) -> None:
@@ -232,7 +235,7 @@ def test_writing_together(folder: Path) -> None:
     if desk.press("\t"):  # else the end is the likeliest
         assert desk.text.startswith(text) and len(desk.text) > 3 and "\ufffd" not in desk.text
     desk.press("Ж")
-    assert desk.text.endswith("Ж") == ("byte" in folder.name)
+    assert desk.text.endswith("Ж") == folder.name.startswith(("byte", "subword"))
 
 
 def test_a_file_is_evaluated(folder: Path, run: Run, tmp_path: Path) -> None:
@@ -248,7 +251,7 @@ def test_a_file_is_evaluated(folder: Path, run: Run, tmp_path: Path) -> None:
 
 def test_info_names_the_tokenizer_and_its_size(folder: Path, run: Run) -> None:
     size = charlm.load(folder).tokenizer.size
-    kind = "byte" if "byte" in folder.name else "word"
+    kind = str(KINDS[folder.name.partition("-")[0]]["tokenizer"])
     assert re.search(rf"tokenizer +{kind}.*, {size} symbols", run("info", "-m", folder).out)
 
 
@@ -260,7 +263,7 @@ def test_a_long_text_is_evaluated_in_segments_as_at_once(
     (tmp_path / "text").write_text(text)
     monkeypatch.setattr(documents, "PIECE", 400)
     monkeypatch.setattr(segments, "_SEGMENT", 500)
-    for kind in ("byte", "word"):
+    for kind in ("byte", "word", "subword"):
         model = charlm.load(folders[f"{kind}-stream"])
         (found,) = segments.evaluate_documents(model, read([tmp_path / "text"]).documents, window=7)
         expected = model.evaluate(text, window=7)

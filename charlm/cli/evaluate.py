@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from charlm.cli.forms import ONE_WAY
 from charlm.cli.options import Json, Model, Quiet, Unknown, defaulted
 from charlm.cli.output import figure, say, write, write_json
 from charlm.cli.texts import files_or_stdin, read_files, tell_unknown
@@ -48,6 +49,8 @@ def evaluate(
     found = list(evaluate_documents(language_model, documents, tell=Plain(quiet), **settings))  # type: ignore[arg-type]
     total = Evaluation.total(found)
     tell_unknown(language_model, documents, total.unknown, unknown, quiet)
+    if language_model.tokenizer.AMBIGUOUS:
+        say(f"the figures are {ONE_WAY}", quiet)
     names = [document.name for document in documents]
     if len(found) > 1:
         found.append(total)

@@ -22,7 +22,7 @@ from charlm.cli.options import (
     with_options,
 )
 from charlm.cli.output import figure, for_terminal, say, write, write_json
-from charlm.cli.texts import files_or_stdin, read_files, read_stdin
+from charlm.cli.texts import files_or_stdin, read_files, read_stdin, read_vocabulary
 from charlm.cli.view.reading import Plain
 from charlm.config import ModelConfig
 from charlm.data.corpus import STDIN
@@ -104,14 +104,14 @@ def show(
     text = given[-1] if len(given) > (file is not None) else None
 
     with importing():
-        from charlm.storage import checkpoint, vocabulary
+        from charlm.storage import checkpoint
 
     if file is None:
         folder = naming.existing_folder(model)
         say(f"model {folder}", quiet or model is not None)
         found = checkpoint.load(folder).tokenizer
     else:
-        found = vocabulary.read(file)
+        found = read_vocabulary(file, quiet)
     about = _about(found)
     fitted = _fitted(found, read_stdin(quiet) if text == STDIN else Document("text", text)) if text is not None else {}
     if json:

@@ -21,7 +21,7 @@ from charlm.cli.options import (
     with_options,
 )
 from charlm.cli.output import say, write, write_json
-from charlm.cli.texts import files_or_stdin
+from charlm.cli.texts import files_or_stdin, read_vocabulary
 from charlm.config import VOCABULARY, ModelConfig, TrainConfig
 from charlm.data import corpus
 from charlm.discover import names
@@ -133,13 +133,12 @@ def train(
 
     with importing():
         from charlm.cli.view.display import Display
-        from charlm.storage import vocabulary
         from charlm.storage.steps import any_saved
         from charlm.training.run_folder import unfinished
         from charlm.training.train import train as train_model
 
-    given = vocabulary.read(symbols) if symbols else None
     quiet = quiet or not launch.first
+    given = read_vocabulary(symbols, quiet) if symbols else None
     display = Display(quiet)
     try:
         with display:
