@@ -31,6 +31,7 @@ class ModelConfig:
     min_count: int | None = None  # what is rarer in the corpus has no symbol of its own; None: the tokenizer's default
     closed: bool = False  # a word outside the vocabulary is <UNK> rather than spelled
     model_type: str = "unigram"  # of subwords, in the words of sentencepiece: unigram or bpe
+    vocabulary: str | None = None  # SHA-256 of the one that was given, None: it is learned from the corpus
     sequence: str = "auto"  # auto, line or stream
     embedding: str = "learned"
     embedding_size: int | None = None  # E; None: chosen by the plan; a one-hot input is as wide as the vocabulary
@@ -52,7 +53,7 @@ class ModelConfig:
         "readout_layers": 64,
     }
     # A file from before there were these has their defaults.
-    LATER: ClassVar[frozenset[str]] = frozenset({"residual", "readout_layers", *VOCABULARY})
+    LATER: ClassVar[frozenset[str]] = frozenset({"residual", "readout_layers", *VOCABULARY, "vocabulary"})
 
     def __post_init__(self) -> None:
         if self.sequence not in ("auto", "line", "stream"):

@@ -21,8 +21,9 @@ ORDER = """
     tokenizers data.download
     cells samplers measure ngram data.encoding data.batches data.corpus sampling.automaton scoring.units
     sampling.ending sampling.novelty embeddings data.texts data.ids storage.steps scoring.heat training.planning
-    data.sequences network sampling.matching scoring.bootstrap training.distributed
-    probability native.drawing training.optimization training.sizing inspection.starts inspection.reading
+    data.sequences network sampling.matching scoring.bootstrap training.distributed storage.vocabulary
+    probability data.vocabulary native.drawing training.optimization training.sizing inspection.starts
+    inspection.reading
     scoring.evaluation sampling.drawing inspection.gradients inspection.clipping inspection.gates inspection.neurons
     scoring.score scoring.comparison sampling.generation training.preparation
     sampling.beam sampling.distinct

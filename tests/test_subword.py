@@ -6,7 +6,7 @@ import random
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tally
-from conftest import LINES
+from conftest import LINES, TINY, Outcome
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,6 +26,7 @@ from charlm.subwords.sample import BLOCK, draw
 from charlm.tokenizers import Tokenizer
 from charlm.tokenizers.subword import SubwordTokenizer
 
+Run = Callable[..., Outcome]
 MODEST = settings(max_examples=100, deadline=None, derandomize=True)
 EACH = pytest.mark.parametrize("model_type", ["unigram", "bpe"])
 # Names of symbols that sentencepiece has itself, and characters that it writes for others.
@@ -171,22 +172,26 @@ child.__file__ = f"{place}/child.py" if not closed else child.__file__
 model = learning.train({"vocab_size": 30, "model_type": "bpe", "hard_vocab_limit": False}, "a b")
 open(f"{place}/model", "wb").write(model)
 """
-ASLEEP = "import os, sys, time; open(sys.argv[0] + '.pid', 'w').write(f'{os.getpid()}\\n'); time.sleep(100)"
+ASLEEP = """
+import sys, time
+alive = open(sys.argv[0] + ".alive", "w", buffering=1)
+print("begun", file=alive)
+time.sleep(60)
+print("done", file=alive)
+"""
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are those of POSIX")
 def test_ctrl_c_ends_the_trainer_too(tmp_path: Path) -> None:
     (tmp_path / "child.py").write_text(ASLEEP)
+    os.mkfifo(tmp_path / "child.py.alive")
     parent = subprocess.Popen([sys.executable, "-c", PARENT, tmp_path], stderr=subprocess.PIPE)
-    pid = tmp_path / "child.py.pid"
-    while not (pid.exists() and pid.read_text().endswith("\n")):
-        assert parent.poll() is None
-        time.sleep(0.01)
-    parent.send_signal(signal.SIGINT)
-    _, talk = parent.communicate(timeout=60)
-    assert talk.endswith(b"KeyboardInterrupt\n")
-    with pytest.raises(ProcessLookupError):
-        os.kill(int(pid.read_text()), 0)
+    with (tmp_path / "child.py.alive").open() as alive:
+        assert alive.readline() == "begun\n"
+        parent.send_signal(signal.SIGINT)
+        _, talk = parent.communicate()
+        assert talk.endswith(b"KeyboardInterrupt\n")
+        assert alive.read() == ""  # the end of what it wrote is the end of it
 
 
 @pytest.mark.parametrize("closed", ["0", "1", "2", "012"])
@@ -270,10 +275,9 @@ def test_the_pieces_of_another_program_are_used_and_its_changes_of_a_text_are_no
     import sentencepiece
 
     data = foreign(model_type=model_type, user_defined_symbols=["<sep>"])
-    found = SubwordTokenizer.foreign(data)
-    assert found is not None
-    tokenizer, notes = found
-    assert notes == (
+    tokenizer = SubwordTokenizer.foreign(data)
+    assert tokenizer is not None
+    assert tokenizer.not_used == (
         "its rules of normalisation",
         "the space it puts before a text",
         "how it squeezes spaces",
@@ -302,7 +306,32 @@ def pieces(data: bytes) -> list[str]:
 def test_a_model_that_changes_nothing_has_nothing_to_be_said_of_it() -> None:
     data = foreign(model_type="bpe", byte_fallback=True, vocab_size=400, normalization_rule_name="identity")
     found = SubwordTokenizer.foreign(data)
-    assert found is not None and "rules" not in "".join(found[1])
+    assert found is not None and "rules" not in "".join(found.not_used)
+
+
+def test_a_model_file_of_sentencepiece_serves_at_the_command_line(run: Run, tmp_path: Path) -> None:
+    """What it holds that would change a text is named; a damaged one is refused in a sentence."""
+    (tmp_path / "their.model").write_bytes(foreign(model_type="bpe"))
+    (tmp_path / "corpus.txt").write_text(LINES)
+    done = run("train", "corpus.txt", "--tokenizer-file", "their.model", "--model", "m", "--steps", "2", *TINY)
+    assert done.code == 0, done.err
+    assert "their.model: its pieces and their scores are used, and not its rules of normalisation" in done.err
+    shown = run("tokenizer", "show", "-m", "m", "the cats")
+    assert "the│ cats│" in shown.out and "subword" in shown.out
+    (tmp_path / "their.model").write_bytes(foreign(model_type="bpe")[:-40])
+    for command in (["train", "corpus.txt", "--tokenizer-file"], ["tokenizer", "show"]):
+        refused = run(*command, "their.model")
+        assert refused.code == 3 and refused.err.count("\n") == 1
+        assert "their.model is not a vocabulary: it is damaged, or cut short" in refused.err
+
+
+def test_subwords_are_trained_at_the_command_line(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "corpus.txt").write_text(LINES)
+    options = ["--tokenizer", "subword", "--vocab-size", "290", "--model-type", "bpe"]
+    assert run("train", "corpus.txt", *options, "--model", "m", "--steps", "2", *TINY).code == 0
+    assert json.loads(run("info", "-m", "m", "--json").out)["vocabulary_size"] == 290
+    refused = run("train", "corpus.txt", "--tokenizer", "subword", "--vocab-size", "30", *TINY)
+    assert refused.code == 2 and refused.err.endswith("make it 273 or more\n")
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"PK\3\4"])
@@ -343,6 +372,6 @@ def test_a_model_that_was_changed_at_random_is_refused_or_loses_no_text() -> Non
             refused += 1
         else:
             assert found is not None
-            assert found[0].decode(found[0].encode("the cats ▁ 漢\n")) == "the cats ▁ 漢\n"
+            assert found.decode(found.encode("the cats ▁ 漢\n")) == "the cats ▁ 漢\n"
     assert 20 < refused < 200
     tally.count("bad files tried", 200)

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charlm.cli.output import say
@@ -13,6 +14,7 @@ from charlm.errors import ConfigError, CorpusError
 
 if TYPE_CHECKING:
     from charlm.language_model import LanguageModel
+    from charlm.tokenizers import Tokenizer
 
 
 def read_files(paths: list[str], quiet: bool) -> Corpus:
@@ -44,6 +46,17 @@ def in_memory(document: AnyDocument) -> Document:
     if isinstance(document, Document):
         return document
     raise CorpusError(f"{document.name} has {document.characters:,} characters, too many to compare; give a part of it")
+
+
+def read_vocabulary(path: Path, quiet: bool) -> "Tokenizer":
+    """A vocabulary in a file; what is not used of one that another program made is said."""
+    from charlm.storage import vocabulary
+
+    found = vocabulary.read(path)
+    if found.not_used:
+        left = ", and not ".join(found.not_used)
+        say(f"{path}: its pieces and their scores are used, and not {left}: no text is changed", quiet)
+    return found
 
 
 def sequences_of(document: AnyDocument, kind: str) -> Iterator[str]:

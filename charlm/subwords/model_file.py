@@ -23,11 +23,11 @@ Value = int | bytes
 
 
 class Model(NamedTuple):
-    """`notes`: what of the file is not used, in words."""
+    """`not_used`: what of the file is not, in words."""
 
     model_type: str
     pieces: list[Piece]
-    notes: tuple[str, ...]
+    not_used: tuple[str, ...]
 
 
 def write(model_type: str, pieces: Sequence[Piece]) -> bytes:
@@ -49,21 +49,20 @@ def read(data: bytes) -> Model:
     """Raises ValueError, with what is wrong, for a file that is damaged, or has neither unigram nor BPE pieces."""
     if len(data) > LARGEST:
         raise ValueError(f"it has more than {LARGEST:,} bytes")
-    found: list[Piece] = []
-    left_out = 0
+    entries: list[Piece | None] = []
     trainer: dict[int, Value] = {}
     normalizer: dict[int, Value] = {}
     for number, value in _fields(data):
-        if number == 1 and len(found) + left_out == MOST:
-            raise ValueError(f"it has more than {MOST:,} symbols")
-        if number == 1 and (piece := _piece(_of(value, 1, 2, 3))) is not None:
-            found.append(piece)
-        elif number == 1:
-            left_out += 1
+        if number == 1:
+            entries.append(_piece(_of(value, 1, 2, 3)))
         elif number == 2:
             trainer |= _of(value, 3)
         elif number == 3:
             normalizer |= _of(value, 2, 3, 4, 6)
+        if len(entries) > MOST:
+            raise ValueError(f"it has more than {MOST:,} symbols")
+    found = [piece for piece in entries if piece is not None]
+    left_out = len(entries) - len(found)
     kind = trainer.get(3, 1)
     if not isinstance(kind, int) or kind not in _TYPES:
         raise ValueError("it is neither a unigram model nor one of byte pair encoding")
@@ -75,8 +74,8 @@ def read(data: bytes) -> Model:
         "how it squeezes spaces": normalizer.get(4, 1),
         f"{left_out:,} of its symbols (control, unused or user-defined ones)": left_out,
     }
-    notes = tuple(name for name, there in not_used.items() if there)
-    return Model(_TYPES[kind], check(_TYPES[kind], complete(found)), notes)
+    said = tuple(name for name, there in not_used.items() if there)
+    return Model(_TYPES[kind], check(_TYPES[kind], complete(found)), said)
 
 
 def _piece(entry: dict[int, Value]) -> Piece | None:

@@ -33,6 +33,7 @@ class Tokenizer(ABC):
     UNK: ClassVar[int] = 0  # a symbol outside the vocabulary
     START: ClassVar[int] = 1  # stands before the first symbol of a sequence
     EOS: ClassVar[int] = 2  # closes a sequence
+    not_used: tuple[str, ...] = ()  # what of a file of another program is not, in words
     CONTROL: ClassVar[tuple[str, ...]] = ("<UNK>", "<START>", "<EOS>")
     REPLACEMENT: ClassVar[str] = "\ufffd"  # what <UNK> looks like in decoded text
 
@@ -55,11 +56,10 @@ class Tokenizer(ABC):
                 raise ConfigError(f"the {config.tokenizer} tokenizer has no --{option}; leave it out")
 
     @classmethod
-    def foreign(cls, data: bytes) -> "tuple[Tokenizer, tuple[str, ...]] | None":
-        """A vocabulary in the file format of another program, and what of the file is not used, in words.
+    def foreign(cls, data: bytes) -> "Tokenizer | None":
+        """A vocabulary in the file format of another program; None where this kind knows none, or it is not that.
 
-        None where this kind knows no such format, or it is another. Raises ValueError, with what is wrong, for such a
-        file that is damaged.
+        Raises ValueError, with what is wrong, for such a file that is damaged.
         """
         return None
 

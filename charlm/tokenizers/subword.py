@@ -94,11 +94,13 @@ class SubwordTokenizer(Tokenizer):
         return SubwordTokenizer(self.model_type, [self.pieces[place] for place in order])
 
     @classmethod
-    def foreign(cls, data: bytes) -> "tuple[Tokenizer, tuple[str, ...]] | None":
+    def foreign(cls, data: bytes) -> "SubwordTokenizer | None":
         if not data.startswith(b"\n"):  # where the first piece begins
             return None
-        model_type, pieces, notes = model_file.read(data)
-        return cls(model_type, pieces), notes
+        model_type, pieces, not_used = model_file.read(data)
+        tokenizer = cls(model_type, pieces)
+        tokenizer.not_used = not_used
+        return tokenizer
 
     @classmethod
     def from_json(cls, values: Any) -> "SubwordTokenizer":

@@ -42,6 +42,7 @@ class WordTokenizer(Tokenizer):
         self.words, self.closed = tuple(words), closed
         self._index = {word: number for number, word in enumerate(self.words, len(self.CONTROL))}
         self._texts = (self.REPLACEMENT, "", "", *self.words)
+        self._lengths = np.array(list(map(len, self._texts)), dtype=np.int64)
 
     @classmethod
     def train(cls, texts: Iterable[Iterable[str]], config: ModelConfig, *, lines: bool = False) -> "WordTokenizer":
@@ -104,7 +105,8 @@ class WordTokenizer(Tokenizer):
     def lengths(self, text: str, ids: Ids) -> NDArray[np.int64]:
         if self.closed and (ids == self.UNK).any():
             return np.array([len(part) for part, _ in self._parts(text)], dtype=np.int64)
-        return np.array([len(each) for each in self._texts], dtype=np.int64)[ids]
+        lengths: NDArray[np.int64] = self._lengths[ids]
+        return lengths
 
     def symbol(self, index: int) -> str | None:
         return self._texts[index] if index >= len(self.CONTROL) else None

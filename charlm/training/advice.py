@@ -22,5 +22,8 @@ def warnings(prepared: Prepared) -> Iterator[str]:
         remedy = "; a smaller --vocab-size spells them" if "vocab_size" in prepared.tokenizer.SETTINGS else ""
         often = f"{_RARE} times or less"
         yield f"{rare:,} of {symbols:,} symbols stand there {often}: too rarely to be learned well{remedy}"
+    if unknown := int(prepared.counts[prepared.tokenizer.UNK]):
+        share = unknown / prepared.counts.sum()
+        yield f"{unknown:,} symbols to learn ({share:.2%}) are <UNK>: what the vocabulary does not have"
     if prepared.doubt:
         yield f"the text is one of lines but for {prepared.doubt}: if each stands for itself, say --sequence line"

@@ -11,18 +11,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from charlm.config import ModelConfig, TrainConfig
+from charlm.config import VOCABULARY, ModelConfig, TrainConfig
 from charlm.data import ids
 from charlm.data.batches import Batches, Ring
 from charlm.data.corpus import Corpus, read
 from charlm.data.documents import Document, Tell, Told
 from charlm.data.sequences import Split, beside, choose, odd_lines, split
 from charlm.data.texts import Lines, Streams
-from charlm.discover import find
+from charlm.data.vocabulary import learn
+from charlm.discover import find, name_of
 from charlm.errors import ConfigError, CorpusError
 from charlm.network import Network
 from charlm.probability import log_probabilities
 from charlm.scoring.evaluation import Evaluation, evaluate
+from charlm.storage import vocabulary
 from charlm.tokenizers import Ids, Tokenizer
 from charlm.training.distributed import ALONE, Group
 
@@ -92,6 +94,28 @@ class Prepared:
         return Evaluation.total(evaluate(network, self.tokenizer, self.sequence, texts, read=read))
 
 
+def with_tokenizer(model: ModelConfig, tokenizer: Tokenizer | None) -> ModelConfig:
+    """A configuration that says which vocabulary was given, if one was.
+
+    Raises ConfigError where it is for another vocabulary, or for one to be learned in a way of its own.
+    """
+    if tokenizer is None:
+        if model.vocabulary is not None:
+            raise ConfigError(
+                "the plan is for a vocabulary that was given; give it again by --tokenizer-file (a model keeps it as"
+                f" its tokenizer.json; SHA-256 {model.vocabulary})"
+            )
+        return model
+    found = vocabulary.sha256(tokenizer)
+    if model.vocabulary not in (None, found):
+        raise ConfigError(f"the plan is for another vocabulary (SHA-256 {model.vocabulary}, this one {found})")
+    defaults = ModelConfig()
+    if others := [name for name in VOCABULARY if getattr(model, name) != getattr(defaults, name)]:
+        options = " and ".join(f"--{name.replace('_', '-')}" for name in others)
+        raise ConfigError(f"a vocabulary that is given is used as it is; leave {options} out")
+    return replace(model, tokenizer=name_of(tokenizer), vocabulary=found)
+
+
 def as_corpus(source: Source, tell: Tell = lambda reading: None) -> Corpus:
     """Files, or a text: a string with a newline in it is the text itself, any other names a file or a folder."""
     if isinstance(source, Corpus):
@@ -107,14 +131,14 @@ def prepare(
     config: TrainConfig,
     valid: Source | None,
     tell: Tell = lambda reading: None,
+    tokenizer: Tokenizer | None = None,
 ) -> Prepared:
-    """Read, choose the kind of sequence, hold out, build the tokenizer from the training part, encode.
+    """Read, choose the kind of sequence, hold out, build the tokenizer from the training part unless given, encode.
 
     tell: called now and then where that takes time. Raises CorpusError for a corpus that cannot be trained on,
     SaveError where the ids of one that is larger than memory find no room on disk.
     """
-    kind = find(Tokenizer, model.tokenizer)
-    kind.check(model)
+    find(Tokenizer, model.tokenizer).check(model)  # before a long corpus is read
     corpus = as_corpus(source, tell)
     documents = corpus.documents
     sequence, why = (model.sequence, "as asked") if model.sequence != "auto" else choose(documents)
@@ -129,8 +153,7 @@ def prepare(
         parts = beside(documents, held.documents, sequence)
     # One document has no end to learn: what follows its training part is more of it.
     close = sequence == "line" or len(documents) > 1
-    told = Told("vocabulary", parts.train.characters, tell)
-    tokenizer = kind.train(map(told, parts.train.groups()), model, lines=sequence == "line")
+    tokenizer = tokenizer or learn(parts.train, model, tell)
     corpus.fingerprint()  # kept there
     sha256 = _fingerprint(parts, tell)
     numbered = encoded(tokenizer, parts.train, close=close, tell=tell)

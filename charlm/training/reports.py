@@ -26,6 +26,7 @@ class Planned:
     split: "Split"
     own_valid: bool  # the held-out text was given, not split off
     vocabulary: int
+    tokens: int  # to learn, in one pass
     parameters: int
     device: str
     recurrence: str  # what runs the time loops on a CPU: an instruction set, or plain torch

@@ -94,7 +94,7 @@ def check_agrees(plan: Plan, model: ModelConfig, config: TrainConfig) -> None:
         for each in fields(asked):
             wanted, found = getattr(asked, each.name), getattr(planned, each.name)
             if wanted not in (each.default, "auto", found):
-                name = each.name.replace("_", "-")
+                name = "tokenizer-file" if each.name == "vocabulary" else each.name.replace("_", "-")
                 mend = "leave it out, or start anew with --overwrite"
                 raise ConfigError(f"the run that goes on has --{name} {found}, not {wanted}; {mend}")
 

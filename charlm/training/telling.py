@@ -53,6 +53,7 @@ def planned(run: Told) -> Planned:
         split=parts,
         own_valid=bool(run.prepared.held_out),
         vocabulary=run.prepared.tokenizer.size,
+        tokens=len(run.prepared.ring.targets),
         parameters=run.network.parameter_count(),
         device=str(run.device),
         recurrence=path_in_use(),

@@ -14,10 +14,11 @@ from charlm.interrupts import Terminated
 from charlm.language_model import LanguageModel
 from charlm.storage.checkpoint import load
 from charlm.storage.durable import lock
+from charlm.tokenizers import Tokenizer
 from charlm.training.distributed import Group, join
 from charlm.training.pacing import make_plan
 from charlm.training.planning import Plan
-from charlm.training.preparation import Source, prepare
+from charlm.training.preparation import Source, prepare, with_tokenizer
 from charlm.training.reports import Report
 from charlm.training.resumption import check_agrees, find_together, restarted, send_plan
 from charlm.training.run import Run
@@ -31,6 +32,7 @@ def train(
     *,
     valid: Source | None = None,
     plan: Plan | None = None,
+    tokenizer: Tokenizer | None = None,
     folder: str | Path | None = None,
     overwrite: bool = False,
     resume: bool = False,
@@ -40,10 +42,10 @@ def train(
     """Train on files, folders or a text, and return the model that was best on the held-out part.
 
     source: a path or several, or a text (a string with a newline in it). valid: held-out text of its own.
-    plan: follow a stored plan; `model` and `config` are then the plan's. folder: keep the model there, whole at
-    every moment from the first validation on, and the state of the run until its end. resume: go on with the run that
-    was cut short there; one that has ended gives its model at once. report: called with what happens. started: the
-    time.monotonic() from which a budget in minutes counts; None is now.
+    plan: follow a stored plan; `model` and `config` are then its own. tokenizer: a vocabulary, used as it is. folder:
+    keep the model there, whole at every moment from the first validation on, and the state of the run until its end.
+    resume: go on with the run that was cut short there; one that has ended gives its model at once. report: called with
+    what happens. started: the time.monotonic() from which a budget in minutes counts; None is now.
 
     Raises CorpusError, ConfigError, ModelExistsError, ModelInUseError, SaveError where the disk would not take the
     model to the end, DivergenceError where the loss stops being a number, or PeerError where another process is gone.
@@ -56,6 +58,8 @@ def train(
     model = plan.model if plan else model or ModelConfig()
     config = plan.train if plan else config or TrainConfig()
     folder = Path(folder) if folder else None
+    if tokenizer is not None:
+        model = with_tokenizer(model, tokenizer)
     if resume and folder is None:
         raise ConfigError("only a run that has a folder can go on")
     with join() as group:
@@ -71,9 +75,11 @@ def train(
             check_free(folder, overwrite)  # before the work, and again when the folder is locked
         if not group.first:
             folder, report = None, lambda event: None
+        model = with_tokenizer(model, tokenizer)
+        plan = replace(plan, model=model) if plan else None
         device = _device(config.device, group)
         with group.in_turn():
-            prepared = prepare(source, model, config, valid, report)
+            prepared = prepare(source, model, config, valid, report, tokenizer)
         prepared.check_same(group)
         with _torch_settings(config, device), lock(folder) if folder else nullcontext():
             kept = RunFolder(folder, overwrite or begun is not None, begun.place if begun else None)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from charlm.scoring.score import Score
 
 sentence = kenlm.sentence
-_ONE_WAY = "; of one way to cut the text into tokens: its probability is no lower"
+ONE_WAY = "of one way to cut the text into tokens: its probability is no lower"
 _ON_HOVER = 5  # likeliest symbols shown for each token of a page
 
 
@@ -89,5 +89,5 @@ def words(how: Convention, base: str | None, ambiguous: bool) -> str:
     given = f"after {' and '.join(before)}" if before else "the first as context, not scored"
     return (
         f"scored by {how.unit}, {given}; the end {'' if how.eos else 'not '}scored;"
-        f" log-probability in {told[0]}, surprisal in {told[1]}{_ONE_WAY * ambiguous}"
+        f" log-probability in {told[0]}, surprisal in {told[1]}{f'; {ONE_WAY}' * ambiguous}"
     )

@@ -128,6 +128,7 @@ def _plan(event: Planned) -> list[str]:
     time_needed = f", about {clock(event.seconds)}" if event.seconds is not None else ""
     told = [
         ("corpus", f"{event.corpus.characters:,} characters, {event.vocabulary:,} symbols, {_sequences(event)}"),
+        *_tokens(event),
         ("sequence", f"{model.sequence}: {event.why}"),
         ("split", f"{split.characters(split.train):,} characters to learn, {_held_out(event)}"),
         (
@@ -144,6 +145,14 @@ def _plan(event: Planned) -> list[str]:
         *(("note", note) for note in _notes(event)),
     ]
     return [f"{label:<{LABEL}}{text}" for label, text in told]
+
+
+def _tokens(event: Planned) -> list[tuple[str, str]]:
+    """Said where they are not the characters."""
+    if event.tokens == event.split.characters(event.split.train):
+        return []
+    each = event.split.characters(event.split.train) / event.tokens
+    return [("tokens", f"{event.plan.model.tokenizer}: {event.tokens:,} to learn, of {each:.2f} characters each")]
 
 
 def _sequences(event: Planned) -> str:
