@@ -9,6 +9,9 @@ from typing import Any, ClassVar
 
 from charlm.errors import ConfigError
 
+VOCABULARY = ("vocab_size", "min_count", "closed", "model_type")  # what a tokenizer is trained by
+LARGEST_VOCABULARY = 2**24  # symbols
+
 
 def check_range(name: str, value: float | None, low: float, high: float, *, open_low: bool = False) -> None:
     """Raise ConfigError unless `value` is None or lies in [low, high] (in ]low, high] with `open_low`)."""
@@ -24,6 +27,11 @@ class ModelConfig:
     """The shape of a model. Raises ConfigError for a size outside its bounds."""
 
     tokenizer: str = "char"
+    vocab_size: int | None = None  # V, control symbols included; None: as large as the tokenizer finds sensible
+    min_count: int | None = None  # what is rarer in the corpus has no symbol of its own; None: the tokenizer's default
+    closed: bool = False  # a word outside the vocabulary is <UNK> rather than spelled
+    model_type: str = "unigram"  # of subwords, in the words of sentencepiece: unigram or bpe
+    vocabulary: str | None = None  # SHA-256 of the one that was given, None: it is learned from the corpus
     sequence: str = "auto"  # auto, line or stream
     embedding: str = "learned"
     embedding_size: int | None = None  # E; None: chosen by the plan; a one-hot input is as wide as the vocabulary
@@ -37,13 +45,15 @@ class ModelConfig:
 
     # A file that claims more is refused before anything is allocated.
     LARGEST: ClassVar[dict[str, int]] = {
+        "vocab_size": LARGEST_VOCABULARY,
+        "min_count": 2**40,
         "embedding_size": 65_536,
         "hidden_size": 65_536,
         "layers": 64,
         "readout_layers": 64,
     }
     # A file from before there were these has their defaults.
-    LATER: ClassVar[frozenset[str]] = frozenset({"residual", "readout_layers"})
+    LATER: ClassVar[frozenset[str]] = frozenset({"residual", "readout_layers", *VOCABULARY, "vocabulary"})
 
     def __post_init__(self) -> None:
         if self.sequence not in ("auto", "line", "stream"):
@@ -51,6 +61,8 @@ class ModelConfig:
         for name, largest in self.LARGEST.items():
             check_range(name, getattr(self, name), 1, largest)
         check_range("dropout", self.dropout, 0, 0.95)
+        if self.model_type not in ("unigram", "bpe"):
+            raise ConfigError(f"model-type is {self.model_type[:30]!r}; it must be unigram or bpe")
 
     @property
     def resolved(self) -> bool:

@@ -40,3 +40,8 @@ def find(contract: type[Contract], name: str) -> type[Contract]:
         if issubclass(member, contract) and member.__module__ == module.__name__
     )
     return variant
+
+
+def name_of(variant: object) -> str:
+    """The name by which `find` finds the class of an object."""
+    return type(variant).__module__.rpartition(".")[2].replace("_", "-")

@@ -10,7 +10,8 @@
     ├── ModelError               a model's folder is missing, damaged, or not a model
     ├── ModelInUseError          another process is training this model
     ├── DivergenceError          the loss is no longer a finite number
-    └── SaveError                the disk did not take the model
+    ├── SaveError                the disk did not take the model
+    └── PeerError                another of the processes that train a model together is gone
 
 Each message is one sentence for a person: what is wrong, where, and what to try.
 """
@@ -58,3 +59,7 @@ class DivergenceError(CharlmError):
 
 class SaveError(CharlmError):
     """The disk did not take what training made, to the end."""
+
+
+class PeerError(CharlmError):
+    """Another of the processes that train one model together has ended, or cannot be reached."""

@@ -17,13 +17,16 @@ class Terminated(KeyboardInterrupt):
 class Interrupts:
     """While it is entered, signals are answered as before, usually by a KeyboardInterrupt, but not inside `held`.
 
+    With `always_held` only by `answer`; `waiting` is the last that has come.
+
     Outside the main thread, which gets no signals, it does nothing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, always_held: bool = False) -> None:
+        self.waiting: int | None = None
         self._before: dict[int, Callable[[int, FrameType | None], Any]] = {}
+        self._always_held = always_held
         self._holding = False
-        self._waiting: int | None = None
 
     def __enter__(self) -> "Interrupts":
         if threading.current_thread() is threading.main_thread():
@@ -46,13 +49,17 @@ class Interrupts:
             yield
         finally:
             self._holding = False
-        if self._waiting is not None:
-            number, self._waiting = self._waiting, None
+        if self.waiting is not None and not self._always_held:
+            number, self.waiting = self.waiting, None
             self._before[number](number, None)
 
+    def answer(self, number: int) -> None:
+        """As if this signal had come now, which some other process may have got."""
+        self._before.get(number, signal.default_int_handler)(number, None)
+
     def _arrive(self, number: int, frame: FrameType | None) -> None:
-        if self._holding and self._waiting is None:
-            self._waiting = number
+        if self._always_held or (self._holding and self.waiting is None):
+            self.waiting = number
         else:
             self._before[number](number, frame)
 

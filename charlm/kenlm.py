@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import NamedTuple
 
+import numpy as np
+
 from charlm.errors import ConfigError
 from charlm.measure import NATS, perplexity
 from charlm.scoring import units
@@ -84,9 +86,10 @@ def words(found: Score) -> list[Word]:
     """The words of a sentence that was scored token by token, and its end where that was scored."""
     texts = _words(found.text)
     ends = list(accumulate((len(text) + bool(place) for place, text in enumerate(texts)), initial=0))
-    given = sum(units.lengths(found.given))
     scored = found.tokens[: len(found.tokens) - found.eos] if found.tokens else []
-    pieces = units.groups([max(0, end - given) for end in ends[:-1]], units.lengths(scored))
+    characters = np.array((found.lengths or [1] * len(scored))[: len(scored)], dtype=np.int64)
+    given = len(found.text) - int(characters.sum())  # characters that were context
+    pieces = units.groups([max(0, end - given) for end in ends[:-1]], characters)
     unknown = [None in scored[piece] for piece in pieces]
     if texts and None in found.given:
         unknown[0] = True

@@ -35,6 +35,11 @@ class Measure:
         return Measure(**sums)
 
     @property
+    def unknown_tokens(self) -> int:
+        """Those that are UNK: in a closed vocabulary each stands for a whole word."""
+        return self.tokens - self.known_tokens
+
+    @property
     def nats_per_token(self) -> float | None:
         return self.nats / self.tokens if self.tokens else None
 
@@ -75,17 +80,25 @@ def _bits(nats: float, units: int) -> float | None:
 
 
 def measure(
-    tokenizer: Tokenizer, text: str, targets: Ids, logprobs: NDArray[np.float64], *, line: bool, skipped: str = ""
+    text: str,
+    targets: Ids,
+    lengths: NDArray[np.int64],
+    logprobs: NDArray[np.float64],
+    *,
+    line: bool,
+    skipped: str = "",
 ) -> Measure:
     """Sum up log P (nats) of `targets`, which encode the beginning of `text`.
 
-    line: EOS stands for a line end, one character. skipped: characters of the text that were not encoded.
+    lengths: how many characters of it each of them completes, an EOS at the end none. line: EOS stands for a line end,
+    one character. skipped: characters of the text that were not encoded.
     """
-    known = targets != tokenizer.UNK
-    ends = int((targets == tokenizer.EOS).sum()) if line else 0
-    covered = text[: len(tokenizer.decode(targets))]
+    known = targets != Tokenizer.UNK
+    ends = int((targets == Tokenizer.EOS).sum()) if line else 0
+    lengths = lengths[: len(targets)]
+    covered = text[: int(lengths.sum())]
     characters = len(covered) + ends + len(skipped)
-    unknown = int((~known).sum()) + len(skipped)
+    unknown = int(lengths[~known[: len(lengths)]].sum()) + len(skipped)
     return Measure(
         nats=float(-logprobs.sum()),
         tokens=len(targets),

@@ -4,8 +4,8 @@ Letters: T time, B batch, V vocabulary, E embedding, H hidden, L layers. Tensors
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import cast
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,14 @@ from charlm.discover import find
 from charlm.embeddings import Embedding
 
 NetworkState = tuple[State, ...]  # one state a layer
+
+
+class Layer(NamedTuple):
+    """What a layer made of what it read."""
+
+    outputs: Tensor  # (T, B, H), handed on
+    found: Tensor  # (T, B, H), the cell's own; with a residual connection what was read is added to it
+    state: State  # the cell's, after the last symbol
 
 
 class Network(nn.Module):
@@ -64,10 +72,16 @@ class Network(nn.Module):
         state: where the last call stopped; None is the start of a sequence. resets (T, B): True where a sequence
         starts, so that the state is zeroed before that symbol is read.
         """
+        final: list[State] = []
+        for layer in self.layers(ids, state, resets):
+            final.append(layer.state)
+        return layer.outputs, tuple(final)
+
+    def layers(self, ids: Tensor, state: NetworkState | None = None, resets: Tensor | None = None) -> Iterator[Layer]:
+        """The same without the readout, layer by layer from below."""
         state = state or self.zero_state(ids.shape[1])
         keep = None if resets is None else (~resets).to(self.readout.weight.dtype).unsqueeze(-1)  # (T, B, 1)
         operands = self.operands if self.training else torch.float32
-        final: list[State] = []
         outputs = ids
         for layer, cell in enumerate(self._stack()):
             if self.by_torch:
@@ -78,8 +92,7 @@ class Network(nn.Module):
                 found, last = cell.recur(projected, state[layer], keep, operands)
             found = functional.dropout(found, self.dropout, self.training)
             outputs = outputs + found if self.residual and layer else found
-            final.append(last)
-        return outputs, tuple(final)
+            yield Layer(outputs, found, last)
 
     def logits(self, outputs: Tensor) -> Tensor:
         """What the last cells put out (..., H) → logits (..., V), by the dense layers, which know no time."""

@@ -1,6 +1,6 @@
 """English sentences about animals from a probabilistic grammar of our own, and their exact cost in bits.
 
-    python corpora/cats.py                remake cats.txt beside this file, print the exact entropy
+    python corpora/cats.py                remake cats.txt and cats-pairs.tsv beside this file, print the exact entropy
     python corpora/cats.py --score FILE   the source's own bits per character on the lines of FILE
 
 The grammar is data: cats.grammar, beside this file. It is LL(1): the next word alone tells which
@@ -13,12 +13,14 @@ import math
 import re
 import sys
 from collections.abc import Iterable
+from itertools import count
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
 HERE = Path(__file__).parent
 LINES, SEED = 9_000, 15
+PAIRS, FARTHEST = 100, 20  # pairs for each number of words from subject to verb, and the largest
 START, END = "Line", "end of line"  # END has spaces, so no word of a line equals it
 
 Alternative = tuple[float, tuple[str, ...]]  # its probability, its symbols
@@ -210,6 +212,30 @@ def corpus() -> str:
     return "".join(draw(random) + "\n" for _ in range(LINES))
 
 
+def pairs(known: Iterable[str]) -> str:
+    """The text of cats-pairs.tsv: sentences that are not known, with a verb that agrees and with one that does not.
+
+    A line is the good one, the bad one, and how many words stand between subject and verb. Each subject comes for one
+    animal and for many, so that neither form of a verb is right more often than the other.
+    """
+    seen = set(known)
+    found: dict[int, list[str]] = {distance: [] for distance in range(FARTHEST + 1)}
+    for seed in count():
+        if all(len(lines) >= PAIRS for lines in found.values()):
+            return "".join("".join(lines) for lines in found.values())
+        one = draw(Random(seed), "Subject1")
+        distance = len(one.split()) - 1
+        if len(found.get(distance, "x" * PAIRS)) >= PAIRS:
+            continue
+        many = draw(Random(seed), "Subject2")
+        verbs = [draw(Random(str(seed)), f"Verb{number}") for number in "12"]
+        goods = [f"the {subject} {verb}" for subject, verb in zip((one, many), verbs, strict=True)]
+        bads = [f"the {subject} {verb}" for subject, verb in zip((one, many), reversed(verbs), strict=True)]
+        if len({*goods, *bads}) == 4 and seen.isdisjoint(goods):
+            seen.update(goods)
+            found[distance] += [f"{good}\t{bad}\t{distance}\n" for good, bad in zip(goods, bads, strict=True)]
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="cats.py", description="Remake cats.txt, or score lines.")
     parser.add_argument("--score", metavar="FILE", help="bits per character of its lines; - is stdin")
@@ -218,6 +244,7 @@ def main(arguments: list[str] | None = None) -> int:
         if file is None:
             text = corpus()
             (HERE / "cats.txt").write_text(text, "ascii", newline="\n")
+            (HERE / "cats-pairs.tsv").write_text(pairs(text.splitlines()), "ascii", newline="\n")
             exact = entropy()
             print(f"cats.txt: {LINES} lines, {len(text)} characters")
             print(f"exact: {exact.bits_per_line:.4f} bits and {exact.chars_per_line:.4f} characters a line,")

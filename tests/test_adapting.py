@@ -204,6 +204,12 @@ def test_the_command_says_how_it_adapted(run: Run, line_folder: Path, options: l
     assert {path: path.read_bytes() for path in files} == files, "the model on disk is what it was"
 
 
+def test_pairs_are_compared_by_a_model_that_stays(run: Run, line_folder: Path) -> None:
+    Path("pairs").write_text("the cat ran\tthe cat runs\n")
+    refused = run("score", "--pairs", "pairs", "--dynamic", "-m", line_folder)
+    assert (refused.code, refused.out) == (2, "") and "leave --dynamic and --cache out" in refused.err
+
+
 def test_without_these_options_nothing_is_said_of_them(run: Run, line_folder: Path) -> None:
     Path("lines").write_text("the cat ran\n")
     values: list[dict[str, Any]] = [

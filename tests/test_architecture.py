@@ -1,6 +1,7 @@
 """Who may import whom, read from the source, so that the direction of the code stays what it is."""
 
 import ast
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,22 +13,24 @@ from charlm.discover import names
 
 PACKAGE = Path(charlm.__file__).parent
 # Each row may import from the rows above it, never from its own or from below. A package of variants and the command
-# line count as one module, as do the loops of `native`, which are below the cells.
+# line count as one module, as do `subwords`, and the loops of `native`, which are below the cells.
 ORDER = """
-    errors data storage training scoring sampling randomness tokenizers native native.library interrupts
-    config discover data.files data.cache data.encoding data.harvest data.catalogue storage.standalone storage.durable
-    native.fused scan measure data.documents data.download storage.naming storage.tensors sampling.pattern
-    cells samplers data.batches data.corpus sampling.automaton sampling.ending sampling.novelty scoring.units
-    embeddings data.texts data.ids storage.steps scoring.heat training.planning
-    data.sequences network sampling.matching
-    probability native.drawing training.optimization training.sizing
-    adaptation
+    errors data storage training training.launch scoring sampling inspection randomness native native.library interrupts
+    config discover data.files data.cache data.harvest data.catalogue storage.standalone storage.durable
+    subwords native.fused scan inspection.properties data.documents storage.naming storage.tensors sampling.pattern
+    tokenizers data.download
+    cells samplers measure ngram data.encoding data.batches data.corpus sampling.automaton scoring.units
+    sampling.ending sampling.novelty embeddings data.texts data.ids storage.steps scoring.heat training.planning
+    data.sequences network sampling.matching scoring.bootstrap training.distributed storage.vocabulary
+    probability data.vocabulary native.drawing training.optimization training.sizing inspection.starts
+    inspection.reading adaptation
     scoring.adapting
-    scoring.evaluation sampling.drawing
-    scoring.score sampling.generation training.preparation
+    scoring.evaluation sampling.drawing inspection.gradients inspection.clipping inspection.gates inspection.neurons
+    scoring.score scoring.comparison sampling.generation training.preparation
     sampling.beam sampling.distinct
     language_model training.pacing training.reports training.advice
-    scoring.heat_page scoring.segments storage.checkpoint training.specimens
+    scoring.heat_page scoring.segments scoring.pairs scoring.baseline storage.checkpoint training.specimens
+    inspection.comparison inspection.why
     kenlm storage.model_card
     system training.run_folder
     training.resumption
@@ -100,11 +103,11 @@ def test_no_module_imports_a_variant_by_name() -> None:
 
 def test_no_module_has_a_case_for_a_variant() -> None:
     """What is true of one cell stands in that cell; `config` names variants as the defaults, `standalone` reads
-    them all without charlm, and `scoring.units` has words of its own."""
+    them all without charlm, and a word is a unit of text as well."""
     wrong = []
     for file, tree in TREES.items():
         kinds = {"cells", "embeddings", "tokenizers"} - {module(file)}
-        chosen = {name for kind in kinds for name in names(kind)}
+        chosen = {name for kind in kinds for name in names(kind)} - {"word"}
         words = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
         if module(file) not in ("config", "storage.standalone", "scoring.units"):
             wrong += [f"{file} has a case for {name!r}" for name in words & chosen]
@@ -120,6 +123,14 @@ def test_only_the_download_knows_the_network_and_only_its_command_imports_it() -
         "charlm.data.download"
     }
     assert {file for file, name in own_imports() if name == "charlm.data.download"} == {"charlm.cli.corpus"}
+
+
+def test_only_one_module_talks_to_other_processes_of_a_run() -> None:
+    """By torch.distributed, which opens the connections that torchrun asks for."""
+    sources = {path: path.read_text(encoding="utf-8") for path in FILES}
+    talks = re.compile(r"import distributed|torch\.distributed")
+    found = [dotted(path) for path, text in sources.items() if talks.search(text)]
+    assert found == ["charlm.training.distributed"]
 
 
 def test_the_library_neither_prints_nor_asks_nor_exits() -> None:

@@ -114,7 +114,7 @@ def test_bytes_are_those_of_the_file(evaluate: Callable[..., list[Any]], line_fo
     Path("accent").write_text("a cét\n", encoding="utf-8")
     (value,) = evaluate("accent", "-m", line_folder)
     assert [value[name] for name in ("characters", "bytes", "unknown")] == [6, 7, 1]
-    assert list(value) == [*KEYS, "bits_per_char_known"]
+    assert list(value) == [*KEYS, "bits_per_char_known", "unknown_tokens"]
     assert value["bits_per_char"] is value["bits_per_byte"] is None
     assert 0 < value["bits_per_char_known"] < 10
 

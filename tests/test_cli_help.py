@@ -12,7 +12,8 @@ from conftest import Outcome
 from charlm.discover import names
 
 Run = Callable[..., Outcome]
-COMMANDS = ["train", "sample", "score", "evaluate", "info", "corpus stdlib", "corpus get"]
+COMMANDS = ["train", "sample", "score", "evaluate", "compare", "info", "corpus stdlib", "corpus get"]
+COMMANDS += ["gradients", "neurons", "why", "tokenizer build", "tokenizer show"]
 
 
 def test_charlm_alone_shows_the_three_steps(run: Run) -> None:
@@ -51,7 +52,7 @@ def test_the_shell_completes_options_models_and_cells(line_folder: Path, tmp_pat
         (tmp_path / "checkpoints" / name).mkdir(parents=True)
         (tmp_path / "checkpoints" / name / "config.json").write_bytes((line_folder / "config.json").read_bytes())
     assert completed(tmp_path, "charlm", "sa") == ["sample"]
-    assert completed(tmp_path, "charlm", "train", "--mi") == ["--minutes"]
+    assert completed(tmp_path, "charlm", "train", "--minu") == ["--minutes"]
     assert completed(tmp_path, "charlm", "sample", "-m", "p") == ["poems", "prose"]
     assert completed(tmp_path, "charlm", "train", "--model", "n") == ["names"]
     assert completed(tmp_path, "charlm", "train", "--cell", "") == list(names("cells"))

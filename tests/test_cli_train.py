@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from conftest import LINES, QUICK, SMALL, STREAM, TINY, Outcome
 
 import charlm
 from charlm.cli.view import wording
+from charlm.config import ModelConfig
 from charlm.data.documents import Document
 from charlm.data.sequences import split
 from charlm.training.reports import Planned
@@ -188,7 +189,7 @@ def test_options_are_what_the_model_is(train: Run, run: Run) -> None:
     assert done.code == 0, done.err
     values = json.loads(run("info", "--json").out)
     expected = {"hidden_size": 8, "embedding_size": 4, "layers": 1, "tokenizer": "char", "residual": True}
-    assert values["config"] == {**shape, **expected}
+    assert values["config"] == {**asdict(ModelConfig()), **shape, **expected}
     assert "1 × sigmoid rnn, 8 wide, residual, 2 readout layers" in run("info").out
     assert values["plan"]["train"].items() >= {**budget, "batch_size": 4, "seq_len": 8, "threads": 1}.items()
 

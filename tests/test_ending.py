@@ -15,9 +15,14 @@ from charlm.sampling.generation import Piece
 EOS = 2
 
 
+def letter(symbol: int) -> str:
+    """A decoder; <EOS> has no text."""
+    return "" if symbol == EOS else chr(symbol)
+
+
 def drawn(text: str, ending: Ending, sizes: Iterator[int]) -> tuple[str, int, str | None]:
     """Text, tokens and reason of a row that is given a text in groups of symbols: a text ends in <EOS> at "$"."""
-    row = Row(0, chr, ending)
+    row = Row(0, letter, ending)
     symbols = [EOS if character == "$" else ord(character) for character in text]
     shown = ""
     while symbols and not row.stopped:
@@ -77,7 +82,7 @@ def test_the_end_and_a_stop_text_come_first() -> None:
 
 
 def test_an_end_of_no_probability_is_not_counted() -> None:
-    row = Row(0, chr, Ending(9))
+    row = Row(0, letter, Ending(9))
     row.take([65, EOS], [-1.0, -math.inf], EOS)
     assert (row.text, row.tokens, row.logprob, row.stopped) == ("A", 1, -1.0, "match")
 
@@ -85,7 +90,7 @@ def test_an_end_of_no_probability_is_not_counted() -> None:
 def test_there_is_a_limit_to_finishing(stream_model: charlm.LanguageModel) -> None:
     (sample,) = stream_model.sample("the ", length=20, temperature=0.01, whole="line", seed=1)
     assert sample.stopped in ("whole", "length") and sample.tokens <= 1020
-    row = Row(0, chr, Ending(5, whole="line"))
+    row = Row(0, letter, Ending(5, whole="line"))
     row.take([97] * 1005, [-1.0] * 1005, EOS)
     assert (row.stopped, row.tokens) == ("length", 1005)
 

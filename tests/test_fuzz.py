@@ -114,9 +114,15 @@ HEADER = {
     "a": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]},
     "b": {"dtype": "BOOL", "shape": [4], "data_offsets": [24, 28]},
 }
+VOCABULARY = {"kind": "charlm tokenizer", "format_version": 1}
+KINDS: dict[str, dict[str, Any]] = {
+    "char": {"characters": "abcd"},
+    "byte": {"bytes": 256},
+    "word": {"words": ["the", " ", "a"], "closed": True},
+}
 FILES: dict[str, st.SearchStrategy[bytes]] = {
     "config": near(CONFIG),
-    "tokenizer": near({"characters": "abcd"}),
+    "tokenizer": st.one_of([near({**VOCABULARY, "tokenizer": kind, **values}) for kind, values in KINDS.items()]),
     "plan": near(PLAN),
     "tensors": st.builds(lambda size, rest: size.to_bytes(8, "little") + rest, st.integers(0, 2**64 - 1), near(HEADER)),
     "signed_tensors": st.builds(lambda header, data: header + b"\n" + data, near(HEADER), st.just(b"\0" * 28) | ANY),

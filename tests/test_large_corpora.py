@@ -228,7 +228,7 @@ def test_where_it_takes_time_it_is_told_how_far(
     (tmp_path / "text").write_text(STREAM)
     told: list[Reading] = []
     prepare(tmp_path / "text", SMALL, QUICK, None, told.append)
-    assert list(dict.fromkeys(each.doing for each in told)) == ["reading", "alphabet", "checking", "encoding"]
+    assert list(dict.fromkeys(each.doing for each in told)) == ["reading", "vocabulary", "checking", "encoding"]
     for each in told:
         assert each.done >= 1000 and each.of in (None, 3132)
     done = run("train", "text", *TINY, "--steps=2")

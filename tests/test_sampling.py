@@ -14,6 +14,7 @@ from conftest import BIGRAMS
 import charlm
 from charlm import language_model
 from charlm.cli.sample import sample as sample_command
+from charlm.data.encoding import encode
 from charlm.randomness import uniform
 from charlm.samplers import Sampler
 from charlm.sampling import generation
@@ -246,7 +247,7 @@ def test_a_sampler_sees_the_history_and_keeps_its_own_state(bigram_model: charlm
             return logits, state + 1
 
     network, tokenizer = bigram_model.network, bigram_model.tokenizer
-    prompt = generation.Encoded("ab", tokenizer.encode("ab"))
+    prompt = encode(tokenizer, "ab", "error")
     events = generation.generate(network, tokenizer, prompt, [Counter()], indices=range(50), ending=Ending(6), seed=1)
     for sample in (each for each in events if isinstance(each, Sample)):
         ids = (3, 4, *bigram_model.tokenizer.encode(sample.text).tolist())

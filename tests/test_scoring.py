@@ -40,6 +40,7 @@ def test_a_score_worked_by_hand(bigram_model: charlm.LanguageModel) -> None:
         "entropies": None,
         "ranks": None,
         "alternatives": None,
+        "lengths": None,
         "adapting": None,
     }
 

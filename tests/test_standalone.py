@@ -14,10 +14,15 @@ from safetensors.numpy import save_file
 
 import charlm
 from charlm.cells import ACTIVATIONS
-from charlm.discover import names
+from charlm.discover import name_of, names
 from charlm.network import Network
 from charlm.storage import checkpoint, standalone
+from charlm.subwords.pieces import complete
+from charlm.tokenizers import Tokenizer
+from charlm.tokenizers.byte import ByteTokenizer
 from charlm.tokenizers.char import CharTokenizer
+from charlm.tokenizers.subword import SubwordTokenizer
+from charlm.tokenizers.word import WordTokenizer
 
 
 class Case(NamedTuple):
@@ -66,9 +71,10 @@ json.dump(found, sys.stdout)
 """
 
 
-def make(folder: Path, case: Case) -> Path:
+def make(folder: Path, case: Case, symbols: Tokenizer = SYMBOLS) -> Path:
     """A model whose weights are drawn, all of them."""
     config = charlm.ModelConfig(
+        tokenizer=name_of(symbols),
         sequence="stream",
         embedding=case.embedding,
         embedding_size=3,
@@ -81,12 +87,12 @@ def make(folder: Path, case: Case) -> Path:
         readout_layers=case.readout_layers,
     )
     torch.manual_seed(case.layers)
-    network = Network(config, SYMBOLS.size)
+    network = Network(config, symbols.size)
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.4)
-    network.predictable[: SYMBOLS.EOS] = False
+    network.predictable[: symbols.EOS] = False
     folder.mkdir()
-    checkpoint.create(folder, config, SYMBOLS, {})
+    checkpoint.create(folder, config, symbols, {})
     checkpoint.save_weights(folder, network.state_dict(), 1, {})
     return folder
 
@@ -121,6 +127,31 @@ def test_the_loader_in_the_card_computes_what_charlm_does(case: Case, cases: dic
         with torch.inference_mode():
             expected = model.network(ids[:, None])[0][:, 0]
         np.testing.assert_allclose(logits, expected, atol=1e-4, rtol=0)
+
+
+LISTED = (
+    ByteTokenizer(),
+    WordTokenizer([" ", "t", "the", "cat", "ü"]),
+    SubwordTokenizer("bpe", complete([("the", -1.0), ("th", -0.5), ("h", -2.0), ("e", -3.0), ("t", -4.0)])),
+)
+
+
+@pytest.mark.parametrize("symbols", LISTED, ids=name_of)
+def test_symbols_that_are_no_characters_are_read_as_a_list(symbols: Tokenizer, tmp_path: Path) -> None:
+    """Of bytes, of words, or of pieces of words and bytes: those of `symbols`, and what is none is unknown."""
+    folder = make(tmp_path / "model", Case("gru", None, "learned", 1), symbols)
+    text = "the cat ü"
+    tokens = {
+        ByteTokenizer: text.encode(),
+        WordTokenizer: ["the", " ", "cat", " ", "ü"],
+        SubwordTokenizer: ["the", " ", *b"ca", "t", " ", *"ü".encode()],
+    }[type(symbols)]
+    model = standalone.Model(folder)
+    with torch.inference_mode():
+        ids = torch.tensor([symbols.START, *symbols.encode(text)])
+        expected = charlm.load(folder).network(ids[:, None])[0][:, 0]
+    np.testing.assert_allclose(model.logits(tokens), expected, atol=1e-4, rtol=0)
+    assert len(model.symbols) == symbols.size
 
 
 def test_the_loader_in_the_card_gives_the_probability_of_a_text(line_folder: Path, read: Read) -> None:

@@ -57,6 +57,7 @@ class Cell(nn.Module, ABC):
     bias_ih: nn.Parameter  # b (G,)
     gates: ClassVar[int]  # blocks of H rows in the weights
     parts: ClassVar[int] = 1  # tensors in the state
+    keeping: ClassVar[tuple[int, int] | None] = None  # block of the gate that keeps the state, and 1, or -1 if closed
     loop: fused.Loop | None = None  # the compiled loop that does the same
 
     def __init__(
@@ -95,6 +96,11 @@ class Cell(nn.Module, ABC):
         if operands == torch.bfloat16:
             return fused.linear(x, self.weight_ih, self.bias_ih)
         return functional.linear(x, self.weight_ih, self.bias_ih)
+
+    def opened(self, projected: Tensor, before: Tensor) -> dict[str, Tensor]:
+        """How far each gate is open, from 0 to 1, by its name in the equation: projected input (..., G) and the output
+        of the step before (..., H) → (..., H) each. Empty for a cell without gates."""
+        return {}
 
     @abstractmethod
     def step(self, projected: Tensor, state: State) -> tuple[Tensor, State]:

@@ -9,6 +9,7 @@ Rows are stored as torch stores them: r, z, n with r = Γr, n = c̃ and z = 1 �
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from charlm.cells import Looped, State
 from charlm.native import fused
@@ -17,10 +18,17 @@ from charlm.native import fused
 class GRU(Looped):
     gates = 3
     loop = fused.Loop("gru", saved=4, apart=True)
+    keeping = (1, 1)
 
     def layer(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         outputs, last = torch.gru(x, state[0][None], self.all_weights(), True, 1, 0.0, self.training, False, False)
         return outputs, (last[0],)
+
+    def opened(self, projected: Tensor, before: Tensor) -> dict[str, Tensor]:
+        gates = 2 * self.hidden_size  # rows
+        recurrent = functional.linear(before, self.weight_hh[:gates], self.bias_hh[:gates])
+        r, z = torch.sigmoid(projected[..., :gates] + recurrent).chunk(2, dim=-1)
+        return {"Γr": r, "Γu": 1 - z}
 
     def step(self, projected: Tensor, state: State) -> tuple[Tensor, State]:
         (c,) = state

@@ -9,12 +9,20 @@ Rows: Γr, then Γu, the share that is *updated*, then c̃. Two products a step,
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from charlm.cells import Looped, State
 
 
 class ChoGRU(Looped):
     gates = 3
+    keeping = (1, -1)
+
+    def opened(self, projected: Tensor, before: Tensor) -> dict[str, Tensor]:
+        gates = 2 * self.hidden_size  # rows
+        recurrent = functional.linear(before, self.weight_hh[:gates], self.bias_hh[:gates])
+        reset, update = torch.sigmoid(projected[..., :gates] + recurrent).chunk(2, dim=-1)
+        return {"Γr": reset, "Γu": update}
 
     def step(self, projected: Tensor, state: State) -> tuple[Tensor, State]:
         (c,) = state

@@ -9,12 +9,19 @@ Rows: Γu, the share that is *updated*, then c̃.
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from charlm.cells import Looped, State
 
 
 class SimpleGRU(Looped):
     gates = 2
+    keeping = (0, -1)
+
+    def opened(self, projected: Tensor, before: Tensor) -> dict[str, Tensor]:
+        H = self.hidden_size
+        recurrent = functional.linear(before, self.weight_hh[:H], self.bias_hh[:H])
+        return {"Γu": torch.sigmoid(projected[..., :H] + recurrent)}
 
     def step(self, projected: Tensor, state: State) -> tuple[Tensor, State]:
         (c,) = state

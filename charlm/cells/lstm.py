@@ -8,6 +8,7 @@ Rows are stored as torch stores them: i, f, g, o with i = Γu, f = Γf, g = c̃ 
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from charlm.cells import Looped, State
 from charlm.native import fused
@@ -16,6 +17,7 @@ from charlm.native import fused
 class LSTM(Looped):
     gates = 4
     parts = 2
+    keeping = (1, 1)
     loop = fused.Loop("lstm", saved=5, memory=True)
 
     def initialize(self) -> None:
@@ -26,6 +28,10 @@ class LSTM(Looped):
         before = [part[None] for part in state]
         outputs, a, c = torch.lstm(x, before, self.all_weights(), True, 1, 0.0, self.training, False, False)
         return outputs, (a[0], c[0])
+
+    def opened(self, projected: Tensor, before: Tensor) -> dict[str, Tensor]:
+        i, f, _, o = (projected + functional.linear(before, self.weight_hh, self.bias_hh)).chunk(4, dim=-1)
+        return {"Γu": torch.sigmoid(i), "Γf": torch.sigmoid(f), "Γo": torch.sigmoid(o)}
 
     def step(self, projected: Tensor, state: State) -> tuple[Tensor, State]:
         a, c = state

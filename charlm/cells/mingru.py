@@ -11,6 +11,10 @@ from charlm.cells import Scanned
 
 class MinGRU(Scanned):
     gates = 2
+    keeping = (0, -1)
+
+    def opened(self, projected: Tensor, before: Tensor) -> dict[str, Tensor]:
+        return {"z": torch.sigmoid(projected[..., : self.hidden_size])}
 
     def coefficients(self, projected: Tensor) -> tuple[Tensor, Tensor]:
         update, candidate = projected.chunk(2, dim=-1)

@@ -13,6 +13,10 @@ from charlm.cells import Scanned
 
 class MinLSTM(Scanned):
     gates = 3
+    keeping = (0, 1)
+
+    def opened(self, projected: Tensor, before: Tensor) -> dict[str, Tensor]:
+        return {"f'": self.coefficients(projected)[0]}
 
     def coefficients(self, projected: Tensor) -> tuple[Tensor, Tensor]:
         f, i, candidate = projected.chunk(3, dim=-1)

@@ -14,10 +14,11 @@ from typing import Annotated, NoReturn
 import typer
 
 from charlm import __version__
-from charlm.cli import cache, corpus, evaluate, info, sample, score, train
-from charlm.cli.output import closable_streams, prepare_streams
+from charlm.cli import cache, compare, corpus, evaluate, gradients, info, neurons, sample, score, tokenizer, train, why
+from charlm.cli.output import closable_streams, one_talks, prepare_streams
 from charlm.errors import CharlmError, ConfigError, CorpusNotFoundError, ModelError, ModelInUseError
 from charlm.interrupts import Terminated
+from charlm.training.launch import launched
 
 _EXIT_CODES: tuple[tuple[type[CharlmError], int], ...] = (
     (ConfigError, 2),
@@ -44,9 +45,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train.train, sample.sample, score.score, evaluate.evaluate, info.info, cache.cache):
+for command in (
+    train.train,
+    sample.sample,
+    score.score,
+    evaluate.evaluate,
+    compare.compare,
+    gradients.gradients,
+    neurons.neurons,
+    why.why,
+    info.info,
+    cache.cache,
+):
     app.command()(command)
 app.add_typer(corpus.app, name="corpus")
+app.add_typer(tokenizer.app, name="tokenizer")
 
 
 def _show_version(wanted: bool) -> None:
@@ -69,9 +82,12 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code."""
     arguments, debug = _take_debug(list(sys.argv[1:] if argv is None else argv))
     prepare_streams()
+    one_talks(launched())
     stopped = _Signals()
     with closable_streams():
         code = _run(arguments, debug)
+    if launched().world_size > 1:
+        stopped.ignore()  # by torchrun, while this process ends as it has asked it to
     sys.exit(stopped.exit_code or code)
 
 
@@ -87,9 +103,12 @@ def _run(arguments: list[str], debug: bool) -> int:
     except KeyboardInterrupt:  # between what Typer sees
         return 130
     except Exception as error:
+        alone, launch = not isinstance(error, CharlmError), launched()  # the other processes do not find it too
+        stream = sys.__stderr__ if alone and launch.local_rank else sys.stderr
         if debug:
-            traceback.print_exc()
-        print(f"error: {_sentence(error)}", file=sys.stderr)
+            traceback.print_exc(file=stream)
+        which = f" in process {launch.rank}" if alone and launch.world_size > 1 else ""
+        print(f"error{which}: {_sentence(error)}", file=stream)
         return next((code for kind, code in _EXIT_CODES if isinstance(error, kind)), 1)
     return 0
 
@@ -103,6 +122,10 @@ class _Signals:
             # One that is ignored already, as under nohup, stays so.
             if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) != signal.SIG_IGN:
                 signal.signal(getattr(signal, name), self._stop)
+
+    def ignore(self) -> None:
+        """From now on there is nothing left to stop."""
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self.exit_code = 128 + number

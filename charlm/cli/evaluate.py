@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from charlm.cli.forms import ONE_WAY
 from charlm.cli.options import Cache, Dynamic, Json, Model, Quiet, Unknown, defaulted, ways
 from charlm.cli.output import figure, say, write, write_json
 from charlm.cli.texts import files_or_stdin, read_files, tell_unknown
@@ -52,6 +53,8 @@ def evaluate(
     found = list(evaluate_documents(language_model, documents, tell=Plain(quiet), **settings))  # type: ignore[arg-type]
     total = Evaluation.total(found)
     tell_unknown(language_model, documents, total.unknown, unknown, quiet)
+    if language_model.tokenizer.AMBIGUOUS:
+        say(f"the figures are {ONE_WAY}", quiet)
     names = [document.name for document in documents]
     if len(found) > 1:
         found.append(total)
@@ -74,7 +77,7 @@ def _values(found: "Evaluation") -> dict[str, Any]:
         "bytes",
         "unknown",
     )
-    known = ("bits_per_char_known",) if found.unknown else ()
+    known = ("bits_per_char_known", "unknown_tokens") if found.unknown else ()
     adapting = ("adapting",) if found.adapting else ()
     return {name: getattr(found, name) for name in (*names, "streams", "window", *known, *adapting)}
 
@@ -86,6 +89,7 @@ def _lines(name: str, found: "Evaluation") -> str:
     protocol = f"windows of {found.window:,} tokens" if found.window else f"{found.streams} stream{several}"
     adapting = f"  {in_words(found.adapting)}\n" if found.adapting else ""
     known = f" (of the {found.known_characters:,} known characters)" if found.unknown else ""
+    known += f", {found.unknown_tokens:,} tokens unknown" if found.unknown_tokens else ""
     return (
         f"{name}: {found.tokens:,} tokens, {found.characters:,} characters, {found.bytes:,} bytes"
         f"{'' if found.streams is None and found.window is None else f', {protocol}'}\n"

@@ -18,6 +18,7 @@ _KEY = re.compile(r"\x1b[\[O]([A-D])|([^\x1b])", re.DOTALL)  # an arrow, as the 
 _ARROWS = {"A": (0.1, 0.0), "B": (-0.1, 0.0), "C": (0.0, 0.05), "D": (0.0, -0.05)}  # up, down, right, left
 _SHOWN = 8  # symbols
 _LINES = 10  # of the text
+_PARTS = 4  # symbols that a character may have, as bytes
 _END = "\x04"  # Ctrl-D
 _RUBOUT = "\x7f\b"
 
@@ -37,9 +38,9 @@ class Desk:
         if key == _END or (key == "\n" and self._model.line):
             return False
         if key == "\t":
-            if self._likely[0].text is None:
+            if self._likely[0].id == self._model.tokenizer.EOS:
                 return False
-            self.text += self._likely[0].text
+            self.text += next(self._model.stream(self.text, temperature=0, length=_PARTS, unknown="unk"), "")
         elif key in _RUBOUT:
             self.text = self.text[:-1]
         else:
@@ -75,7 +76,7 @@ class Desk:
         return "\n".join(line[:width] for line in [*lines[-_LINES:], "", *rows, "", *settings, self._note])
 
     def _type(self, character: str) -> None:
-        if self._model.unknown(character):
+        if self._model.unknown(character) and not self._model.tokenizer.has(character):
             self._note = f"the model has no symbol for {character!r}"
         else:
             self.text += character

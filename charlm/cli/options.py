@@ -1,10 +1,13 @@
 """Options that several commands share."""
 
 from collections.abc import Sequence
+from dataclasses import fields, replace
 from typing import Annotated, Any
 
 import typer
 
+from charlm.config import ModelConfig
+from charlm.discover import names
 from charlm.storage import naming
 
 
@@ -45,7 +48,30 @@ def ways(**asked: bool) -> tuple[str, ...]:
     return tuple(name for name, wanted in asked.items() if wanted)
 
 
+def with_options(base: Any, options: dict[str, Any]) -> Any:
+    """A configuration with the options that were given."""
+    given = {each.name: options[each.name] for each in fields(base) if options.get(each.name) is not None}
+    return replace(base, **given)
+
+
 def defaulted(help: str, default: object, *names: str, choices: Sequence[str] = ()) -> Any:
     """An option that is None where it was not given, so that a stored plan or the library's default can stand."""
     complete = one_of(choices) if choices else None
     return typer.Option(*names, help=f"{help} [{default}]", show_default=False, autocompletion=complete)
+
+
+TokenizerName = Annotated[
+    str | None,
+    defaulted(
+        f"What a symbol is: {', '.join(names('tokenizers'))}.",
+        ModelConfig.tokenizer,
+        "--tokenizer",
+        choices=names("tokenizers"),
+    ),
+]
+VocabSize = Annotated[int | None, defaulted("Of words or subwords: how many symbols.", "chosen to fit the corpus")]
+MinCount = Annotated[int | None, defaulted("What is rarer is no symbol.", "1 of characters, 2 of words")]
+Closed = Annotated[bool | None, typer.Option("--closed", help="A word that is no symbol is <UNK>, not spelled.")]
+ModelType = Annotated[
+    str | None, defaulted("Of subwords: unigram or bpe.", ModelConfig.model_type, choices=("unigram", "bpe"))
+]

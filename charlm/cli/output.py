@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any, TextIO, cast
 
 from charlm.storage.durable import json_line
+from charlm.training.launch import Launch
 
 
 def prepare_streams() -> None:
@@ -23,6 +24,15 @@ def prepare_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
             if name == "stdout" and not stream.isatty():
                 stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
+
+
+def one_talks(launch: Launch) -> None:
+    """Of the processes that torchrun has started only the first gives a result, and one on each machine says what is
+    wrong; all the others have found the same."""
+    if not launch.first:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    if launch.local_rank:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
 @contextmanager

@@ -59,6 +59,9 @@ def score(
     tsv: Annotated[bool, typer.Option("--tsv", help="Tab-separated values, a row a token.")] = False,
     heat: Annotated[bool, typer.Option("--heat", help="The text, coloured by surprisal.")] = False,
     html: Annotated[str | None, typer.Option(metavar="FILE", help="A page with the same, and more on hover.")] = None,
+    pairs: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Good, tab, bad: how often the good one is the likelier.")
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """How likely a text is, token by token.
@@ -70,28 +73,42 @@ def score(
     name = _format(format, json=json, tsv=tsv, heat=heat, html=html is not None)
     _check(name, base, unit, unknown, full)
     folder = naming.existing_folder(model)
-    arguments = texts if texts or file else files_or_stdin(None)
-    documents = read_files(file, quiet).documents if file else ()
+    if pairs is not None and (texts or file or unit or base or full or lines or name not in ("table", "json")):
+        raise ConfigError("with --pairs whole sentences of that file are compared, as a table or with --json")
+    if pairs is not None and (dynamic or cache):
+        raise ConfigError("one model compares both of a pair; leave --dynamic and --cache out")
+    arguments = texts if texts or file or pairs else files_or_stdin(None)
+    documents = read_files([pairs] if pairs else file or [], quiet).documents if pairs or file else ()
 
     with importing():
         from charlm.cli import forms
+        from charlm.scoring import units
         from charlm.scoring.score import Convention
         from charlm.storage.checkpoint import load
 
     language_model = load(folder)
     if adapting := ways(dynamic=dynamic, cache=cache):
         language_model = language_model.adapting(*adapting)
+    tokenizer = language_model.tokenizer
     say(f"model {folder}", quiet or model is not None)
+    if unit is None and name in ("heat", "html"):
+        unit = units.for_reading(tokenizer)
     settings = {
         "bos": bos,
         "context": context,
         "unknown": unknown,
         "unit": unit,
-        "alternatives": forms.alternatives(name, unit, full),
+        "alternatives": forms.alternatives(name, units.is_token(tokenizer, unit or units.TOKEN), full),
     }
     how: How = {name: value for name, value in settings.items() if value is not None}  # type: ignore[assignment]
     ends = language_model.line if eos is None else eos
-    convention = forms.words(Convention(ends, **how), "10" if name == "kenlm" else base, adapting)
+    if pairs is not None:
+        from charlm.cli.pairs import score_pairs
+
+        score_pairs(language_model, documents[0], ends, how, json=json, quiet=quiet)
+        return
+    in_base = "10" if name == "kenlm" else base
+    convention = forms.words(Convention(ends, **how), in_base, tokenizer.AMBIGUOUS, adapting)
     form = forms.form(name, forms.logarithms(base), convention, html)
     say(convention, quiet or name not in ("tsv", "kenlm"))  # the others say it in their result
     kind = "line" if lines or name == "kenlm" else language_model.config.sequence

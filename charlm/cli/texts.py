@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charlm.cli.output import say
@@ -13,6 +14,7 @@ from charlm.errors import ConfigError, CorpusError
 
 if TYPE_CHECKING:
     from charlm.language_model import LanguageModel
+    from charlm.tokenizers import Tokenizer
 
 
 def read_files(paths: list[str], quiet: bool) -> Corpus:
@@ -36,6 +38,24 @@ def read_stdin(quiet: bool) -> AnyDocument:
     found = corpus.read_stdin(notes)
     for note in notes:
         say(note, quiet)
+    return found
+
+
+def in_memory(document: AnyDocument) -> Document:
+    """The text itself. Raises CorpusError for one that is too long to be held."""
+    if isinstance(document, Document):
+        return document
+    raise CorpusError(f"{document.name} has {document.characters:,} characters, too many to compare; give a part of it")
+
+
+def read_vocabulary(path: Path, quiet: bool) -> "Tokenizer":
+    """A vocabulary in a file; what is not used of one that another program made is said."""
+    from charlm.storage import vocabulary
+
+    found = vocabulary.read(path)
+    if found.not_used:
+        left = ", and not ".join(found.not_used)
+        say(f"{path}: its pieces and their scores are used, and not {left}: no text is changed", quiet)
     return found
 
 
@@ -78,7 +98,7 @@ def tell_unknown(
                 place = f"character {before + first.position + 1:,} of text {number:,}"
                 what = "left out" if policy == "skip" else "read as <UNK>"
                 advice = other_form(model.tokenizer, piece)
-                say(f"{count:,} unknown {what}; the first is {describe(first.character)}, {place}{advice}", quiet)
+                say(f"{count:,} unknown {what}; the first is {describe(first.text)}, {place}{advice}", quiet)
                 return
             before += len(piece) + ended
 
@@ -88,3 +108,15 @@ def _parts(document: AnyDocument, line: bool) -> Iterator[tuple[str, bool]]:
     if line:
         return ((text, True) for text in sequences_of(document, "line"))
     return ((text, False) for text in document.pieces())
+
+
+def one_text(text: str | None, file: str | None, quiet: bool) -> str:
+    """The text that a command looks into: the argument, a file's, or stdin's. Raises ConfigError for two of them."""
+    if text is not None and file is not None:
+        raise ConfigError("give a text or --file, not both")
+    if file is not None:
+        return "".join(piece for document in read_files([file], quiet).documents for piece in document.pieces())
+    if text is None or text == corpus.STDIN:
+        files_or_stdin(None if text is None else [text])
+        return "".join(read_stdin(quiet).pieces())
+    return text

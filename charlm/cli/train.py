@@ -2,25 +2,37 @@
 
 import shlex
 import time
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from charlm.cli.options import Json, Quiet, defaulted, model_names
+from charlm.cli.options import (
+    Closed,
+    Json,
+    MinCount,
+    ModelType,
+    Quiet,
+    TokenizerName,
+    VocabSize,
+    defaulted,
+    model_names,
+    with_options,
+)
 from charlm.cli.output import say, write, write_json
-from charlm.cli.texts import files_or_stdin
-from charlm.config import ModelConfig, TrainConfig
+from charlm.cli.texts import files_or_stdin, read_vocabulary
+from charlm.config import VOCABULARY, ModelConfig, TrainConfig
 from charlm.data import corpus
 from charlm.discover import names
 from charlm.errors import ConfigError
 from charlm.interrupts import importing
 from charlm.storage import naming
+from charlm.training.launch import launched
 from charlm.training.planning import read_plan
 
 _CHOSEN = "chosen to fit the corpus and the time"
-_NAMES = {kind: ", ".join(names(kind)) for kind in ("tokenizers", "embeddings", "cells")}
+_NAMES = {kind: ", ".join(names(kind)) for kind in ("embeddings", "cells")}
 _BUDGETS = ("minutes", "epochs", "steps")
 
 
@@ -36,9 +48,14 @@ def train(
             autocompletion=model_names,
         ),
     ] = None,
-    tokenizer: Annotated[
-        str | None,
-        defaulted(f"What a symbol is: {_NAMES['tokenizers']}.", ModelConfig.tokenizer, choices=names("tokenizers")),
+    tokenizer: TokenizerName = None,
+    vocab_size: VocabSize = None,
+    min_count: MinCount = None,
+    closed: Closed = None,
+    model_type: ModelType = None,
+    symbols: Annotated[
+        Path | None,
+        typer.Option("--tokenizer-file", metavar="FILE", help="A vocabulary as it is, in place of one of the corpus."),
     ] = None,
     sequence: Annotated[
         str | None,
@@ -98,16 +115,20 @@ def train(
     """
     started = time.monotonic()
     options = locals()
-    sources = files_or_stdin(texts)
+    sources, launch = files_or_stdin(texts), launched()
+    if launch.world_size > 1 and corpus.STDIN in (*sources, valid):
+        raise ConfigError("several processes cannot read one stdin; put the text into a file")
     name = corpus.stem(sources[0]) if model is None else model
     folder = naming.folder_of(name)
     stored = read_plan(plan) if plan else None
     if stored and (budgets := [each for each in _BUDGETS if options[each] is not None]):
         raise ConfigError(f"a plan has its own number of steps; leave out --{budgets[0]}, or the --plan")
+    if symbols and (own := [each for each in ("tokenizer", *VOCABULARY) if options[each] is not None]):
+        raise ConfigError(f"--tokenizer-file has a vocabulary that is there; leave --{own[0].replace('_', '-')} out")
     if valid and valid_fraction is not None:
         raise ConfigError("give --valid or --valid-fraction, not both: a file of its own is held out whole")
-    shape = _with_options(stored.model if stored else ModelConfig(), options)
-    config = _with_options(stored.train if stored else TrainConfig(), options)
+    shape = with_options(stored.model if stored else ModelConfig(), options)
+    config = with_options(stored.train if stored else TrainConfig(), options)
     stored = replace(stored, model=shape, train=config) if stored else None
 
     with importing():
@@ -116,6 +137,8 @@ def train(
         from charlm.training.run_folder import unfinished
         from charlm.training.train import train as train_model
 
+    quiet = quiet or not launch.first
+    given = read_vocabulary(symbols, quiet) if symbols else None
     display = Display(quiet)
     try:
         with display:
@@ -125,6 +148,7 @@ def train(
                 config,
                 valid=valid,
                 plan=stored,
+                tokenizer=given,
                 folder=folder,
                 overwrite=overwrite,
                 resume=resume,
@@ -136,13 +160,14 @@ def train(
         if kept is None:
             place = unfinished(folder)
             go_on = place is not None and any_saved(place)
-            say(
-                "stopped; go on by the same command with --resume" if go_on else "stopped; there is nothing to keep yet"
-            )
+            way_on = "go on by the same command with --resume" if go_on else "there is nothing to keep yet"
+            say(f"stopped; {way_on}", not launch.first)
         else:
             naming.set_latest(name)
             say(f"stopped; the best model so far, of step {kept.best_step:,}, is in {folder}")
         raise
+    if not launch.first:
+        return
     naming.set_latest(name)
     if not json:
         write(f"{folder}\n")
@@ -168,9 +193,3 @@ def _ended_before(folder: Path) -> dict[str, Any]:
     found = describe(folder)
     kept = {name: found[name] for name in ("model", "parameters", "steps", "validation")}
     return kept | {"seconds": 0.0, "characters_per_second": 0.0}
-
-
-def _with_options(base: Any, options: dict[str, Any]) -> Any:
-    """A configuration with the options that were given."""
-    given = {each.name: options[each.name] for each in fields(base) if options.get(each.name) is not None}
-    return replace(base, **given)

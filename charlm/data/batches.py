@@ -5,6 +5,7 @@ are read side by side, window after window of T symbols; the network carries its
 """
 
 import mmap
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,7 +51,7 @@ class Ring(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """One window of B streams. `fresh`: a pass begins, the state before is that of no text."""
+    """One window of B streams, or some rows of it. `fresh`: a pass begins, the state before is that of no text."""
 
     inputs: Tensor  # (T, B)
     targets: Tensor  # (T, B)
@@ -64,24 +65,34 @@ class Batches:
     `whole`: a pass reads whole sequences only, each stream from the next start of one (lines). Otherwise (streams)
     it may start anywhere; now and then a row then forgets its state, half the time at a window's start and half at
     the start of a line, where the start symbol stands in for what came before.
+
+    `chosen`: which of so many rows are wanted; only these are made. Without it, all.
     """
 
     def __init__(
-        self, ring: Ring, batch_size: int, seq_len: int, seed: int, *, whole: bool, line_ends: NDArray[np.bool_]
+        self,
+        ring: Ring,
+        batch_size: int,
+        seq_len: int,
+        seed: int,
+        *,
+        whole: bool,
+        line_ends: NDArray[np.bool_],
+        chosen: Callable[[int], slice] = slice,
     ) -> None:
         self.ring, self.seed, self.whole, self.line_ends = ring, seed, whole, line_ends
         self.size = len(ring.targets)  # N
         self.seq_len = min(seq_len, self.size)  # T
         self.batch_size = min(batch_size, self.size // self.seq_len)  # B
+        self._rows = np.arange(self.batch_size)[chosen(self.batch_size)]
         self.steps_per_epoch = self.size // (self.seq_len * self.batch_size)
         self._read = 0  # targets since the ring was released
 
     def __getitem__(self, step: int) -> Batch:
         self.ring.check()
         epoch, window = divmod(step, self.steps_per_epoch)
-        rows = np.arange(self.batch_size)
         offset = int(bits(self.seed, _OFFSET, epoch)[0] % np.uint64(self.size))
-        first = (offset + rows * self.size // self.batch_size) % self.size  # (B,)
+        first = (offset + self._rows * self.size // self.batch_size) % self.size  # (B,)
         if self.whole:
             after = np.searchsorted(self.ring.starts, first)
             first = self.ring.starts[after % len(self.ring.starts)]
@@ -105,11 +116,10 @@ class Batches:
         )
 
     def _forget(self, step: int, inputs: NDArray[Any], resets: NDArray[np.bool_]) -> None:
-        rows = np.arange(self.batch_size)
-        resets[0] |= uniform(self.seed, _AT_WINDOW, step, rows) < COLD_STARTS
+        resets[0] |= uniform(self.seed, _AT_WINDOW, step, self._rows) < COLD_STARTS
         lines = self.line_ends[inputs]  # (T, B): a line starts here
-        forget = (uniform(self.seed, _AT_LINE, step, rows) < COLD_STARTS) & lines.any(axis=0)
-        row = rows[forget]
+        forget = (uniform(self.seed, _AT_LINE, step, self._rows) < COLD_STARTS) & lines.any(axis=0)
+        row = np.flatnonzero(forget)
         at = lines.argmax(axis=0)[forget]
         resets[at, row] = True
         inputs[at, row] = Tokenizer.START

@@ -72,7 +72,9 @@ class Row:
         An <EOS> of no probability is none of the model's: it tells that nothing else could be drawn.
         """
         count = symbols.index(eos) + 1 if eos in symbols else len(symbols)
-        pieces = [self._decode(symbol) for symbol in symbols[:count] if symbol != eos]
+        pieces = [self._decode(symbol) for symbol in symbols[:count]]
+        if pieces and self.tokens + count == self._ending.limit:
+            pieces[-1] += self._decode(eos)  # what is left of a character in parts
         text = self._held + "".join(pieces)
         ends = list(itertools.accumulate(map(len, pieces), initial=len(self._held)))
         stop = self._ending.stop or ""
@@ -83,7 +85,7 @@ class Row:
             count = sum(end < at + len(stop) for end in ends)
         elif over is not None:
             self.stopped, text = "whole", text[:over]
-            count = sum(end <= over for end in ends[1:])
+            count = sum(begin < over for begin in ends[:-1])
         elif count and symbols[count - 1] == eos:
             self.stopped = "eos" if logprobs[count - 1] > -math.inf else "match"
             count -= self.stopped == "match"

@@ -1,7 +1,8 @@
 """Only what can still become a match: a regular expression as a sampler.
 
 Symbol by symbol, what no match within the length could go on with is masked; what is left keeps the proportions it has
-in the model. That is not the model's distribution over the texts that match, which would look ahead.
+in the model. That is not the model's distribution over the texts that match, which would look ahead. A symbol of
+several characters takes the automaton through all of them; one that is a part of a character is never drawn.
 """
 
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from charlm.errors import ConfigError
 from charlm.samplers import Sampler
 from charlm.sampling.automaton import automaton
 from charlm.tokenizers import Tokenizer
+
+_LARGEST_TABLE = 2**25  # numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,9 +35,13 @@ class MustMatch(Sampler):
         Raises ConfigError where no such text matches, or for what `automaton` refuses.
         """
         symbols = zip(range(tokenizer.size), predictable.tolist(), strict=True)
-        texts = [tokenizer.symbol(index) or "" if possible else "" for index, possible in symbols]
+        texts = [_text(tokenizer.surface(index)) if possible else "" for index, possible in symbols]
         characters = sorted(set("".join(texts)))
         table, accepted = automaton(pattern, characters)
+        if len(table) * len(texts) > _LARGEST_TABLE:
+            raise ConfigError(
+                f"must-match: {pattern[:40]!r} has {len(table):,} states, too many for {len(texts):,} symbols"
+            )
         column = {character: place for place, character in enumerate(characters)}
         following = np.full((len(table), len(texts)), len(table) - 1)
         for index, text in enumerate(texts):
@@ -49,7 +56,10 @@ class MustMatch(Sampler):
                 break
             needed = nearer
         if needed[0] > length:
-            raise ConfigError(f"no text of at most {length:,} symbols matches {pattern!r}, that the model can write")
+            parts = "; symbols that are parts of characters are left out" if tokenizer.PARTIAL else ""
+            raise ConfigError(
+                f"no text of at most {length:,} symbols matches {pattern!r}, that the model can write{parts}"
+            )
         device = predictable.device
         return cls(torch.from_numpy(following).to(device), torch.from_numpy(needed).to(device), length, tokenizer.EOS)
 
@@ -68,3 +78,11 @@ class MustMatch(Sampler):
         complete = (left == -torch.inf).all(dim=-1)
         left[:, self.end] = left[:, self.end].masked_fill(complete, 0.0)
         return left, torch.stack((at, drawn + 1), dim=1)
+
+
+def _text(surface: bytes) -> str:
+    """Of a symbol that is whole characters; else nothing."""
+    try:
+        return surface.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return ""

@@ -35,6 +35,10 @@ class Adapting:
         with torch.set_grad_enabled(any(each.by_gradient for each in self._adaptations)):
             return [self._read(row, asked) for row in rows]
 
+    def log_probabilities(self, rows: Sequence[Ids]) -> list[NDArray[np.float64]]:
+        """`probability.log_probabilities`, in the same way."""
+        return [found for (found,) in self.quantities(rows, [probability.log_probability])]
+
     def _read(self, row: Ids, asked: Sequence[Quantity]) -> list[NDArray[Any]]:
         ids = torch.from_numpy(row.astype(np.int64)).to(self._network.readout.weight.device).unsqueeze(1)  # (T + 1, 1)
         found: list[list[NDArray[Any]]] = [[] for _ in asked]
@@ -53,13 +57,6 @@ class Adapting:
                 each.learn(logprobs, outputs.detach(), came)
             state = detach(state)
         return [probability.joined(parts) for parts in found]
-
-
-def read(
-    network: Network, adapting: Adapting | None, rows: Sequence[Ids], asked: Sequence[Quantity]
-) -> list[list[NDArray[Any]]]:
-    """`probability.quantities` of a network, or of what adapts it."""
-    return adapting.quantities(rows, asked) if adapting else probability.quantities(network, rows, asked)
 
 
 def in_words(ways: Sequence[str]) -> str:

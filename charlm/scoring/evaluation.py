@@ -1,6 +1,6 @@
 """How well a model predicts a text: one function for `charlm evaluate` and for validation while training."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import NamedTuple, cast
@@ -13,11 +13,13 @@ from charlm.data.encoding import UnknownPolicy, encode
 from charlm.errors import ConfigError, CorpusError
 from charlm.measure import Measure, measure
 from charlm.network import Network
-from charlm.probability import log_probability
-from charlm.scoring.adapting import Adapting, read
+from charlm.probability import log_probabilities
+from charlm.scoring.adapting import Adapting
 from charlm.tokenizers import Ids, Tokenizer
 
 WARM_UP = 256  # tokens read before a piece of a stream, so that it does not begin cold
+# A network and rows of tokens → log P of each token but the first, as `log_probabilities` has it.
+Reader = Callable[[Network, Sequence[Ids]], list[NDArray[np.float64]]]
 _SHORTEST_PIECE = 4096
 _MOST_PIECES = 64
 
@@ -65,6 +67,7 @@ def evaluate(
     window: int | None = None,
     streams: int | None = None,
     adapting: Adapting | None = None,
+    read: Reader = log_probabilities,
 ) -> list[Evaluation]:
     """Evaluate each sequence, of the `kind` line or stream, from a zero state.
 
@@ -73,7 +76,8 @@ def evaluate(
     windows of that many targets, each from a zero state after the token before its first target; a last partial
     window is left out. `adapting` reads sequence after sequence, each from its start to its end.
 
-    Raises ConfigError for a number out of range or to no purpose, CorpusError for a text shorter than one window.
+    read: who else reads the rows. Raises ConfigError for a number out of range or to no purpose, CorpusError for a text
+    shorter than one window.
     """
     if window is not None and streams is not None:
         raise ConfigError("give window or streams, not both: windows are not cut from streams")
@@ -83,15 +87,15 @@ def evaluate(
     eos = line or bool(network.predictable[tokenizer.EOS])
     encoded = [encode(tokenizer, text, unknown) for text in texts]
     cuts = [cut(sequence(tokenizer, each.ids, eos=eos), line, window, streams) for each in encoded]
-    found = read(network, adapting, [row for each in cuts for row in each.rows], [log_probability])
-    rows = (logprobs for (logprobs,) in found)
+    rows = [row for each in cuts for row in each.rows]
+    logs = iter(adapting.log_probabilities(rows) if adapting else read(network, rows))
     results = []
     for text, parts in zip(encoded, cuts, strict=True):
-        logprobs = parts.counted(rows)
-        sums = measure(tokenizer, text.text, parts.targets, logprobs, line=line, skipped=text.skipped)
+        logprobs = parts.counted(logs)
+        found = measure(text.text, parts.targets, text.lengths, logprobs, line=line, skipped=text.skipped)
         pieces = None if line or window else len(parts.rows)
         ways = adapting.ways if adapting else None
-        results.append(Evaluation(**vars(sums), streams=pieces, window=window, adapting=ways))
+        results.append(Evaluation(**vars(found), streams=pieces, window=window, adapting=ways))
     return results
 
 

@@ -15,7 +15,7 @@ from charlm.errors import ConfigError
 from charlm.measure import measure, perplexity
 from charlm.network import Network
 from charlm.scoring import units
-from charlm.scoring.adapting import Adapting, read
+from charlm.scoring.adapting import Adapting
 from charlm.scoring.units import Unit
 from charlm.tokenizers import Ids, Tokenizer
 
@@ -73,6 +73,7 @@ class Score:
     entropies: list[float] | None = None  # in nats, before each token came
     ranks: list[int] | None = None  # 1: no symbol was likelier
     alternatives: list[list[tuple[str | None, float]]] | None = None  # the likeliest symbols there, with log P
+    lengths: list[int] | None = None  # characters of the text that each token completes, where some are not one
     adapting: tuple[str, ...] | None = None  # how the model adapted to what it had read; None where it did not
 
 
@@ -98,11 +99,11 @@ def score(
     end = np.array([tokenizer.EOS] if how.eos else [], dtype=np.int32)
     rows = [np.concatenate((before, each.ids, end)) for each in encoded]
     first = max(1, len(before))  # the first token that has a probability
-    found = read(network, adapting, rows, _asked(tokenizer, how))
-    ways = adapting.ways if adapting else None
+    asked = _asked(tokenizer, how)
+    found = adapting.quantities(rows, asked) if adapting else probability.quantities(network, rows, asked)
     return [
-        _Read(text, each, row[len(before) : first], row[first:], [part[first - 1 :] for part in parts]).score(
-            tokenizer, how, line, ways
+        _Read(text, each, first - len(before), row[len(before) :], [part[first - 1 :] for part in parts]).score(
+            tokenizer, how, line, adapting
         )
         for text, each, row, parts in zip(texts, encoded, rows, found, strict=True)
     ]
@@ -121,30 +122,38 @@ def _asked(tokenizer: Tokenizer, how: Convention) -> list[probability.Quantity]:
 def _check(tokenizer: Tokenizer, how: Convention) -> None:
     units.check(tokenizer, how.unit)
     check_range("alternatives", how.alternatives, 0, float("inf"))
-    if how.unit == units.WORD and how.alternatives is not None:
-        raise ConfigError("entropy, rank and alternatives are those of a token; a word has none: leave out the unit")
-    if how.unit == units.WORD and not (how.bos or how.context):
+    if units.is_token(tokenizer, how.unit):
+        return
+    if how.alternatives is not None:
         raise ConfigError(
-            "without the start symbol the first letter is context, and the first word has no probability; "
+            f"entropy, rank and alternatives are those of a token; a {how.unit} has none: leave out the unit"
+        )
+    if not (how.bos or how.context):
+        raise ConfigError(
+            f"without the start symbol the first token is context, and the first {how.unit} has no probability; "
             "give a context, or score tokens"
         )
 
 
 @dataclass(frozen=True)
 class _Read:
-    """A text that was read: its first token, where that was context, the scored ones, and what was asked of them."""
+    """A text that was read: its ids, and <EOS> where that is scored, of which the first `given` were context, and what
+    was asked of the others."""
 
     text: str
     encoded: Encoded
-    given: Ids
-    scored: Ids
+    given: int
+    ids: Ids
     found: list[NDArray[Any]]
 
-    def score(self, tokenizer: Tokenizer, how: Convention, line: bool, ways: tuple[str, ...] | None) -> Score:
-        rest = self.encoded.text[len(tokenizer.decode(self.given)) :]
-        total = measure(tokenizer, rest, self.scored, self.found[0], line=line, skipped=self.encoded.skipped)
-        names, values, known = self._words(tokenizer, rest) if how.unit == units.WORD else self._tokens(tokenizer)
+    def score(self, tokenizer: Tokenizer, how: Convention, line: bool, adapting: Adapting | None) -> Score:
+        rest, scored = self.encoded.rest(self.given), self.ids[self.given :]
+        logprobs = self.found[0]
+        total = measure(rest.text, scored, rest.lengths, logprobs, line=line, skipped=self.encoded.skipped)
+        each = units.is_token(tokenizer, how.unit)
+        names, values, known = self._tokens(tokenizer) if each else self._grouped(tokenizer, rest, how.unit)
         known_sum = float(values[known].sum())
+        lengths = [*rest.lengths.tolist(), *[0] * how.eos] if each and (rest.lengths != 1).any() else None
         detailed = how.alternatives is not None
         return Score(
             text=self.text,
@@ -159,32 +168,35 @@ class _Read:
             bos=how.bos,
             context=how.context,
             unit=how.unit,
-            given=tokenizer.symbols(self.given),
+            given=tokenizer.symbols(self.ids[: self.given]),
             known=int(known.sum()),
             logprob_known=known_sum,
             perplexity_known=perplexity(-known_sum, int(known.sum())),
             entropies=self.found[1].tolist() if detailed else None,
             ranks=self.found[2].tolist() if detailed else None,
             alternatives=self._alternatives(tokenizer) if how.alternatives else None,
-            adapting=ways,
+            lengths=lengths,
+            adapting=adapting.ways if adapting else None,
         )
 
     def _tokens(self, tokenizer: Tokenizer) -> _Parts:
-        return tokenizer.symbols(self.scored), self.found[0], self.scored != tokenizer.UNK
+        scored = self.ids[self.given :]
+        return tokenizer.symbols(scored), self.found[0], scored != tokenizer.UNK
 
-    def _words(self, tokenizer: Tokenizer, text: str) -> _Parts:
-        """The words, and <EOS> where it was scored."""
-        logprobs, boundary = self.found
-        ends = int((self.scored == tokenizer.EOS).sum())
-        symbols = tokenizer.symbols(self.scored[: len(self.scored) - ends])
-        starts = units.word_starts(text)
-        pieces = units.groups(starts, units.lengths(symbols))
-        names: list[str | None] = [text[a:b] for a, b in pairwise([*starts, len(text)])]
-        if ends:
-            pieces.append(slice(len(symbols), len(symbols) + 1))
+    def _grouped(self, tokenizer: Tokenizer, rest: Encoded, unit: Unit) -> _Parts:
+        """The words or characters, and <EOS> where it was scored."""
+        logprobs = self.found[0]
+        words = unit == units.WORD
+        starts = units.word_starts(tokenizer, rest.text) if words else list(range(len(rest.text)))
+        pieces = units.groups(starts, rest.lengths)
+        names: list[str | None] = [rest.text[a:b] for a, b in pairwise([*starts, len(rest.text)])]
+        if len(logprobs) > len(rest.ids):
+            pieces.append(slice(len(rest.ids), len(rest.ids) + 1))
             names.append(None)
-        known = [bool((self.scored[piece] != tokenizer.UNK).all()) for piece in pieces]
-        return names, np.array(units.closed(logprobs, boundary, pieces)), np.array(known, dtype=bool)
+        scored = self.ids[self.given :]
+        known = [bool((scored[piece] != tokenizer.UNK).all()) for piece in pieces]
+        sums = units.closed(logprobs, self.found[1], pieces) if words else units.sums(logprobs, pieces)
+        return names, np.array(sums), np.array(known, dtype=bool)
 
     def _alternatives(self, tokenizer: Tokenizer) -> list[list[tuple[str | None, float]]]:
         ids, logprobs = self.found[3:]

@@ -17,8 +17,7 @@ from charlm.data.texts import each_line
 from charlm.errors import ConfigError
 from charlm.language_model import LanguageModel
 from charlm.measure import measure
-from charlm.probability import log_probability
-from charlm.scoring.adapting import read
+from charlm.probability import log_probabilities
 from charlm.scoring.evaluation import WARM_UP, Evaluation, cut, undivided
 from charlm.tokenizers import Ids
 
@@ -95,22 +94,23 @@ def _stream(
     end = [tokenizer.EOS] if network.predictable[tokenizer.EOS] else []
     before: Ids = np.array([tokenizer.START], dtype=np.int32)  # what is read, and not counted
     streams = undivided(window, None) if model.adaptation else None
-    left, done = "", 0  # of the text: what did not fill a window, and characters before
+    left, done = encode(tokenizer, "", unknown), 0  # of the text: what did not fill a window, and characters before
     for segment, last in _segments(document):
-        text = encode(tokenizer, left + segment, unknown, done - len(left))
+        text = left.followed(encode(tokenizer, segment, unknown, done))
         ids = np.concatenate((before, text.ids, end if last else [])).astype(np.int32)
         if window and len(ids) - len(before) < window and done:  # what is left of the text
             return
         parts = cut(ids, False, window, streams, len(before) - 1)
-        rows = read(network, model.adaptation, parts.rows, [log_probability])
-        logprobs = parts.counted(logprobs for (logprobs,) in rows)
-        found = measure(tokenizer, text.text, parts.targets, logprobs, line=False, skipped=text.skipped)
-        pieces = None if window else len(parts.rows)
+        rows = parts.rows
+        logs = model.adaptation.log_probabilities(rows) if model.adaptation else log_probabilities(network, rows)
+        logprobs = parts.counted(iter(logs))
+        found = measure(text.text, parts.targets, text.lengths, logprobs, line=False, skipped=text.skipped)
+        pieces = None if window else len(rows)
         ways = model.adaptation.ways if model.adaptation else None
         yield Evaluation(**vars(found), streams=pieces, window=window, adapting=ways)
-        end_of = len(before) + len(parts.targets)
-        before = ids[end_of - 1 : end_of] if window else ids[-WARM_UP - 1 :]
-        left = text.text[len(tokenizer.decode(parts.targets)) :] if window else ""
+        read = len(before) + len(parts.targets)
+        before = ids[read - 1 : read] if window else ids[-WARM_UP - 1 :]
+        left = text.rest(len(parts.targets) if window else len(text.ids))
         done += len(segment)
 
 

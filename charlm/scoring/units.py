@@ -13,7 +13,9 @@ not read, and the last none after it, unless <EOS> is scored: it may be the begi
 
 That is exact where a token lies within one word, as a character does. A token may begin with whitespace; one that has
 it elsewhere has a probability that belongs to no word, and words are then refused. Characters are refused where tokens
-have several: the probability of the second one needs the sum over all tokens that begin with the first.
+have several: the probability of the second one needs the sum over all tokens that begin with the first. Where tokens
+are parts of characters, the parts of one sum to it exactly; of whitespace that is written in parts none alone is a
+boundary, so that words are then parted by ASCII whitespace only.
 """
 
 import math
@@ -33,6 +35,7 @@ CHAR: Unit = "char"
 TOKEN: Unit = "token"
 WORD: Unit = "word"
 _WORD = re.compile(r"\s*\S+|\s+")
+_ASCII_WORD = re.compile(r"\s*\S+|\s+", re.ASCII)
 
 
 def check(tokenizer: Tokenizer, unit: Unit) -> None:
@@ -41,37 +44,53 @@ def check(tokenizer: Tokenizer, unit: Unit) -> None:
         raise ConfigError(f"unit is {unit!r}; it must be {CHAR}, {TOKEN} or {WORD}")
     if unit == TOKEN:
         return
-    texts = [tokenizer.symbol(index) or "" for index in range(tokenizer.size)]
+    texts = _texts(tokenizer)
     several = next((text for text in texts if len(text) > 1), None)
     if unit == CHAR and several:
         raise ConfigError(f"the model's token {several!r} has a probability, its characters have none; say --unit word")
-    spanning = next((text for text in texts if re.search(r"\S\s", text)), None)
+    inside = re.compile(r"\S\s", re.ASCII if tokenizer.PARTIAL else re.UNICODE)
+    spanning = next((text for text in texts if inside.search(text)), None)
     if unit == WORD and spanning:
         raise ConfigError(f"the model's token {spanning!r} is part of two words, and its probability of neither")
 
 
+def is_token(tokenizer: Tokenizer, unit: str) -> bool:
+    """Whether each such unit, where it has an exact probability, is one token."""
+    return unit == TOKEN or (unit == CHAR and not tokenizer.PARTIAL)
+
+
+def for_reading(tokenizer: Tokenizer) -> Unit:
+    """Tokens, or characters where every token is one or a part of one: the smallest unit that can be read."""
+    return CHAR if tokenizer.PARTIAL and all(len(text) <= 1 for text in _texts(tokenizer)) else TOKEN
+
+
 def boundaries(tokenizer: Tokenizer) -> NDArray[np.bool_]:
     """(V,): the symbols that end a word by coming after it, whitespace and EOS."""
-    texts = (tokenizer.symbol(index) or "" for index in range(tokenizer.size))
-    ends = np.array([text[:1].isspace() for text in texts])
+    space = re.compile(r"\s", re.ASCII if tokenizer.PARTIAL else re.UNICODE)
+    ends = np.array([space.match(text) is not None for text in _texts(tokenizer)])
     ends[tokenizer.EOS] = True
     return ends
 
 
-def lengths(symbols: Sequence[str | None]) -> list[int]:
-    """Characters of each token's text; None stands for an unknown character."""
-    return [len(Tokenizer.REPLACEMENT if text is None else text) for text in symbols]
-
-
-def word_starts(text: str) -> list[int]:
+def word_starts(tokenizer: Tokenizer, text: str) -> list[int]:
     """Where in the text each word begins, the whitespace before it included; whitespace at the end is by itself."""
-    return [match.start() for match in _WORD.finditer(text)]
+    return [match.start() for match in (_ASCII_WORD if tokenizer.PARTIAL else _WORD).finditer(text)]
 
 
-def groups(starts: Sequence[int], lengths: Sequence[int]) -> list[slice]:
-    """The tokens, as slices, of the pieces of a text that begin at these characters; a slice may be empty."""
-    firsts = np.searchsorted(np.cumsum(lengths), starts, side="right").tolist()
+def groups(starts: Sequence[int], lengths: NDArray[np.int64]) -> list[slice]:
+    """The tokens, as slices, of the pieces of a text that begin at these characters; a slice may be empty.
+
+    lengths: characters that each token completes. One that completes none is a part of the next.
+    """
+    ends = np.cumsum(lengths)
+    ends[lengths == 0] += 1
+    firsts = np.searchsorted(ends, starts, side="right").tolist()
     return [slice(a, b) for a, b in pairwise([*firsts, len(lengths)])]
+
+
+def sums(logprobs: NDArray[np.float64], pieces: Sequence[slice]) -> list[float]:
+    """log P of the tokens of each piece."""
+    return [float(logprobs[piece].sum()) for piece in pieces]
 
 
 def closed(logprobs: NDArray[np.float64], boundary: NDArray[np.float64], pieces: Sequence[slice]) -> list[float]:
@@ -80,8 +99,12 @@ def closed(logprobs: NDArray[np.float64], boundary: NDArray[np.float64], pieces:
     The first piece keeps what stands before it, the last has nothing after it. Where the model knows no boundary at
     all there is nothing to move.
     """
-    sums = [float(logprobs[piece].sum()) for piece in pieces]
     found = (float(boundary[piece.start]) for piece in pieces[1:])
     between = [value if math.isfinite(value) else 0.0 for value in found]
-    moved = zip(sums, [0.0, *between], [*between, 0.0], strict=False)  # no piece, nothing to move
+    moved = zip(sums(logprobs, pieces), [0.0, *between], [*between, 0.0], strict=False)  # no piece, nothing to move
     return [value - before + after for value, before, after in moved]
+
+
+def _texts(tokenizer: Tokenizer) -> list[str]:
+    """Of each symbol; none of one that is part of a character."""
+    return [tokenizer.surface(index).decode("utf-8", "ignore") for index in range(tokenizer.size)]

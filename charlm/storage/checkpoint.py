@@ -20,11 +20,11 @@ from typing import Any, TypeGuard
 import torch
 from torch import Tensor
 
-from charlm.config import ModelConfig, from_mapping
-from charlm.discover import find
+from charlm.config import LARGEST_VOCABULARY, ModelConfig, from_mapping
 from charlm.errors import ConfigError, ModelError
 from charlm.language_model import LanguageModel
 from charlm.network import Network, check_tensors
+from charlm.storage import vocabulary
 from charlm.storage.durable import (
     CONFIG,
     PLAN,
@@ -43,8 +43,7 @@ from charlm.training.planning import LARGEST_PLAN, plan_from
 
 FORMAT_VERSION = 1
 _KIND = "charlm language model"
-_LARGEST = {CONFIG: 2**24, PLAN: LARGEST_PLAN, TOKENIZER: 2**28}  # bytes
-_LARGEST_VOCABULARY = 2**24
+_LARGEST = {CONFIG: 2**24, PLAN: LARGEST_PLAN, TOKENIZER: vocabulary.LARGEST}  # bytes
 
 
 def is_model(folder: Path) -> bool:
@@ -69,7 +68,7 @@ def create(folder: Path, config: ModelConfig, tokenizer: Tokenizer, corpus: dict
         "corpus": corpus,
     }
     write_atomic(folder / CONFIG, to_json(values))
-    write_atomic(folder / TOKENIZER, to_json(tokenizer.to_json()))
+    write_atomic(folder / TOKENIZER, to_json(vocabulary.describe(tokenizer)))
 
 
 def save_weights(folder: Path, weights: Mapping[str, Tensor], step: int, validation: dict[str, Any]) -> None:
@@ -102,9 +101,9 @@ def _open(folder: Path) -> tuple[LanguageModel, dict[str, Any], dict[str, str]]:
         raise ModelError(f"{folder} is a file, and a model is a folder; if it is an archive, unpack it first")
     values, digest = _read_json(folder, CONFIG)
     config, vocabulary_size = _check_config(values, folder / CONFIG)
-    vocabulary, vocabulary_digest = _read_json(folder, TOKENIZER)
+    symbols, symbols_digest = _read_json(folder, TOKENIZER)
     try:
-        tokenizer = find(Tokenizer, config.tokenizer).from_json(vocabulary)
+        tokenizer = vocabulary.rebuild(symbols, config.tokenizer)
         with torch.device("meta"):  # shapes without memory, until the weights' file is known to have them
             network = Network(config, vocabulary_size)
     except ValueError as error:
@@ -114,7 +113,7 @@ def _open(folder: Path) -> tuple[LanguageModel, dict[str, Any], dict[str, str]]:
     if tokenizer.size != vocabulary_size:
         raise ModelError(f"{folder / TOKENIZER} has {tokenizer.size} symbols, {CONFIG} says {vocabulary_size}")
     tensors, metadata = unpack(folder / WEIGHTS, _read(folder, WEIGHTS, _size(network) + LARGEST_HEADER))
-    for name, found in ((CONFIG, digest), (TOKENIZER, vocabulary_digest)):
+    for name, found in ((CONFIG, digest), (TOKENIZER, symbols_digest)):
         if metadata.get(f"sha256_{Path(name).stem}") != found:
             raise ModelError(f"{folder / name} is not the one its weights were trained with: it was changed or damaged")
     try:
@@ -143,7 +142,8 @@ def describe(folder: Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError):
         raise ModelError(f"{folder / WEIGHTS} does not say how well it does; its header is damaged") from None
     held_out = ["--valid", *corpus["held_out"]] if corpus["held_out"] else []
-    again = ["--plan", str(folder / PLAN), "--model", f"{folder}-again"]
+    symbols = ["--tokenizer-file", str(folder / TOKENIZER)] if model.config.vocabulary else []
+    again = [*symbols, "--plan", str(folder / PLAN), "--model", f"{folder}-again"]
     return {
         "model": str(folder),
         "config": asdict(model.config),
@@ -181,7 +181,7 @@ def _check_config(values: Any, path: Path) -> tuple[ModelConfig, int]:
     if not config.resolved:
         raise ModelError(f"{path} leaves a size or the kind of sequence open")
     size = values.get("vocabulary_size")
-    if type(size) is not int or not len(Tokenizer.CONTROL) <= size <= _LARGEST_VOCABULARY:
+    if type(size) is not int or not len(Tokenizer.CONTROL) <= size <= LARGEST_VOCABULARY:
         raise ModelError(f"{path}: vocabulary_size is {size!r}, which cannot be")
     return config, size
 

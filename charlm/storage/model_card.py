@@ -63,7 +63,7 @@ all it takes to read them:
 ## What to keep in mind
 
 It knows its corpus and nothing else. What it writes may be wrong, offensive, or a passage of that corpus: the weights
-hold traces of it, and `tokenizer.json` every character that was learned.
+hold traces of it, and `tokenizer.json` every symbol that was learned.
 """
 
 
@@ -136,6 +136,8 @@ def _figures(prepared: Prepared, found: Evaluation) -> str:
         return "There is no figure: the model has a symbol for no character of the held-out part."
     where = "the held-out part" if prepared.parts.held_out else "the text it learned from, as nothing is held out"
     protocol = [f"of {where}: {found.known_tokens:,} symbols for {found.known_characters:,} characters"]
+    if prepared.tokenizer.AMBIGUOUS:
+        protocol.append("of one way to cut the text into symbols: its probability is no lower")
     if prepared.sequence == "line":
         protocol.append("each line read from a zero state; its end is a symbol, is scored, and counts as a character")
     else:

@@ -4,11 +4,12 @@
     logprobs = model.log_probabilities("the cat")  # (8, V), in nats
     print(dict(zip(model.symbols, logprobs[3])))  # of each symbol to follow "the"
 
+A text is a string where symbols are characters, its UTF-8 where they are bytes, else a list of its tokens.
 x<t> is what a layer reads, a<t> its output, c<t> its memory, Γ a gate, V the size of the vocabulary.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -47,9 +48,10 @@ class Model:
     """`symbols`: the V it reads and predicts, in the order of the logits."""
 
     def __init__(self, folder: str | Path) -> None:
-        config, vocabulary = (json.loads(Path(folder, f"{name}.json").read_bytes()) for name in ("config", "tokenizer"))
+        config, tokenizer = (json.loads(Path(folder, f"{name}.json").read_bytes()) for name in ("config", "tokenizer"))
         self.config, self.tensors = config["model"], read_safetensors(Path(folder, "model.safetensors"))
-        self.symbols = ["<UNK>", "<START>", "<EOS>", *vocabulary["characters"]]
+        named = next((tokenizer[name] for name in ("characters", "words", "pieces") if name in tokenizer), range(256))
+        self.symbols = ["<UNK>", "<START>", "<EOS>", *named]
 
     def cell(self, x: ndarray, W: ndarray, b: ndarray, a: ndarray, c: ndarray) -> tuple[ndarray, ndarray]:
         """A step of a layer: x = W_x x<t> + b, W_h, b', its output a and memory c, before → a and c, after."""
@@ -96,17 +98,17 @@ class Model:
         last = layer == self.config["layers"] - 1
         return softmax(self.readout(x) if last else self.dense(f"cells.{layer}.readout", x))
 
-    def logits(self, text: str) -> ndarray:
-        """(n + 1, V): of what follows <START>, and what follows each of the n characters."""
-        weights, number = self.tensors, {symbol: index for index, symbol in enumerate(self.symbols)}
+    def logits(self, text: Sequence[str | int]) -> ndarray:
+        """(n + 1, V): of what follows <START>, and what follows each of the n symbols."""
+        weights, number = self.tensors, {symbol: index for index, symbol in enumerate(self.symbols) if index > 2}
         table, none = weights.get("embedding.weight"), np.zeros(0)  # one-hot has no table, mingru no W_h
         jordan, H, L = self.config["cell"] == "jordan", self.config["hidden_size"], self.config["layers"]
         states = [(np.zeros(H, np.float32),) * 2] * L
         if jordan:
-            states[-1] = (np.zeros(len(number), np.float32),) * 2
+            states[-1] = (np.zeros(len(self.symbols), np.float32),) * 2
         rows = []
-        for index in (number.get(symbol, 0) for symbol in ("<START>", *text)):
-            x = np.eye(1, len(number), index, np.float32)[0] if table is None else table[index]
+        for index in (1, *(number.get(symbol, 0) for symbol in text)):
+            x = np.eye(1, len(self.symbols), index, np.float32)[0] if table is None else table[index]
             for layer, state in enumerate(states):
                 W_x, b_x, W_h, b_h = (weights.get(f"cells.{layer}.{name}", none) for name in PARTS)
                 a, c = self.cell(W_x @ x + b_x, W_h, b_h, *state)
@@ -115,7 +117,7 @@ class Model:
             rows.append(self.readout(x))
         return np.array(rows)
 
-    def log_probabilities(self, text: str) -> ndarray:
+    def log_probabilities(self, text: Sequence[str | int]) -> ndarray:
         """(n + 1, V): the logarithms of the softmax of the logits."""
         logits = self.logits(text)
         logprobs: ndarray = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)

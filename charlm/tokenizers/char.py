@@ -2,11 +2,14 @@
 
 import sys
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from charlm.tokenizers import Ids, Tokenizer, Unknown
+from charlm.config import ModelConfig
+from charlm.tokenizers import Ids, Tokenizer
 
 _NEWLINE = ord("\n")
 
@@ -22,12 +25,13 @@ class CharTokenizer(Tokenizer):
         self._index[points] = np.arange(len(points), dtype=np.int32) + len(self.CONTROL)
         self._points = np.array([ord(self.REPLACEMENT), 0, 0, *points], dtype="<u4")  # symbol number → code point
 
+    SETTINGS = frozenset({"min_count"})
+
     @classmethod
-    def train(cls, texts: Iterable[str], *, lines: bool = False) -> "CharTokenizer":
-        seen = np.zeros(sys.maxunicode + 1, dtype=bool)
-        for text in texts:
-            points = _code_points(text)
-            seen[points[~np.take(seen, points, mode="clip")]] = True  # to look is faster than to write
+    def train(cls, texts: Iterable[Iterable[str]], config: ModelConfig, *, lines: bool = False) -> "CharTokenizer":
+        """Characters that are rarer than `min_count` (default 1) have no symbol."""
+        pieces = map(_code_points, chain.from_iterable(texts))
+        seen = _seen(pieces) if config.min_count in (None, 1) else _count(pieces) >= config.min_count
         if lines:
             seen[_NEWLINE] = False
         return cls("".join(map(chr, np.flatnonzero(seen))))
@@ -68,14 +72,27 @@ class CharTokenizer(Tokenizer):
     def symbol(self, index: int) -> str | None:
         return self.characters[index - len(self.CONTROL)] if index >= len(self.CONTROL) else None
 
-    def first_unknown(self, text: str) -> Unknown | None:
-        positions = np.flatnonzero(self.encode(text) == self.UNK)
-        return Unknown(int(positions[0]), text[positions[0]]) if len(positions) else None
-
-    def without_unknown(self, text: str) -> str:
-        return "".join(c for c, index in zip(text, self.encode(text), strict=True) if index != self.UNK)
+    def lengths(self, text: str, ids: Ids) -> NDArray[np.int64]:
+        return np.ones(len(ids), dtype=np.int64)
 
 
-def _code_points(text: str) -> np.ndarray:
+def _seen(pieces: Iterable[NDArray[np.uint32]]) -> NDArray[np.bool_]:
+    """Which code points there are."""
+    seen = np.zeros(sys.maxunicode + 1, dtype=bool)
+    for points in pieces:
+        seen[points[~np.take(seen, points, mode="clip")]] = True  # to look is faster than to write
+    return seen
+
+
+def _count(pieces: Iterable[NDArray[np.uint32]]) -> NDArray[np.int64]:
+    """How often each code point is there."""
+    counts = np.zeros(sys.maxunicode + 1, dtype=np.int64)
+    for points in pieces:
+        found = np.bincount(points)
+        counts[: len(found)] += found
+    return counts
+
+
+def _code_points(text: str) -> NDArray[np.uint32]:
     """(n,) code points, lone surrogates included, as a Python string may hold them."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")

@@ -13,6 +13,7 @@ from charlm.config import TrainConfig
 from charlm.data.batches import Batch
 from charlm.native.library import multiplies_bfloat16
 from charlm.network import Network, NetworkState, check_tensors, detach, join, select
+from charlm.training.distributed import ALONE, Group
 
 _BETAS = (0.9, 0.99)
 _EPSILON = 1e-8
@@ -70,27 +71,37 @@ class AdamW:
 class Learner:
     """A network, its optimizer, and the state it carries from window to window.
 
-    `best_guess` is the network to validate and to keep.
+    `best_guess` is the network to validate and to keep. The other processes of the `group` have the same network, and
+    other rows of each batch.
     """
 
-    def __init__(self, network: Network, config: TrainConfig) -> None:
+    def __init__(self, network: Network, config: TrainConfig, group: Group = ALONE) -> None:
         self.network = network.train()
         network.operands = getattr(torch, resolve_precision(config.precision, network.readout.weight.device))
         self.best_guess = network
         self.clip = config.clip
+        self.group = group
         self.parts = 1  # a batch is taken in so many, one after the other
         self.state: NetworkState | None = None
         self._after: NetworkState | None = None  # the state, once the step is taken
         self.optimizer = AdamW(network.parameters(), config.weight_decay or 0.0)
 
     def tensors(self) -> dict[str, Tensor]:
-        """All that the next steps depend on, by name; the memory is the learner's own."""
+        """All that the next steps depend on, by name, with the state of all rows of a batch, whichever process has
+        them; other memory is the learner's own."""
+        return self._named(tuple(tuple(map(self.group.joined, layer)) for layer in self.state or ()))
+
+    def nbytes(self) -> int:
+        """Of these, as far as this process has them."""
+        return sum(tensor.nbytes for tensor in self._named(self.state or ()).values())
+
+    def _named(self, state: NetworkState) -> dict[str, Tensor]:
         found = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
         if self.best_guess is not self.network:
             found |= {f"average.{name}": tensor for name, tensor in self.best_guess.state_dict().items()}
         for name, tensors in self.optimizer.tensors().items():
             found |= {f"optimizer.{name}.{place}": tensor for place, tensor in enumerate(tensors)}
-        for layer, parts in enumerate(self.state or ()):
+        for layer, parts in enumerate(state):
             found |= {f"state.{layer}.{place}": part for place, part in enumerate(parts)}
         return found
 
@@ -99,12 +110,14 @@ class Learner:
         averaged = any(name.startswith("average.") for name in tensors)
         self.best_guess = copy.deepcopy(self.network) if averaged else self.network
         parts = [tensor for name, tensor in tensors.items() if name.startswith("state.") and tensor.numel()]
-        self.state = self.network.zero_state(len(parts[0])) if parts else None
-        mine = self.tensors()
+        state = self.network.zero_state(len(parts[0])) if parts else ()
+        mine = self._named(state)
         check_tensors(tensors, mine)
         with torch.no_grad():
             for name, tensor in tensors.items():
                 mine[name].copy_(tensor)
+        rows = self.group.rows(len(parts[0])) if parts else slice(0)
+        self.state = tuple(tuple(part[rows] for part in layer) for layer in state) or None
 
     def learn(self, batch: Batch, rate: float) -> tuple[float, float]:
         """Take one step; returns the loss (nats per token) and the norm of the gradient before clipping.
@@ -119,6 +132,7 @@ class Learner:
     def gradient(self, batch: Batch) -> tuple[float, float]:
         """The first half of `learn`, which may be interrupted at any moment: nothing that counts is changed by it."""
         loss, self._after = self._gradients(batch)
+        loss = self.group.average(self.network.parameters(), loss, batch.inputs.shape[1])
         return loss, float(torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.clip))
 
     def update(self, rate: float) -> None:

@@ -10,6 +10,7 @@ import torch
 from charlm.config import ModelConfig, TrainConfig
 from charlm.data.batches import Batches
 from charlm.network import Network
+from charlm.training.distributed import ALONE, Group
 from charlm.training.optimization import Learner, resolve_precision
 from charlm.training.planning import MOST_VALIDATIONS, VALIDATION_SHARE, Plan
 from charlm.training.preparation import Prepared
@@ -42,6 +43,11 @@ class Pace:
     def steps(self) -> int:
         """Steps that fit between now and the deadline, with all validations."""
         return max(1, int(self._training_left(self.validations) / self.step_seconds))
+
+    def revised(self, plan: Plan, step: int) -> int:
+        """`revised_total` of a plan; 0 where it stands."""
+        share = plan.progress(step)
+        return self.revised_total(step, plan.total, share, plan.validations - int(share * plan.validations)) or 0
 
     def revised_total(self, step: int, total: int, share: float, validations_left: int) -> int | None:
         """A new total of steps if the run would miss the deadline by more than 3 %, else None.
@@ -79,21 +85,27 @@ class Pace:
 
 
 def make_plan(
-    prepared: Prepared, model: ModelConfig, config: TrainConfig, device: torch.device, started: float
+    prepared: Prepared,
+    model: ModelConfig,
+    config: TrainConfig,
+    device: torch.device,
+    started: float,
+    group: Group = ALONE,
 ) -> tuple[Plan, Pace | None, str]:
     """Fix sizes, steps and validations; where the budget is in minutes, by measuring, with the Pace to watch it.
 
-    The third is why the network has its size, in words.
+    The third is why the network has its size, in words. The processes of a group measure together, by the clock of
+    the first.
     """
     minutes = None if config.steps or config.epochs else (config.minutes or config.DEFAULT_MINUTES)
     precision = resolve_precision(config.precision, device)
     config = replace(config, precision=precision)
     model = replace(model, sequence=prepared.sequence)
-    batches = prepared.batches(config)
+    batches = prepared.batches(config, group)
     tokens = batches.batch_size * batches.seq_len  # of a step
     pace = None
     if minutes is not None:
-        (model, why), pace = _measure(prepared, batches, model, config, device, started, 60 * minutes)
+        (model, why), pace = _measure(prepared, batches, model, config, device, started, 60 * minutes, group)
         steps, validations = pace.steps(), pace.validations
     else:
         steps = config.steps or math.ceil((config.epochs or 0) * batches.steps_per_epoch)
@@ -113,40 +125,41 @@ def _measure(
     device: torch.device,
     started: float,
     budget: float,
+    group: Group,
 ) -> tuple[Sized, Pace]:
     """Time training steps of a network of a usual size; choose the size by that; time its steps and its validation."""
     parts, V, tokens = prepared.parts, prepared.tokenizer.size, batches.batch_size * batches.seq_len
 
     def trial(sized: ModelConfig) -> tuple[Network, float]:
         network = prepared.network(resolve_dropout(sized, passes=0), device)
-        learner = Learner(network, config)
+        learner = Learner(network, config, group)
         if device.type == "cuda":
             learner.fit_memory(batches[0])
-        return network, _seconds_each(lambda step: learner.learn(batches[step], 0.0), budget)
+        return network, _seconds_each(lambda step: learner.learn(batches[step], 0.0), budget, group)
 
     usual = replace(model, hidden_size=model.hidden_size or _USUAL[0], layers=model.layers or _USUAL[1])
     usual = resolve(usual, batches.size, V, lambda size: math.inf).config
     network, step_seconds = trial(usual)
     if config.threads is None:
-        step_seconds = _with_fewer_threads(step_seconds, lambda: trial(usual)[1])
+        step_seconds = _with_fewer_threads(step_seconds, lambda: trial(usual)[1], group)
     rate = tokens * weights(usual, V) / step_seconds  # weights applied to tokens, a second
-    left = started + budget - time.monotonic()
+    left = group.number(started + budget - time.monotonic())
     chosen = resolve(model, batches.size, V, lambda size: left * rate / size)
     if chosen.config != usual:
         network, step_seconds = trial(chosen.config)
     some = _some(parts.valid, _TRIAL_CHARACTERS)
     before = time.perf_counter()
-    prepared.evaluate(network.eval(), some)
-    spent = time.perf_counter() - before
+    prepared.evaluate(network.eval(), some, group)
+    spent = group.number(time.perf_counter() - before)
     validation_seconds = spent * parts.characters(parts.valid) / parts.characters(some)
     validations = _between(1, int(VALIDATION_SHARE * budget / validation_seconds), MOST_VALIDATIONS)
     return chosen, Pace(started, budget, step_seconds, validation_seconds, validations)
 
 
-def _with_fewer_threads(seconds: float, trial: Callable[[], float]) -> float:
+def _with_fewer_threads(seconds: float, trial: Callable[[], float], group: Group) -> float:
     """Where other programs keep the cores busy, threads wait for each other: take one where that is much faster."""
     threads = torch.get_num_threads()
-    if threads > 1:
+    if group.number(threads) > 1:
         torch.set_num_threads(1)
         alone = trial()
         if alone * _MUCH_FASTER < seconds:
@@ -155,17 +168,17 @@ def _with_fewer_threads(seconds: float, trial: Callable[[], float]) -> float:
     return seconds
 
 
-def _seconds_each(action: Callable[[int], object], budget: float) -> float:
+def _seconds_each(action: Callable[[int], object], budget: float, group: Group) -> float:
     """Median seconds of `action(0)`, `action(1)`, … repeated for a part of `budget` seconds, after a warm-up."""
     low, high = _TRIAL_BOUNDS
     until = time.monotonic() + min(high, max(low, _TRIAL_SHARE * budget))
     times: list[float] = []
-    while len(times) < 4 or time.monotonic() < until:
+    while group.number(len(times) < 4 or time.monotonic() < until):
         before = time.perf_counter()
         action(len(times))
         times.append(time.perf_counter() - before)
     settled = sorted(times[1:])
-    return settled[len(settled) // 2]
+    return group.number(settled[len(settled) // 2])
 
 
 def _some(texts: Sequence[str], characters: int) -> tuple[str, ...]:

@@ -4,23 +4,29 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from charlm.config import ModelConfig, TrainConfig
+from charlm.config import VOCABULARY, ModelConfig, TrainConfig
 from charlm.data import ids
 from charlm.data.batches import Batches, Ring
 from charlm.data.corpus import Corpus, read
 from charlm.data.documents import Document, Tell, Told
 from charlm.data.sequences import Split, beside, choose, odd_lines, split
 from charlm.data.texts import Lines, Streams
-from charlm.discover import find
+from charlm.data.vocabulary import learn
+from charlm.discover import find, name_of
+from charlm.errors import ConfigError, CorpusError
 from charlm.network import Network
+from charlm.probability import log_probabilities
 from charlm.scoring.evaluation import Evaluation, evaluate
+from charlm.storage import vocabulary
 from charlm.tokenizers import Ids, Tokenizer
+from charlm.training.distributed import ALONE, Group
 
 Source = str | Path | Iterable[str | Path] | Corpus
 
@@ -42,19 +48,26 @@ class Prepared:
 
     @property
     def predictable(self) -> NDArray[np.bool_]:
-        """(V,): the symbols that are a training target somewhere."""
-        return self.counts > 0
+        """(V,): the symbols that are a training target somewhere, and what other texts are spelled with."""
+        possible: NDArray[np.bool_] = (self.counts > 0) | self.tokenizer.spelling()
+        return possible & ~self.tokenizer.line_ends() if self.sequence == "line" else possible  # they end in EOS
 
-    def batches(self, config: TrainConfig) -> Batches:
-        """The windows of a run."""
-        return Batches(
+    def batches(self, config: TrainConfig, group: Group = ALONE) -> Batches:
+        """The windows of a run, of each the rows of this process. Raises ConfigError where it would have none."""
+        found = Batches(
             self.ring,
             config.batch_size,
             config.seq_len,
             config.seed,
             whole=self.sequence == "line",
             line_ends=self.tokenizer.line_ends(),
+            chosen=group.rows,
         )
+        if found.batch_size < group.size:
+            few = f"{group.size} processes cannot share a batch of {found.batch_size}"
+            mend = "a larger --batch-size" if config.batch_size < group.size else "a longer corpus"
+            raise ConfigError(f"{few}; start fewer, or give {mend}")
+        return found
 
     def network(self, model: ModelConfig, device: torch.device) -> Network:
         """An untrained network for this vocabulary, from torch's random state; `model` must be resolved."""
@@ -62,9 +75,45 @@ class Prepared:
         network.predictable.copy_(torch.from_numpy(self.predictable))
         return network.to(device)
 
-    def evaluate(self, network: Network, texts: Sequence[str]) -> Evaluation:
-        """What `charlm evaluate` says of these sequences."""
-        return Evaluation.total(evaluate(network, self.tokenizer, self.sequence, texts))
+    def check_same(self, group: Group) -> None:
+        """Raise CorpusError where the first process has read something else than this one, or made other symbols of
+        it."""
+        mine = f"{self.sha256} {json.dumps(self.tokenizer.to_json())}"
+        if group.data(mine.encode()).decode() != mine:
+            raise CorpusError(
+                "the corpus, or the symbols made of it, are not those of the first process;"
+                " give all machines the same files and the same versions"
+            )
+
+    def evaluate(self, network: Network, texts: Sequence[str], group: Group = ALONE) -> Evaluation:
+        """What `charlm evaluate` says of these sequences, told to all processes, each of which reads some of them."""
+
+        def read(network: Network, rows: Sequence[Ids]) -> list[NDArray[np.float64]]:
+            return group.share(rows, partial(log_probabilities, network))
+
+        return Evaluation.total(evaluate(network, self.tokenizer, self.sequence, texts, read=read))
+
+
+def with_tokenizer(model: ModelConfig, tokenizer: Tokenizer | None) -> ModelConfig:
+    """A configuration that says which vocabulary was given, if one was.
+
+    Raises ConfigError where it is for another vocabulary, or for one to be learned in a way of its own.
+    """
+    if tokenizer is None:
+        if model.vocabulary is not None:
+            raise ConfigError(
+                "the plan is for a vocabulary that was given; give it again by --tokenizer-file (a model keeps it as"
+                f" its tokenizer.json; SHA-256 {model.vocabulary})"
+            )
+        return model
+    found = vocabulary.sha256(tokenizer)
+    if model.vocabulary not in (None, found):
+        raise ConfigError(f"the plan is for another vocabulary (SHA-256 {model.vocabulary}, this one {found})")
+    defaults = ModelConfig()
+    if others := [name for name in VOCABULARY if getattr(model, name) != getattr(defaults, name)]:
+        options = " and ".join(f"--{name.replace('_', '-')}" for name in others)
+        raise ConfigError(f"a vocabulary that is given is used as it is; leave {options} out")
+    return replace(model, tokenizer=name_of(tokenizer), vocabulary=found)
 
 
 def as_corpus(source: Source, tell: Tell = lambda reading: None) -> Corpus:
@@ -82,13 +131,14 @@ def prepare(
     config: TrainConfig,
     valid: Source | None,
     tell: Tell = lambda reading: None,
+    tokenizer: Tokenizer | None = None,
 ) -> Prepared:
-    """Read, choose the kind of sequence, hold out, build the tokenizer from the training part, encode.
+    """Read, choose the kind of sequence, hold out, build the tokenizer from the training part unless given, encode.
 
     tell: called now and then where that takes time. Raises CorpusError for a corpus that cannot be trained on,
     SaveError where the ids of one that is larger than memory find no room on disk.
     """
-    kind = find(Tokenizer, model.tokenizer)
+    find(Tokenizer, model.tokenizer).check(model)  # before a long corpus is read
     corpus = as_corpus(source, tell)
     documents = corpus.documents
     sequence, why = (model.sequence, "as asked") if model.sequence != "auto" else choose(documents)
@@ -103,8 +153,7 @@ def prepare(
         parts = beside(documents, held.documents, sequence)
     # One document has no end to learn: what follows its training part is more of it.
     close = sequence == "line" or len(documents) > 1
-    pieces = (piece for group in parts.train.groups() for piece in group)
-    tokenizer = kind.train(Told("alphabet", parts.train.characters, tell)(pieces), lines=sequence == "line")
+    tokenizer = tokenizer or learn(parts.train, model, tell)
     corpus.fingerprint()  # kept there
     sha256 = _fingerprint(parts, tell)
     numbered = encoded(tokenizer, parts.train, close=close, tell=tell)

@@ -26,6 +26,7 @@ class Planned:
     split: "Split"
     own_valid: bool  # the held-out text was given, not split off
     vocabulary: int
+    tokens: int  # to learn, in one pass
     parameters: int
     device: str
     recurrence: str  # what runs the time loops on a CPU: an instruction set, or plain torch
@@ -37,6 +38,7 @@ class Planned:
     epochs: float
     seconds: float | None  # expected from here on; None where the speed was not measured
     folder: Path | None
+    processes: int = 1  # that train together, each with some rows of every batch
 
 
 @dataclass(frozen=True)

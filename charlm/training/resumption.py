@@ -10,8 +10,11 @@ from charlm.config import ModelConfig, TrainConfig
 from charlm.errors import ConfigError, CorpusError, ModelError
 from charlm.storage import steps
 from charlm.storage.checkpoint import is_model
-from charlm.storage.durable import STEPS, finish_publishing, lock
+from charlm.storage.durable import STEPS, finish_publishing, lock, parse_json, to_json
 from charlm.storage.steps import Saved
+from charlm.storage.tensors import pack, unpack
+from charlm.training.distributed import Group
+from charlm.training.launch import launched
 from charlm.training.optimization import Learner
 from charlm.training.planning import Plan, plan_from
 from charlm.training.preparation import Prepared
@@ -46,13 +49,52 @@ def find_run(folder: Path) -> Begun | None:
         return Begun(place, saved, plan, tuple(damaged))
 
 
+def find_together(group: Group, folder: Path) -> Begun | None:
+    """`find_run` by the first process; the others are sent the state, and have no place to write."""
+    begun = find_run(folder) if group.first else None
+    if not group.number(begun is not None):
+        return None
+    saved = begun.saved if begun else None
+    saved = send(group, saved) if group.number(saved is not None) else None
+    if begun:
+        return begun
+    place = Path("the state of the first process")
+    return Begun(None, saved, plan_from(saved.values.get("plan"), place) if saved else None, ())
+
+
+def send(group: Group, saved: Saved | None) -> Saved:
+    """The state that the first process has, which need not have one."""
+    if group.size == 1:
+        assert saved
+        return saved
+    given = saved or Saved(0, {}, {})
+    place = Path("the state of the first process")
+    step, values = parse_json(place, group.data(to_json([given.step, given.values])))
+    return Saved(step, values, unpack(place, group.data(pack(given.tensors, {})))[0])
+
+
+def send_plan(group: Group, plan: Plan) -> Plan:
+    """The plan of the first process."""
+    place = Path("the plan of the first process")
+    return plan if group.size == 1 else plan_from(parse_json(place, group.data(to_json(plan.to_json()))), place)
+
+
+def restarted(group: Group, folder: Path, overwrite: bool) -> bool:
+    """Whether torchrun has begun this run again, so that it goes on without being told to.
+
+    Each machine counts its own failures. A finished model that is there is the run's, or the one to be overwritten.
+    """
+    (restarts,) = group.highest([launched().restarts])
+    return restarts > 0 and bool(group.number(unfinished(folder) is not None or not overwrite))
+
+
 def check_agrees(plan: Plan, model: ModelConfig, config: TrainConfig) -> None:
     """Raise ConfigError where an option asks for something else than the plan of the run that goes on."""
     for asked, planned in ((model, plan.model), (config, plan.train)):
         for each in fields(asked):
             wanted, found = getattr(asked, each.name), getattr(planned, each.name)
             if wanted not in (each.default, "auto", found):
-                name = each.name.replace("_", "-")
+                name = "tokenizer-file" if each.name == "vocabulary" else each.name.replace("_", "-")
                 mend = "leave it out, or start anew with --overwrite"
                 raise ConfigError(f"the run that goes on has --{name} {found}, not {wanted}; {mend}")
 

@@ -18,19 +18,20 @@ from charlm.randomness import bits
 from charlm.scoring.evaluation import Evaluation
 from charlm.storage.steps import Saved
 from charlm.training import telling
+from charlm.training.distributed import ALONE, Group
 from charlm.training.optimization import Learner
 from charlm.training.pacing import Pace
 from charlm.training.planning import Plan
 from charlm.training.preparation import Prepared
 from charlm.training.reports import Drawn, LossHigh, NotSaved, Report, Resumed, Revised, RolledBack, Stopped, Validated
-from charlm.training.resumption import Begun, check_state, number
+from charlm.training.resumption import Begun, check_state, number, send
 from charlm.training.run_folder import RunFolder
 from charlm.training.specimens import draw_specimens
 
 _TELL_EVERY = 0.25  # seconds between progress reports
 _SMOOTHED = 50  # steps over which the training loss told is smoothed, at most
 _HIGH = 1.5  # times the loss of a guess, and something is wrong
-_DROPOUT = 3  # what a random number is for; batches have 0 to 2
+_DROPOUT = 3  # what a random number is for: batches have 0 to 2, each process from 3 on its own
 
 
 @dataclass
@@ -43,9 +44,12 @@ class Run:
     started: float
     device: torch.device
     plan: Plan
-    pace: Pace | None  # None: the steps were given, the clock has no say
+    pace: Pace | None  # None: the steps were given, the clock of this process has no say
     why: str  # the network has its size
+    group: Group = ALONE
     step: int = 0
+    saved_at: float = 0.0  # the last time, or when it began
+    revised: int = 0  # another total of steps, to be agreed on
     smoothed: float = math.nan  # training loss
     gradient_norm: float = math.nan
     warned: bool = False  # that it is high
@@ -55,17 +59,20 @@ class Run:
     best_step: int = 0
     best_samples: tuple[str, ...] = ()
     best_weights: dict[str, Tensor] = field(default_factory=dict)
-    interrupts: Interrupts = field(default_factory=Interrupts)
+
+    def __post_init__(self) -> None:
+        # Of several processes none may stop while the others wait for it.
+        self.interrupts = Interrupts(always_held=self.group.size > 1)
 
     def begin(self, begun: Begun | None) -> None:
         """Build the network the plan describes, take up the state of a run that was cut short, and tell."""
         self.fingerprint = self.prepared.sha256
         if begun and begun.saved:
             check_state(begun.saved, self.prepared, self.plan)
-        self.batches = self.prepared.batches(self.plan.train)
+        self.batches = self.prepared.batches(self.plan.train, self.group)
         torch.manual_seed(self.plan.train.seed)
         self.network = self.prepared.network(self.plan.model, self.device)
-        self.learner = Learner(self.network, self.plan.train)
+        self.learner = Learner(self.network, self.plan.train, self.group)
         if self.device.type == "cuda":
             self.learner.fit_memory(self.batches[0])
         self.good = copy.deepcopy(self._state())  # what to roll back to where there is no folder
@@ -79,7 +86,7 @@ class Run:
 
     def follow(self) -> None:
         """Take all steps of the plan, validating when it says so."""
-        told = saved = time.monotonic()
+        told = self.saved_at = time.monotonic()
         while True:
             if self.validated != self.step and self.plan.validate_after(self.step):
                 self._validate()
@@ -87,14 +94,8 @@ class Run:
                 self.report(Drawn(self.step, self._draw()))
             if self.step >= self.plan.total:
                 break
-            if time.monotonic() - saved > self.plan.train.save_every:
-                before = time.monotonic()
-                self.save()
-                saved = time.monotonic()
-                if self.pace:
-                    self.pace.pause(saved - before)
+            self._agree()
             self._learn()
-            self._revise()
             if time.monotonic() - told > _TELL_EVERY:
                 told = time.monotonic()
                 self.report(telling.progress(self))
@@ -102,10 +103,13 @@ class Run:
 
     def save(self) -> None:
         """Keep the whole state; where the disk does not take it, tell, and go on."""
+        self._save(self._state())
+
+    def _save(self, state: Saved) -> None:
         if self.kept.folder is None:
-            self.good = copy.deepcopy(self._state())
+            self.good = copy.deepcopy(state)
         elif self.kept.saved != self.step:
-            self._write(lambda: self.kept.save(self._state()))
+            self._write(lambda: self.kept.save(state))
         if self.best and not self.kept.whole(self.best_step):  # the disk, or an interrupt, was in the way before
             self._write(self._keep_best)
 
@@ -127,9 +131,32 @@ class Run:
         self.network.load_state_dict(self.best_weights)
         return LanguageModel(self.plan.model, self.prepared.tokenizer, self.network.eval())
 
+    def _agree(self) -> None:
+        """What one process alone has seen, a signal or the clock, is answered by all of them after the same step."""
+        now = time.monotonic()
+        if self.pace and not self.revised:
+            self.revised = self.pace.revised(self.plan, self.step)
+        due = self.group.first and now - self.saved_at > self.plan.train.save_every
+        wishes = (self.interrupts.waiting or 0, int(due), self.revised)
+        if not self.group.called(any(wishes)):
+            return
+        signal, save, total = self.group.highest(wishes)
+        self.revised = 0
+        if signal:
+            self.interrupts.answer(signal)
+        if save:
+            self.save()
+            self.saved_at = time.monotonic()
+            if self.pace:
+                self.pace.pause(self.saved_at - now)
+        if total > self.step:
+            self.plan = self.plan.revise(self.step, total)
+            self._write(lambda: self.kept.revise(self.plan))
+            self.report(Revised(self.step, total))
+
     def _learn(self) -> None:
         if self.plan.model.dropout:
-            torch.manual_seed(int(bits(self.plan.train.seed, _DROPOUT, self.step)[0]))
+            torch.manual_seed(int(bits(self.plan.train.seed, _DROPOUT + self.group.rank, self.step)[0]))
         batch, rate = self.batches[self.step], self.plan.learning_rate(self.step)
         before = time.perf_counter()
         loss, norm = self.learner.gradient(batch)
@@ -154,7 +181,7 @@ class Run:
         at = self.step
         if self.plan.halved_at is not None:
             raise self._diverged("the loss or its gradient")
-        self._restore(self.kept.newest() or self.good)
+        self._restore(send(self.group, self.kept.newest() or self.good))
         self.plan = self.plan.halve(self.step)
         self._write(lambda: self.kept.revise(self.plan))
         if self.pace:
@@ -170,7 +197,7 @@ class Run:
 
     def _validate(self) -> None:
         before, network = time.monotonic(), self.learner.best_guess.eval()
-        evaluation = self.prepared.evaluate(network, self.prepared.parts.valid)
+        evaluation = self.prepared.evaluate(network, self.prepared.parts.valid, self.group)
         samples = self._draw()
         best = evaluation.known_nats < (self.best.known_nats if self.best else math.inf)  # never true of a NaN
         with self.interrupts.held():
@@ -190,8 +217,8 @@ class Run:
         self.report(Validated(progress, evaluation, best, samples))
 
     def _draw(self) -> tuple[str, ...]:
-        network = self.learner.best_guess.eval()
-        samples = draw_specimens(LanguageModel(self.plan.model, self.prepared.tokenizer, network), self.plan.train.seed)
+        model = LanguageModel(self.plan.model, self.prepared.tokenizer, self.learner.best_guess.eval())
+        samples = draw_specimens(model, self.plan.train.seed) if self.group.first else ()
         self.network.train()
         return samples
 
@@ -201,11 +228,12 @@ class Run:
 
     def _finish(self) -> None:
         """The model must be on disk now; then the state is needed no more."""
+        state = self._state()  # while all processes are here
         try:
             if self.best and not self.kept.whole(self.best_step):
                 self._keep_best()
         except OSError as error:
-            self.save()
+            self._save(state)
             way_on = "train again" if self.kept.saved is None else "go on with --resume"
             raise SaveError(f"the model could not be written: {self._why(error)}; make room, then {way_on}") from None
         self.kept.finish()
@@ -265,14 +293,5 @@ class Run:
             self.report(NotSaved(self.step, self._why(error)))
 
     def _why(self, error: OSError) -> str:
-        return self.kept.why(error, sum(tensor.nbytes for tensor in self._state().tensors.values()))
-
-    def _revise(self) -> None:
-        if self.pace is None or self.step == self.plan.total:
-            return
-        share, validations = self.plan.progress(self.step), self.plan.validations
-        total = self.pace.revised_total(self.step, self.plan.total, share, validations - int(share * validations))
-        if total is not None:
-            self.plan = self.plan.revise(self.step, total)
-            self._write(lambda: self.kept.revise(self.plan))
-            self.report(Revised(self.step, total))
+        best = sum(tensor.nbytes for tensor in self.best_weights.values())
+        return self.kept.why(error, self.learner.nbytes() + best)

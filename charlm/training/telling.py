@@ -11,6 +11,7 @@ from charlm.native.library import path_in_use
 from charlm.network import Network
 from charlm.scoring.evaluation import Evaluation
 from charlm.training.advice import warnings
+from charlm.training.distributed import Group
 from charlm.training.optimization import Learner, resolve_precision
 from charlm.training.pacing import Pace
 from charlm.training.planning import Plan
@@ -29,6 +30,7 @@ class Told(Protocol):
     plan: Plan
     pace: Pace | None
     why: str
+    group: Group
     network: Network
     learner: Learner
     batches: Batches
@@ -51,6 +53,7 @@ def planned(run: Told) -> Planned:
         split=parts,
         own_valid=bool(run.prepared.held_out),
         vocabulary=run.prepared.tokenizer.size,
+        tokens=len(run.prepared.ring.targets),
         parameters=run.network.parameter_count(),
         device=str(run.device),
         recurrence=path_in_use(),
@@ -62,6 +65,7 @@ def planned(run: Told) -> Planned:
         epochs=run.plan.total / run.batches.steps_per_epoch,
         seconds=run.pace.left() if run.pace else None,
         folder=run.kept.folder,
+        processes=run.group.size,
     )
 
 

@@ -14,11 +14,13 @@ from charlm.interrupts import Terminated
 from charlm.language_model import LanguageModel
 from charlm.storage.checkpoint import load
 from charlm.storage.durable import lock
+from charlm.tokenizers import Tokenizer
+from charlm.training.distributed import Group, join
 from charlm.training.pacing import make_plan
 from charlm.training.planning import Plan
-from charlm.training.preparation import Source, prepare
+from charlm.training.preparation import Source, prepare, with_tokenizer
 from charlm.training.reports import Report
-from charlm.training.resumption import check_agrees, find_run
+from charlm.training.resumption import check_agrees, find_together, restarted, send_plan
 from charlm.training.run import Run
 from charlm.training.run_folder import RunFolder, check_free
 
@@ -30,6 +32,7 @@ def train(
     *,
     valid: Source | None = None,
     plan: Plan | None = None,
+    tokenizer: Tokenizer | None = None,
     folder: str | Path | None = None,
     overwrite: bool = False,
     resume: bool = False,
@@ -39,70 +42,91 @@ def train(
     """Train on files, folders or a text, and return the model that was best on the held-out part.
 
     source: a path or several, or a text (a string with a newline in it). valid: held-out text of its own.
-    plan: follow a stored plan; `model` and `config` are then the plan's. folder: keep the model there, whole at
-    every moment from the first validation on, and the state of the run until its end. resume: go on with the run that
-    was cut short there; one that has ended gives its model at once. report: called with what happens. started: the
-    time.monotonic() from which a budget in minutes counts; None is now.
+    plan: follow a stored plan; `model` and `config` are then its own. tokenizer: a vocabulary, used as it is. folder:
+    keep the model there, whole at every moment from the first validation on, and the state of the run until its end.
+    resume: go on with the run that was cut short there; one that has ended gives its model at once. report: called with
+    what happens. started: the time.monotonic() from which a budget in minutes counts; None is now.
 
     Raises CorpusError, ConfigError, ModelExistsError, ModelInUseError, SaveError where the disk would not take the
-    model to the end, or DivergenceError where the loss stops being a number. A KeyboardInterrupt stops training; the
-    state is saved at once, and the best model so far is kept in the folder.
+    model to the end, DivergenceError where the loss stops being a number, or PeerError where another process is gone.
+    A KeyboardInterrupt stops training; the state is saved at once, and the best model so far is kept in the folder.
+
+    Where torchrun has started several processes, all call this with the same arguments, and train one model. The
+    first reports, and writes into the folder. After a restart by torchrun the run goes on from the state saved last.
     """
     started = time.monotonic() if started is None else started
     model = plan.model if plan else model or ModelConfig()
     config = plan.train if plan else config or TrainConfig()
     folder = Path(folder) if folder else None
-    begun = None
-    if resume:
-        if folder is None:
-            raise ConfigError("only a run that has a folder can go on")
-        begun = find_run(folder)
-        if begun is None:
-            return load(folder)
-        if begun.plan:
-            check_agrees(begun.plan, model, config)
-            model, config, plan = begun.plan.model, begun.plan.train, begun.plan
-    elif folder:
-        check_free(folder, overwrite)  # before the work, and again when the folder is locked
-    device = _device(config.device)
-    prepared = prepare(source, model, config, valid, report)
-    with _torch_settings(config, device), lock(folder) if folder else nullcontext():
-        kept = RunFolder(folder, overwrite or begun is not None, begun.place if begun else None)
-        pace, why = None, "as the stored plan says"
-        if plan is None:
-            plan, pace, why = make_plan(prepared, model, config, device, started)
-        elif plan.model.sequence == "auto":  # asked for beside the plan
-            plan = replace(plan, model=replace(plan.model, sequence=prepared.sequence))
-        run = Run(prepared, kept, report, started, device, plan, pace, why)
-        try:
-            run.begin(begun)
-            _follow(run)
-        finally:
-            kept.leave()
-        return run.model()
+    if tokenizer is not None:
+        model = with_tokenizer(model, tokenizer)
+    if resume and folder is None:
+        raise ConfigError("only a run that has a folder can go on")
+    with join() as group:
+        begun = None
+        if folder and (resume or restarted(group, folder, overwrite)):
+            begun = find_together(group, folder)
+            if begun is None:
+                return load(folder)
+            if begun.plan:
+                check_agrees(begun.plan, model, config)
+                model, config, plan = begun.plan.model, begun.plan.train, begun.plan
+        elif folder and group.first:
+            check_free(folder, overwrite)  # before the work, and again when the folder is locked
+        if not group.first:
+            folder, report = None, lambda event: None
+        model = with_tokenizer(model, tokenizer)
+        plan = replace(plan, model=model) if plan else None
+        device = _device(config.device, group)
+        with group.in_turn():
+            prepared = prepare(source, model, config, valid, report, tokenizer)
+        prepared.check_same(group)
+        with _torch_settings(config, device), lock(folder) if folder else nullcontext():
+            kept = RunFolder(folder, overwrite or begun is not None, begun.place if begun else None)
+            pace, why = None, "as the stored plan says"
+            if plan is None:
+                plan, pace, why = make_plan(prepared, model, config, device, started, group)
+            elif plan.model.sequence == "auto":  # asked for beside the plan
+                plan = replace(plan, model=replace(plan.model, sequence=prepared.sequence))
+            plan, pace = send_plan(group, plan), pace if group.first else None
+            run = Run(prepared, kept, report, started, device, plan, pace, why, group)
+            try:
+                run.begin(begun)
+                _follow(run)
+            finally:
+                kept.leave()
+            return run.model()
 
 
 def _follow(run: Run) -> None:
     """To the end of the plan; where something comes in between, the state is saved at once."""
     try:
         with run.interrupts:
-            run.follow()
-    except KeyboardInterrupt as stop:
-        run.stop(validate=not isinstance(stop, Terminated))
-        raise
-    except (MemoryError, RuntimeError):  # torch's, where its device has no more room
-        run.stop(validate=False)
-        raise
+            try:
+                run.follow()
+            except KeyboardInterrupt as stop:
+                run.stop(validate=not isinstance(stop, Terminated))
+                raise
+            except (MemoryError, RuntimeError):  # torch's, where its device has no more room
+                if run.group.size == 1:  # else the others, who have a part of the state, know nothing of it
+                    run.stop(validate=False)
+                raise
     finally:
         run.tell_end()
 
 
-def _device(name: str) -> torch.device:
+def _device(name: str, group: Group) -> torch.device:
     """Raises ConfigError for a device this machine does not have. `auto` is cuda where there is one, else cpu."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if (name == "cuda" and not torch.cuda.is_available()) or (name == "mps" and not torch.backends.mps.is_available()):
         raise ConfigError(f"this machine, or this torch, has no {name} device; try --device cpu")
+    if name == "cuda" and group.size > 1:
+        if group.local_rank >= torch.cuda.device_count():
+            few = f"this machine has {torch.cuda.device_count()} GPUs, fewer than the processes on it"
+            raise ConfigError(f"{few}; give torchrun that --nproc-per-node, or charlm --device cpu")
+        torch.cuda.set_device(group.local_rank)
+        return torch.device(name, group.local_rank)
     return torch.device(name)
 
 

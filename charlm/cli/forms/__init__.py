@@ -16,13 +16,13 @@ from charlm.measure import NATS
 from charlm.scoring.adapting import in_words
 from charlm.scoring.heat_page import page
 from charlm.scoring.score import Convention
-from charlm.scoring.units import WORD
 from charlm.storage.durable import write_atomic
 
 if TYPE_CHECKING:
     from charlm.scoring.score import Score
 
 sentence = kenlm.sentence
+ONE_WAY = "of one way to cut the text into tokens: its probability is no lower"
 _ON_HOVER = 5  # likeliest symbols shown for each token of a page
 
 
@@ -75,22 +75,25 @@ def logarithms(base: str | None) -> Logarithms:
     return Logarithms(base, base)
 
 
-def alternatives(name: str, unit: str | None, full: bool) -> int | None:
-    """What a form asks for beside the probabilities: `Convention` says what the number means."""
-    if name in ("tsv", "html") and unit == WORD:
+def alternatives(name: str, tokens: bool, full: bool) -> int | None:
+    """What a form asks for beside the probabilities, of tokens: `Convention` says what the number means."""
+    if name in ("tsv", "html") and not tokens:
         return None  # a word has no rank
     if name == "html":
         return _ON_HOVER
     return 0 if full or name == "tsv" else None
 
 
-def words(how: Convention, base: str | None, ways: Sequence[str] = ()) -> str:
-    """How the texts were scored, in a sentence; `ways`: how the model adapted."""
+def words(how: Convention, base: str | None, ambiguous: bool, ways: Sequence[str] = ()) -> str:
+    """How the texts were scored, in a sentence.
+
+    ambiguous: other tokens could spell the same text. ways: how the model adapted.
+    """
     told = logarithms(base).names
     before = ["the start"] * how.bos + [f"the text {how.context!r}"] * bool(how.context)
     given = f"after {' and '.join(before)}" if before else "the first as context, not scored"
     return (
         f"scored by {how.unit}, {given}; the end {'' if how.eos else 'not '}scored;"
-        f" log-probability in {told[0]}, surprisal in {told[1]}"
+        f" log-probability in {told[0]}, surprisal in {told[1]}{f'; {ONE_WAY}' * ambiguous}"
         f"{f'; {in_words(ways)}' if ways else ''}"
     )

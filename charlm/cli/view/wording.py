@@ -124,9 +124,11 @@ def _finished(event: Finished) -> str:
 def _plan(event: Planned) -> list[str]:
     plan, model, split = event.plan, event.plan.model, event.split
     dropout = f", dropout {model.dropout:g}" if model.dropout else ""
+    together = f" by {event.processes} processes" if event.processes > 1 else ""
     time_needed = f", about {clock(event.seconds)}" if event.seconds is not None else ""
     told = [
         ("corpus", f"{event.corpus.characters:,} characters, {event.vocabulary:,} symbols, {_sequences(event)}"),
+        *_tokens(event),
         ("sequence", f"{model.sequence}: {event.why}"),
         ("split", f"{split.characters(split.train):,} characters to learn, {_held_out(event)}"),
         (
@@ -135,7 +137,7 @@ def _plan(event: Planned) -> list[str]:
         ),
         (
             "plan",
-            f"{plan.total:,} steps of {event.batch_size} × {event.seq_len} symbols on {event.device} in"
+            f"{plan.total:,} steps of {event.batch_size} × {event.seq_len} symbols{together} on {event.device} in"
             f" {event.precision}, {event.epochs:.1f} passes,"
             f" {plan.validations} validation{'s' * (plan.validations > 1)}{time_needed}",
         ),
@@ -143,6 +145,14 @@ def _plan(event: Planned) -> list[str]:
         *(("note", note) for note in _notes(event)),
     ]
     return [f"{label:<{LABEL}}{text}" for label, text in told]
+
+
+def _tokens(event: Planned) -> list[tuple[str, str]]:
+    """Said where they are not the characters."""
+    if event.tokens == event.split.characters(event.split.train):
+        return []
+    each = event.split.characters(event.split.train) / event.tokens
+    return [("tokens", f"{event.plan.model.tokenizer}: {event.tokens:,} to learn, of {each:.2f} characters each")]
 
 
 def _sequences(event: Planned) -> str:

@@ -1,0 +1,135 @@
+"""charlm compare: two models on one text, or a model and an n-gram."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from charlm.cli.options import Json, Quiet, model_names
+from charlm.cli.output import say, write, write_json
+from charlm.cli.texts import files_or_stdin, in_memory, read_files, read_stdin
+from charlm.data.corpus import STDIN
+from charlm.data.documents import Document
+from charlm.errors import ConfigError, CorpusError, CorpusNotFoundError
+from charlm.interrupts import importing
+from charlm.storage import naming
+
+if TYPE_CHECKING:
+    from charlm.data.texts import Lines, Streams
+    from charlm.language_model import LanguageModel
+    from charlm.scoring.comparison import Reader
+
+_NGRAM = "kn"  # and its order
+_Name = Annotated[
+    str,
+    typer.Argument(
+        help="A model's name or path; or kn5, an n-gram of order 5 by Kneser-Ney.", autocompletion=model_names
+    ),
+]
+
+
+def compare(
+    a: _Name,
+    b: _Name,
+    texts: Annotated[list[str] | None, typer.Argument(metavar="TEXT", help="Texts; - is stdin.")] = None,
+    file: Annotated[list[str] | None, typer.Option("--file", help="A file of text; may be repeated.")] = None,
+    pairs: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Good, tab, bad: how often each finds the good one likelier.")
+    ] = None,
+    train: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CORPUS", help="What an n-gram learns; may be repeated. Default: the model's corpus."),
+    ] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Two models on one text, or a model and an n-gram.
+
+    Bits per character of each, the difference with its 95 % interval (paired bootstrap over lines), and the places
+    where they differ most. The n-gram has the model's tokens, and learns what the model learned: the text held out
+    while training is held out from it too.
+
+    Example: charlm compare poems kn5 --file unseen.txt
+    """
+    folders = [None if _is_ngram(name) else naming.existing_folder(name) for name in (a, b)]
+    if folders == [None, None]:
+        raise ConfigError("an n-gram reads the tokens of a model: name a model beside it")
+    if train and None not in folders:
+        raise ConfigError("--train is what an n-gram learns, and both are models")
+    if pairs is not None and (texts or file):
+        raise ConfigError("give a text or pairs, not both")
+    arguments = texts if texts or file or pairs else files_or_stdin(None)
+    documents = [read_stdin(quiet) if text == STDIN else Document("text", text) for text in arguments or ()]
+    if pairs or file:
+        documents += read_files([pairs] if pairs else file or [], quiet).documents
+    read = [in_memory(document) for document in documents]
+
+    with importing():
+        from charlm.cli.forms import comparison
+        from charlm.cli.pairs import compare_pairs
+        from charlm.scoring.comparison import compare as compare_readers
+        from charlm.storage.checkpoint import load
+
+    models = [load(folder) if folder else None for folder in folders]
+    readers = _readers((a, b), models, _counted(folders, train, file, quiet) if None in folders else None)
+    if pairs:
+        compare_pairs(readers, read[0], json=json, quiet=quiet)
+        return
+    found = compare_readers(*readers, [each.text for each in read])
+    if json:
+        write_json(comparison.values(readers, found))
+    else:
+        write(comparison.table(readers, found))
+
+
+def _is_ngram(name: str) -> bool:
+    """Whether this is `kn` and an order; a model of that name is `checkpoints/kn5`."""
+    return name.startswith(_NGRAM) and name.removeprefix(_NGRAM).isdecimal()
+
+
+def _counted(
+    folders: Sequence[Path | None], train: list[str] | None, file: list[str] | None, quiet: bool
+) -> "Streams | Lines":
+    """What the n-gram learns, which is said: the files given, or those of the model where they are as they were."""
+    from charlm.scoring.baseline import learned
+    from charlm.storage.checkpoint import describe
+
+    folder = next(each for each in folders if each)
+    told = describe(folder)
+    paths = train or told["corpus"]["files"]
+    if not train and STDIN in paths:
+        raise ConfigError(f"{folder} was trained on what came through a pipe: say with --train what the n-gram learns")
+    try:
+        corpus = read_files(paths, quiet)
+    except CorpusNotFoundError as error:
+        raise error if train else CorpusNotFoundError(f"{error}; say with --train what the n-gram learns") from None
+    texts, same = learned(told, corpus)
+    names = ", ".join(paths)
+    if not same and not train:
+        raise CorpusError(f"{names} is not the text that {folder} was trained on any more; name that with --train")
+    what = f"those that {folder} learned" if same else f"which is not the text of {folder}"
+    say(f"the n-gram learns {texts.characters:,} characters of {names}, {what}", quiet)
+    if file and same and read_files(file, quiet=True).fingerprint() == corpus.fingerprint():
+        say("the text is the one they learned from, and an n-gram remembers: compare on another", quiet)
+    return texts
+
+
+def _readers(
+    names: tuple[str, str], models: Sequence["LanguageModel | None"], texts: "Streams | Lines | None"
+) -> tuple["Reader", "Reader"]:
+    """The two; an n-gram has the tokens of the model beside it."""
+    from charlm import probability
+    from charlm.scoring.baseline import baseline
+    from charlm.scoring.comparison import Reader
+
+    def reader(name: str, model: "LanguageModel | None", other: "LanguageModel | None") -> Reader:
+        if model:
+            return Reader(name, model.tokenizer, model.line, partial(probability.log_probabilities, model.network))
+        assert other is not None and texts is not None
+        ngram = baseline(other, int(name.removeprefix(_NGRAM)), texts)
+        return Reader(name, other.tokenizer, other.line, ngram.log_probabilities)
+
+    first, second = models
+    return reader(names[0], first, second), reader(names[1], second, first)

@@ -1,0 +1,179 @@
+"""charlm tokenizer: vocabularies by themselves."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from itertools import cycle
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from charlm.cli.options import (
+    Closed,
+    Json,
+    MinCount,
+    Model,
+    ModelType,
+    Quiet,
+    TokenizerName,
+    VocabSize,
+    defaulted,
+    with_options,
+)
+from charlm.cli.output import figure, for_terminal, say, write, write_json
+from charlm.cli.texts import files_or_stdin, read_files, read_stdin, read_vocabulary
+from charlm.cli.view.reading import Plain
+from charlm.config import ModelConfig
+from charlm.data.corpus import STDIN
+from charlm.data.documents import AnyDocument, Document
+from charlm.errors import ConfigError
+from charlm.interrupts import importing
+from charlm.storage import naming
+
+if TYPE_CHECKING:
+    from charlm.tokenizers import Tokenizer
+
+_SHOWN = 2_000  # characters of a text that are shown as tokens
+_GROUNDS = ("black on #a6cee3", "black on #fdbf6f")
+_SIGNS = str.maketrans({"\n": "↵", "\t": "⇥"})
+
+app = typer.Typer(help="The vocabulary of a model, by itself.", no_args_is_help=True)
+
+
+@app.command()
+def build(
+    texts: Annotated[
+        list[str] | None, typer.Argument(metavar="CORPUS", help="Text files, folders of them, .gz, or - (stdin).")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")] = None,
+    tokenizer: TokenizerName = None,
+    vocab_size: VocabSize = None,
+    min_count: MinCount = None,
+    closed: Closed = None,
+    model_type: ModelType = None,
+    sequence: Annotated[
+        str | None,
+        defaulted("line: a newline is no part of the text.", ModelConfig.sequence, choices=("line", "stream", "auto")),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Learn a vocabulary from all of a text, for charlm train --tokenizer-file.
+
+    Example: charlm tokenizer build corpus.txt --tokenizer word --output words.json
+    """
+    options = locals()
+    if output is None:
+        raise ConfigError("where should the vocabulary go? Name a file with --output")
+    config = with_options(ModelConfig(), options)
+    with importing():
+        from charlm.data.vocabulary import learn_all
+        from charlm.storage import vocabulary
+
+    vocabulary.check_free(output, overwrite)  # before the work
+    documents = read_files(files_or_stdin(texts), quiet).documents
+    found = learn_all(documents, config, Plain(quiet))
+    vocabulary.write(output, found, overwrite)
+    if json:
+        write_json({"path": str(output), **_about(found)})
+    else:
+        write(f"{output}\n")
+        say(f"{found.size:,} symbols; next: charlm train --tokenizer-file {output}", quiet)
+
+
+@app.command()
+def show(
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[FILE] [TEXT]", help="A vocabulary, unless --model has it; a text, - is stdin."),
+    ] = None,
+    model: Model = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """What a vocabulary is, and how it cuts a text into tokens.
+
+    Example: charlm tokenizer show words.json "the cat sat"
+    """
+    given = arguments or []
+    if len(given) > (1 if model else 2):
+        raise ConfigError("give a file or --model, and one text; put quotes around it")
+    file = None if model or not given else Path(given[0])
+    text = given[-1] if len(given) > (file is not None) else None
+
+    with importing():
+        from charlm.storage import checkpoint
+
+    if file is None:
+        folder = naming.existing_folder(model)
+        say(f"model {folder}", quiet or model is not None)
+        found = checkpoint.load(folder).tokenizer
+    else:
+        found = read_vocabulary(file, quiet)
+    about = _about(found)
+    fitted = _fitted(found, read_stdin(quiet) if text == STDIN else Document("text", text)) if text is not None else {}
+    if json:
+        write_json(about | fitted)
+    else:
+        write("".join(f"{name:<12} {value}\n" for name, value in _rows(about | fitted)))
+        _coloured(fitted.get("cut", []))
+
+
+def _about(tokenizer: "Tokenizer") -> dict[str, Any]:
+    from charlm.discover import name_of
+
+    longest = max((each for each in tokenizer.symbols(range(tokenizer.size)) if each), key=len, default="")
+    return {"tokenizer": name_of(tokenizer), "symbols": tokenizer.size, "longest": longest}
+
+
+def _fitted(tokenizer: "Tokenizer", document: AnyDocument) -> dict[str, Any]:
+    """How the vocabulary fits a text, and the tokens it begins with."""
+    from charlm.data.vocabulary import Fit
+
+    fit = Fit()
+    for piece in document.pieces():
+        fit.add(tokenizer, piece)
+    ids = tokenizer.encode(document.head(_SHOWN)).tolist()
+    names = [
+        tokenizer.CONTROL[index] if name is None else name
+        for index, name in zip(ids, tokenizer.symbols(ids), strict=True)
+    ]
+    return {
+        **asdict(fit),
+        "characters_per_token": fit.characters_per_token,
+        "coverage": fit.coverage,
+        "cut": [list(each) for each in zip(ids, names, strict=True)],
+    }
+
+
+def _rows(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "tokenizer", values["tokenizer"]
+    yield "symbols", f"{values['symbols']:,}, the longest {values['longest']!r}"
+    if "cut" in values:
+        each = figure(values["characters_per_token"])
+        yield "text", f"{values['characters']:,} characters, {values['tokens']:,} tokens"
+        yield "per token", f"{each} characters"
+        unknown = f"{values['unknown_tokens']:,} tokens of {values['unknown_characters']:,} characters are unknown"
+        yield "coverage", f"{values['coverage'] or 0:.2%}; {unknown}"
+
+
+def _coloured(tokens: Iterable[tuple[int, str]]) -> None:
+    """Each token on one of two grounds, with a bar after it for whoever sees no colour."""
+    from rich.cells import cell_len
+    from rich.console import Console
+    from rich.text import Text
+
+    console, line = Console(file=sys.stdout, highlight=False), Text()
+    for (_, name), ground in zip(tokens, cycle(_GROUNDS), strict=False):
+        shown = for_terminal(name.translate(_SIGNS))
+        if line and line.cell_len + cell_len(shown) >= console.width:
+            console.print(line, soft_wrap=True)
+            line = Text()
+        line.append(shown, ground).append("│")
+        if name.endswith("\n"):
+            console.print(line, soft_wrap=True)
+            line = Text()
+    if line:
+        console.print(line, soft_wrap=True)

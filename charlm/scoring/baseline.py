@@ -1,0 +1,42 @@
+"""The n-gram that is compared with a model: over the model's tokens, of the text that the model learned from."""
+
+from typing import Any
+
+import numpy as np
+
+from charlm.data.corpus import Corpus
+from charlm.data.sequences import everything, split
+from charlm.data.texts import Lines, Streams
+from charlm.errors import CorpusError
+from charlm.language_model import LanguageModel
+from charlm.ngram import KneserNey
+from charlm.tokenizers import Ids
+from charlm.training.preparation import encoded
+
+
+def learned(told: dict[str, Any], corpus: Corpus) -> tuple[Streams | Lines, bool]:
+    """The part of a text to count, and whether it is what the model learned from, without what was held out.
+
+    told: what `checkpoint.describe` says of the model; a text of another fingerprint than its corpus is taken whole.
+    Raises CorpusError for one that is larger than what is held in memory.
+    """
+    if corpus.large:
+        many = f"{', '.join(corpus.names)} has {corpus.characters:,} characters"
+        raise CorpusError(f"{many}, too many for an n-gram, whose counts are held in memory; give a part of it")
+    kind, same = told["config"]["sequence"], corpus.fingerprint() == told["corpus"]["sha256"]
+    if same and not told["corpus"]["held_out"]:
+        return split(corpus.documents, kind, told["plan"]["train"]["valid_fraction"]).train, True
+    return everything(corpus.documents, kind), same
+
+
+def baseline(model: LanguageModel, order: int, texts: Streams | Lines) -> KneserNey:
+    """Kneser-Ney of that order, which can predict what the model can."""
+    ids = np.concatenate(list(encoded(model.tokenizer, texts, close=model.ends)))
+    return KneserNey.train(_started(model, ids), order, model.network.predictable.cpu().numpy())
+
+
+def _started(model: LanguageModel, ids: Ids) -> Ids:
+    """START before each of the sequences that EOS closes."""
+    START, EOS = model.tokenizer.START, model.tokenizer.EOS
+    firsts = np.flatnonzero(np.concatenate(([EOS], ids[:-1])) == EOS)
+    return np.insert(ids, firsts, START).astype(np.int32)

@@ -1,0 +1,85 @@
+"""Pieces learned from a sample, by sentencepiece's trainer in a process of its own.
+
+A check that fails in its C++ ends the process it runs in, and here that is not ours.
+"""
+
+import json
+import sys
+from collections.abc import Iterable
+from contextlib import ExitStack
+from subprocess import PIPE, Popen
+from typing import Any
+
+from charlm.errors import CorpusError
+from charlm.interrupts import Interrupts
+from charlm.subwords import child, model_file
+from charlm.subwords.pieces import Piece, complete
+from charlm.subwords.stretches import LONGEST, WITHHELD, parts
+
+_FIXED = 3 + 256  # control symbols and bytes
+_OPTIONS = {
+    # Nothing of the text is changed, and all its characters have a piece.
+    "normalization_rule_name": "identity",
+    "add_dummy_prefix": False,
+    "remove_extra_whitespaces": False,
+    "character_coverage": 1.0,
+    "byte_fallback": True,
+    "max_sentence_length": 4 * LONGEST,  # bytes
+    "allow_whitespace_only_pieces": True,  # a run of spaces, as indents are, may be one
+    # Control symbols by names that no text has, which is given to it.
+    "unk_id": 0,
+    "bos_id": 1,
+    "eos_id": 2,
+    "pad_id": -1,
+    "unk_piece": "\1",
+    "bos_piece": "\2",
+    "eos_piece": "\3",
+    # What does not fit is told in our words; the same text makes the same pieces.
+    "hard_vocab_limit": False,
+    "num_threads": 1,
+    "shuffle_input_sentence": False,
+    "minloglevel": 2,
+}
+
+
+def sentences(texts: Iterable[str]) -> str:
+    """What the trainer may see of them, a sentence on each line."""
+    stretches = (part for text in texts for some in parts([text]) for part in some if part not in WITHHELD)
+    return "\n".join(stretches).replace("<0x", "<\n0x")  # a piece `<0x41>` would be there twice: it is the byte's name
+
+
+def learn(model_type: str, most: int, text: str) -> list[Piece]:
+    """The bytes, the space, and at most so many other pieces. Raises CorpusError where the trainer fails or dies."""
+    if not text:
+        return complete([])
+    size = _FIXED + (" " in text) + most
+    return model_file.read(train({"model_type": model_type, "vocab_size": size, **_OPTIONS}, text)).pieces
+
+
+def train(options: dict[str, Any], text: str) -> bytes:
+    """What `child.train` returns, in a process of its own, which ends where this one is interrupted."""
+    # -P: what lies beside the program is no library.
+    command = [sys.executable, "-P", child.__file__, json.dumps(options)]
+    with Interrupts() as interrupts, ExitStack() as stack:
+        with interrupts.held():  # a process that is not known yet could not be ended
+            try:
+                process = stack.enter_context(Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE))
+            except OSError as error:
+                raise CorpusError(f"sentencepiece cannot be started: {error.strerror or error}") from None
+            stack.callback(process.kill)
+        model, said = process.communicate(text.encode())
+    if process.returncode:
+        raise CorpusError(
+            f"sentencepiece found no subwords in this text ({_reason(process.returncode, said)}); try another"
+            " --vocab-size or --model-type, or another --tokenizer"
+        )
+    return model
+
+
+def _reason(code: int, said: bytes) -> str:
+    """What it said last, or the signal that ended it."""
+    if code < 0:
+        return f"it was ended by signal {-code}"
+    lines = said.decode(errors="replace").split("\n")
+    last = next((line for line in reversed(lines) if line.strip()), f"exit code {code}")
+    return "".join(filter(str.isprintable, last))[:200]

@@ -1,0 +1,184 @@
+"""Words: a text is cut into words, spaces and signs, and those that the training text has often are symbols.
+
+A word is letters, marks, digits and underscores, with one apostrophe inside (`don't`); spaces, tabs and line ends
+come as runs; any other character stands alone, and so does one of a script that puts no spaces between its words
+(Chinese, Thai). None is longer than 64 characters: a longer one is several. What is no symbol is spelled character by
+character, or is <UNK> in a closed vocabulary. A known word could be spelled too, but `encode` never does: the
+probability of a text is that of its one encoding, a little less than the sum over all of them.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+from typing import Any
+
+import numpy as np
+import regex
+from numpy.typing import NDArray
+
+from charlm.config import ModelConfig
+from charlm.errors import ConfigError
+from charlm.tokenizers import Ids, Tokenizer
+
+LARGEST_UNASKED = 20_000  # symbols
+_LETTER = r"[\w--[\p{Han}\p{Hiragana}\p{Line_Break=Complex_Context}]]"
+_WORD = rf"{_LETTER}{{1,48}}+(?:['’]{_LETTER}{{1,15}}+)?+"
+_LONGEST = 64
+_TOKEN = regex.compile(rf"{_WORD}| {{1,64}}+|\n{{1,64}}+|\t{{1,64}}+|.", regex.V1 | regex.DOTALL)
+_IS_WORD = regex.compile(_LETTER, regex.V1)
+_COUNTED = 2**21  # different words counted at once, more than there are characters: of more, the rarest are forgotten
+_CHUNK = 2**18  # of them, between two looks at how many there are
+_BLOCK = 2**20  # characters
+
+
+class WordTokenizer(Tokenizer):
+    """`words`: the symbols after the control symbols, from the commonest to the rarest; single characters are among
+    them, by which other words are spelled unless the vocabulary is `closed`."""
+
+    SETTINGS = frozenset({"vocab_size", "min_count", "closed"})
+    AMBIGUOUS = True
+
+    def __init__(self, words: Iterable[str], closed: bool = False) -> None:
+        self.words, self.closed = tuple(words), closed
+        self._index = {word: number for number, word in enumerate(self.words, len(self.CONTROL))}
+        self._texts = (self.REPLACEMENT, "", "", *self.words)
+        self._lengths = np.array(list(map(len, self._texts)), dtype=np.int64)
+
+    @classmethod
+    def train(cls, texts: Iterable[Iterable[str]], config: ModelConfig, *, lines: bool = False) -> "WordTokenizer":
+        """Words that stand there `min_count` times (default 2: what is seen once teaches how words are spelled)."""
+        counts = _count(chain.from_iterable(each for pieces in texts for each in _cut(pieces)), config.closed)
+        if lines:
+            counts = Counter({word: count for word, count in counts.items() if word[0] != "\n"})
+        letters = {letter for word in counts if not (config.closed and _is_word(word)) for letter in word}
+        least = 2 if config.min_count is None else config.min_count
+        common = [word for word, count in counts.items() if count >= least and word not in letters]
+        common.sort(key=lambda word: (-counts[word], word))
+        known = set(common[: _room(config, len(letters), len(common), least)])
+        uses = Counter({word: counts[word] for word in known})
+        for word, count in counts.items():
+            if word not in known:
+                uses.update({letter: word.count(letter) * count for letter in letters.intersection(word)})
+        return cls(sorted(letters | known, key=lambda word: (-uses[word], word)), config.closed)
+
+    @classmethod
+    def from_json(cls, values: Any) -> "WordTokenizer":
+        if not isinstance(values, dict) or set(values) != {"words", "closed"} or type(values["closed"]) is not bool:
+            raise ValueError("it should hold a list, 'words', and 'closed', which is true or false")
+        words = values["words"]
+        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+            raise ValueError("'words' should be a list of strings")
+        if len(set(words)) < len(words):
+            raise ValueError("'words' should have each word once")
+        strange = next((word for word in words if not _TOKEN.fullmatch(word)), None)
+        if strange is not None:
+            raise ValueError(f"{strange[:40]!r} is not one word")
+        return cls(words, values["closed"])
+
+    def to_json(self) -> dict[str, Any]:
+        return {"words": list(self.words), "closed": self.closed}
+
+    @property
+    def size(self) -> int:
+        return len(self._texts)
+
+    def encode(self, text: str) -> Ids:
+        blocks = (text[start : start + _BLOCK] for start in range(0, len(text), _BLOCK))
+        return np.concatenate([np.empty(0, dtype=np.int32), *self.encode_pieces(blocks)])
+
+    def encode_pieces(self, pieces: Iterable[str], *, lines: bool = False) -> Iterator[Ids]:
+        for words in _cut(pieces):
+            ids: list[int] = []
+            for word in words:
+                index = self._index.get(word)
+                if lines and word[0] == "\n":
+                    ids += [self.EOS] * len(word)
+                elif index is not None:
+                    ids.append(index)
+                else:
+                    ids += (index for _, index in self._spelled(word))
+            yield np.array(ids, dtype=np.int32)
+
+    def decode(self, ids: Iterable[int]) -> str:
+        return "".join([self._texts[index] for index in ids])
+
+    def lengths(self, text: str, ids: Ids) -> NDArray[np.int64]:
+        if self.closed and (ids == self.UNK).any():
+            return np.array([len(part) for part, _ in self._parts(text)], dtype=np.int64)
+        lengths: NDArray[np.int64] = self._lengths[ids]
+        return lengths
+
+    def symbol(self, index: int) -> str | None:
+        return self._texts[index] if index >= len(self.CONTROL) else None
+
+    def spelling(self) -> NDArray[np.bool_]:
+        spelling = [len(word) == 1 and not (self.closed and _is_word(word)) for word in self.words]
+        return np.array([False] * len(self.CONTROL) + spelling)
+
+    def _parts(self, text: str) -> Iterator[tuple[str, int]]:
+        """The text of each symbol, and its number."""
+        for word in _TOKEN.findall(text):
+            if word in self._index:
+                yield word, self._index[word]
+            else:
+                yield from self._spelled(word)
+
+    def _spelled(self, word: str) -> Iterator[tuple[str, int]]:
+        """The same of what is no symbol itself."""
+        if self.closed and _is_word(word):
+            return iter([(word, self.UNK)])
+        return ((letter, self._index.get(letter, self.UNK)) for letter in word)
+
+
+def _cut(pieces: Iterable[str]) -> Iterator[list[str]]:
+    """The words, spaces and signs of a text, some at a time: what they are depends on the next 64 characters alone."""
+    rest = ""
+    for piece in pieces:
+        rest += piece
+        if len(rest) < 4 * _LONGEST:
+            continue
+        words = _TOKEN.findall(rest)
+        open_ = 0  # characters of words that may go on in the next piece
+        while open_ <= _LONGEST:
+            open_ += len(words.pop())
+        yield words
+        rest = rest[len(rest) - open_ :]
+    yield _TOKEN.findall(rest)
+
+
+def _count(words: Iterator[str], closed: bool) -> Counter[str]:
+    """How often each is there, in bounded memory (Manku & Motwani 2002): where there are too many, the rarest are
+    forgotten, but for their letters if these are symbols."""
+    counts, least = Counter[str](), 0
+    while chunk := list(islice(words, _CHUNK)):
+        counts.update(chunk)
+        while len(counts) > _COUNTED:
+            least += 1
+            rare = [word for word, count in counts.items() if count <= least and len(word) > 1]
+            for word in rare:
+                count = counts.pop(word)
+                if not (closed and _is_word(word)):
+                    counts.update({letter: word.count(letter) * count for letter in set(word)})
+    return counts
+
+
+def _room(config: ModelConfig, letters: int, words: int, least: int) -> int:
+    """How many words the vocabulary holds beside its letters."""
+    fixed = len(Tokenizer.CONTROL) + letters
+    if config.vocab_size is None:
+        return min(words, max(0, LARGEST_UNASKED - fixed))
+    if config.vocab_size < fixed:
+        raise ConfigError(
+            f"vocab-size is {config.vocab_size:,}, and the text has {letters:,} characters by which other words are"
+            f" spelled; make it {fixed:,} or more"
+        )
+    if config.vocab_size > fixed + words:
+        raise ConfigError(
+            f"vocab-size is {config.vocab_size:,}, and the text supports {fixed + words:,}: {words:,} words stand there"
+            f" {least:,} times or more, and {fixed:,} characters and control symbols"
+        )
+    return config.vocab_size - fixed
+
+
+def _is_word(text: str) -> bool:
+    return _IS_WORD.match(text) is not None
