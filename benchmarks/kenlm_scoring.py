@@ -6,7 +6,7 @@
 The lines are Python's own documentation strings. KenLM's n-gram is counted from them here, with absolute discounting:
 how well it predicts is not compared (`ngram.py` does that), and what it looks up is as large as if it were smoothed
 better. charlm's network has random weights, which cost the same time. KenLM gets lines whose characters are apart
-already. It looks numbers up where a network multiplies matrices: an n-gram is faster by orders of magnitude.
+already. It looks numbers up where a network multiplies matrices: an n-gram is far faster.
 """
 
 import math
