@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charlm.cli.forms import ONE_WAY
 from charlm.cli.options import Cache, Dynamic, Json, Model, Quiet, Unknown, defaulted, ways
 from charlm.cli.output import figure, say, write, write_json
 from charlm.cli.texts import files_or_stdin, read_files, tell_unknown
@@ -41,6 +40,7 @@ def evaluate(
     documents = read_files(files_or_stdin(files), quiet).documents
 
     with importing():
+        from charlm.cli.forms import ONE_WAY
         from charlm.scoring.evaluation import Evaluation
         from charlm.storage.checkpoint import load
     from charlm.scoring.segments import evaluate_documents
