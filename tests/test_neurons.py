@@ -18,14 +18,15 @@ from charlm.errors import ConfigError
 from charlm.inspection.gates import saturation
 from charlm.inspection.neurons import activations, at_symbols, follow, followers
 from charlm.inspection.properties import PROPERTIES
-from charlm.inspection.reading import rows, symbols
+from charlm.inspection.reading import completed, rows, shown
 from charlm.network import Network
+from charlm.tokenizers.byte import ByteTokenizer
 from charlm.tokenizers.char import CharTokenizer
 
 Run = Callable[..., Outcome]
 SHAPE = charlm.ModelConfig(sequence="stream", embedding_size=4, hidden_size=6, layers=2, dropout=0.0)
 CODE = "def f(x, (y)):  # a (comment)\n    return [x]\n" * 20
-TOKENIZER = CharTokenizer.train([CODE])
+TOKENIZER = CharTokenizer.train([[CODE]], SHAPE)
 
 
 def network(cell: str, **shape: Any) -> Network:
@@ -64,6 +65,14 @@ def test_a_longer_symbol_has_the_property_of_its_end() -> None:
     assert at_symbols("column", ["ab", "c\n", "d"]).tolist() == [2, 0, 1]
 
 
+def test_a_byte_that_is_part_of_a_character_has_the_property_of_the_one_before() -> None:
+    tokenizer = ByteTokenizer.train([["é"]], charlm.ModelConfig(tokenizer="byte"))
+    (row,) = rows(tokenizer, "éaé", "stream", 100)
+    assert shown(tokenizer, row) == ["<0xC3>", "<0xA9>", "a", "<0xC3>", "<0xA9>"]
+    assert completed(tokenizer, row) == ["", "é", "a", "", "é"]
+    assert at_symbols("column", completed(tokenizer, row)).tolist() == [1, 1, 2, 2, 3]
+
+
 # units
 
 
@@ -85,7 +94,7 @@ def test_an_activation_is_what_the_cell_puts_out(residual: bool) -> None:
 def test_the_unit_that_follows_is_found_and_confirmed() -> None:
     """Units of noise, one that counts the depth, one that counts it upside down, one in the first half alone."""
     texts = rows(TOKENIZER, CODE, "stream", 10_000)
-    wanted = at_symbols("depth", symbols(TOKENIZER, texts[0]))
+    wanted = at_symbols("depth", completed(TOKENIZER, texts[0]))
     chance = np.random.default_rng(0)
     values = chance.normal(size=(len(wanted), 2, 30)).astype(np.float32)
     values[:, 1, 4] = wanted + 0.3 * chance.normal(size=len(wanted))

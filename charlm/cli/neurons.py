@@ -85,13 +85,13 @@ def neurons(
 def _show_unit(model: "LanguageModel", texts: "list[Ids]", layer: int | None, unit: int | None, json: bool) -> None:
     from charlm.cli.view.coloured import STYLES, Coloured
     from charlm.inspection.neurons import activations
-    from charlm.inspection.reading import symbols
+    from charlm.inspection.reading import shown
 
     layer = _number("layer", layer, model.config.layers or 1)
     values = activations(model.network, texts)[:, layer - 1]  # (n, H)
     unit = int(values.var(axis=0).argmax()) + 1 if unit is None else _number("unit", unit, values.shape[1])
     activation = values[:, unit - 1].tolist()
-    tokens = [symbols(model.tokenizer, row) for row in texts]
+    tokens = [shown(model.tokenizer, row) for row in texts]
     if json:
         write_json({"layer": layer, "unit": unit, "tokens": list(itertools.chain(*tokens)), "activations": activation})
         return

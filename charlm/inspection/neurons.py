@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from charlm.errors import ConfigError
 from charlm.inspection.properties import PROPERTIES
-from charlm.inspection.reading import symbols
+from charlm.inspection.reading import completed, is_content
 from charlm.network import Network
 from charlm.tokenizers import Ids, Tokenizer
 
@@ -46,7 +46,7 @@ def activations(network: Network, rows: Sequence[Ids]) -> NDArray[np.float32]:
     for row in rows:
         ids = torch.from_numpy(row.astype(np.int64)).to(network.readout.weight.device)[:, None]
         units = torch.stack([layer.found[:, 0] for layer in network.layers(ids)], dim=1)
-        found.append(units.cpu().numpy()[(row != Tokenizer.START) & (row != Tokenizer.EOS)])
+        found.append(units.cpu().numpy()[is_content(row)])
     return np.concatenate(found)
 
 
@@ -75,17 +75,17 @@ def followers(values: NDArray[np.float32], wanted: NDArray[np.float64], count: i
 
 def follow(network: Network, tokenizer: Tokenizer, rows: Sequence[Ids], name: str, count: int) -> list[Follower]:
     """`followers` of a property by its name in `PROPERTIES`. Raises ConfigError."""
-    wanted = np.concatenate([at_symbols(name, symbols(tokenizer, row)) for row in rows])
+    wanted = np.concatenate([at_symbols(name, completed(tokenizer, row)) for row in rows])
     try:
         return followers(activations(network, rows), wanted, count)
     except ConfigError as error:
         raise ConfigError(f"{name}: {error}") from None
 
 
-def at_symbols(name: str, symbols: Sequence[str]) -> NDArray[np.float64]:
-    """The property where each symbol of a text ends: (n,)."""
-    values = np.fromiter(PROPERTIES[name]("".join(symbols)), dtype=np.float64)
-    return values[np.cumsum([len(symbol) for symbol in symbols], dtype=np.int64) - 1]
+def at_symbols(name: str, pieces: Sequence[str]) -> NDArray[np.float64]:
+    """The property at the last character up to the end of each piece of a text: (n,)."""
+    values = np.fromiter(PROPERTIES[name]("".join(pieces)), dtype=np.float64)
+    return values[np.maximum(np.cumsum([len(piece) for piece in pieces], dtype=np.int64) - 1, 0)]
 
 
 def _standard(values: NDArray[Any]) -> NDArray[np.float64]:
