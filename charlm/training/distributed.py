@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -18,13 +17,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch import distributed as dist
-from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.distributed_c10d import PrefixStore, default_pg_timeout
 from torch.distributed.rendezvous import rendezvous
 
 from charlm.errors import PeerError
 from charlm.training.launch import launched
 
-_PATIENCE = timedelta(hours=1)  # with a process that prepares a large corpus; one that is gone is noticed at once
+# An hour, for a process that prepares a large corpus; one that is gone is noticed at once.
+_PATIENCE = 2 * default_pg_timeout
 _POLL = 0.02  # seconds
 
 
