@@ -75,6 +75,16 @@ def test_what_is_frequent_is_one_symbol_and_the_names_of_others_are_text(model_t
 
 
 @EACH
+def test_names_and_marks_of_sentencepiece_may_fill_a_text(model_type: str) -> None:
+    """It learns no second symbol of a name that it has, and drops no line for a mark of its own."""
+    text = "<0x41> <0xEE> <s> <unk> </s>\n▅ the cats slept ▅\n" * 200
+    tokenizer = train(text, model_type=model_type)
+    assert tokenizer.decode(tokenizer.encode(text)) == text
+    pieces = {piece[0] for piece in tokenizer.pieces if not isinstance(piece, int)}
+    assert "c" in pieces and "p" in pieces, "letters of no other line"
+
+
+@EACH
 def test_the_common_symbols_come_first(model_type: str) -> None:
     uses = np.bincount(trained(model_type).encode(TEXT), minlength=trained(model_type).size)[3:]
     assert (np.diff(uses) <= 0).all() and uses[0] > 100
@@ -95,6 +105,8 @@ def test_of_a_long_line_each_stretch_is_encoded_by_itself() -> None:
     symbols = tokenizer.symbols(tokenizer.encode(line))
     assert symbols == ["the", " cats", " slept"] + [" the", " cats", " slept"] * 999 + [" "]
     assert tokenizer.decode(tokenizer.encode("x" * 10**6)) == "x" * 10**6
+    after = tokenizer.symbols(tokenizer.encode("x" * 1022 + "    slept"))[1022:]
+    assert after == tokenizer.symbols(tokenizer.encode("    slept")), "a run of spaces begins a word"
 
 
 @EACH
