@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charlm.cli.forms import ONE_WAY
 from charlm.cli.options import Json, Model, Quiet, Unknown, defaulted
 from charlm.cli.output import figure, say, write, write_json
 from charlm.cli.texts import files_or_stdin, read_files, tell_unknown
@@ -39,6 +38,7 @@ def evaluate(
     documents = read_files(files_or_stdin(files), quiet).documents
 
     with importing():
+        from charlm.cli.forms import ONE_WAY
         from charlm.scoring.evaluation import Evaluation
         from charlm.storage.checkpoint import load
     from charlm.scoring.segments import evaluate_documents
