@@ -189,6 +189,15 @@ def test_samples_are_whole_characters_however_they_come(folder: Path) -> None:
         assert sample.text.encode().decode() == sample.text
 
 
+def test_a_line_has_no_line_end_in_it(folders: Trained) -> None:
+    """Though there is a byte for one, by which other texts are spelled."""
+    for kind in KINDS:
+        for sequence in ("line", "stream"):
+            model = charlm.load(folders[f"{kind}-{sequence}"])
+            possible = model.network.predictable.numpy() & model.tokenizer.line_ends()
+            assert possible.any() == (sequence == "stream")
+
+
 def test_a_sample_has_the_probability_that_its_text_is_scored_with(folder: Path) -> None:
     model = charlm.load(folder)
     for sample in model.sample("", length=12, count=4, seed=1, temperature=0.5):

@@ -45,7 +45,7 @@ _OPTIONS = {
 def sentences(texts: Iterable[str]) -> str:
     """What the trainer may see of them, a sentence on each line."""
     stretches = (part for text in texts for some in parts([text]) for part in some if part not in WITHHELD)
-    return "\n".join(stretches).replace("<0x", "<\n0x")  # a piece `<0x41>` would be there twice: it is the byte's name
+    return "\n".join(stretches)
 
 
 def learn(model_type: str, most: int, text: str) -> list[Piece]:
