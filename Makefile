@@ -37,7 +37,7 @@ bench: .venv/installed
 # What no commit waits for: two hundred kills, longer runs of the state machine, then minutes of fuzzing.
 SOAK_MINUTES ?= 10
 soak: .venv/installed-dev
-	CHARLM_SOAK=1 $(BIN)/pytest tests/test_kills.py tests/test_resume_machine.py
+	CHARLM_SOAK=1 $(BIN)/pytest tests/test_kills.py tests/test_resume_machine.py tests/test_distributed.py
 	-$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris
 	$(BIN)/python fuzz/fuzz_parsers.py -max_total_time=$$((60 * $(SOAK_MINUTES))) -rss_limit_mb=4096
 

@@ -26,7 +26,8 @@ def main() -> None:
     lines = parts.sequence == "line"
     held_out = ["".join(f"{line}\n" for line in parts.valid)] if lines else list(parts.valid)
     print(f"{Path(corpus).name}: {parts.train.characters:,} characters to learn, {minutes} minutes")
-    print("| tokenizer | V | characters/token | network | parameters | steps | bits/char | bits/byte | perplexity/token |")
+    heads = ("tokenizer", "V", "characters/token", "network", "parameters", "steps", "bits/char", "bits/byte")
+    print(f"| {' | '.join(heads)} | perplexity/token |")
     print("|---|---|---|---|---|---|---|---|---|", flush=True)
     for kind in kinds or names("tokenizers"):
         print(row(corpus, minutes, kind, held_out), flush=True)

@@ -3,7 +3,7 @@
 import itertools
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Unpack
 
 import numpy as np
@@ -21,6 +21,7 @@ from charlm.sampling.distinct import distinct
 from charlm.sampling.ending import Ending, Unit
 from charlm.sampling.generation import Piece, Sample, Settings, generate, read
 from charlm.sampling.matching import MustMatch
+from charlm.scoring.adapting import Adapting
 from charlm.scoring.evaluation import Evaluation, evaluate
 from charlm.scoring.score import Convention, How, Score, score
 from charlm.tokenizers import Tokenizer
@@ -44,6 +45,7 @@ class LanguageModel:
     config: ModelConfig
     tokenizer: Tokenizer
     network: Network
+    adaptation: Adapting | None = None  # what reads the texts that are scored, in a model that adapts to them
 
     @property
     def line(self) -> bool:
@@ -53,6 +55,16 @@ class LanguageModel:
     def ends(self) -> bool:
         """Whether the model can predict the end of a text: it never saw that of a single running text."""
         return bool(self.network.predictable[self.tokenizer.EOS])
+
+    def adapting(self, *ways: str) -> "LanguageModel":
+        """This model, but learning from what it scores or evaluates, text after text in the order they come.
+
+        ways: dynamic, cache or both; `adaptation` has them. Every token is predicted before it is learned from. Neither
+        this model nor what is drawn from the new one changes.
+
+        Raises ConfigError, UnknownNameError.
+        """
+        return replace(self, adaptation=Adapting(self.network, ways))
 
     def score(self, text: str, *, eos: bool | None = None, **how: Unpack[How]) -> Score:
         """The probability of one text by the chain rule; `score_many` says what the settings mean.
@@ -78,7 +90,7 @@ class LanguageModel:
             if "\n" in text:
                 raise ConfigError(f"in a model of lines a text is one line, and {text[:40]!r} has a newline")
         convention = Convention(eos=self.line if eos is None else eos, **how)
-        return score(self.network, self.tokenizer, texts, convention, line=self.line)
+        return score(self.network, self.tokenizer, texts, convention, line=self.line, adapting=self.adaptation)
 
     def evaluate(
         self, text: str, *, window: int | None = None, streams: int | None = None, unknown: UnknownPolicy = "unk"
@@ -103,7 +115,8 @@ class LanguageModel:
         kind = self.config.sequence
         parts = [whole(text, kind) for text in texts]
         every = [sequence for part in parts for sequence in part]
-        found = iter(evaluate(self.network, self.tokenizer, kind, every, unknown, window, streams))
+        settings = unknown, window, streams, self.adaptation
+        found = iter(evaluate(self.network, self.tokenizer, kind, every, *settings))
         return [Evaluation.total(list(itertools.islice(found, len(part)))) for part in parts]
 
     def sample(self, prompt: str = "", **settings: Unpack[Settings]) -> list[Sample]:

@@ -59,13 +59,23 @@ class Network(nn.Module):
     ) -> tuple[Tensor, NetworkState]:
         """Symbol numbers (T, B) → logits (T, B, V) for the symbol after each, and the state after the last.
 
+        The arguments are those of `outputs`.
+        """
+        outputs, state = self.outputs(ids, state, resets)
+        return self.logits(outputs), state
+
+    def outputs(
+        self, ids: Tensor, state: NetworkState | None = None, resets: Tensor | None = None
+    ) -> tuple[Tensor, NetworkState]:
+        """Symbol numbers (T, B) → what the last cells put out after each (T, B, H), and the state after the last.
+
         state: where the last call stopped; None is the start of a sequence. resets (T, B): True where a sequence
         starts, so that the state is zeroed before that symbol is read.
         """
         final: list[State] = []
         for layer in self.layers(ids, state, resets):
             final.append(layer.state)
-        return self.logits(layer.outputs), tuple(final)
+        return layer.outputs, tuple(final)
 
     def layers(self, ids: Tensor, state: NetworkState | None = None, resets: Tensor | None = None) -> Iterator[Layer]:
         """The same without the readout, layer by layer from below."""

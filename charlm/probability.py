@@ -26,6 +26,11 @@ def log_softmax(logits: Tensor) -> Tensor:
     return torch.log_softmax(logits, dim=-1)
 
 
+def mixture(logprobs: Tensor, others: Tensor, share: Tensor) -> Tensor:
+    """log((1 - share) · P + share · P'), of log P and of P', which is no logarithm: (..., V); share: (..., 1)."""
+    return torch.log((1 - share) * logprobs.exp() + share * others)
+
+
 def log_probability(logprobs: Tensor, came: Tensor) -> Tensor:
     """log P of the symbol that came, in nats: (T, B)."""
     return logprobs.gather(2, came.unsqueeze(2)).squeeze(2)
@@ -103,10 +108,10 @@ def _read(network: Network, rows: Sequence[Ids], asked: Sequence[Quantity]) -> l
             for row_number in range(ended, len(rows)):
                 found[row_number][place].append(values[: steps[row_number] - first, row_number - ended])
         first += block
-    return [[_joined(parts) for parts in row] for row in found]
+    return [[joined(parts) for parts in row] for row in found]
 
 
-def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
+def joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
     """Of floating-point numbers float64, for sums."""
     whole = np.concatenate(parts) if parts else np.empty(0)
     return whole.astype(np.float64) if whole.dtype.kind == "f" else whole

@@ -1,19 +1,24 @@
-"""Remake the pictures of the README: a run of three minutes, as it looks on a terminal at two thirds of its time.
+"""Remake the pictures of the README: a run of three minutes on a terminal, and what the model thinks of a sentence.
 
-    python docs/pictures.py
+    python docs/pictures.py              # live.svg and heat.svg
+    python docs/pictures.py MODEL        # heat.svg alone, by a model that is there
 
 The text is Python's own documentation strings, so that it can be remade anywhere. Rich draws what it would have shown.
 """
 
 import io
+import os
 import re
-from contextlib import chdir
+import sys
+from contextlib import chdir, redirect_stdout, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rich.console import Console
+from rich.text import Text
 
 import charlm
+from charlm import cli
 from charlm.cli.view import wording
 from charlm.cli.view.picture import Picture
 from charlm.data import harvest
@@ -23,11 +28,21 @@ HERE = Path(__file__).parent
 MINUTES = 3.0
 SHARE = 0.66
 WIDTH = 80
+SENTENCE = "Return the names of all files, sorted; raise ValueError if the zebra is missing."
 
 
 def main() -> None:
-    console = Console(record=True, width=WIDTH, height=40, force_terminal=True, file=io.StringIO(), highlight=False)
-    console.print("$ charlm train docs.txt", style="bold")
+    if sys.argv[1:]:
+        heat(Path(sys.argv[1]).absolute())
+        return
+    with TemporaryDirectory() as place, chdir(place):
+        live()
+        heat(Path("model"))
+
+
+def live() -> None:
+    """The run, as it looks at two thirds of its time."""
+    console = _console("$ charlm train docs.txt")
     picture, done = Picture(), False
 
     def report(event: Event) -> None:
@@ -40,12 +55,32 @@ def main() -> None:
             console.print(picture)
             done = True
 
-    with TemporaryDirectory() as place, chdir(place):
-        Path("docs.txt").write_text("".join(harvest.docs()), encoding="utf-8")
-        charlm.train("docs.txt", config=charlm.TrainConfig(minutes=MINUTES), report=report)
+    Path("docs.txt").write_text("".join(harvest.docs()), encoding="utf-8")
+    charlm.train("docs.txt", config=charlm.TrainConfig(minutes=MINUTES), report=report, folder="model")
+    _write(console, "live.svg")
+
+
+def heat(model: Path) -> None:
+    """What `charlm score --heat` shows on a terminal that has colours."""
+    os.environ |= {"FORCE_COLOR": "1", "COLORTERM": "truecolor", "COLUMNS": str(WIDTH)}
+    shown = io.StringIO()
+    with redirect_stdout(shown), suppress(SystemExit):
+        cli.main(["score", "--heat", "--quiet", "-m", str(model), SENTENCE])
+    console = _console(f'$ charlm score --heat "{SENTENCE[:40]}…"')
+    console.print(Text.from_ansi(shown.getvalue().rstrip()))
+    _write(console, "heat.svg")
+
+
+def _console(command: str) -> Console:
+    console = Console(record=True, width=WIDTH, height=40, force_terminal=True, file=io.StringIO(), highlight=False)
+    console.print(command, style="bold", markup=False)
+    return console
+
+
+def _write(console: Console, name: str) -> None:
     svg = console.export_svg(title="charlm")
     own = re.sub(r"@font-face {.*?}\n", "", svg, flags=re.DOTALL)  # a picture fetches nothing
-    (HERE / "live.svg").write_text(own, encoding="utf-8")
+    (HERE / name).write_text(own, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -16,19 +16,21 @@ PACKAGE = Path(charlm.__file__).parent
 # line count as one module, as do `subwords`, and the loops of `native`, which are below the cells.
 ORDER = """
     errors data storage training training.launch scoring sampling inspection randomness native native.library interrupts
-    config discover data.files data.cache data.harvest data.catalogue storage.standalone storage.durable subwords
-    native.fused scan tokenizers data.documents data.download storage.naming storage.tensors sampling.pattern
+    config discover data.files data.cache data.harvest data.catalogue storage.standalone storage.durable
+    subwords native.fused scan inspection.properties data.documents storage.naming storage.tensors sampling.pattern
+    tokenizers data.download
     cells samplers measure ngram data.encoding data.batches data.corpus sampling.automaton scoring.units
     sampling.ending sampling.novelty embeddings data.texts data.ids storage.steps scoring.heat training.planning
     data.sequences network sampling.matching scoring.bootstrap training.distributed storage.vocabulary
     probability data.vocabulary native.drawing training.optimization training.sizing inspection.starts
-    inspection.reading
-    scoring.evaluation sampling.drawing inspection.gradients inspection.clipping
+    inspection.reading adaptation
+    scoring.adapting
+    scoring.evaluation sampling.drawing inspection.gradients inspection.clipping inspection.gates inspection.neurons
     scoring.score scoring.comparison sampling.generation training.preparation
     sampling.beam sampling.distinct
     language_model training.pacing training.reports training.advice
     scoring.heat_page scoring.segments scoring.pairs scoring.baseline storage.checkpoint training.specimens
-    inspection.comparison
+    inspection.comparison inspection.why
     kenlm storage.model_card
     system training.run_folder
     training.resumption
@@ -40,7 +42,7 @@ ORDER = """
     __main__
 """
 ROWS = {module: row for row, line in enumerate(ORDER.split("\n")) for module in line.split()}
-VARIANTS = ("cells", "embeddings", "samplers", "tokenizers")
+VARIANTS = ("adaptation", "cells", "embeddings", "samplers", "tokenizers")
 FOR_PEOPLE = {"typer", "rich"}  # libraries of the command line
 NETWORK = {"_socket", "asyncio", "ftplib", "http", "huggingface_hub", "httpx", "requests", "smtplib", "socket"}
 NETWORK |= {"socketserver", "ssl", "urllib", "urllib3", "webbrowser", "xmlrpc"}  # what opens connections

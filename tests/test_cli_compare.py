@@ -52,6 +52,15 @@ def test_people_see_who_is_better_and_whether_that_is_sure(run: Run, known: str,
     assert max(map(len, alone.out.splitlines())) <= 60
 
 
+def test_words_have_an_upper_bound_and_an_ngram_of_words(run: Run, known: str) -> None:
+    """The text of both is the same, whatever their tokens: 11 + 11 + 12 letters and three line ends."""
+    assert run("train", "lines.txt", "--tokenizer", "word", "--model", "words", "--steps", 20, *TINY, "-q").code == 0
+    done = run("compare", known, "words", "--file", "new.txt")
+    assert "words: bits of one way to cut the text: an upper bound" in done.out and f"{known}: bits" not in done.out
+    value = json.loads(run("compare", "words", "kn2", "--file", "new.txt", "--json").out)
+    assert value["characters"] == 37 and value["b"]["bits_per_char"] < value["a"]["bits_per_char"]
+
+
 def test_the_ngram_learns_what_the_model_learned_and_nothing_held_out(run: Run, known: str) -> None:
     done = run("compare", known, "kn3", "--file", "new.txt", "--json")
     learned = split([Document("", LINES)], "line", 0.1).train

@@ -12,8 +12,8 @@ from conftest import Outcome
 from charlm.discover import names
 
 Run = Callable[..., Outcome]
-COMMANDS = ["train", "sample", "score", "evaluate", "compare", "gradients", "info", "corpus stdlib", "corpus get"]
-COMMANDS += ["tokenizer build", "tokenizer show"]
+COMMANDS = ["train", "sample", "score", "evaluate", "compare", "info", "corpus stdlib", "corpus get"]
+COMMANDS += ["gradients", "neurons", "why", "tokenizer build", "tokenizer show"]
 
 
 def test_charlm_alone_shows_the_three_steps(run: Run) -> None:

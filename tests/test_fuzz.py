@@ -119,6 +119,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "char": {"characters": "abcd"},
     "byte": {"bytes": 256},
     "word": {"words": ["the", " ", "a"], "closed": True},
+    "subword": {"model_type": "bpe", "pieces": [*range(256), " ", "the"], "scores": [-1.0] * 258},
 }
 FILES: dict[str, st.SearchStrategy[bytes]] = {
     "config": near(CONFIG),

@@ -41,6 +41,7 @@ def test_a_score_worked_by_hand(bigram_model: charlm.LanguageModel) -> None:
         "ranks": None,
         "alternatives": None,
         "lengths": None,
+        "adapting": None,
     }
 
 

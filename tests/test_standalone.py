@@ -17,9 +17,11 @@ from charlm.cells import ACTIVATIONS
 from charlm.discover import name_of, names
 from charlm.network import Network
 from charlm.storage import checkpoint, standalone
+from charlm.subwords.pieces import complete
 from charlm.tokenizers import Tokenizer
 from charlm.tokenizers.byte import ByteTokenizer
 from charlm.tokenizers.char import CharTokenizer
+from charlm.tokenizers.subword import SubwordTokenizer
 from charlm.tokenizers.word import WordTokenizer
 
 
@@ -127,12 +129,23 @@ def test_the_loader_in_the_card_computes_what_charlm_does(case: Case, cases: dic
         np.testing.assert_allclose(logits, expected, atol=1e-4, rtol=0)
 
 
-@pytest.mark.parametrize("symbols", [ByteTokenizer(), WordTokenizer([" ", "t", "the", "cat", "ü"])], ids=name_of)
+LISTED = (
+    ByteTokenizer(),
+    WordTokenizer([" ", "t", "the", "cat", "ü"]),
+    SubwordTokenizer("bpe", complete([("the", -1.0), ("th", -0.5), ("h", -2.0), ("e", -3.0), ("t", -4.0)])),
+)
+
+
+@pytest.mark.parametrize("symbols", LISTED, ids=name_of)
 def test_symbols_that_are_no_characters_are_read_as_a_list(symbols: Tokenizer, tmp_path: Path) -> None:
-    """Of bytes, or of words: those of `symbols`, and what is none is unknown."""
+    """Of bytes, of words, or of pieces of words and bytes: those of `symbols`, and what is none is unknown."""
     folder = make(tmp_path / "model", Case("gru", None, "learned", 1), symbols)
     text = "the cat ü"
-    tokens = text.encode() if isinstance(symbols, ByteTokenizer) else ["the", " ", "cat", " ", "ü"]
+    tokens = {
+        ByteTokenizer: text.encode(),
+        WordTokenizer: ["the", " ", "cat", " ", "ü"],
+        SubwordTokenizer: ["the", " ", *b"ca", "t", " ", *"ü".encode()],
+    }[type(symbols)]
     model = standalone.Model(folder)
     with torch.inference_mode():
         ids = torch.tensor([symbols.START, *symbols.encode(text)])

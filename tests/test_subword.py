@@ -201,32 +201,34 @@ def test_the_trainer_needs_no_open_streams(tmp_path: Path, closed: str) -> None:
 
 
 BYTES = list(range(256))
+WHOLE: dict[str, Any] = {"model_type": "unigram", "pieces": [*BYTES, " "], "scores": [0.0] * 257}
 BAD: dict[str, tuple[object, str]] = {
     "no object": ([], "hold"),
-    "another key": ({"model_type": "bpe", "pieces": BYTES, "more": 1}, "hold"),
-    "another model": ({"model_type": "word", "pieces": BYTES}, "'model_type'"),
-    "a list as model": ({"model_type": [], "pieces": BYTES}, "'model_type'"),
+    "another key": ({**WHOLE, "more": 1}, "hold"),
+    "another model": ({**WHOLE, "model_type": "word"}, "'model_type'"),
+    "a list as model": ({**WHOLE, "model_type": []}, "'model_type'"),
+    "a text as list": ({**WHOLE, "pieces": "abc"}, "lists"),
+    "a score missing": ({**WHOLE, "scores": [0.0]}, "same length"),
+    "no space": ({**WHOLE, "pieces": BYTES, "scores": BYTES}, "the space"),
+    "a missing byte": ({**WHOLE, "pieces": WHOLE["pieces"][1:], "scores": BYTES}, "256 bytes"),
+    "too many": ({**WHOLE, "pieces": [0] * (2**20 + 1), "scores": [0] * (2**20 + 1)}, "no more"),
     **{
-        name: ({"model_type": "unigram", "pieces": pieces}, why)
-        for name, pieces, why in [
-            ("a text as list", "abc", "list"),
-            ("too many", [0] * (2**20 + 1), "list"),
-            ("a byte that is none", [*BYTES, 256], "256"),
-            ("a missing byte", BYTES[1:], "256 bytes"),
-            ("no space", BYTES, "the space"),
-            ("a byte twice", [*BYTES, 7], "twice"),
-            ("a piece twice", [*BYTES, ["a", 0], ["a", -1]], "twice"),
-            ("an empty piece", [*BYTES, ["", 0]], "neither"),
-            ("an endless piece", [*BYTES, ["a" * 100_000, 0]], "neither"),
-            ("a piece with a line end", [*BYTES, ["a\n", 0]], "neither"),
-            ("a piece with a mark for a space", [*BYTES, ["▁a", 0]], "neither"),
-            ("a piece with half a character", [*BYTES, ["\ud800", 0]], "neither"),
-            ("a piece named as a byte", [*BYTES, ["<0x41>", 0]], "neither"),
-            ("a score that is text", [*BYTES, ["a", "0"]], "neither"),
-            ("a score that is no number", [*BYTES, ["a", float("nan")]], "neither"),
-            ("an infinite score", [*BYTES, ["a", float("-inf")]], "neither"),
-            ("three values", [*BYTES, ["a", 0, 1]], "neither"),
-            ("a truth value", [*BYTES, True], "neither"),
+        name: ({**WHOLE, "pieces": [*BYTES, " ", piece], "scores": [*BYTES, 0, score]}, why)
+        for name, piece, score, why in [
+            ("a byte that is none", 256, 0, "256"),
+            ("a byte twice", 7, 0, "twice"),
+            ("a piece twice", " ", 0, "twice"),
+            ("a list as piece", ["a"], 0, "neither"),
+            ("an empty piece", "", 0, "neither"),
+            ("an endless piece", "a" * 100_000, 0, "neither"),
+            ("a piece with a line end", "a\n", 0, "neither"),
+            ("a piece with a mark for a space", "▁a", 0, "neither"),
+            ("a piece with half a character", "\ud800", 0, "neither"),
+            ("a piece named as a byte", "<0x41>", 0, "neither"),
+            ("a score that is text", "a", "0", "neither"),
+            ("a score that is no number", "a", float("nan"), "neither"),
+            ("an infinite score", "a", float("-inf"), "neither"),
+            ("a truth value", True, 0, "neither"),
         ]
     },
 }
@@ -248,7 +250,7 @@ PIECE = st.tuples(st.text("ab é<>\u0301", min_size=1, max_size=9), st.floats(-(
 @MODEST
 @given(st.lists(PIECE, unique_by=lambda piece: piece[0]), st.text("ab é<>\u0301c", max_size=40))
 def test_whatever_the_pieces_are_a_text_comes_back(model_type: str, pieces: list[Any], text: str) -> None:
-    values = {"model_type": model_type, "pieces": complete([*BYTES, *pieces])}
+    values = SubwordTokenizer(model_type, complete(pieces)).to_json()
     tokenizer = SubwordTokenizer.from_json(json.loads(json.dumps(values)))
     assert tokenizer.decode(tokenizer.encode(text)) == text
 

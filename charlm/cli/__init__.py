@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from charlm import __version__
-from charlm.cli import cache, compare, corpus, evaluate, gradients, info, sample, score, tokenizer, train
+from charlm.cli import cache, compare, corpus, evaluate, gradients, info, neurons, sample, score, tokenizer, train, why
 from charlm.cli.output import closable_streams, one_talks, prepare_streams
 from charlm.errors import CharlmError, ConfigError, CorpusNotFoundError, ModelError, ModelInUseError
 from charlm.interrupts import Terminated
@@ -52,6 +52,8 @@ for command in (
     evaluate.evaluate,
     compare.compare,
     gradients.gradients,
+    neurons.neurons,
+    why.why,
     info.info,
     cache.cache,
 ):

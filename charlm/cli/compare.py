@@ -22,17 +22,12 @@ if TYPE_CHECKING:
     from charlm.scoring.comparison import Reader
 
 _NGRAM = "kn"  # and its order
-_Name = Annotated[
-    str,
-    typer.Argument(
-        help="A model's name or path; or kn5, an n-gram of order 5 by Kneser-Ney.", autocompletion=model_names
-    ),
-]
+_HELP = "A model's name or path; or kn5, an n-gram of order 5 by Kneser-Ney."
 
 
 def compare(
-    a: _Name,
-    b: _Name,
+    a: Annotated[str, typer.Argument(metavar="A", help=_HELP, autocompletion=model_names)],
+    b: Annotated[str, typer.Argument(metavar="B", help="Another.", autocompletion=model_names)],
     texts: Annotated[list[str] | None, typer.Argument(metavar="TEXT", help="Texts; - is stdin.")] = None,
     file: Annotated[list[str] | None, typer.Option("--file", help="A file of text; may be repeated.")] = None,
     pairs: Annotated[

@@ -1,10 +1,10 @@
 """charlm evaluate: how well a model predicts files."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charlm.cli.options import Json, Model, Quiet, Unknown, defaulted
+from charlm.cli.options import Cache, Dynamic, Json, Model, Quiet, Unknown, defaulted, ways
 from charlm.cli.output import figure, say, write, write_json
 from charlm.cli.texts import files_or_stdin, read_files, tell_unknown
 from charlm.cli.view.reading import Plain
@@ -24,6 +24,8 @@ def evaluate(
         int | None, typer.Option(help="Windows of so many tokens, each from a zero state, in place of streams.")
     ] = None,
     streams: Annotated[int | None, defaulted("Pieces of a stream read side by side.", "auto")] = None,
+    dynamic: Dynamic = False,
+    cache: Cache = False,
     unknown: Unknown = "unk",
     json: Json = False,
     quiet: Quiet = False,
@@ -44,6 +46,8 @@ def evaluate(
     from charlm.scoring.segments import evaluate_documents
 
     language_model = load(folder)
+    if adapting := ways(dynamic=dynamic, cache=cache):
+        language_model = language_model.adapting(*adapting)
     say(f"model {folder}", quiet or model is not None)
     settings = {"window": window, "streams": streams, "unknown": unknown}
     found = list(evaluate_documents(language_model, documents, tell=Plain(quiet), **settings))  # type: ignore[arg-type]
@@ -62,7 +66,7 @@ def evaluate(
             write(_lines(name, evaluation))
 
 
-def _values(found: "Evaluation") -> dict[str, float | None]:
+def _values(found: "Evaluation") -> dict[str, Any]:
     names = (
         "nats_per_token",
         "bits_per_char",
@@ -74,16 +78,22 @@ def _values(found: "Evaluation") -> dict[str, float | None]:
         "unknown",
     )
     known = ("bits_per_char_known", "unknown_tokens") if found.unknown else ()
-    return {name: getattr(found, name) for name in (*names, "streams", "window", *known)}
+    adapting = ("adapting",) if found.adapting else ()
+    return {name: getattr(found, name) for name in (*names, "streams", "window", *known, *adapting)}
 
 
 def _lines(name: str, found: "Evaluation") -> str:
-    protocol = f"windows of {found.window:,} tokens" if found.window else f"{found.streams} streams"
+    from charlm.scoring.adapting import in_words
+
+    several = "s" * (found.streams != 1)
+    protocol = f"windows of {found.window:,} tokens" if found.window else f"{found.streams} stream{several}"
+    adapting = f"  {in_words(found.adapting)}\n" if found.adapting else ""
     known = f" (of the {found.known_characters:,} known characters)" if found.unknown else ""
     known += f", {found.unknown_tokens:,} tokens unknown" if found.unknown_tokens else ""
     return (
         f"{name}: {found.tokens:,} tokens, {found.characters:,} characters, {found.bytes:,} bytes"
         f"{'' if found.streams is None and found.window is None else f', {protocol}'}\n"
+        f"{adapting}"
         f"  {figure(found.nats_per_token)} nats per token, perplexity {figure(found.perplexity)}\n"
         f"  {figure(found.bits_per_char_known)} bits per character{known}, {figure(found.bits_per_byte)} per byte\n"
     )

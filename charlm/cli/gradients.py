@@ -23,7 +23,7 @@ from charlm.storage import naming
 if TYPE_CHECKING:
     from charlm.inspection.comparison import Curve
 
-_FRESH = ModelConfig(sequence="stream", embedding_size=64, hidden_size=128, layers=1, dropout=0.0)
+FRESH = ModelConfig(sequence="stream", embedding_size=64, hidden_size=128, layers=1, dropout=0.0)
 _FARTHEST = 50
 _MARKS = string.ascii_letters
 _VERDICTS = {  # of a curve, as what is seen
@@ -43,8 +43,8 @@ def gradients(
         defaulted("Fresh networks of this cell, in place of a model; may be repeated.", "none", choices=names("cells")),
     ] = None,
     activation: Annotated[str | None, defaulted("Of a fresh rnn or jordan.", "tanh")] = None,
-    hidden_size: Annotated[int | None, defaulted("Width of a fresh network.", _FRESH.hidden_size)] = None,
-    layers: Annotated[int | None, defaulted("Layers of a fresh network.", _FRESH.layers)] = None,
+    hidden_size: Annotated[int | None, defaulted("Width of a fresh network.", FRESH.hidden_size)] = None,
+    layers: Annotated[int | None, defaulted("Layers of a fresh network.", FRESH.layers)] = None,
     distance: Annotated[int, typer.Option(help="How many symbols back.")] = _FARTHEST,
     seed: Annotated[int, typer.Option(help="Of the fresh weights.")] = TrainConfig.seed,
     json: Json = False,
@@ -74,7 +74,7 @@ def gradients(
 
     curves: Iterator[Curve]
     if folder is None:
-        configs = [replace(_FRESH, cell=each, **shape) for each in dict.fromkeys(cell or ())]  # type: ignore[arg-type]
+        configs = [replace(FRESH, cell=each, **shape) for each in dict.fromkeys(cell or ())]  # type: ignore[arg-type]
         curves = (curve for config in configs for curve in of_cell(config, read, distance, seed))
     else:
         trained = load(folder)

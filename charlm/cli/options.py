@@ -35,6 +35,18 @@ Unknown = Annotated[
     str, typer.Option("--unknown", help="What an unknown character becomes: unk, error, or skip (left out).")
 ]
 
+Dynamic = Annotated[
+    bool, typer.Option("--dynamic", help="Go on learning from what was read: dynamic evaluation (Krause 2018).")
+]
+Cache = Annotated[
+    bool, typer.Option("--cache", help="Remember what came in a like state before: neural cache (Grave 2017).")
+]
+
+
+def ways(**asked: bool) -> tuple[str, ...]:
+    """The ways to adapt that are asked for, by their names."""
+    return tuple(name for name, wanted in asked.items() if wanted)
+
 
 def with_options(base: Any, options: dict[str, Any]) -> Any:
     """A configuration with the options that were given."""

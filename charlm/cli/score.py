@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charlm.cli.options import Json, Model, Quiet, Unknown, defaulted, one_of
+from charlm.cli.options import Cache, Dynamic, Json, Model, Quiet, Unknown, defaulted, one_of, ways
 from charlm.cli.output import say
 from charlm.cli.texts import files_or_stdin, read_files, read_stdin, sequences_of, stdin_lines, tell_unknown
 from charlm.cli.view.progress import progress
@@ -45,6 +45,8 @@ def score(
         str | None,
         defaulted("Of logarithms: e, 2 or 10.", "e, and 2 for surprisal", choices=("e", "2", "10")),
     ] = None,
+    dynamic: Dynamic = False,
+    cache: Cache = False,
     full: Annotated[bool, typer.Option("--full", help="Entropy before each token, and its rank, too.")] = False,
     unknown: Unknown = "unk",
     format: Annotated[
@@ -73,6 +75,8 @@ def score(
     folder = naming.existing_folder(model)
     if pairs is not None and (texts or file or unit or base or full or lines or name not in ("table", "json")):
         raise ConfigError("with --pairs whole sentences of that file are compared, as a table or with --json")
+    if pairs is not None and (dynamic or cache):
+        raise ConfigError("one model compares both of a pair; leave --dynamic and --cache out")
     arguments = texts if texts or file or pairs else files_or_stdin(None)
     documents = read_files([pairs] if pairs else file or [], quiet).documents if pairs or file else ()
 
@@ -83,6 +87,8 @@ def score(
         from charlm.storage.checkpoint import load
 
     language_model = load(folder)
+    if adapting := ways(dynamic=dynamic, cache=cache):
+        language_model = language_model.adapting(*adapting)
     tokenizer = language_model.tokenizer
     say(f"model {folder}", quiet or model is not None)
     if unit is None and name in ("heat", "html"):
@@ -101,7 +107,8 @@ def score(
 
         score_pairs(language_model, documents[0], ends, how, json=json, quiet=quiet)
         return
-    convention = forms.words(Convention(ends, **how), "10" if name == "kenlm" else base, tokenizer.AMBIGUOUS)
+    in_base = "10" if name == "kenlm" else base
+    convention = forms.words(Convention(ends, **how), in_base, tokenizer.AMBIGUOUS, adapting)
     form = forms.form(name, forms.logarithms(base), convention, html)
     say(convention, quiet or name not in ("tsv", "kenlm"))  # the others say it in their result
     kind = "line" if lines or name == "kenlm" else language_model.config.sequence
@@ -110,7 +117,7 @@ def score(
         singles = map(forms.sentence, singles)
     unknowns, numbered, first_unknown = 0, 0, None
     with progress(STDIN in (arguments or ()) and not quiet) as told:
-        for some in _groups(singles):
+        for some in ([text] for text in singles) if adapting else _groups(singles):
             for found in language_model.score_many(some, eos=ends, **how):
                 numbered += 1
                 unknowns += found.unknown

@@ -23,8 +23,8 @@ from charlm.tokenizers import Ids
 Verdict = Literal["explodes", "carries", "fades", "vanishes"]
 
 _PLACES = 64  # values of t, at most
-# What is left after one more step: less than the second is half in six steps, less than the first half in 34.
-_CARRIES, _FADES = 0.98, 0.9
+# What is left after one more step: with the first the half after twenty steps, with the second after five.
+_CARRIES, _FADES = 0.5 ** (1 / 20), 0.5 ** (1 / 5)
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class Flow:
 
     @property
     def verdict(self) -> Verdict:
+        """Carries: half or more is left after twenty steps; vanishes: less after five; explodes: twice after twenty."""
         rate = self.rate or 0.0
         if rate > 1 / _CARRIES:
             return "explodes"

@@ -1,6 +1,7 @@
 """The symbols of a text as a network reads them."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from charlm.data.sequences import whole
 from charlm.tokenizers import Ids, Tokenizer
@@ -18,3 +19,19 @@ def rows(tokenizer: Tokenizer, text: str, kind: str, most: int) -> list[Ids]:
         if most <= 1:
             break
     return found
+
+
+def is_content(row: Ids) -> NDArray[np.bool_]:
+    """(n,): the symbols of a row but START and EOS."""
+    return np.isin(row, (Tokenizer.START, Tokenizer.EOS), invert=True)
+
+
+def shown(tokenizer: Tokenizer, row: Ids) -> list[str]:
+    """Each of them for people."""
+    return [Tokenizer.REPLACEMENT if text is None else text for text in tokenizer.symbols(row[is_content(row)])]
+
+
+def completed(tokenizer: Tokenizer, row: Ids) -> list[str]:
+    """The text that each of them completes; of a symbol that is the beginning of a character none."""
+    decode = tokenizer.decoder()
+    return [decode(int(symbol)) for symbol in row[is_content(row)]]

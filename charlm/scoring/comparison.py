@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from charlm.data.encoding import encode
 from charlm.data.texts import lines, newlines
-from charlm.errors import ConfigError, CorpusError
+from charlm.errors import CorpusError
 from charlm.scoring.bootstrap import interval
 from charlm.scoring.evaluation import cut, sequence
 from charlm.tokenizers import Ids, Tokenizer
@@ -62,7 +62,7 @@ class Comparison:
 def compare(a: Reader, b: Reader, texts: Sequence[str], places: int = 5) -> Comparison:
     """Compare on texts, each read by itself. With a model of lines every line of a text ends in one newline.
 
-    Raises CorpusError where no line can be compared, ConfigError for tokens whose characters are not known.
+    Raises CorpusError where no line can be compared.
     """
     if a.line or b.line:
         texts = ["".join(f"{line}\n" for line in lines(text)) for text in texts]
@@ -105,30 +105,16 @@ class _Tokens(NamedTuple):
 def _tokens(reader: Reader, texts: Sequence[str]) -> _Tokens:
     """Of all texts, laid one behind the other."""
     parts = [part for text in texts for part in (text.split("\n")[:-1] if reader.line else [text])]
-    encoded = [encode(reader.tokenizer, part, "unk").ids for part in parts]
-    cuts = [cut(sequence(reader.tokenizer, ids, eos=reader.line), reader.line, None, None) for ids in encoded]
+    encoded = [encode(reader.tokenizer, part, "unk") for part in parts]
+    rows = (sequence(reader.tokenizer, each.ids, eos=reader.line) for each in encoded)
+    cuts = [cut(row, reader.line, None, None) for row in rows]
     read = iter(reader.logprobs([row for each in cuts for row in each.rows]))
     logprobs = np.concatenate([each.counted(read) for each in cuts])
     unknown = np.concatenate([each.targets for each in cuts]) == Tokenizer.UNK
-    sizes = np.concatenate(_sizes(reader, parts, encoded))
+    newline = np.ones(int(reader.line), dtype=np.int64)
+    sizes = np.concatenate([part for each in encoded for part in (each.lengths, newline)])
     ends = np.cumsum(sizes)
     return _Tokens(ends - sizes, ends, np.where(unknown, np.inf, -logprobs))
-
-
-def _sizes(reader: Reader, parts: Sequence[str], encoded: Sequence[Ids]) -> list[Numbers]:
-    """How many characters of each part its tokens complete; the end of a line is a newline."""
-    tokenizer = reader.tokenizer
-    alone = np.array([len(text or "?") for text in tokenizer.symbols(range(tokenizer.size))])
-    found = []
-    for part, ids in zip(parts, encoded, strict=True):
-        sizes = alone[ids]
-        if sizes.sum() != len(part):  # some of them are a part of a character
-            decode = tokenizer.decoder()
-            sizes = np.array([len(decode(index)) for index in ids.tolist()], dtype=np.int64)
-        if sizes.sum() != len(part):
-            raise ConfigError(f"the tokens of {reader.name} do not say which characters they stand for")
-        found.append(np.append(sizes, 1) if reader.line else sizes)
-    return found
 
 
 def _line_starts(texts: Sequence[str]) -> Numbers:

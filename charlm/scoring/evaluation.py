@@ -14,6 +14,7 @@ from charlm.errors import ConfigError, CorpusError
 from charlm.measure import Measure, measure
 from charlm.network import Network
 from charlm.probability import log_probabilities
+from charlm.scoring.adapting import Adapting
 from charlm.tokenizers import Ids, Tokenizer
 
 WARM_UP = 256  # tokens read before a piece of a stream, so that it does not begin cold
@@ -25,10 +26,14 @@ _MOST_PIECES = 64
 
 @dataclass(frozen=True)
 class Evaluation(Measure):
-    """A measure, and the protocol it was taken by: `streams` pieces of a stream, or windows of `window` tokens."""
+    """A measure, and the protocol it was taken by: `streams` pieces of a stream, or windows of `window` tokens.
+
+    adapting: the ways in which the model adapted to what it had read; None for a model that did not.
+    """
 
     streams: int | None
     window: int | None
+    adapting: tuple[str, ...] | None = None
 
     @staticmethod
     def total(parts: Sequence["Evaluation"]) -> "Evaluation":
@@ -37,7 +42,9 @@ class Evaluation(Measure):
             return parts[0]
         sums = reduce(Measure.__add__, parts[1:], cast(Measure, parts[0]))
         streams = [part.streams for part in parts if part.streams is not None]
-        return Evaluation(**vars(sums), streams=sum(streams) if streams else None, window=parts[0].window)
+        first = parts[0]
+        together = sum(streams) if streams else None
+        return Evaluation(**vars(sums), streams=together, window=first.window, adapting=first.adapting)
 
     def summary(self) -> dict[str, float | None]:
         """The figures of a validation, as they are stored and printed."""
@@ -59,6 +66,7 @@ def evaluate(
     unknown: UnknownPolicy = "unk",
     window: int | None = None,
     streams: int | None = None,
+    adapting: Adapting | None = None,
     read: Reader = log_probabilities,
 ) -> list[Evaluation]:
     """Evaluate each sequence, of the `kind` line or stream, from a zero state.
@@ -66,24 +74,36 @@ def evaluate(
     A line is read to its EOS. A stream's EOS is scored where the model can predict one. Without `window` it is cut
     into `streams` equal pieces read side by side, each after the 256 tokens before it, which are not counted. With it:
     windows of that many targets, each from a zero state after the token before its first target; a last partial
-    window is left out.
+    window is left out. `adapting` reads sequence after sequence, each from its start to its end.
 
-    read: who else reads the rows. Raises ConfigError for a number out of range, CorpusError for a text shorter than
-    one window.
+    read: who else reads the rows. Raises ConfigError for a number out of range or to no purpose, CorpusError for a text
+    shorter than one window.
     """
     if window is not None and streams is not None:
         raise ConfigError("give window or streams, not both: windows are not cut from streams")
+    if adapting is not None:
+        streams = undivided(window, streams)
     line = kind == "line"
     eos = line or bool(network.predictable[tokenizer.EOS])
     encoded = [encode(tokenizer, text, unknown) for text in texts]
     cuts = [cut(sequence(tokenizer, each.ids, eos=eos), line, window, streams) for each in encoded]
-    logs = iter(read(network, [row for each in cuts for row in each.rows]))
+    rows = [row for each in cuts for row in each.rows]
+    logs = iter(adapting.log_probabilities(rows) if adapting else read(network, rows))
     results = []
     for text, parts in zip(encoded, cuts, strict=True):
         logprobs = parts.counted(logs)
         found = measure(text.text, parts.targets, text.lengths, logprobs, line=line, skipped=text.skipped)
-        results.append(Evaluation(**vars(found), streams=None if line or window else len(parts.rows), window=window))
+        pieces = None if line or window else len(parts.rows)
+        ways = adapting.ways if adapting else None
+        results.append(Evaluation(**vars(found), streams=pieces, window=window, adapting=ways))
     return results
+
+
+def undivided(window: int | None, streams: int | None) -> int:
+    """The number of streams for a model that adapts: one. Raises ConfigError where a text should be cut."""
+    if window is not None or streams not in (None, 1):
+        raise ConfigError("a model that adapts reads a text from its start to its end; leave window and streams out")
+    return 1
 
 
 def sequence(tokenizer: Tokenizer, ids: Ids, *, eos: bool) -> Ids:

@@ -15,6 +15,7 @@ from charlm.errors import ConfigError
 from charlm.measure import measure, perplexity
 from charlm.network import Network
 from charlm.scoring import units
+from charlm.scoring.adapting import Adapting
 from charlm.scoring.units import Unit
 from charlm.tokenizers import Ids, Tokenizer
 
@@ -73,10 +74,21 @@ class Score:
     ranks: list[int] | None = None  # 1: no symbol was likelier
     alternatives: list[list[tuple[str | None, float]]] | None = None  # the likeliest symbols there, with log P
     lengths: list[int] | None = None  # characters of the text that each token completes, where some are not one
+    adapting: tuple[str, ...] | None = None  # how the model adapted to what it had read; None where it did not
 
 
-def score(network: Network, tokenizer: Tokenizer, texts: Sequence[str], how: Convention, *, line: bool) -> list[Score]:
+def score(
+    network: Network,
+    tokenizer: Tokenizer,
+    texts: Sequence[str],
+    how: Convention,
+    *,
+    line: bool,
+    adapting: Adapting | None = None,
+) -> list[Score]:
     """Score each text from a zero state. `line`: a line end, which is EOS, counts as a character.
+
+    `adapting` reads text after text, each with its start and context, and learns from all of that.
 
     Raises ConfigError for a unit that has no exact probabilities, UnknownCharacterError.
     """
@@ -87,10 +99,11 @@ def score(network: Network, tokenizer: Tokenizer, texts: Sequence[str], how: Con
     end = np.array([tokenizer.EOS] if how.eos else [], dtype=np.int32)
     rows = [np.concatenate((before, each.ids, end)) for each in encoded]
     first = max(1, len(before))  # the first token that has a probability
-    found = probability.quantities(network, rows, _asked(tokenizer, how))
+    asked = _asked(tokenizer, how)
+    found = adapting.quantities(rows, asked) if adapting else probability.quantities(network, rows, asked)
     return [
         _Read(text, each, first - len(before), row[len(before) :], [part[first - 1 :] for part in parts]).score(
-            tokenizer, how, line
+            tokenizer, how, line, adapting
         )
         for text, each, row, parts in zip(texts, encoded, rows, found, strict=True)
     ]
@@ -133,7 +146,7 @@ class _Read:
     ids: Ids
     found: list[NDArray[Any]]
 
-    def score(self, tokenizer: Tokenizer, how: Convention, line: bool) -> Score:
+    def score(self, tokenizer: Tokenizer, how: Convention, line: bool, adapting: Adapting | None) -> Score:
         rest, scored = self.encoded.rest(self.given), self.ids[self.given :]
         logprobs = self.found[0]
         total = measure(rest.text, scored, rest.lengths, logprobs, line=line, skipped=self.encoded.skipped)
@@ -163,6 +176,7 @@ class _Read:
             ranks=self.found[2].tolist() if detailed else None,
             alternatives=self._alternatives(tokenizer) if how.alternatives else None,
             lengths=lengths,
+            adapting=adapting.ways if adapting else None,
         )
 
     def _tokens(self, tokenizer: Tokenizer) -> _Parts:

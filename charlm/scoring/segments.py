@@ -1,7 +1,8 @@
 """How well a model predicts documents of any size: a long one is read segment by segment, in bounded memory.
 
 The protocol is that of `evaluation`: a stream in pieces, each after the 256 tokens before it, also where a segment
-begins; a long one has 64 for each segment.
+begins; a long one has 64 for each segment. A model that adapts reads each segment in one piece, and learns from the 256
+tokens before it twice.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,7 +18,7 @@ from charlm.errors import ConfigError
 from charlm.language_model import LanguageModel
 from charlm.measure import measure
 from charlm.probability import log_probabilities
-from charlm.scoring.evaluation import WARM_UP, Evaluation, cut
+from charlm.scoring.evaluation import WARM_UP, Evaluation, cut, undivided
 from charlm.tokenizers import Ids
 
 _SEGMENT = 2**22  # characters
@@ -92,16 +93,21 @@ def _stream(
     network, tokenizer = model.network, model.tokenizer
     end = [tokenizer.EOS] if network.predictable[tokenizer.EOS] else []
     before: Ids = np.array([tokenizer.START], dtype=np.int32)  # what is read, and not counted
+    streams = undivided(window, None) if model.adaptation else None
     left, done = encode(tokenizer, "", unknown), 0  # of the text: what did not fill a window, and characters before
     for segment, last in _segments(document):
         text = left.followed(encode(tokenizer, segment, unknown, done))
         ids = np.concatenate((before, text.ids, end if last else [])).astype(np.int32)
         if window and len(ids) - len(before) < window and done:  # what is left of the text
             return
-        parts = cut(ids, False, window, None, len(before) - 1)
-        logprobs = parts.counted(iter(log_probabilities(network, parts.rows)))
+        parts = cut(ids, False, window, streams, len(before) - 1)
+        rows = parts.rows
+        logs = model.adaptation.log_probabilities(rows) if model.adaptation else log_probabilities(network, rows)
+        logprobs = parts.counted(iter(logs))
         found = measure(text.text, parts.targets, text.lengths, logprobs, line=False, skipped=text.skipped)
-        yield Evaluation(**vars(found), streams=None if window else len(parts.rows), window=window)
+        pieces = None if window else len(rows)
+        ways = model.adaptation.ways if model.adaptation else None
+        yield Evaluation(**vars(found), streams=pieces, window=window, adapting=ways)
         read = len(before) + len(parts.targets)
         before = ids[read - 1 : read] if window else ids[-WARM_UP - 1 :]
         left = text.rest(len(parts.targets) if window else len(text.ids))

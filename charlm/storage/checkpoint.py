@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from charlm.config import LARGEST_VOCABULARY, ModelConfig, from_mapping
+from charlm.discover import find
 from charlm.errors import ConfigError, ModelError
 from charlm.language_model import LanguageModel
 from charlm.network import Network, check_tensors
@@ -103,6 +104,7 @@ def _open(folder: Path) -> tuple[LanguageModel, dict[str, Any], dict[str, str]]:
     config, vocabulary_size = _check_config(values, folder / CONFIG)
     symbols, symbols_digest = _read_json(folder, TOKENIZER)
     try:
+        find(Tokenizer, config.tokenizer)  # else the configuration is to blame, not the vocabulary
         tokenizer = vocabulary.rebuild(symbols, config.tokenizer)
         with torch.device("meta"):  # shapes without memory, until the weights' file is known to have them
             network = Network(config, vocabulary_size)

@@ -1,6 +1,6 @@
 """What of a sentencepiece model charlm keeps: pieces of text with their scores, and the 256 bytes; all else is known.
 
-A piece is `[text, score]`, or a number: a byte, of which what has no piece is made. A space is a space here, and always
+A piece is (text, score), or a number: a byte, of which what has no piece is made. A space is a space here, and always
 a piece: sentencepiece would make it of the bytes of what it writes for one.
 """
 
@@ -19,12 +19,12 @@ NAME_OF_A_BYTE = re.compile("<0x([0-9A-F]{2})>")  # as sentencepiece writes it
 Piece = tuple[str, float] | int
 
 
-def check(model_type: Any, pieces: Any) -> list[Piece]:
+def check(model_type: Any, pieces: Sequence[Any]) -> list[Piece]:
     """The pieces of a file, known to be such that sentencepiece takes them. Raises ValueError, with what is wrong."""
     if model_type not in TYPES:
         raise ValueError(f"'model_type' should be {' or '.join(TYPES)}")
-    if not isinstance(pieces, Sequence) or isinstance(pieces, str) or len(pieces) > MOST:
-        raise ValueError(f"'pieces' should be a list of at most {MOST:,}")
+    if len(pieces) > MOST:
+        raise ValueError(f"'pieces' should be no more than {MOST:,}")
     found: list[Piece] = list(map(_piece, pieces))
     names = [piece if isinstance(piece, int) else piece[0] for piece in found]
     if len(set(names)) < len(names):

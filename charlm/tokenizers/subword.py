@@ -104,15 +104,17 @@ class SubwordTokenizer(Tokenizer):
 
     @classmethod
     def from_json(cls, values: Any) -> "SubwordTokenizer":
-        if not isinstance(values, dict) or set(values) != {"model_type", "pieces"}:
-            raise ValueError("it should hold 'model_type' and a list, 'pieces'")
-        return cls(values["model_type"], check(values["model_type"], values["pieces"]))
+        if not isinstance(values, dict) or set(values) != {"model_type", "pieces", "scores"}:
+            raise ValueError("it should hold 'model_type' and two lists, 'pieces' and 'scores'")
+        names, scores = values["pieces"], values["scores"]
+        if not isinstance(names, list) or not isinstance(scores, list) or len(names) != len(scores):
+            raise ValueError("'pieces' and 'scores' should be lists of the same length")
+        given = [name if isinstance(name, int) else (name, score) for name, score in zip(names, scores, strict=True)]
+        return cls(values["model_type"], check(values["model_type"], given))
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "model_type": self.model_type,
-            "pieces": [piece if isinstance(piece, int) else list(piece) for piece in self.pieces],
-        }
+        names, scores = zip(*((each, 0.0) if isinstance(each, int) else each for each in self.pieces), strict=True)
+        return {"model_type": self.model_type, "pieces": list(names), "scores": list(scores)}
 
     @property
     def size(self) -> int:

@@ -51,8 +51,9 @@ class Group:
         """Leave at the parameters the mean of the gradients over all rows, and return that of the losses; this process
         has so many of the rows.
 
-        One all-reduce after the whole of backward: the gradient of the recurrent weights, most of them, is ready at
-        its end only, so that DistributedDataParallel would have nothing to send meanwhile (benchmarks/scaling.py).
+        One all-reduce after the whole of backward. DistributedDataParallel would send the gradients of a layer while
+        those of the layer below are computed, but takes no batch in parts of unequal size; benchmarks/scaling.py
+        compares the two.
         """
         if self.size == 1:
             return loss

@@ -1,5 +1,6 @@
 """The forms in which scores can be written, and what is asked of the model and said of it for each."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,6 +13,7 @@ from charlm.cli.forms.table import Table
 from charlm.cli.output import write
 from charlm.errors import ConfigError
 from charlm.measure import NATS
+from charlm.scoring.adapting import in_words
 from charlm.scoring.heat_page import page
 from charlm.scoring.score import Convention
 from charlm.storage.durable import write_atomic
@@ -82,12 +84,16 @@ def alternatives(name: str, tokens: bool, full: bool) -> int | None:
     return 0 if full or name == "tsv" else None
 
 
-def words(how: Convention, base: str | None, ambiguous: bool) -> str:
-    """How the texts were scored, in a sentence. `ambiguous`: other tokens could spell the same text."""
+def words(how: Convention, base: str | None, ambiguous: bool, ways: Sequence[str] = ()) -> str:
+    """How the texts were scored, in a sentence.
+
+    ambiguous: other tokens could spell the same text. ways: how the model adapted.
+    """
     told = logarithms(base).names
     before = ["the start"] * how.bos + [f"the text {how.context!r}"] * bool(how.context)
     given = f"after {' and '.join(before)}" if before else "the first as context, not scored"
     return (
         f"scored by {how.unit}, {given}; the end {'' if how.eos else 'not '}scored;"
         f" log-probability in {told[0]}, surprisal in {told[1]}{f'; {ONE_WAY}' * ambiguous}"
+        f"{f'; {in_words(ways)}' if ways else ''}"
     )

@@ -39,6 +39,11 @@ def table(readers: Sequence["Reader"], found: "Comparison") -> str:
     lines.append(f"on {_count(found.lines)}, {found.characters:,} characters")
     if found.left_out:
         lines.append(f"left out: {_count(found.left_out)} with a character unknown to one")
+    lines += [
+        f"{reader.name}: bits of one way to cut the text: an upper bound"
+        for reader in readers
+        if reader.tokenizer.AMBIGUOUS
+    ]
     if readers[0].line != readers[1].line:
         by_line = next(reader.name for reader in readers if reader.line)
         lines.append(f"{by_line} reads each line by itself, the other one after the other")

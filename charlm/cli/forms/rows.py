@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from charlm.scoring.score import Score
 
 _LOGARITHMS = ("logprobs", "logprob", "logprob_known", "entropies", "alternatives")
-_WHERE_THERE = ("bits_per_char_known", "entropies", "ranks", "alternatives", "lengths")
+_WHERE_THERE = ("bits_per_char_known", "entropies", "ranks", "alternatives", "lengths", "adapting")
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 

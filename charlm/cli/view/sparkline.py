@@ -19,3 +19,10 @@ def sparkline(values: Sequence[float], width: int) -> str:
     span = (high - low) or 1.0
     heights = (math.sqrt(max(0.0, value - low) / span) for value in means)  # the root shows the small steps of the end
     return "".join(_LEVELS[min(len(_LEVELS) - 1, int(height * len(_LEVELS)))] for height in heights)
+
+
+def histogram(shares: Sequence[float]) -> str:
+    """Shares as columns, the largest as high as a line is; what is not 0 is seen."""
+    most = max(shares) or 1.0
+    heights = (math.ceil(share / most * len(_LEVELS)) for share in shares)
+    return "".join(_LEVELS[height - 1] if height else " " for height in heights)

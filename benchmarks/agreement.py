@@ -1,0 +1,71 @@
+"""Does the verb agree with a subject that stands far back? All cells after equal steps: a table, and a picture.
+
+    python benchmarks/agreement.py [STEPS [SEED ...]]         2000 and 0 unless told
+
+Each is trained on corpora/cats.txt by `charlm train --cell … --hidden-size 256 --layers 2 --steps STEPS`, all else by
+default, in a process of its own. Of the pairs in corpora/cats-pairs.tsv ("the cat … was", "the cat … were") the share
+is told where the right sentence is the likelier, by the words between subject and verb; a guess is right in half of
+them. Steps and not minutes, so that the figures are the same whatever else runs. The picture is agreement.svg, in the
+current folder.
+"""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from curves import Curve, picture
+
+import charlm
+from charlm.discover import names
+from charlm.scoring.pairs import Accuracy, Pair, accuracies, judge, parse
+from charlm.storage.checkpoint import describe
+
+CORPORA = Path(__file__).parent.parent / "corpora"
+SIZE = ["--hidden-size", "256", "--layers", "2"]
+RANGES = ((0, 0), (1, 4), (5, 8), (9, 12), (13, 16), (17, 20))  # words between, a column of the table each
+
+
+def main() -> None:
+    steps, *seeds = [*sys.argv[1:], *["2000", "0"][len(sys.argv) - 1 :]]
+    pairs = parse("cats-pairs.tsv", (CORPORA / "cats-pairs.tsv").read_text(encoding="utf-8"))
+    print(f"{steps} steps, two layers of 256, seeds {', '.join(seeds)}; {len(pairs):,} pairs")
+    columns = "".join(f" {low}–{high} |" if low < high else f" {low} |" for low, high in RANGES)
+    print(f"| cell | bits/char |{columns} all |")
+    print("|---|---|" + "---|" * (len(RANGES) + 1), flush=True)
+    curves: dict[str, list[Curve]] = {}
+    for cell in names("cells"):
+        runs = [trained(cell, steps, seed, pairs) for seed in seeds]
+        found = [pooled([by_distance[place] for _, by_distance in runs]) for place in range(len(runs[0][1]))]
+        shares = [share(found, low, high) for low, high in (*RANGES, (0, sys.maxsize))]
+        bits = sum(run[0] for run in runs) / len(runs)
+        print(f"| {cell} | {bits:.4f} |" + "".join(f" {each:.1%} |" for each in shares), flush=True)
+        curves[cell] = [[(int(each.group), each.share) for each in found]]
+    drawn = picture(curves, "words between subject and verb", "share of pairs that are right")
+    Path("agreement.svg").write_text(drawn, encoding="utf-8")
+
+
+def trained(cell: str, steps: str, seed: str, pairs: Sequence[Pair]) -> tuple[float, list[Accuracy]]:
+    """Bits per character of the held-out part, and the accuracy at each distance."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "m"
+        command = ["charlm", "train", str(CORPORA / "cats.txt"), "--cell", cell, *SIZE, "--steps", steps]
+        command += ["--seed", seed, "--model", str(folder), "--quiet"]
+        subprocess.run([sys.executable, "-m", *command], capture_output=True, check=True)
+        model, bits = charlm.load(folder), describe(folder)["validation"]["bits_per_char"]
+    return bits, accuracies(pairs, judge(model, pairs))
+
+
+def pooled(found: Sequence[Accuracy]) -> Accuracy:
+    """The same distance in several runs as one."""
+    return Accuracy(found[0].group, sum(each.right for each in found), sum(each.pairs for each in found))
+
+
+def share(found: Sequence[Accuracy], low: int, high: int) -> float:
+    """Of the pairs at these distances."""
+    return pooled([each for each in found if low <= int(each.group) <= high]).share
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""How far back a loss is felt in fresh networks of every cell from every start: a table, and a picture of some.
+
+    python benchmarks/gradients.py [FILE]
+
+128 units in one layer, up to 50 symbols back, the beginning of corpora/cats.txt; no training, so it takes a minute, and
+the figures are the same whatever else runs. The picture goes to docs/gradients.svg unless a file is named.
+"""
+
+import math
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from curves import Curve, picture
+
+from charlm.cli.gradients import FRESH
+from charlm.discover import names
+from charlm.inspection.comparison import of_cell
+
+HERE = Path(__file__).parent
+CORPUS = HERE.parent / "corpora" / "cats.txt"
+FARTHEST = 50
+DRAWN = {
+    ("rnn", "uniform"): "rnn uniform",
+    ("rnn", "orthogonal"): "rnn orthogonal",
+    ("rnn", "orthogonal × 4"): "rnn × 4",
+    ("lstm", "orthogonal, forget bias 0"): "lstm bias 0",
+    ("lstm", "orthogonal, forget bias 1"): "lstm bias 1",
+    ("lstm", "orthogonal, forget bias 5"): "lstm bias 5",
+    ("gru", "orthogonal, forget bias 5"): "gru bias 5",
+}
+
+
+def main() -> None:
+    text = CORPUS.read_text(encoding="utf-8")
+    print("| cell | start | norm at 1 | norm at 50 | left after a step | |")
+    print("|---|---|---|---|---|---|")
+    curves: dict[str, list[Curve]] = {}
+    for cell in names("cells"):
+        for found in of_cell(replace(FRESH, cell=cell), text, FARTHEST, seed=0):
+            flow = found.flow
+            norms = f"{flow.norm[0]:.1e} | {flow.norm[-1]:.1e} | {flow.rate or 0:.3f}"
+            print(f"| {cell} | {found.start} | {norms} | {flow.verdict} |", flush=True)
+            if name := DRAWN.get((cell, found.start)):
+                curves[name] = [[(k, math.log10(norm)) for k, norm in zip(flow.distance, flow.norm, strict=True)]]
+    drawn = picture(curves, "k, symbols back", "log10 of the norm of ∂loss<t>/∂state<t−k>")
+    Path(*sys.argv[1:] or [HERE.parent / "docs" / "gradients.svg"]).write_text(drawn, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""Texts read one after the other by a model that adapts to them; `adaptation` has the ways."""
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from charlm import probability
+from charlm.adaptation import Adaptation
+from charlm.discover import find, names
+from charlm.errors import ConfigError
+from charlm.network import Network, detach
+from charlm.probability import Quantity
+from charlm.tokenizers import Ids
+
+
+class Adapting:
+    """A copy of a network, and what some ways to adapt have learned from all that was read so far.
+
+    Raises ConfigError for no way, UnknownNameError.
+    """
+
+    def __init__(self, network: Network, ways: Sequence[str]) -> None:
+        if not ways:
+            raise ConfigError(f"say how the model is to adapt: {' or '.join(names('adaptation'))}")
+        self.ways = tuple(ways)
+        self._network = copy.deepcopy(network)
+        self._adaptations = [find(Adaptation, way)(self._network) for way in ways]
+
+    def quantities(self, rows: Sequence[Ids], asked: Sequence[Quantity]) -> list[list[NDArray[Any]]]:
+        """What `probability.quantities` finds, but row after row, each by what those before it have taught."""
+        with torch.set_grad_enabled(any(each.by_gradient for each in self._adaptations)):
+            return [self._read(row, asked) for row in rows]
+
+    def log_probabilities(self, rows: Sequence[Ids]) -> list[NDArray[np.float64]]:
+        """`probability.log_probabilities`, in the same way."""
+        return [found for (found,) in self.quantities(rows, [probability.log_probability])]
+
+    def _read(self, row: Ids, asked: Sequence[Quantity]) -> list[NDArray[Any]]:
+        ids = torch.from_numpy(row.astype(np.int64)).to(self._network.readout.weight.device).unsqueeze(1)  # (T + 1, 1)
+        found: list[list[NDArray[Any]]] = [[] for _ in asked]
+        length = min(each.segment for each in self._adaptations)
+        state = None
+        for first in range(0, len(row) - 1, length):
+            segment = ids[first : first + length + 1]
+            outputs, state = self._network.outputs(segment[:-1], state)
+            logprobs, came = probability.log_softmax(self._network.logits(outputs)), segment[1:]
+            adapted = logprobs.detach()
+            for each in self._adaptations:
+                adapted = each.predict(adapted, outputs.detach(), came)
+            for parts, quantity in zip(found, asked, strict=True):
+                parts.append(quantity(adapted, came)[:, 0].cpu().numpy())
+            for each in self._adaptations:
+                each.learn(logprobs, outputs.detach(), came)
+            state = detach(state)
+        return [probability.joined(parts) for parts in found]
+
+
+def in_words(ways: Sequence[str]) -> str:
+    """How a model adapts, for people."""
+    told = " and ".join(find(Adaptation, way).words for way in ways)
+    return f"adapting to what came before, in this order, by {told}"
