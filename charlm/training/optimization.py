@@ -184,7 +184,8 @@ class Learner:
             loss = -self.network.log_probability(some, came).sum() * (share / len(targets))
             loss.backward()  # type: ignore[no-untyped-call]
             total += loss.item()
-        outputs.backward(leaves.grad)  # type: ignore[no-untyped-call]
+        # outputs.backward(leaves.grad) does the same, but its first use imports a compiler.
+        (outputs * leaves.grad).sum().backward()  # type: ignore[no-untyped-call]
         return total
 
     @torch.no_grad()
