@@ -16,8 +16,8 @@ from torch.nn import functional
 from charlm.errors import ConfigError
 from charlm.readouts import Readout, Table
 
-_ENDS = (1 / 16, 1 / 4)  # of the shortlist and of the first group, as shares of the vocabulary
-_NARROWER = 4  # times, with each group
+_ENDS = (1 / 64, 1 / 16, 1 / 4)  # of the shortlist and of the groups but the last, as shares of the vocabulary
+_NARROWER = 2  # times, with each group
 
 
 class Adaptive(Readout):

@@ -185,7 +185,7 @@ class Learner:
             loss.backward()  # type: ignore[no-untyped-call]
             total += loss.item()
         # outputs.backward(leaves.grad) does the same, but its first use imports a compiler.
-        (outputs * leaves.grad).sum().backward()  # type: ignore[no-untyped-call]
+        (outputs * leaves.grad).sum().backward()  # type: ignore[operator, no-untyped-call]
         return total
 
     @torch.no_grad()
