@@ -64,6 +64,9 @@ def test_it_has_learned_and_training_told_what_evaluate_says(folder: Path) -> No
         (["score", "--full", TEXT], "entropy"),
         (["score", "--unit=word", TEXT], "cats"),
         (["evaluate", "lines.txt"], "nats"),
+        (["gradients", TEXT], ""),
+        (["why", TEXT], "cats"),
+        (["neurons", TEXT], "cats"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -74,7 +74,7 @@ class Adaptive(Readout):
 
     def _masks(self, predictable: Tensor) -> list[Tensor]:
         """Of the head and of each group: minus infinity at what cannot come, else 0."""
-        mask = torch.where(predictable, 0.0, -torch.inf)
+        mask = torch.where(predictable, 0.0, -torch.inf).to(self.head.weight.dtype)
         ordered = mask.scatter(0, self.places, mask)
         shortlist, *groups = ordered.tensor_split([first for first, _ in self.groups])
         possible = torch.stack([group.amax() for group in groups])
