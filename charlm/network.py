@@ -80,13 +80,6 @@ class Network(nn.Module):
         state: where the last call stopped; None is the start of a sequence. resets (T, B): True where a sequence
         starts, so that the state is zeroed before that symbol is read.
         """
-        outputs, state = self.read(ids, state, resets)
-        return self.logits(outputs), state
-
-    def read(
-        self, ids: Tensor, state: NetworkState | None = None, resets: Tensor | None = None
-    ) -> tuple[Tensor, NetworkState]:
-        """`forward` without the readout: the outputs (T, B, H) it is for, which take less memory than the logits."""
         final: list[State] = []
         for layer in self.layers(ids, state, resets):
             final.append(layer.state)

@@ -101,7 +101,7 @@ def _read(network: Network, rows: Sequence[Ids], asked: Sequence[Quantity]) -> l
             part = row[first : first + block + 1]
             padded[: len(part), column] = part
         ids = torch.from_numpy(padded).to(device)
-        outputs, state = network.read(ids[:-1], state)
+        outputs, state = network.outputs(ids[:-1], state)
         for place, values in enumerate(_readout(network, outputs, ids[1:], asked)):
             for row_number in range(ended, len(rows)):
                 found[row_number][place].append(values[: steps[row_number] - first, row_number - ended])

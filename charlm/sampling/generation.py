@@ -123,6 +123,6 @@ def read(network: Network, ids: Ids) -> tuple[Tensor, NetworkState]:
     state: NetworkState | None = None
     column = torch.from_numpy(ids.astype(np.int64)).to(network.device)[:, None]
     for first in range(0, len(ids), _BLOCK):
-        outputs, state = network.read(column[first : first + _BLOCK], state)
+        outputs, state = network.outputs(column[first : first + _BLOCK], state)
     assert state is not None
     return network.logits(outputs[-1]), state

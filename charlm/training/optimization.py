@@ -166,7 +166,7 @@ class Learner:
             part = slice(int(some[0]), int(some[-1]) + 1)
             resets = None if batch.resets is None else batch.resets[:, part].to(device)
             before = None if batch.fresh or self.state is None else select(self.state, some)
-            outputs, after = self.network.read(batch.inputs[:, part].to(device), before, resets)
+            outputs, after = self.network.outputs(batch.inputs[:, part].to(device), before, resets)
             total += self._backward(
                 outputs.flatten(0, 1), batch.targets[:, part].to(device).flatten(), len(some) / rows
             )
