@@ -42,6 +42,8 @@ class ModelConfig:
     dropout: float | None = None  # share of outputs zeroed between layers and before the readout
     residual: bool = False  # each layer above the lowest adds its input to its output
     readout_layers: int = 1  # dense layers on top of the recurrent ones, the one that makes the logits included
+    readout: str = "auto"  # which makes the logits; auto: by the size of the vocabulary
+    tie_weights: bool = False  # the embedding's table is the readout's matrix too
 
     # A file that claims more is refused before anything is allocated.
     LARGEST: ClassVar[dict[str, int]] = {
@@ -52,8 +54,11 @@ class ModelConfig:
         "layers": 64,
         "readout_layers": 64,
     }
-    # A file from before there were these has their defaults.
-    LATER: ClassVar[frozenset[str]] = frozenset({"residual", "readout_layers", *VOCABULARY, "vocabulary"})
+    # A file from before there were these has their defaults, and the readout there was.
+    LATER: ClassVar[frozenset[str]] = frozenset(
+        {"residual", "readout_layers", "readout", "tie_weights", *VOCABULARY, "vocabulary"}
+    )
+    BEFORE: ClassVar[dict[str, str]] = {"readout": "dense"}
 
     def __post_init__(self) -> None:
         if self.sequence not in ("auto", "line", "stream"):
@@ -63,6 +68,18 @@ class ModelConfig:
         check_range("dropout", self.dropout, 0, 0.95)
         if self.model_type not in ("unigram", "bpe"):
             raise ConfigError(f"model-type is {self.model_type[:30]!r}; it must be unigram or bpe")
+        if self.tie_weights:
+            self._one_width()
+
+    def _one_width(self) -> None:
+        """A table for both ends is as wide as both: the width that is given for one is that of the other."""
+        widths = {self.embedding_size, self.hidden_size} - {None}
+        if len(widths) > 1:
+            sizes = f"embedding-size {self.embedding_size} and hidden-size {self.hidden_size}"
+            raise ConfigError(f"tie-weights makes one table of two, and {sizes} differ; leave one of them out")
+        for width in widths:
+            object.__setattr__(self, "embedding_size", width)
+            object.__setattr__(self, "hidden_size", width)
 
     @property
     def resolved(self) -> bool:
@@ -72,11 +89,13 @@ class ModelConfig:
 
     @property
     def shape(self) -> str:
-        """In words: 2 × relu rnn, 256 wide, residual, 2 readout layers."""
+        """In words: 2 × relu rnn, 256 wide, residual, 2 readout layers, tied weights."""
         cell = f"{self.activation} {self.cell}" if self.activation else self.cell
         residual = ", residual" if self.residual else ""
         readout = f", {self.readout_layers} readout layers" if self.readout_layers > 1 else ""
-        return f"{self.layers} × {cell}, {self.hidden_size} wide{residual}{readout}"
+        kind = f", {self.readout} readout" if self.readout not in ("auto", "dense") else ""
+        tied = ", tied weights" if self.tie_weights else ""
+        return f"{self.layers} × {cell}, {self.hidden_size} wide{residual}{readout}{kind}{tied}"
 
 
 @dataclass(frozen=True)
@@ -149,4 +168,4 @@ def from_mapping(kind: type[Any], values: object, source: str) -> Any:
         given = "None" if value is None else type(value).__name__
         if given not in allowed and not (given == "int" and "float" in allowed):
             raise ConfigError(f"{source}: {name} is {repr(value)[:60]}; it should be {' or '.join(allowed)}")
-    return kind(**values)
+    return kind(**getattr(kind, "BEFORE", {}) | values)

@@ -28,6 +28,7 @@ from charlm.tokenizers import Tokenizer
 
 LENGTH = {"stream": 500, "line": 1000}  # tokens a sample has at most, unless told
 _SIDE_BY_SIDE = 1024  # samples drawn at once, at most
+_LOGITS = 2**24  # numbers in a step of them, at most
 
 
 class Next(NamedTuple):
@@ -203,7 +204,7 @@ class LanguageModel:
         ]
         encoded = encode(self.tokenizer, self._one_line(prompt), unknown)
         seed = new_seed() if seed is None else seed
-        at_once = min(count, _SIDE_BY_SIDE)
+        at_once = max(1, min(count, _SIDE_BY_SIDE, _LOGITS // self.tokenizer.size))
 
         def group(first: int) -> Iterator[Piece | Sample]:
             indices = range(first, first + at_once if unique else min(first + at_once, count))

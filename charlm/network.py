@@ -15,6 +15,7 @@ from charlm.cells import Cell, Place, State
 from charlm.config import ModelConfig
 from charlm.discover import find
 from charlm.embeddings import Embedding
+from charlm.readouts import Readout, choose
 
 NetworkState = tuple[State, ...]  # one state a layer
 
@@ -48,11 +49,18 @@ class Network(nn.Module):
         self.dense = nn.ModuleList(
             nn.Linear(config.hidden_size, config.hidden_size) for _ in range(config.readout_layers - 1)
         )
-        self.readout = nn.Linear(config.hidden_size, vocabulary_size)
+        readout = find(Readout, choose(config.readout, vocabulary_size, tied=config.tie_weights))
+        shared = self.embedding.share() if config.tie_weights else None
+        self.readout = readout(config.hidden_size, vocabulary_size, shared)
         self.dropout = config.dropout
         self.operands = torch.float32  # of the recurrent products while training
         # A symbol that never was a training target has probability 0: its logit is minus infinity.
         self.register_buffer("predictable", torch.ones(vocabulary_size, dtype=torch.bool))
+
+    def expect(self, counts: Tensor) -> None:
+        """Told once, before any training: how often each symbol (V,) is a target."""
+        self.predictable.copy_(counts > 0)
+        self.readout.arrange(counts)
 
     def forward(
         self, ids: Tensor, state: NetworkState | None = None, resets: Tensor | None = None
@@ -78,9 +86,9 @@ class Network(nn.Module):
         return layer.outputs, tuple(final)
 
     def layers(self, ids: Tensor, state: NetworkState | None = None, resets: Tensor | None = None) -> Iterator[Layer]:
-        """The same without the readout, layer by layer from below."""
+        """The same, layer by layer from below."""
         state = state or self.zero_state(ids.shape[1])
-        keep = None if resets is None else (~resets).to(self.readout.weight.dtype).unsqueeze(-1)  # (T, B, 1)
+        keep = None if resets is None else (~resets).to(self._stack()[0].weight_ih.dtype).unsqueeze(-1)  # (T, B, 1)
         operands = self.operands if self.training else torch.float32
         outputs = ids
         for layer, cell in enumerate(self._stack()):
@@ -95,19 +103,27 @@ class Network(nn.Module):
             yield Layer(outputs, found, last)
 
     def logits(self, outputs: Tensor) -> Tensor:
-        """What the last cells put out (..., H) → logits (..., V), by the dense layers, which know no time."""
+        """What the last cells put out (..., H) → logits (..., V)."""
+        return self.readout.logits(self._through_dense(outputs), self.predictable)
+
+    def log_probability(self, outputs: Tensor, came: Tensor) -> Tensor:
+        """log P (nats) of the symbols that came after each, by the same logits or sooner: (N, H) and (N,) → (N,)."""
+        return self.readout.log_probability(self._through_dense(outputs), came, self.predictable)
+
+    def _through_dense(self, outputs: Tensor) -> Tensor:
+        """By the dense layers, which know no time: (..., H) → (..., H)."""
         for layer in self.dense:
             outputs = torch.tanh(layer(outputs))
-        return functional.linear(outputs, self.readout.weight, self.readout_bias())
+        return outputs
+
+    @property
+    def device(self) -> torch.device:
+        return self.predictable.device
 
     @property
     def by_torch(self) -> bool:
         """Whether torch's own layers are the fastest: on a GPU, where cuDNN runs them."""
-        return self.readout.weight.device.type == "cuda"
-
-    def readout_bias(self) -> Tensor:
-        """(V,): minus infinity for a symbol that cannot be predicted."""
-        return torch.where(self.predictable, self.readout.bias, -torch.inf)
+        return self.device.type == "cuda"
 
     def zero_state(self, batch_size: int) -> NetworkState:
         """Where a sequence starts."""
@@ -129,6 +145,10 @@ def check_tensors(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor])
             raise ValueError(f"{name} is {tensor.dtype} {tuple(tensor.shape)}, not as the configuration says")
         if tensor.dtype == torch.bool and tensor.numel() and tensor.view(torch.uint8).max() > 1:
             raise ValueError(f"{name} has a truth value that is none")
+        if tensor.dtype == torch.long and not tensor.sort().values.equal(
+            torch.arange(len(tensor), device=tensor.device)
+        ):
+            raise ValueError(f"{name} is not an order of the symbols")
         if tensor.numel() and not all(map(math.isfinite, map(float, tensor.aminmax()))):  # no copy, as isfinite makes
             raise ValueError(f"{name} has a number that is not finite")
 

@@ -1,7 +1,7 @@
 """The one place where probabilities are computed; everything that reports one comes here."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,8 @@ from charlm.tokenizers import Ids
 Quantity = Callable[[Tensor, Tensor], Tensor]
 
 _ROWS = 64  # sequences read side by side
-# What is read at once is bounded, whatever the vocabulary and the length: it fits the memory, and nearly the caches.
+# What is read at once is bounded, whatever the length, and what of it goes through the readout at once, whatever the
+# vocabulary: it fits the memory, and nearly the caches.
 _TOKENS = 16_384
 _LOGITS = 4_000_000
 
@@ -86,8 +87,7 @@ def quantities(network: Network, rows: Sequence[Ids], asked: Sequence[Quantity])
 
 def _read(network: Network, rows: Sequence[Ids], asked: Sequence[Quantity]) -> list[list[NDArray[Any]]]:
     """Rows from short to long: one that has ended leaves the batch, so that a long one is not padded for the others."""
-    device = network.readout.weight.device
-    at_once = max(1, min(_TOKENS, _LOGITS // network.predictable.numel()))
+    device = network.device
     steps = [max(0, len(row) - 1) for row in rows]
     found: list[list[list[NDArray[Any]]]] = [[[] for _ in asked] for _ in rows]  # of each row, in blocks
     state, first, ended = None, 0, 0
@@ -95,20 +95,35 @@ def _read(network: Network, rows: Sequence[Ids], asked: Sequence[Quantity]) -> l
         before, ended = ended, bisect_right(steps, first)
         if state is not None and ended > before:
             state = select(state, torch.arange(ended - before, len(rows) - before, device=device))
-        block = min(max(1, at_once // (len(rows) - ended)), steps[-1] - first)
+        block = min(max(1, _TOKENS // (len(rows) - ended)), steps[-1] - first)
         padded = np.zeros((block + 1, len(rows) - ended), dtype=np.int64)  # (T + 1, B), padded at the end
         for column, row in enumerate(rows[ended:]):
             part = row[first : first + block + 1]
             padded[: len(part), column] = part
         ids = torch.from_numpy(padded).to(device)
-        logits, state = network(ids[:-1], state)
-        logprobs = log_softmax(logits)
-        for place, quantity in enumerate(asked):
-            values = quantity(logprobs, ids[1:]).cpu().numpy()
+        outputs, state = network.outputs(ids[:-1], state)
+        for place, values in enumerate(_readout(network, outputs, ids[1:], asked)):
             for row_number in range(ended, len(rows)):
                 found[row_number][place].append(values[: steps[row_number] - first, row_number - ended])
         first += block
     return [[joined(parts) for parts in row] for row in found]
+
+
+def _readout(network: Network, outputs: Tensor, came: Tensor, asked: Sequence[Quantity]) -> Iterator[NDArray[Any]]:
+    """Each quantity asked of a block (T, B), some of its outputs (T, B, H) at a time."""
+    at_once = max(1, _LOGITS // network.predictable.numel())
+    parts = zip(torch.split(outputs.flatten(0, 1), at_once), torch.split(came.flatten(), at_once), strict=True)
+    found = [_of_part(network, some, symbols, asked) for some, symbols in parts]
+    for values in (torch.cat(each).cpu().numpy() for each in zip(*found, strict=True)):
+        yield values.reshape(*came.shape, *values.shape[1:])
+
+
+def _of_part(network: Network, outputs: Tensor, came: Tensor, asked: Sequence[Quantity]) -> list[Tensor]:
+    """Each quantity of outputs (N, H), before the symbols (N,) came."""
+    if list(asked) == [log_probability]:  # for which a readout need not know all the others
+        return [network.log_probability(outputs, came)]
+    logprobs = log_softmax(network.logits(outputs))[None]
+    return [quantity(logprobs, came[None])[0] for quantity in asked]
 
 
 def joined(parts: list[NDArray[Any]]) -> NDArray[Any]:

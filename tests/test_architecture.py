@@ -19,7 +19,7 @@ ORDER = """
     config discover data.files data.cache data.harvest data.catalogue storage.standalone storage.durable
     subwords native.fused scan inspection.properties data.documents storage.naming storage.tensors sampling.pattern
     tokenizers data.download
-    cells samplers measure ngram data.encoding data.batches data.corpus sampling.automaton scoring.units
+    cells readouts samplers measure ngram data.encoding data.batches data.corpus sampling.automaton scoring.units
     sampling.ending sampling.novelty embeddings data.texts data.ids storage.steps scoring.heat training.planning
     data.sequences network sampling.matching scoring.bootstrap training.distributed storage.vocabulary
     probability data.vocabulary native.drawing training.optimization training.sizing inspection.starts
@@ -42,7 +42,7 @@ ORDER = """
     __main__
 """
 ROWS = {module: row for row, line in enumerate(ORDER.split("\n")) for module in line.split()}
-VARIANTS = ("adaptation", "cells", "embeddings", "samplers", "tokenizers")
+VARIANTS = ("adaptation", "cells", "embeddings", "readouts", "samplers", "tokenizers")
 FOR_PEOPLE = {"typer", "rich"}  # libraries of the command line
 NETWORK = {"_socket", "asyncio", "ftplib", "http", "huggingface_hub", "httpx", "requests", "smtplib", "socket"}
 NETWORK |= {"socketserver", "ssl", "urllib", "urllib3", "webbrowser", "xmlrpc"}  # what opens connections
@@ -106,7 +106,7 @@ def test_no_module_has_a_case_for_a_variant() -> None:
     them all without charlm, and a word is a unit of text as well."""
     wrong = []
     for file, tree in TREES.items():
-        kinds = {"cells", "embeddings", "tokenizers"} - {module(file)}
+        kinds = {"cells", "embeddings", "readouts", "tokenizers"} - {module(file)}
         chosen = {name for kind in kinds for name in names(kind)} - {"word"}
         words = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
         if module(file) not in ("config", "storage.standalone", "scoring.units"):

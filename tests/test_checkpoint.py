@@ -101,11 +101,11 @@ def test_a_model_loads_on_another_device(tmp_path: Path, trained: str, loaded: s
     assert again.score("the cat").logprobs == pytest.approx(model.score("the cat").logprobs, rel=1e-4)
 
 
-def test_a_model_from_before_there_were_residual_and_readout_layers_loads(line_folder: Path, tmp_path: Path) -> None:
+def test_a_model_from_before_there_was_a_choice_of_readouts_loads(line_folder: Path, tmp_path: Path) -> None:
     folder, model = shutil.copytree(line_folder, tmp_path / "m"), charlm.load(line_folder)
     for name in ("config.json", "plan.json"):
         values = json.loads((folder / name).read_text())
-        for later in ("residual", "readout_layers"):
+        for later in ("residual", "readout_layers", "readout", "tie_weights"):
             del values["model"][later]
         (folder / name).write_text(json.dumps(values))
     checkpoint.save_weights(folder, model.network.state_dict(), 1, json.loads(metadata(line_folder)["validation"]))

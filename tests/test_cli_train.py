@@ -182,7 +182,7 @@ def test_neither_is_a_file_or_an_empty_folder(train: Run) -> None:
 
 def test_options_are_what_the_model_is(train: Run, run: Run) -> None:
     shape = {"cell": "rnn", "activation": "sigmoid", "embedding": "one-hot", "dropout": 0.25, "sequence": "stream"}
-    shape |= {"readout_layers": 2}
+    shape |= {"readout_layers": 2, "readout": "adaptive"}
     budget = {"learning_rate": 0.5, "clip": 2.0, "valid_fraction": 0.2, "seed": 7, "device": "cpu"}
     options = [f"--{name.replace('_', '-')}={value}" for name, value in {**shape, **budget}.items()]
     done = train("lines.txt", *options, "--residual")
@@ -190,7 +190,7 @@ def test_options_are_what_the_model_is(train: Run, run: Run) -> None:
     values = json.loads(run("info", "--json").out)
     expected = {"hidden_size": 8, "embedding_size": 4, "layers": 1, "tokenizer": "char", "residual": True}
     assert values["config"] == {**asdict(ModelConfig()), **shape, **expected}
-    assert "1 × sigmoid rnn, 8 wide, residual, 2 readout layers" in run("info").out
+    assert "1 × sigmoid rnn, 8 wide, residual, 2 readout layers, adaptive readout" in run("info").out
     assert values["plan"]["train"].items() >= {**budget, "batch_size": 4, "seq_len": 8, "threads": 1}.items()
 
 

@@ -91,6 +91,8 @@ NO_SIZE = [None, -1, 0, 1.5, "16", [], {}, True, 2**70, 10**400, 65_536]
         "model.dropout": [None, -0.1, 1, "0", 10**400],
         "model.residual": [None, 1, "yes"],
         "model.readout_layers": [2, *NO_SIZE],
+        "model.readout": [None, "softmax", "../readouts/dense", "adaptive", 7],
+        "model.tie_weights": [None, 1, True],
         "model.strange": [1],
         "vocabulary_size": [..., 3, 17.0, 2**24, *NO_SIZE],
     }.items(),

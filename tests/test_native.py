@@ -146,18 +146,20 @@ def test_the_number_of_threads_does_not_change_a_bit() -> None:
     assert torch.equal(found[0], found[2])
 
 
-@pytest.mark.parametrize("embedding", names("embeddings"))
+@pytest.mark.parametrize("embedding", [*names("embeddings"), "tied"])
 @pytest.mark.parametrize(("name", "activation"), CELLS)
 @pytest.mark.parametrize("rows", [1, 5, 19])
 def test_draws_are_those_of_torch(variant: str, name: str, activation: str | None, embedding: str, rows: int) -> None:
     """Symbol for symbol, with the logits each was drawn from, also when some of the rows go on alone."""
     torch.manual_seed(rows)
-    shape = ModelConfig(
-        cell=name, activation=activation, embedding=embedding, embedding_size=6, hidden_size=32, layers=3, dropout=0.0
-    )
-    network = Network(shape, 21).eval()
-    network.predictable[1] = False
-    network.readout.weight.data *= 5  # so that it matters what was read
+    table: dict[str, Any] = {"embedding": embedding, "embedding_size": 6}
+    if embedding == "tied":
+        table = {"tie_weights": True}
+    network = Network(ModelConfig(cell=name, activation=activation, hidden_size=32, layers=3, dropout=0.0, **table), 21)
+    network.eval().predictable[1] = False
+    for cell in network.cells:
+        cell.weight_ih.data *= 2  # so that it matters what was read
+    torch.nn.init.normal_(network.readout.bias)  # and no two symbols are equally likely
     samplers = chain({"temperature": 0.9, "top_k": 17, "top_p": 0.9})
     with torch.inference_mode():
         logits, state = torch.randn(rows, 21), network.zero_state(rows)
@@ -211,6 +213,7 @@ def test_compiled_samplers_are_those_of_torch(variant: str, settings: dict[str, 
         {},
         {"residual": True},
         {"readout_layers": 2},
+        {"readout": "adaptive"},
         *({"cell": name} for name in names("cells") if (name, None) not in CELLS and name != "rnn"),
     ],
     ids=str,

@@ -56,14 +56,14 @@ def test_in_parts_it_is_the_same_step(parts: int) -> None:
 def test_a_batch_that_does_not_fit_is_taken_in_parts_found_by_a_trial(monkeypatch: pytest.MonkeyPatch) -> None:
     """A device for three rows at once; the trial leaves the learner as it was."""
     found, same = learner(), learner()
-    forward = Network.forward
+    outputs = Network.outputs
 
     def small(self: Network, ids: torch.Tensor, *others: object) -> object:
         if ids.shape[1] > 3:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return forward(self, ids, *others)  # type: ignore[arg-type]
+        return outputs(self, ids, *others)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Network, "forward", small)
+    monkeypatch.setattr(Network, "outputs", small)
     found.fit_memory(batch())
     assert found.parts == 4
     for name, tensor in same.tensors().items():
@@ -74,7 +74,7 @@ def test_where_not_even_a_row_fits_it_is_an_error(monkeypatch: pytest.MonkeyPatc
     def nothing(self: Network, *arguments: object) -> object:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(Network, "forward", nothing)
+    monkeypatch.setattr(Network, "outputs", nothing)
     with pytest.raises(torch.OutOfMemoryError):
         learner().fit_memory(batch())
 

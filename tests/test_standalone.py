@@ -34,15 +34,25 @@ class Case(NamedTuple):
     layers: int
     residual: bool = False
     readout_layers: int = 1
+    readout: str = "dense"
+    tied: bool = False
 
     def __str__(self) -> str:
         return "-".join(str(each) for each in self if each)
+
+    @property
+    def width(self) -> int:
+        return 5 if self.tied else 3
 
 
 FREE = [(cell, activation) for cell in ("rnn", "jordan") for activation in ACTIVATIONS]
 CELLS = [*((cell, None) for cell in names("cells")), *FREE]
 CASES = [Case(*cell, embedding, layers) for cell in CELLS for embedding in names("embeddings") for layers in (1, 3)]
 CASES += [Case(cell, None, "learned", layers, True, 3) for cell in names("cells") for layers in (1, 3)]
+CASES += [
+    Case(cell, None, "learned", 1, False, layers, readout="adaptive") for cell, layers in (("gru", 1), ("jordan", 2))
+]
+CASES += [Case(cell, None, "learned", 2, False, layers, tied=True) for cell, layers in (("gru", 1), ("jordan", 2))]
 SYMBOLS = CharTokenizer("\n acehtü🐈")
 TEXTS = ["", "the cat", "a\ncat 🐈, and a strange ☃ ü\n" * 3]
 
@@ -77,7 +87,7 @@ def make(folder: Path, case: Case, symbols: Tokenizer = SYMBOLS) -> Path:
         tokenizer=name_of(symbols),
         sequence="stream",
         embedding=case.embedding,
-        embedding_size=3,
+        embedding_size=case.width,
         cell=case.cell,
         activation=case.activation,
         hidden_size=5,
@@ -85,6 +95,8 @@ def make(folder: Path, case: Case, symbols: Tokenizer = SYMBOLS) -> Path:
         dropout=0.1,
         residual=case.residual,
         readout_layers=case.readout_layers,
+        readout=case.readout,
+        tie_weights=case.tied,
     )
     torch.manual_seed(case.layers)
     network = Network(config, symbols.size)

@@ -6,11 +6,14 @@
 h is what the last cells put out, here scaled to length 1, so that one θ suits every width.
 """
 
+from typing import cast
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from charlm.adaptation import Adaptation
+from charlm.cells import Cell
 from charlm.network import Network
 from charlm.probability import mixture
 
@@ -24,10 +27,11 @@ class Cache(Adaptation):
     segment = 256
 
     def __init__(self, network: Network) -> None:
-        H = network.readout.weight.shape[1]
+        (state, *_) = network.zero_state(1)[-1]
+        H = cast(Cell, network.cells[-1]).hidden_size
         self._predictable = network.predictable
-        self._states = network.readout.weight.new_empty(0, H)  # h<i> (n, H)
-        self._followers = network.readout.weight.new_empty(0, dtype=torch.long)  # what came after each (n,)
+        self._states = state.new_empty(0, H)  # h<i> (n, H)
+        self._followers = state.new_empty(0, dtype=torch.long)  # what came after each (n,)
 
     def predict(self, logprobs: Tensor, outputs: Tensor, came: Tensor) -> Tensor:
         states, followers = self._with(outputs, came)

@@ -32,7 +32,7 @@ from charlm.training.launch import launched
 from charlm.training.planning import read_plan
 
 _CHOSEN = "chosen to fit the corpus and the time"
-_NAMES = {kind: ", ".join(names(kind)) for kind in ("embeddings", "cells")}
+_NAMES = {kind: ", ".join(names(kind)) for kind in ("embeddings", "cells", "readouts")}
 _BUDGETS = ("minutes", "epochs", "steps")
 
 
@@ -80,6 +80,17 @@ def train(
     residual: Annotated[bool | None, typer.Option("--residual", help="Add what a layer reads to its output.")] = None,
     readout_layers: Annotated[
         int | None, defaulted("Dense ones on top of the cells.", ModelConfig.readout_layers)
+    ] = None,
+    readout: Annotated[
+        str | None,
+        defaulted(
+            f"What makes the probabilities: {_NAMES['readouts']}.",
+            "auto: by the vocabulary",
+            choices=("auto", *names("readouts")),
+        ),
+    ] = None,
+    tie_weights: Annotated[
+        bool | None, typer.Option("--tie-weights", help="One table for the embedding and the readout.")
     ] = None,
     batch_size: Annotated[int | None, defaulted("Sequences side by side.", TrainConfig.batch_size)] = None,
     seq_len: Annotated[int | None, defaulted("Steps of backpropagation through time.", TrainConfig.seq_len)] = None,

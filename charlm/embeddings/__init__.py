@@ -5,10 +5,12 @@ result looked up for every token: exact, and for characters half of a one-layer 
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 from torch import Tensor, nn
 
 from charlm.cells import Cell
+from charlm.errors import ConfigError
 from charlm.native.fused import Projected
 
 
@@ -28,3 +30,9 @@ class Embedding(nn.Module, ABC):
     @abstractmethod
     def project(self, ids: Tensor, cell: Cell) -> Projected:
         """`cell.project` of the vectors of ids (T, B): (T, B, G)."""
+
+    def share(self) -> Callable[[], Tensor]:
+        """The table (V, E) as a readout's matrix too, from now on. Raises ConfigError where there is none."""
+        raise ConfigError(
+            "this input has no table to tie to the readout: take the learned one, or leave tie-weights out"
+        )

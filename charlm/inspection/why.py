@@ -65,7 +65,7 @@ def by_gradient(network: Network, row: Ids) -> list[list[float]]:
     """The same by gradient times input. A symbol that cannot be predicted has nan."""
     watched = copy.deepcopy(network).eval().requires_grad_(False)
     embedding = watched.embedding = _Watched(watched.embedding)
-    ids = torch.from_numpy(row.astype(np.int64)).to(network.readout.weight.device)[:, None]
+    ids = torch.from_numpy(row.astype(np.int64)).to(network.device)[:, None]
     found: list[list[float]] = []
     steps = len(row) - 1
     with torch.enable_grad():

@@ -21,15 +21,16 @@ LEFT = 0.25  # share of the rows that may have drawn the end before it is time t
 
 def fits(network: Network, samplers: Sequence[Sampler]) -> bool:
     """Whether the compiled loops know this network and these samplers."""
-    weight = network.readout.weight
+    lowest = cast(Cell, network.cells[0])
     return (
         library() is not None
-        and weight.device.type == "cpu"
-        and weight.dtype == torch.float32
-        and weight.shape[1] % BLOCK == 0
+        and network.device.type == "cpu"
+        and lowest.weight_ih.dtype == torch.float32
+        and lowest.hidden_size % BLOCK == 0
         and all(cast(Cell, cell).loop for cell in network.cells)
         and not (network.residual or network.dense)
-        and weight.shape[0] * cast(Cell, network.cells[0]).bias_ih.shape[0] <= _LARGEST_TABLE
+        and network.readout.linear(network.predictable) is not None
+        and network.predictable.numel() * lowest.bias_ih.numel() <= _LARGEST_TABLE
         and all(sampler.compiled for sampler in samplers)
     )
 
@@ -44,10 +45,13 @@ class CompiledDraws:
         self._table = network.embedding.table(cells[0]).contiguous()  # (V, G)
         self._packed = [None if i == 0 else pack(c.weight_ih, c.gates) for i, c in enumerate(cells)]
         self._packed_hh = [pack(cell.weight_hh, cell.gates) for cell in cells]
-        V, H = network.readout.weight.shape
+        readout = network.readout.linear(network.predictable)
+        assert readout is not None
+        weight, bias = readout
+        V, H = weight.shape
         self._padding = -V % BLOCK
-        self._readout = pack(torch.nn.functional.pad(network.readout.weight, (0, 0, 0, self._padding)), 1)
-        self._bias = torch.nn.functional.pad(network.readout_bias(), (0, self._padding))
+        self._readout = pack(torch.nn.functional.pad(weight, (0, 0, 0, self._padding)), 1)
+        self._bias = torch.nn.functional.pad(bias, (0, self._padding))
         self._filters = filters([sampler.compiled for sampler in samplers if sampler.compiled])
         self._cells, self._V, self._H, self._end = cells, V, H, end
         self._next, self._stack = logits, Stack()

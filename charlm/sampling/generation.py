@@ -121,8 +121,8 @@ def generate(
 def read(network: Network, ids: Ids) -> tuple[Tensor, NetworkState]:
     """Read symbols of any number ≥ 1, START first: logits (1, V) for what follows, and the state."""
     state: NetworkState | None = None
-    column = torch.from_numpy(ids.astype(np.int64)).to(network.readout.weight.device)[:, None]
+    column = torch.from_numpy(ids.astype(np.int64)).to(network.device)[:, None]
     for first in range(0, len(ids), _BLOCK):
-        logits, state = network(column[first : first + _BLOCK], state)
+        outputs, state = network.outputs(column[first : first + _BLOCK], state)
     assert state is not None
-    return logits[-1], state
+    return network.logits(outputs[-1]), state

@@ -24,7 +24,7 @@ def read_safetensors(path: Path) -> dict[str, ndarray]:
     for name, each in json.loads(data[8:start]).items():
         if name != "__metadata__":
             first, last = (start + offset for offset in each["data_offsets"])
-            numbers = np.frombuffer(data[first:last], {"F32": "<f4", "BOOL": "?"}[each["dtype"]])
+            numbers = np.frombuffer(data[first:last], {"F32": "<f4", "BOOL": "?", "I64": "<i8"}[each["dtype"]])
             tensors[name] = numbers.reshape(each["shape"])
     return tensors
 
@@ -90,8 +90,28 @@ class Model:
         """What the last layer puts out → logits (V,)."""
         for layer in range(self.config.get("readout_layers", 1) - 1):
             x = np.tanh(self.dense(f"dense.{layer}", x))
-        logits = self.dense("readout", x)
+        if self.config.get("readout") == "adaptive":
+            return self.adaptive(x)
+        table = self.tensors["embedding.weight" if self.config.get("tie_weights") else "readout.weight"]
+        logits = table @ x + self.tensors["readout.bias"]
         return np.where(self.tensors["predictable"], logits, -np.inf)  # what was never a target cannot come
+
+    def adaptive(self, x: ndarray) -> ndarray:
+        """log P (V,): the log of P(group) · P(symbol | group), where a frequent symbol is a group by itself."""
+        logits, tails = self.dense("readout.head", x), list[ndarray]()
+        while f"readout.tail.{len(tails)}.0.weight" in self.tensors:
+            narrow, wide = (self.tensors[f"readout.tail.{len(tails)}.{part}.weight"] for part in (0, 1))
+            tails.append(wide @ (narrow @ x))
+        places = self.tensors["readout.places"]  # of the symbols, the most frequent first
+        mask = np.where(self.tensors["predictable"], 0, -np.inf)[np.argsort(places)]
+        first, *masks = np.split(mask, np.cumsum([len(logits) - len(tails), *map(len, tails[:-1])]))
+        head = softmax(logits + np.append(first, [each.max() for each in masks]))
+        shares = [head[: len(first)]]
+        for P, tail, each in zip(head[len(first) :], tails, masks, strict=True):
+            shares.append(P * softmax(tail + each) if P else np.zeros_like(tail))
+        with np.errstate(divide="ignore"):  # log 0 is minus infinity
+            logprobs: ndarray = np.log(np.concatenate(shares)[places])
+        return logprobs
 
     def returned(self, layer: int, x: ndarray) -> ndarray:
         """In a Jordan network: the output that comes back, a distribution read off what a layer puts out."""
@@ -102,13 +122,14 @@ class Model:
         """(n + 1, V): of what follows <START>, and what follows each of the n symbols."""
         weights, number = self.tensors, {symbol: index for index, symbol in enumerate(self.symbols) if index > 2}
         table, none = weights.get("embedding.weight"), np.zeros(0)  # one-hot has no table, mingru no W_h
+        scale = np.float32(self.config["hidden_size"] ** 0.5 if self.config.get("tie_weights") else 1)
         jordan, H, L = self.config["cell"] == "jordan", self.config["hidden_size"], self.config["layers"]
         states = [(np.zeros(H, np.float32),) * 2] * L
         if jordan:
             states[-1] = (np.zeros(len(self.symbols), np.float32),) * 2
         rows = []
         for index in (1, *(number.get(symbol, 0) for symbol in text)):
-            x = np.eye(1, len(self.symbols), index, np.float32)[0] if table is None else table[index]
+            x = np.eye(1, len(self.symbols), index, np.float32)[0] if table is None else scale * table[index]
             for layer, state in enumerate(states):
                 W_x, b_x, W_h, b_h = (weights.get(f"cells.{layer}.{name}", none) for name in PARTS)
                 a, c = self.cell(W_x @ x + b_x, W_h, b_h, *state)

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 from torch.optim.adamw import adamw
 
 from charlm.config import TrainConfig
@@ -21,6 +20,7 @@ _EPSILON = 1e-8
 _AVERAGE_FROM = 0.6  # share of the run
 _AVERAGE_EVERY = 5  # steps
 _AVERAGE_DECAY = 0.95
+_LOGITS = 2**24  # numbers of which there are a few kinds at once, at most: of a large vocabulary a part of the targets
 
 
 def resolve_precision(asked: str, device: torch.device) -> str:
@@ -77,7 +77,7 @@ class Learner:
 
     def __init__(self, network: Network, config: TrainConfig, group: Group = ALONE) -> None:
         self.network = network.train()
-        network.operands = getattr(torch, resolve_precision(config.precision, network.readout.weight.device))
+        network.operands = getattr(torch, resolve_precision(config.precision, network.device))
         self.best_guess = network
         self.clip = config.clip
         self.group = group
@@ -158,7 +158,7 @@ class Learner:
 
     def _gradients(self, batch: Batch) -> tuple[float, NetworkState]:
         """Leave the gradient of the loss at the parameters, summed up over the parts; the loss, and the state after."""
-        device = self.network.readout.weight.device
+        device = self.network.device
         rows = batch.inputs.shape[1]
         self.network.zero_grad()
         total, states = 0.0, []
@@ -166,13 +166,27 @@ class Learner:
             part = slice(int(some[0]), int(some[-1]) + 1)
             resets = None if batch.resets is None else batch.resets[:, part].to(device)
             before = None if batch.fresh or self.state is None else select(self.state, some)
-            logits, after = self.network(batch.inputs[:, part].to(device), before, resets)
-            loss = functional.cross_entropy(logits.flatten(0, 1), batch.targets[:, part].to(device).flatten())
-            share = len(some) / rows
-            (loss * share).backward()  # type: ignore[no-untyped-call]
-            total += loss.item() * share
+            outputs, after = self.network.outputs(batch.inputs[:, part].to(device), before, resets)
+            total += self._backward(
+                outputs.flatten(0, 1), batch.targets[:, part].to(device).flatten(), len(some) / rows
+            )
             states.append(detach(after))
         return total, join(states)
+
+    def _backward(self, outputs: Tensor, targets: Tensor, share: float) -> float:
+        """Leave the gradient of the mean loss of outputs (N, H) and targets (N,), times `share`; returns that product.
+
+        The readout goes there and back for a number of them after the other, so that never all logits are in memory.
+        """
+        total, leaves = 0.0, outputs.detach().requires_grad_()
+        at_once = max(1, _LOGITS // self.network.predictable.numel())
+        for some, came in zip(torch.split(leaves, at_once), torch.split(targets, at_once), strict=True):
+            loss = -self.network.log_probability(some, came).sum() * (share / len(targets))
+            loss.backward()  # type: ignore[no-untyped-call]
+            total += loss.item()
+        # outputs.backward(leaves.grad) does the same, but its first use imports a compiler.
+        (outputs * leaves.grad).sum().backward()  # type: ignore[operator, no-untyped-call]
+        return total
 
     @torch.no_grad()
     def average(self, step: int, share: float) -> None:

@@ -72,7 +72,7 @@ class Prepared:
     def network(self, model: ModelConfig, device: torch.device) -> Network:
         """An untrained network for this vocabulary, from torch's random state; `model` must be resolved."""
         network = Network(model, self.tokenizer.size)
-        network.predictable.copy_(torch.from_numpy(self.predictable))
+        network.expect(torch.from_numpy(self.counts))
         return network.to(device)
 
     def check_same(self, group: Group) -> None:

@@ -15,6 +15,7 @@ import torch
 from charlm.cells import Cell
 from charlm.config import ModelConfig, TrainConfig
 from charlm.network import Network
+from charlm.readouts import choose
 
 _EMBEDDING = 64
 _SIZES = ((2, 640), (2, 512), (2, 384), (2, 256), (1, 256), (1, 192), (1, 128))  # layers, width
@@ -24,10 +25,16 @@ _WEIGHTS_A_TOKEN = 4  # of the corpus
 
 @cache
 def weights(config: ModelConfig, vocabulary: int) -> int:
-    """Numbers that a token is multiplied with: all matrices but W_x of the lowest layer, which is looked up."""
+    """Numbers that a token is multiplied with: all matrices but W_x of the lowest layer, which is looked up.
+
+    A readout in groups counts whole, though few tokens need all of it.
+    """
+    width = config.hidden_size if config.tie_weights else 1
     with torch.device("meta"):  # shapes without memory
-        network = Network(replace(config, embedding_size=1, dropout=0.0), vocabulary)
-    looked_up = [*network.embedding.parameters(), cast(Cell, network.cells[0]).weight_ih]
+        network = Network(replace(config, embedding_size=width, dropout=0.0), vocabulary)
+    looked_up = [cast(Cell, network.cells[0]).weight_ih]
+    if not config.tie_weights:
+        looked_up += network.embedding.parameters()
     matrices = [each for each in network.parameters() if each.dim() == 2]
     return sum(each.numel() for each in matrices) - sum(each.numel() for each in looked_up)
 
@@ -40,12 +47,14 @@ class Sized(NamedTuple):
 
 
 def resolve(config: ModelConfig, corpus: int, vocabulary: int, affordable: Callable[[int], float]) -> Sized:
-    """Fill in the sizes left open, for so many tokens to learn from.
+    """Fill in the sizes and the readout left open, for so many tokens to learn from.
 
     affordable: how many tokens can be read within the budget by a network of so many weights.
     """
     why = "as asked" if config.hidden_size and config.layers else "the largest that charlm takes unasked"
-    config = replace(config, embedding_size=config.embedding_size or _EMBEDDING)
+    config = replace(config, readout=choose(config.readout, vocabulary, tied=config.tie_weights))
+    if not config.tie_weights:
+        config = replace(config, embedding_size=config.embedding_size or _EMBEDDING)
     for layers, width in _SIZES:
         sized = replace(config, layers=config.layers or layers, hidden_size=config.hidden_size or width)
         needed = weights(sized, vocabulary)

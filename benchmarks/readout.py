@@ -1,0 +1,80 @@
+"""Training steps with the dense and with the adaptive readout, and what each has learned after equal minutes.
+
+    python benchmarks/readout.py                                steps: V 1k, 5k, 20k, 50k
+    python benchmarks/readout.py CORPUS [MINUTES [SIZE ...]]    by words: 2 minutes, vocabularies of 1,000 to 50,000
+
+The first: a GRU of 256 units with an embedding of 64, B 32, T 64, symbols drawn by Zipf's law (the k-th as 1/k), tokens
+a second. The second: `charlm train --tokenizer word --vocab-size … --readout …`, all else by default, bits per
+character of the held-out part. Nothing else should run meanwhile.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import torch
+from timing import best_seconds
+
+from charlm.config import ModelConfig, TrainConfig
+from charlm.data.batches import Batch
+from charlm.discover import names
+from charlm.network import Network
+from charlm.training.optimization import Learner
+
+B, T, E, H = 32, 64, 64, 256
+SIZES = (1_000, 5_000, 20_000, 50_000)
+
+
+def main() -> None:
+    if len(sys.argv) == 1:
+        steps()
+        return
+    corpus, minutes, *sizes = [*sys.argv[1:], *["", "2"][len(sys.argv) - 1 :]]
+    print(
+        f"{Path(corpus).name} by words, {minutes} minutes each\n| V | readout | parameters | characters/s | bits/char |"
+    )
+    print("|---|---|---|---|---|", flush=True)
+    for size in sizes or map(str, SIZES):
+        for readout in names("readouts"):
+            trained(corpus, minutes, size, readout)
+
+
+def steps() -> None:
+    print(f"training step, gru, H {H}, E {E}, B {B}, T {T}, {torch.get_num_threads()} threads")
+    kinds = names("readouts")
+    print(f"| V | {' | '.join(f'{kind}, tokens/s' for kind in kinds)} | {kinds[0]} / {kinds[1]} |")
+    print("|---|---|---|---|", flush=True)
+    torch.set_flush_denormal(True)
+    for V in SIZES:
+        counts = (1e9 / torch.arange(1, V + 1)).long()
+        ids, targets = torch.multinomial(counts.double(), 2 * T * B, replacement=True).view(2, T, B)
+        batch = Batch(ids, targets, None, fresh=False)
+        learners = [learner(kind, counts) for kind in kinds]
+        actions = [lambda each=each, batch=batch: each.learn(batch, 1e-3) for each in learners]
+        rates = [B * T / seconds for seconds in best_seconds(*actions, rounds=5)]
+        print(f"| {V:,} | {' | '.join(f'{rate:,.0f}' for rate in rates)} | {rates[0] / rates[1]:.2f}× |", flush=True)
+
+
+def learner(readout: str, counts: torch.Tensor) -> Learner:
+    shape = ModelConfig(hidden_size=H, layers=1, embedding_size=E, dropout=0.0, readout=readout)
+    network = Network(shape, len(counts))
+    network.expect(counts)
+    return Learner(network, TrainConfig())
+
+
+def trained(corpus: str, minutes: str, size: str, readout: str) -> None:
+    """By the command that everybody has."""
+    with tempfile.TemporaryDirectory() as place:
+        command = ["charlm", "train", corpus, "--minutes", minutes, "--tokenizer", "word", "--vocab-size", size]
+        command += ["--readout", readout, "--model", f"{place}/m", "--json", "--quiet"]
+        done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    bits = found["validation"].get("bits_per_char_known", found["validation"]["bits_per_char"])
+    numbers = f"{found['parameters']:,} | {found['characters_per_second']:,.0f} | {bits:.4f}"
+    print(f"| {int(size):,} | {readout} | {numbers} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""The contract of a readout: what the last layer puts out → the distribution of the next symbol.
+
+Which symbols can come at all is the network's to say: `predictable` (V,); the others have probability 0, exactly.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+Table = Callable[[], Tensor]  # the (V, H) matrix of an embedding, wherever it is by now
+
+# benchmarks/readout.py: from about here on two levels train faster by more than they predict worse.
+_MANY = 2_000
+
+
+class Readout(nn.Module, ABC):
+    """Made with (H, V), and with the table of the embedding where the readout is to have no matrix of its own.
+
+    Raises ConfigError for a table where it cannot share one.
+    """
+
+    @abstractmethod
+    def __init__(self, hidden_size: int, vocabulary_size: int, shared: Table | None = None) -> None:
+        super().__init__()
+
+    @abstractmethod
+    def logits(self, outputs: Tensor, predictable: Tensor) -> Tensor:
+        """(..., H) → (..., V), whose softmax is the distribution: minus infinity for what is not predictable."""
+
+    @abstractmethod
+    def log_probability(self, outputs: Tensor, came: Tensor, predictable: Tensor) -> Tensor:
+        """log P (nats) of the symbols that came, as by the logits, or sooner: (N, H) and (N,) → (N,)."""
+
+    def linear(self, predictable: Tensor) -> tuple[Tensor, Tensor] | None:
+        """W (V, H) and b (V,), where the logits are W h + b."""
+        return None
+
+    def arrange(self, counts: Tensor) -> None:
+        """Told once, before any training: how often each symbol (V,) is a target."""
+
+
+def choose(asked: str, vocabulary_size: int, *, tied: bool) -> str:
+    """The readout for `auto`, or the one that is asked for."""
+    if asked != "auto":
+        return asked
+    return "adaptive" if vocabulary_size >= _MANY and not tied else "dense"
