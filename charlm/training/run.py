@@ -16,7 +16,9 @@ from charlm.language_model import LanguageModel
 from charlm.network import check_tensors
 from charlm.randomness import bits
 from charlm.scoring.evaluation import Evaluation
+from charlm.storage.durable import json_line
 from charlm.storage.steps import Saved
+from charlm.system import machine
 from charlm.training import telling
 from charlm.training.distributed import ALONE, Group
 from charlm.training.optimization import Learner
@@ -75,6 +77,7 @@ class Run:
         self.learner = Learner(self.network, self.plan.train, self.group)
         if self.device.type == "cuda":
             self.learner.fit_memory(self.batches[0])
+        self.kept.metrics = [json_line({"step": 0, "machine": machine()})]
         self.good = copy.deepcopy(self._state())  # what to roll back to where there is no folder
         if begun and begun.saved:
             self.started -= self._restore(begun.saved)
@@ -91,7 +94,11 @@ class Run:
             if self.validated != self.step and self.plan.validate_after(self.step):
                 self._validate()
             elif self.step and self.plan.draw_after(self.step):
-                self.report(Drawn(self.step, self._draw()))
+                samples = self._draw()
+                self.report(Drawn(self.step, samples))
+                self._log(samples)
+            elif self.step and self.plan.log_after(self.step):
+                self._log()
             if self.step >= self.plan.total:
                 break
             self._agree()
@@ -206,15 +213,17 @@ class Run:
                 # A copy, since training goes on in the original's memory.
                 self.best_weights = {name: tensor.clone() for name, tensor in network.state_dict().items()}
                 self.best, self.best_step, self.best_samples = evaluation, self.step, samples
-            progress = telling.progress(self)
-            seconds = time.monotonic() - self.started
-            self._write(lambda: self.kept.log(self.step, seconds, progress, evaluation, samples))
+            self._log(samples, evaluation)
         if best:
             self._write(self._keep_best)
         if self.pace:
             self.pace.validation_seconds = time.monotonic() - before
             self.pace.pause(self.pace.validation_seconds)
-        self.report(Validated(progress, evaluation, best, samples))
+        self.report(Validated(telling.progress(self), evaluation, best, samples))
+
+    def _log(self, samples: tuple[str, ...] = (), evaluation: Evaluation | None = None) -> None:
+        progress, seconds = telling.progress(self), time.monotonic() - self.started
+        self._write(lambda: self.kept.log(seconds, progress, evaluation, samples))
 
     def _draw(self) -> tuple[str, ...]:
         model = LanguageModel(self.plan.model, self.prepared.tokenizer, self.learner.best_guess.eval())

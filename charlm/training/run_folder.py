@@ -61,7 +61,7 @@ class RunFolder:
     def __init__(self, folder: Path | None, overwrite: bool, place: Path | None = None) -> None:
         self.folder = folder
         self._place = place or folder  # where files go now
-        self.metrics: list[str] = []  # a line of JSON for each validation
+        self.metrics: list[str] = []  # lines of JSON
         self.step = 0  # of the model that is kept whole
         self.saved: int | None = None  # step of the state saved last
         self._described = place is not None  # whether what never changes is on disk
@@ -150,21 +150,26 @@ class RunFolder:
             steps.finish(self._place)
 
     def log(
-        self, step: int, seconds: float, progress: Progress, evaluation: Evaluation, samples: Sequence[str]
+        self, seconds: float, progress: Progress, evaluation: Evaluation | None = None, samples: Sequence[str] = ()
     ) -> None:
-        """Add a line to the metrics."""
+        """Add a line to the metrics. Without an evaluation it goes to disk with the next that has one, and not twice.
+
+        A run that goes on comes by the step again at which its state was saved.
+        """
+        if evaluation is None and self.metrics and self.metrics[-1].startswith(f'{{"step":{progress.step},'):
+            return
         values = {
-            "step": step,
+            "step": progress.step,
             "seconds": round(seconds, 3),
             "train_nats_per_token": progress.nats_per_token,
-            "valid": evaluation.summary(),
+            **({"valid": evaluation.summary()} if evaluation else {}),
             "gradient_norm": progress.gradient_norm,
-            "learning_rate": self._plan.learning_rate(step - 1),
+            "learning_rate": self._plan.learning_rate(progress.step - 1),
             "characters_per_second": round(progress.characters_per_second),
-            "samples": list(samples),
+            **({"samples": list(samples)} if samples else {}),
         }
         self.metrics.append(json_line(values))
-        if self._place is not None and self._place == self.folder:
+        if evaluation and self._place is not None and self._place == self.folder:
             self._write_metrics()
 
     def revise(self, plan: Plan) -> None:
