@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from charlm import __version__
-from charlm.cli import cache, compare, corpus, evaluate, gradients, info, neurons, sample, score, tokenizer, train, why
+from charlm.cli import cache, compare, corpus, embed, evaluate, gradients, info, neurons, sample, score, tokenizer, train, why
 from charlm.cli.output import closable_streams, one_talks, prepare_streams
 from charlm.errors import CharlmError, ConfigError, CorpusNotFoundError, ModelError, ModelInUseError
 from charlm.interrupts import Terminated
@@ -60,6 +60,7 @@ for command in (
     app.command()(command)
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(tokenizer.app, name="tokenizer")
+app.add_typer(embed.app, name="embed")
 
 
 def _show_version(wanted: bool) -> None:

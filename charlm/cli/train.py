@@ -70,6 +70,10 @@ def train(
         defaulted(f"Input: {_NAMES['embeddings']}.", ModelConfig.embedding, choices=names("embeddings")),
     ] = None,
     embedding_size: Annotated[int | None, defaulted("Of a learned embedding.", _CHOSEN)] = None,
+    embedding_file: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Vectors it begins with, in the text format of word2vec.")
+    ] = None,
+    freeze_embedding: Annotated[bool | None, typer.Option("--freeze-embedding", help="Keep them as they are.")] = None,
     cell: Annotated[
         str | None, defaulted(f"Recurrent cell: {_NAMES['cells']}.", ModelConfig.cell, choices=names("cells"))
     ] = None,
@@ -104,6 +108,7 @@ def train(
     save_every: Annotated[
         float | None, defaulted("Seconds between two saves of the whole state.", TrainConfig.save_every)
     ] = None,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write events for TensorBoard to runs/.")] = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:

@@ -1,0 +1,73 @@
+"""Sentences in which kings are to queens as men are to women: a text on which vectors of words can be tried.
+
+    python corpora/court.py               remake court.txt beside this file
+
+A person has a station and a sex. What one does goes by the station alone, and so do the things one has; the pronouns,
+and what is worn, go by the sex alone. So the words for persons differ in two ways that do not touch each other, and a
+model of words has to find both to predict what comes.
+"""
+
+import sys
+from pathlib import Path
+from random import Random
+
+LINES, SEED = 6_000, 8
+
+PERSONS = {  # station: he, she
+    "crown": ("king", "queen"),
+    "heir": ("prince", "princess"),
+    "grown": ("man", "woman"),
+    "child": ("boy", "girl"),
+    "parent": ("father", "mother"),
+    "kin": ("uncle", "aunt"),
+    "stage": ("actor", "actress"),
+}
+DEEDS = {  # of each station, and what they are done to or with
+    "crown": (("rules", "guards", "governs"), ("land", "realm", "people", "throne")),
+    "heir": (("awaits", "inherits", "studies"), ("castle", "title", "tutor", "throne")),
+    "grown": (("ploughs", "mends", "sells"), ("field", "roof", "wheat", "cart")),
+    "child": (("throws", "hides", "chases"), ("ball", "kite", "hoop", "cart")),
+    "parent": (("feeds", "calms", "carries"), ("baby", "twins", "lamb", "supper")),
+    "kin": (("visits", "invites", "teases"), ("nephew", "niece", "cousin", "twins")),
+    "stage": (("recites", "learns", "forgets"), ("verse", "role", "cue", "title")),
+}
+SEXES = (  # pronouns, and what is worn
+    ("he", "his", "himself", ("beard", "waistcoat", "cravat")),
+    ("she", "her", "herself", ("gown", "bonnet", "shawl")),
+)
+TIMES = ("today", "at dawn", "in spring", "every year", "once more", "on sundays")
+
+
+def sentence(random: Random) -> str:
+    """One line, without its end."""
+    station, sex = random.choice(list(PERSONS)), random.randrange(2)
+    person, (verbs, things) = PERSONS[station][sex], DEEDS[station]
+    he, his, himself, clothes = SEXES[sex]
+    deed, thing, worn = random.choice(verbs), random.choice(things), random.choice(clothes)
+    form = random.choice(
+        (
+            f"the {person} {deed} {his} {thing}",
+            f"the {person} {deed} the {thing} {himself}",
+            f"the {person} in {his} {worn} {deed} the {thing}",
+            f"{he} is {'an' if person[0] in 'aeiou' else 'a'} {person} and {deed} the {thing}",
+            f"the {person} says that {he} {deed} {his} {thing}",
+        )
+    )
+    return f"{form} {random.choice(TIMES)}" if random.random() < 0.3 else form
+
+
+def corpus() -> str:
+    """The text of court.txt."""
+    random = Random(SEED)
+    return "".join(f"{sentence(random)}\n" for _ in range(LINES))
+
+
+def main() -> int:
+    text = corpus()
+    (Path(__file__).parent / "court.txt").write_text(text, "ascii", newline="\n")
+    print(f"court.txt: {LINES} lines, {len(text)} characters, {len(set(text.split()))} words")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
