@@ -8,9 +8,13 @@ model of words has to find both to predict what comes.
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
+from typing import TypeVar
 
+HERE = Path(__file__).parent
+T = TypeVar("T")
 LINES, SEED = 6_000, 8
 
 PERSONS = {  # station: he, she
@@ -38,22 +42,25 @@ SEXES = (  # pronouns, and what is worn
 TIMES = ("today", "at dawn", "in spring", "every year", "once more", "on sundays")
 
 
+def choose(random: Random, items: Sequence[T]) -> T:
+    """Any of them. Random.choice is not used: its results may change with Python."""
+    return items[int(random.random() * len(items))]
+
+
 def sentence(random: Random) -> str:
-    """One line, without its end."""
-    station, sex = random.choice(list(PERSONS)), random.randrange(2)
+    station, sex = choose(random, list(PERSONS)), int(random.random() * 2)
     person, (verbs, things) = PERSONS[station][sex], DEEDS[station]
     he, his, himself, clothes = SEXES[sex]
-    deed, thing, worn = random.choice(verbs), random.choice(things), random.choice(clothes)
-    form = random.choice(
-        (
-            f"the {person} {deed} {his} {thing}",
-            f"the {person} {deed} the {thing} {himself}",
-            f"the {person} in {his} {worn} {deed} the {thing}",
-            f"{he} is {'an' if person[0] in 'aeiou' else 'a'} {person} and {deed} the {thing}",
-            f"the {person} says that {he} {deed} {his} {thing}",
-        )
+    deed, thing, worn = choose(random, verbs), choose(random, things), choose(random, clothes)
+    forms = (
+        f"the {person} {deed} {his} {thing}",
+        f"the {person} {deed} the {thing} {himself}",
+        f"the {person} in {his} {worn} {deed} the {thing}",
+        f"{he} is {'an' if person[0] in 'aeiou' else 'a'} {person} and {deed} the {thing}",
+        f"the {person} says that {he} {deed} {his} {thing}",
     )
-    return f"{form} {random.choice(TIMES)}" if random.random() < 0.3 else form
+    form = choose(random, forms)
+    return f"{form} {choose(random, TIMES)}" if random.random() < 0.3 else form
 
 
 def corpus() -> str:
@@ -64,7 +71,11 @@ def corpus() -> str:
 
 def main() -> int:
     text = corpus()
-    (Path(__file__).parent / "court.txt").write_text(text, "ascii", newline="\n")
+    try:
+        (HERE / "court.txt").write_text(text, "ascii", newline="\n")
+    except OSError as error:
+        print(f"court.py: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 2
     print(f"court.txt: {LINES} lines, {len(text)} characters, {len(set(text.split()))} words")
     return 0
 

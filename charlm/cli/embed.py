@@ -1,6 +1,7 @@
 """charlm embed: what the vectors of the symbols say."""
 
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +13,8 @@ from charlm.storage import naming
 
 if TYPE_CHECKING:
     from charlm.inspection.vectors import Near, Vectors
+
+_WIDTH = 60  # columns that every terminal has
 
 app = typer.Typer(help="What the vectors of the symbols say: neighbors, analogies, a map.", no_args_is_help=True)
 
@@ -33,7 +36,7 @@ def neighbors(
     if json:
         write_json({"word": word, "neighbors": _values(found), **_coverage(vectors)})
     else:
-        write(f"near {word!r}, by cosine\n{_lines(found)}{vectors.coverage()}\n")
+        write(f"near {word!r}, by cosine\n{_lines(found)}{_told(vectors.coverage())}")
 
 
 @app.command()
@@ -61,7 +64,7 @@ def analogy(
     write(f"{a!r} is to {b!r} as {c!r} is to\n")
     for name, nearest in (("3CosAdd", found.add), ("3CosMul", found.multiply)):
         write(f"{name}\n{_lines(nearest)}")
-    write(f"{vectors.coverage()}, the three asked about left out\n")
+    write(_told(f"{vectors.coverage()}; so are the three asked about"))
 
 
 @app.command("map")
@@ -87,12 +90,12 @@ def draw(
 
     found = embedding_map.lay_out(vectors, method, count)
     embedding_map.write(found, path)
-    say(f"{found.caption}", quiet)
+    say(found.caption, quiet)
     if json:
         symbols = [
             {"symbol": name, "x": x, "y": y} for name, (x, y) in zip(found.symbols, found.points.tolist(), strict=True)
         ]
-        write_json({"path": str(path), "method": method, "axes": list(found.axes), "symbols": symbols})
+        write_json({"path": str(path), "method": method, "caption": found.caption, "symbols": symbols})
     else:
         write(f"{path}\n")
 
@@ -137,6 +140,10 @@ def _values(found: "list[Near]") -> list[dict[str, object]]:
 
 def _lines(found: "list[Near]") -> str:
     return "".join(f"  {each.score:7.4f}  {each.symbol!r}\n" for each in found)
+
+
+def _told(sentence: str) -> str:
+    return f"{fill(sentence, _WIDTH)}\n"
 
 
 def _coverage(vectors: "Vectors") -> dict[str, int]:

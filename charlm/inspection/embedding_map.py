@@ -22,17 +22,17 @@ WIDTH, HEIGHT, _EDGE = 720, 480, 36  # of a picture, and of what stays free arou
 
 @dataclass(frozen=True)
 class Map:
-    """`points` (n, 2): where each symbol lies; `axes`: what the two stand for; `left`: symbols that are not on it."""
+    """`points` (n, 2): where each symbol lies, and how that was found; `left`: symbols that are not on it."""
 
     symbols: tuple[str, ...]
     points: NDArray[np.float64]
-    axes: tuple[str, str]
+    how: str
     left: int
 
     @property
     def caption(self) -> str:
         rest = f"; {self.left:,} more are left out" if self.left else ""
-        return f"{len(self.symbols):,} symbols: {self.axes[0]} across, {self.axes[1]} up{rest}"
+        return f"{len(self.symbols):,} symbols {self.how}{rest}"
 
     def classes(self) -> list[str]:
         """Those that are on it."""
@@ -45,8 +45,8 @@ def lay_out(vectors: Vectors, method: str = "pca", count: int = 500) -> Map:
     check_range("count", count, 1, float("inf"))
     met = np.flatnonzero(vectors.learned)
     chosen = met[:count]
-    points, axes = project(vectors.matrix[chosen], method)
-    return Map(tuple(vectors.symbols[place] for place in chosen), points, axes, len(met) - len(chosen))
+    points, how = project(vectors.matrix[chosen], method)
+    return Map(tuple(vectors.symbols[place] for place in chosen), points, how, len(met) - len(chosen))
 
 
 def write(found: Map, path: Path) -> None:

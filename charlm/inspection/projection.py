@@ -13,10 +13,10 @@ _FEWEST = 5  # points that have neighbourhoods
 
 
 class Plane(NamedTuple):
-    """`points` (n, 2); `axes`: what the two stand for, in words."""
+    """`points` (n, 2), and how they were found, in words."""
 
     points: NDArray[np.float64]
-    axes: tuple[str, str]
+    how: str
 
 
 def project(matrix: NDArray[np.float32], method: str) -> Plane:
@@ -40,14 +40,9 @@ def pca(matrix: NDArray[np.float32]) -> Plane:
     points = np.zeros((len(matrix), 2))
     found = (left * sizes * signs)[:, :2]
     points[:, : found.shape[1]] = found
-    shares = np.append(sizes**2 / max(float((sizes**2).sum()), np.finfo(float).tiny), [0.0, 0.0])
-    first, second = (
-        f"{name} component, {share:.0%} of the variance" for name, share in zip(_NAMES, shares, strict=False)
-    )
-    return Plane(points, (first, second))
-
-
-_NAMES = ("first", "second")
+    total = max(float((sizes**2).sum()), np.finfo(float).tiny)
+    first, second = (np.append(sizes**2, [0.0, 0.0])[:2] / total).tolist()
+    return Plane(points, f"by principal components, which hold {first:.0%} and {second:.0%} of the variance")
 
 
 def tsne(matrix: NDArray[np.float32]) -> Plane:
@@ -63,4 +58,6 @@ def tsne(matrix: NDArray[np.float32]) -> Plane:
     start = pca(matrix).points
     start *= 1e-4 / max(float(start[:, 0].std()), np.finfo(float).tiny)
     points = TSNE(perplexity=perplexity, init=start, random_state=0).fit_transform(matrix)
-    return Plane(points.astype(np.float64), ("t-SNE", f"t-SNE, perplexity {perplexity:.3g}"))
+    return Plane(
+        points.astype(np.float64), f"by t-SNE with a perplexity of {perplexity:.3g}: near is alike, far means nothing"
+    )

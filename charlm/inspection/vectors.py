@@ -86,7 +86,7 @@ class Vectors:
     def coverage(self) -> str:
         """Among which symbols an answer is sought, in words."""
         sought, left = int(self.learned.sum()), int((~self.learned).sum())
-        return f"sought among {sought:,} symbols" + (f"; {left:,} more were never learned" if left else "")
+        return f"sought among {sought:,} symbols; {left:,} that spell others, or were never learned, are left out"
 
     def _best(self, scores: NDArray[np.float32], asked: set[int], count: int) -> list[Near]:
         order = np.argsort(-scores, kind="stable").tolist()
