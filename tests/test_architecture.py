@@ -19,10 +19,11 @@ ORDER = """
     config discover data.files data.cache data.harvest data.catalogue storage.standalone storage.durable
     subwords native.fused scan inspection.properties data.documents storage.naming storage.tensors sampling.pattern
     tokenizers data.download
-    inspection.classes inspection.projection storage.word2vec
+    inspection.classes inspection.projection inspection.report_style inspection.run_log storage.word2vec
     cells samplers measure ngram data.encoding data.batches data.corpus sampling.automaton scoring.units
     sampling.ending sampling.novelty embeddings data.texts data.ids storage.steps scoring.heat training.planning
     data.sequences network sampling.matching inspection.style scoring.bootstrap training.distributed storage.vocabulary
+    inspection.chart inspection.held_out
     probability data.vocabulary native.drawing training.optimization training.sizing inspection.starts
     inspection.reading adaptation
     scoring.adapting
@@ -31,8 +32,11 @@ ORDER = """
     sampling.beam sampling.distinct
     language_model training.pacing training.reports training.advice
     scoring.heat_page scoring.segments scoring.pairs scoring.baseline storage.checkpoint training.specimens
-    inspection.comparison inspection.why inspection.vectors
+    inspection.comparison inspection.why inspection.vectors inspection.tensorboard
+    inspection.surprise
     kenlm storage.model_card inspection.embedding_map
+    inspection.report
+    inspection.report_page
     system training.run_folder
     training.resumption
     training.telling

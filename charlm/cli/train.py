@@ -2,9 +2,10 @@
 
 import shlex
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -31,6 +32,11 @@ from charlm.storage import naming
 from charlm.training.launch import launched
 from charlm.training.planning import read_plan
 
+if TYPE_CHECKING:
+    from charlm.inspection.tensorboard import Events
+    from charlm.training.reports import Event, Report
+
+RUNS = Path("runs")  # where TensorBoard looks, by its own custom
 _CHOSEN = "chosen to fit the corpus and the time"
 _NAMES = {kind: ", ".join(names(kind)) for kind in ("embeddings", "cells")}
 _BUDGETS = ("minutes", "epochs", "steps")
@@ -145,8 +151,9 @@ def train(
     quiet = quiet or not launch.first
     given = read_vocabulary(symbols, quiet) if symbols else None
     display = Display(quiet)
+    events = _events(RUNS / folder.name, resume, quiet) if tensorboard and launch.first else None
     try:
-        with display:
+        with display, events or nullcontext():
             train_model(
                 sources,
                 shape,
@@ -157,7 +164,7 @@ def train(
                 folder=folder,
                 overwrite=overwrite,
                 resume=resume,
-                report=display,
+                report=_both(display, events) if events else display,
                 started=started,
             )
     except KeyboardInterrupt:
@@ -189,6 +196,22 @@ def train(
         write_json(result)
     else:
         write_json(_ended_before(folder))
+
+
+def _events(folder: Path, resume: bool, quiet: bool) -> "Events":
+    from charlm.inspection.tensorboard import Events, writer
+
+    found = Events(writer(folder, fresh=not resume))
+    say(f"events     {folder}; tensorboard --logdir {RUNS} shows them", quiet)
+    return found
+
+
+def _both(first: "Report", second: "Report") -> "Report":
+    def tell(event: "Event") -> None:
+        first(event)
+        second(event)
+
+    return tell
 
 
 def _ended_before(folder: Path) -> dict[str, Any]:

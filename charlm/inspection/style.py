@@ -32,7 +32,7 @@ def _rules(ground: str, ink: str, dim: str, rule: str, colours: tuple[str, ...])
     )
     return (
         f".ground {{ fill: {ground} }} .ink {{ fill: {ink} }} .dim {{ fill: {dim} }} .rule {{ stroke: {rule} }}\n"
-        f".a {{ stroke: {colours[1]} }} .b {{ stroke: {colours[0]} }}\n{classes}"
+        f".a {{ stroke: {colours[1]}; color: {colours[1]} }} .b {{ stroke: {colours[0]}; color: {colours[0]} }}\n{classes}"
     )
 
 
