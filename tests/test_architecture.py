@@ -34,10 +34,10 @@ ORDER = """
     scoring.heat_page scoring.segments scoring.pairs scoring.baseline storage.checkpoint training.specimens
     inspection.comparison inspection.why inspection.vectors inspection.tensorboard
     inspection.surprise
-    kenlm storage.model_card inspection.embedding_map
+    kenlm storage.model_card inspection.embedding_map system
     inspection.report
     inspection.report_page
-    system training.run_folder
+    training.run_folder
     training.resumption
     training.telling
     training.run

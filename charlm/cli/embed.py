@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _WIDTH = 60  # columns that every terminal has
 
-app = typer.Typer(help="What the vectors of the symbols say: neighbors, analogies, a map.", no_args_is_help=True)
+app = typer.Typer(help="What the vectors of the symbols say.", no_args_is_help=True)
 
 
 @app.command()

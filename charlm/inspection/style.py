@@ -30,9 +30,10 @@ def _rules(ground: str, ink: str, dim: str, rule: str, colours: tuple[str, ...])
     classes = "".join(
         f".k-{name} {{ fill: {colour}; color: {colour} }}\n" for name, colour in zip(CLASSES, colours, strict=True)
     )
+    first, second = (f"stroke: {colours[place]}; color: {colours[place]}" for place in (1, 0))
     return (
         f".ground {{ fill: {ground} }} .ink {{ fill: {ink} }} .dim {{ fill: {dim} }} .rule {{ stroke: {rule} }}\n"
-        f".a {{ stroke: {colours[1]}; color: {colours[1]} }} .b {{ stroke: {colours[0]}; color: {colours[0]} }}\n{classes}"
+        f".a {{ {first} }} .b {{ {second} }}\n{classes}"
     )
 
 

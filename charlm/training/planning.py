@@ -70,7 +70,7 @@ class Plan:
 
     def log_after(self, step: int) -> bool:
         """Whether the metrics get a line after `step` steps, for a curve between the validations."""
-        return self._reaches(step, _POINTS)
+        return self.draw_after(step) or self._reaches(step, _POINTS)
 
     def _reaches(self, step: int, parts: int) -> bool:
         """Whether the last of `step` steps completes one of so many equal parts of the run."""

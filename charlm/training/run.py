@@ -16,9 +16,7 @@ from charlm.language_model import LanguageModel
 from charlm.network import check_tensors
 from charlm.randomness import bits
 from charlm.scoring.evaluation import Evaluation
-from charlm.storage.durable import json_line
 from charlm.storage.steps import Saved
-from charlm.system import machine
 from charlm.training import telling
 from charlm.training.distributed import ALONE, Group
 from charlm.training.optimization import Learner
@@ -77,7 +75,6 @@ class Run:
         self.learner = Learner(self.network, self.plan.train, self.group)
         if self.device.type == "cuda":
             self.learner.fit_memory(self.batches[0])
-        self.kept.metrics = [json_line({"step": 0, "machine": machine()})]
         self.good = copy.deepcopy(self._state())  # what to roll back to where there is no folder
         if begun and begun.saved:
             self.started -= self._restore(begun.saved)
@@ -93,12 +90,8 @@ class Run:
         while True:
             if self.validated != self.step and self.plan.validate_after(self.step):
                 self._validate()
-            elif self.step and self.plan.draw_after(self.step):
-                samples = self._draw()
-                self.report(Drawn(self.step, samples))
-                self._log(samples)
             elif self.step and self.plan.log_after(self.step):
-                self._log()
+                self._log(self._draw() if self.plan.draw_after(self.step) else ())
             if self.step >= self.plan.total:
                 break
             self._agree()
@@ -222,8 +215,9 @@ class Run:
         self.report(Validated(telling.progress(self), evaluation, best, samples))
 
     def _log(self, samples: tuple[str, ...] = (), evaluation: Evaluation | None = None) -> None:
-        progress, seconds = telling.progress(self), time.monotonic() - self.started
-        self._write(lambda: self.kept.log(seconds, progress, evaluation, samples))
+        if samples and evaluation is None:
+            self.report(Drawn(self.step, samples))
+        self._write(lambda: self.kept.log(self.started, telling.progress(self), evaluation, samples))
 
     def _draw(self) -> tuple[str, ...]:
         model = LanguageModel(self.plan.model, self.prepared.tokenizer, self.learner.best_guess.eval())
