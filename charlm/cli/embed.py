@@ -49,7 +49,7 @@ def analogy(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """What is to C as B is to A: man is to woman as king is to ...
+    """What is to C as B is to A: queen is to king as woman is to man.
 
     By the sum and by the product of cosines (3CosAdd and 3CosMul); A, B and C are never the answer.
 
