@@ -58,7 +58,7 @@ def trained(corpus: str, minutes: str, cell: str, seed: str) -> Trained:
         done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, check=True)
         lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     found = json.loads(done.stdout)
-    curve = [(line["seconds"], bits(line["valid"])) for line in lines]
+    curve = [(line["seconds"], bits(line["valid"])) for line in lines if "valid" in line]
     return Trained(found["parameters"], found["characters_per_second"], bits(found["validation"]), curve)
 
 

@@ -116,7 +116,11 @@ class TrainConfig:
     threads: int | None = None  # None: torch's own choice
     save_every: float = 90.0  # seconds between two saves of the whole state
     precision: str = "auto"  # of the factors of the recurrent products: float32, or bfloat16; sums are float32
+    embedding_file: str | None = None  # vectors that the embedding begins with
+    freeze_embedding: bool = False  # and keeps
 
+    # A plan from before there were these has their defaults.
+    LATER: ClassVar[frozenset[str]] = frozenset({"embedding_file", "freeze_embedding"})
     DEFAULT_MINUTES: ClassVar[float] = 3.0  # the budget where none is given
 
     def __post_init__(self) -> None:
@@ -127,6 +131,8 @@ class TrainConfig:
         budgets = [name for name in ("minutes", "epochs", "steps") if getattr(self, name) is not None]
         if len(budgets) > 1:
             raise ConfigError(f"give one of minutes, epochs and steps, not {' and '.join(budgets)}")
+        if self.freeze_embedding and self.embedding_file is None:
+            raise ConfigError("freeze-embedding keeps the vectors of an embedding-file, and none is given")
         infinity = float("inf")
         check_range("batch_size", self.batch_size, 1, 65_536)
         check_range("seq_len", self.seq_len, 1, 65_536)

@@ -57,9 +57,9 @@ class Network(nn.Module):
         # A symbol that never was a training target has probability 0: its logit is minus infinity.
         self.register_buffer("predictable", torch.ones(vocabulary_size, dtype=torch.bool))
 
-    def expect(self, counts: Tensor) -> None:
-        """Told once, before any training: how often each symbol (V,) is a target."""
-        self.predictable.copy_(counts > 0)
+    def expect(self, predictable: Tensor, counts: Tensor) -> None:
+        """Told once, before any training: which symbols (V,) may come at all, and how often each is a target."""
+        self.predictable.copy_(predictable)
         self.readout.arrange(counts)
 
     def forward(

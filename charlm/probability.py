@@ -64,6 +64,12 @@ def log_mass(symbols: NDArray[np.bool_]) -> Quantity:
     return lambda logprobs, came: logprobs.masked_fill(others.to(logprobs.device), -torch.inf).logsumexp(2)
 
 
+def masses(groups: NDArray[np.bool_]) -> Quantity:
+    """P that a symbol of each group comes, where `groups` (V, n) says what is in which: (T, B, n)."""
+    members = torch.from_numpy(groups).float()
+    return lambda logprobs, came: logprobs.exp() @ members.to(logprobs.device)
+
+
 def log_probabilities(network: Network, rows: Sequence[Ids]) -> list[NDArray[np.float64]]:
     """log P(row[t] | row[0], ..., row[t-1]) in nats for t ≥ 1, each row from a zero state: (n,) → (n - 1,)."""
     return [found for (found,) in quantities(network, rows, [log_probability])]

@@ -15,6 +15,14 @@ from charlm.training.optimization import resolve_precision
 
 def describe_system() -> dict[str, Any]:
     """Versions, device, threads and paths in use."""
+    return machine() | {
+        "package": os.path.dirname(os.path.abspath(__file__)),
+        "checkpoints": str(CHECKPOINTS.resolve()),
+    }
+
+
+def machine() -> dict[str, Any]:
+    """What a run that can be repeated depends on but its plan and its corpus: no paths, and no names of anybody."""
     return {
         "charlm": __version__,
         "python": platform.python_version(),
@@ -29,6 +37,4 @@ def describe_system() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "recurrence": path_in_use(),
         "precision": f"{resolve_precision('auto', torch.device('cpu'))} in training on the CPU, float32 elsewhere",
-        "package": os.path.dirname(os.path.abspath(__file__)),
-        "checkpoints": str(CHECKPOINTS.resolve()),
     }

@@ -19,9 +19,11 @@ ORDER = """
     config discover data.files data.cache data.harvest data.catalogue storage.standalone storage.durable
     subwords native.fused scan inspection.properties data.documents storage.naming storage.tensors sampling.pattern
     tokenizers data.download
-    cells readouts samplers measure ngram data.encoding data.batches data.corpus sampling.automaton scoring.units
+    inspection.classes inspection.projection inspection.report_style inspection.run_log storage.word2vec
+    cells samplers measure ngram data.encoding data.batches data.corpus sampling.automaton scoring.units
     sampling.ending sampling.novelty embeddings data.texts data.ids storage.steps scoring.heat training.planning
-    data.sequences network sampling.matching scoring.bootstrap training.distributed storage.vocabulary
+    data.sequences network sampling.matching inspection.style scoring.bootstrap training.distributed storage.vocabulary
+    inspection.chart inspection.held_out
     probability data.vocabulary native.drawing training.optimization training.sizing inspection.starts
     inspection.reading adaptation
     scoring.adapting
@@ -30,9 +32,12 @@ ORDER = """
     sampling.beam sampling.distinct
     language_model training.pacing training.reports training.advice
     scoring.heat_page scoring.segments scoring.pairs scoring.baseline storage.checkpoint training.specimens
-    inspection.comparison inspection.why
-    kenlm storage.model_card
-    system training.run_folder
+    inspection.comparison inspection.why inspection.vectors inspection.tensorboard
+    inspection.surprise
+    kenlm storage.model_card inspection.embedding_map system
+    inspection.report
+    inspection.report_page
+    training.run_folder
     training.resumption
     training.telling
     training.run

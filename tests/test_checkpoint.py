@@ -16,7 +16,7 @@ from safetensors import safe_open
 
 import charlm
 from charlm.storage import checkpoint
-from charlm.training.reports import Finished, Validated
+from charlm.training.reports import Drawn, Finished, Validated
 
 FILES = ("README.md", "config.json", "metrics.jsonl", "model.safetensors", "plan.json", "tokenizer.json")
 PLAN = charlm.Plan(replace(SMALL, sequence="line", dropout=0.0), QUICK, steps=40, validations=8)
@@ -68,11 +68,24 @@ def test_only_the_weights_change_and_they_by_one_rename(tmp_path: Path) -> None:
 def test_metrics_have_a_line_for_each_validation(tmp_path: Path) -> None:
     events: list[Any] = []
     charlm.train(LINES, plan=PLAN, folder=tmp_path / "m", report=events.append)
-    lines = [json.loads(line) for line in (tmp_path / "m" / "metrics.jsonl").read_text().splitlines()]
+    read = [json.loads(line) for line in (tmp_path / "m" / "metrics.jsonl").read_text().splitlines()]
+    lines = [line for line in read if "valid" in line]
     validated = [event for event in events if isinstance(event, Validated)]
     assert len(lines) == PLAN.validations
     assert [line["step"] for line in lines] == [event.progress.step for event in validated]
     assert [line["valid"] for line in lines] == [event.evaluation.summary() for event in validated]
+
+
+def test_metrics_begin_with_the_machine_and_follow_the_curve_between_validations(tmp_path: Path) -> None:
+    events: list[Any] = []
+    charlm.train(LINES, plan=PLAN, folder=tmp_path / "m", report=events.append)
+    first, *points = [json.loads(line) for line in (tmp_path / "m" / "metrics.jsonl").read_text().splitlines()]
+    assert first["step"] == 0 and first["machine"]["cores"] > 0
+    assert not any(str(tmp_path) in str(value) for value in first["machine"].values())
+    assert [line["step"] for line in points] == list(range(1, PLAN.steps + 1)), "a short run has every step, once"
+    assert all(line["gradient_norm"] > 0 and line["learning_rate"] > 0 for line in points)
+    drawn = {event.step: list(event.samples) for event in events if isinstance(event, Drawn)}
+    assert drawn and drawn.items() <= {line["step"]: line.get("samples") for line in points}.items()
 
 
 def test_a_loaded_model_is_the_trained_one(line_folder: Path, line_model: charlm.LanguageModel) -> None:

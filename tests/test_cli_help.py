@@ -12,7 +12,8 @@ from conftest import Outcome
 from charlm.discover import names
 
 Run = Callable[..., Outcome]
-COMMANDS = ["train", "sample", "score", "evaluate", "compare", "info", "corpus stdlib", "corpus get"]
+COMMANDS = ["train", "sample", "score", "evaluate", "compare", "info", "report", "corpus stdlib", "corpus get"]
+COMMANDS += ["embed neighbors", "embed analogy", "embed map", "embed export"]
 COMMANDS += ["gradients", "neurons", "why", "tokenizer build", "tokenizer show"]
 
 

@@ -30,13 +30,19 @@ def load(name: str) -> ModuleType:
     return module
 
 
-cats, dna, tunes = load("cats"), load("dna"), load("tunes")
+cats, court, dna, tunes = map(load, ("cats", "court", "dna", "tunes"))
 CATS, DNA = ((FOLDER / name).read_text("ascii").splitlines() for name in ("cats.txt", "dna.txt"))
 TUNES = (FOLDER / "tunes.abc").read_text("ascii").rstrip("\n").split("\n\n")
 
 
 @pytest.mark.parametrize(
-    ("script", "names"), [(cats, ["cats.txt", "cats-pairs.tsv"]), (dna, ["dna.txt"]), (tunes, ["tunes.abc"])]
+    ("script", "names"),
+    [
+        (cats, ["cats.txt", "cats-pairs.tsv"]),
+        (court, ["court.txt"]),
+        (dna, ["dna.txt"]),
+        (tunes, ["tunes.abc"]),
+    ],
 )
 def test_a_script_writes_its_files_in_the_folder(
     script: ModuleType, names: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -48,6 +54,19 @@ def test_a_script_writes_its_files_in_the_folder(
         assert (tmp_path / name).read_bytes() == (FOLDER / name).read_bytes()
     monkeypatch.setattr(script, "HERE", tmp_path / "missing")
     assert script.main() == 2
+
+
+def test_at_court_deeds_go_by_station_and_clothes_by_sex() -> None:
+    """Whoever is named, what stands beside is of the same station and sex: that is what makes the analogies."""
+    place = {person: (station, sex) for station, both in court.PERSONS.items() for sex, person in enumerate(both)}
+    for line in (FOLDER / "court.txt").read_text("ascii").splitlines():
+        words = line.split()
+        (person,) = set(words) & set(place)
+        station, sex = place[person]
+        verbs, things = court.DEEDS[station]
+        assert set(words) & set(verbs) and set(words) & set(things), line
+        other = court.SEXES[1 - sex]
+        assert not set(words) & {*other[:3], *other[3]}, line
 
 
 def test_the_rules_are_probabilities_of_lower_case_words() -> None:

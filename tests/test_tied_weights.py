@@ -114,6 +114,7 @@ def test_the_table_counts_among_the_weights_of_a_token_as_the_readout_does() -> 
         (["--embedding-size=4", "--hidden-size=8"], "embedding-size 4 and hidden-size 8 differ"),
         (["--embedding=one-hot"], "no table to tie"),
         (["--readout=adaptive"], "no matrix to tie"),
+        (["--embedding-file=vectors.txt", "--freeze-embedding"], "has to learn"),
     ],
 )
 def test_what_cannot_be_tied_is_refused_in_a_sentence(

@@ -2,9 +2,10 @@
 
 import shlex
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -31,6 +32,11 @@ from charlm.storage import naming
 from charlm.training.launch import launched
 from charlm.training.planning import read_plan
 
+if TYPE_CHECKING:
+    from charlm.inspection.tensorboard import Events
+    from charlm.training.reports import Event, Report
+
+RUNS = Path("runs")  # where TensorBoard looks, by its own custom
 _CHOSEN = "chosen to fit the corpus and the time"
 _NAMES = {kind: ", ".join(names(kind)) for kind in ("embeddings", "cells", "readouts")}
 _BUDGETS = ("minutes", "epochs", "steps")
@@ -70,6 +76,10 @@ def train(
         defaulted(f"Input: {_NAMES['embeddings']}.", ModelConfig.embedding, choices=names("embeddings")),
     ] = None,
     embedding_size: Annotated[int | None, defaulted("Of a learned embedding.", _CHOSEN)] = None,
+    embedding_file: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Vectors it begins with, in the text format of word2vec.")
+    ] = None,
+    freeze_embedding: Annotated[bool | None, typer.Option("--freeze-embedding", help="Keep them as they are.")] = None,
     cell: Annotated[
         str | None, defaulted(f"Recurrent cell: {_NAMES['cells']}.", ModelConfig.cell, choices=names("cells"))
     ] = None,
@@ -115,6 +125,7 @@ def train(
     save_every: Annotated[
         float | None, defaulted("Seconds between two saves of the whole state.", TrainConfig.save_every)
     ] = None,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write events for TensorBoard to runs/.")] = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -151,8 +162,9 @@ def train(
     quiet = quiet or not launch.first
     given = read_vocabulary(symbols, quiet) if symbols else None
     display = Display(quiet)
+    events = _events(RUNS / folder.name, resume, quiet) if tensorboard and launch.first else None
     try:
-        with display:
+        with display, events or nullcontext():
             train_model(
                 sources,
                 shape,
@@ -163,7 +175,7 @@ def train(
                 folder=folder,
                 overwrite=overwrite,
                 resume=resume,
-                report=display,
+                report=_both(display, events) if events else display,
                 started=started,
             )
     except KeyboardInterrupt:
@@ -195,6 +207,22 @@ def train(
         write_json(result)
     else:
         write_json(_ended_before(folder))
+
+
+def _events(folder: Path, resume: bool, quiet: bool) -> "Events":
+    from charlm.inspection.tensorboard import Events, writer
+
+    found = Events(writer(folder, fresh=not resume))
+    say(f"events     {folder}; tensorboard --logdir {RUNS} shows them", quiet)
+    return found
+
+
+def _both(first: "Report", second: "Report") -> "Report":
+    def tell(event: "Event") -> None:
+        first(event)
+        second(event)
+
+    return tell
 
 
 def _ended_before(folder: Path) -> dict[str, Any]:

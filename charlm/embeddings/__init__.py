@@ -28,6 +28,14 @@ class Embedding(nn.Module, ABC):
         """`cell.project` of the vectors of all symbols: (V, G)."""
 
     @abstractmethod
+    def rows(self, cell: Cell) -> Tensor:
+        """A vector for each symbol by which it can be compared with others: (V, ·)."""
+
+    @abstractmethod
+    def start(self, vectors: Tensor, known: Tensor) -> None:
+        """Begin with given vectors (V, E) where `known` (V,). Raises ConfigError where there is nothing to give."""
+
+    @abstractmethod
     def project(self, ids: Tensor, cell: Cell) -> Projected:
         """`cell.project` of the vectors of ids (T, B): (T, B, G)."""
 

@@ -39,6 +39,13 @@ class Learned(Embedding):
     def table(self, cell: Cell) -> Tensor:
         return cell.project(self.weight * self.scale)
 
+    def rows(self, cell: Cell) -> Tensor:
+        return self.weight
+
+    def start(self, vectors: Tensor, known: Tensor) -> None:
+        if not self.weight.is_meta:
+            self.weight.data[known] = vectors[known]
+
     def project(self, ids: Tensor, cell: Cell) -> Projected:
         if self.weight.shape[0] <= ids.numel():
             return Lookup(ids, self.table(cell))

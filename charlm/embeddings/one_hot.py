@@ -6,6 +6,7 @@ from torch.nn import functional
 
 from charlm.cells import Cell
 from charlm.embeddings import Embedding
+from charlm.errors import ConfigError
 from charlm.native.fused import Lookup, Projected
 
 
@@ -19,6 +20,13 @@ class OneHot(Embedding):
 
     def table(self, cell: Cell) -> Tensor:
         return cell.weight_ih.t() + cell.bias_ih
+
+    def rows(self, cell: Cell) -> Tensor:
+        """All one-hot vectors are equally far from each other: what a symbol adds to the first layer stands for it."""
+        return cell.weight_ih.t()
+
+    def start(self, vectors: Tensor, known: Tensor) -> None:
+        raise ConfigError("a one-hot input is never learned and begins with no vectors; leave the embedding-file out")
 
     def project(self, ids: Tensor, cell: Cell) -> Projected:
         if self.size <= ids.numel():

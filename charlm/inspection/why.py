@@ -96,5 +96,11 @@ class _Watched(Embedding):
     def table(self, cell: Cell) -> Tensor:
         return self._embedding.table(cell)
 
+    def rows(self, cell: Cell) -> Tensor:
+        return self._embedding.rows(cell)
+
+    def start(self, vectors: Tensor, known: Tensor) -> None:
+        self._embedding.start(vectors, known)
+
     def project(self, ids: Tensor, cell: Cell) -> Projected:
         return cell.project(self.vectors(ids))

@@ -4,7 +4,7 @@
     tokenizer.json     its vocabulary                                          written once
     model.safetensors  weights, with the step, validation and SHA-256 sums     replaced by one rename
     plan.json          how it was trained, for `charlm train --plan`
-    metrics.jsonl      a line for each validation
+    metrics.jsonl      what the run ran on, then a line for each point of its curves, with each validation and samples
     README.md          the model card
 
 Weights are safetensors and all else is JSON: opening a model never runs code.

@@ -22,9 +22,10 @@ FILES = CONFIG, TOKENIZER, WEIGHTS, PLAN, METRICS, CARD = (
     "metrics.jsonl",
     "README.md",
 )
+REPORT = "report.html"  # may lie among them
 STEPS = "steps"  # a folder of trainer's states, while a run has not ended; `steps` says what they hold
 ENDED = ".steps.tmp"  # the same, of a run that has, while it is deleted
-_OURS = re.compile(r"\.?({})(\.\d+\.tmp)?".format("|".join(map(re.escape, FILES))))
+_OURS = re.compile(r"\.?({})(\.\d+\.tmp)?".format("|".join(map(re.escape, (*FILES, REPORT)))))
 
 
 def write_atomic(path: Path, data: bytes) -> None:

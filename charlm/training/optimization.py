@@ -77,6 +77,8 @@ class Learner:
 
     def __init__(self, network: Network, config: TrainConfig, group: Group = ALONE) -> None:
         self.network = network.train()
+        if config.freeze_embedding:
+            network.embedding.requires_grad_(False)
         network.operands = getattr(torch, resolve_precision(config.precision, network.device))
         self.best_guess = network
         self.clip = config.clip
@@ -84,7 +86,9 @@ class Learner:
         self.parts = 1  # a batch is taken in so many, one after the other
         self.state: NetworkState | None = None
         self._after: NetworkState | None = None  # the state, once the step is taken
-        self.optimizer = AdamW(network.parameters(), config.weight_decay or 0.0)
+        self.optimizer = AdamW(
+            (each for each in network.parameters() if each.requires_grad), config.weight_decay or 0.0
+        )
 
     def tensors(self) -> dict[str, Tensor]:
         """All that the next steps depend on, by name, with the state of all rows of a batch, whichever process has

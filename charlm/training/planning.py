@@ -18,6 +18,7 @@ LOWEST_RATE = 0.02  # what it falls to, as a share of its peak
 VALIDATION_SHARE = 0.04  # of the time, at most
 MOST_VALIDATIONS = 20
 _SPECIMENS = 10  # times in a run
+_POINTS = 100  # of the curves in the metrics, at most
 LARGEST_PLAN = 2**24  # bytes
 _MOST_STEPS = 2**40
 
@@ -66,6 +67,10 @@ class Plan:
     def draw_after(self, step: int) -> bool:
         """Whether the network shows what it writes after `step` steps."""
         return self._reaches(step, _SPECIMENS)
+
+    def log_after(self, step: int) -> bool:
+        """Whether the metrics get a line after `step` steps, for a curve between the validations."""
+        return self.draw_after(step) or self._reaches(step, _POINTS)
 
     def _reaches(self, step: int, parts: int) -> bool:
         """Whether the last of `step` steps completes one of so many equal parts of the run."""

@@ -24,7 +24,7 @@ from charlm.errors import ConfigError, CorpusError
 from charlm.network import Network
 from charlm.probability import log_probabilities
 from charlm.scoring.evaluation import Evaluation, evaluate
-from charlm.storage import vocabulary
+from charlm.storage import vocabulary, word2vec
 from charlm.tokenizers import Ids, Tokenizer
 from charlm.training.distributed import ALONE, Group
 
@@ -45,6 +45,7 @@ class Prepared:
     sha256: str  # of what is learned and what is held out
     held_out: tuple[str, ...] = ()  # files of held-out text of its own
     doubt: str = ""  # what speaks against the kind of sequence that was chosen
+    vectors: word2vec.Vectors | None = None  # of the symbols, for the embedding to begin with
 
     @property
     def predictable(self) -> NDArray[np.bool_]:
@@ -72,7 +73,9 @@ class Prepared:
     def network(self, model: ModelConfig, device: torch.device) -> Network:
         """An untrained network for this vocabulary, from torch's random state; `model` must be resolved."""
         network = Network(model, self.tokenizer.size)
-        network.expect(torch.from_numpy(self.counts))
+        network.expect(*map(torch.from_numpy, (self.predictable, self.counts)))
+        if self.vectors:
+            network.embedding.start(*map(torch.from_numpy, self.vectors))
         return network.to(device)
 
     def check_same(self, group: Group) -> None:
@@ -139,6 +142,10 @@ def prepare(
     SaveError where the ids of one that is larger than memory find no room on disk.
     """
     find(Tokenizer, model.tokenizer).check(model)  # before a long corpus is read
+    if config.freeze_embedding and model.tie_weights:
+        raise ConfigError(
+            "a tied table is also the readout's, which has to learn; leave freeze-embedding or tie-weights out"
+        )
     corpus = as_corpus(source, tell)
     documents = corpus.documents
     sequence, why = (model.sequence, "as asked") if model.sequence != "auto" else choose(documents)
@@ -163,7 +170,25 @@ def prepare(
         laid = ids.on_disk(numbered, tokenizer.size, key, shown)
     else:
         laid = ids.in_memory(numbered, tokenizer.size)
-    return Prepared(corpus, sequence, why, parts, tokenizer, *laid, sha256, held_out, doubt)
+    return Prepared(
+        corpus, sequence, why, parts, tokenizer, *laid, sha256, held_out, doubt, _vectors(tokenizer, model, config)
+    )
+
+
+def _vectors(tokenizer: Tokenizer, model: ModelConfig, config: TrainConfig) -> word2vec.Vectors | None:
+    """What the file that was named has of the symbols. Raises ConfigError where its vectors do not fit the model."""
+    if config.embedding_file is None:
+        return None
+    found = word2vec.read(Path(config.embedding_file), tokenizer.symbols(range(tokenizer.size)))
+    width = found.matrix.shape[1]
+    if model.embedding_size not in (None, width):
+        wide = f"{config.embedding_file} has vectors of {width:,} numbers"
+        raise ConfigError(f"{wide}, and embedding-size is {model.embedding_size:,}; leave the size out")
+    if not found.known.any():
+        raise ConfigError(
+            f"{config.embedding_file} has a vector for none of the {tokenizer.size:,} symbols of the corpus"
+        )
+    return found
 
 
 def encoded(

@@ -39,6 +39,7 @@ class Planned:
     seconds: float | None  # expected from here on; None where the speed was not measured
     folder: Path | None
     processes: int = 1  # that train together, each with some rows of every batch
+    given: int | None = None  # symbols that begin with the vectors of a file
 
 
 @dataclass(frozen=True)

@@ -90,8 +90,8 @@ class Run:
         while True:
             if self.validated != self.step and self.plan.validate_after(self.step):
                 self._validate()
-            elif self.step and self.plan.draw_after(self.step):
-                self.report(Drawn(self.step, self._draw()))
+            elif self.step and self.plan.log_after(self.step):
+                self._log(self._draw() if self.plan.draw_after(self.step) else ())
             if self.step >= self.plan.total:
                 break
             self._agree()
@@ -206,15 +206,18 @@ class Run:
                 # A copy, since training goes on in the original's memory.
                 self.best_weights = {name: tensor.clone() for name, tensor in network.state_dict().items()}
                 self.best, self.best_step, self.best_samples = evaluation, self.step, samples
-            progress = telling.progress(self)
-            seconds = time.monotonic() - self.started
-            self._write(lambda: self.kept.log(self.step, seconds, progress, evaluation, samples))
+            self._log(samples, evaluation)
         if best:
             self._write(self._keep_best)
         if self.pace:
             self.pace.validation_seconds = time.monotonic() - before
             self.pace.pause(self.pace.validation_seconds)
-        self.report(Validated(progress, evaluation, best, samples))
+        self.report(Validated(telling.progress(self), evaluation, best, samples))
+
+    def _log(self, samples: tuple[str, ...] = (), evaluation: Evaluation | None = None) -> None:
+        if samples and evaluation is None:
+            self.report(Drawn(self.step, samples))
+        self._write(lambda: self.kept.log(self.started, telling.progress(self), evaluation, samples))
 
     def _draw(self) -> tuple[str, ...]:
         model = LanguageModel(self.plan.model, self.prepared.tokenizer, self.learner.best_guess.eval())

@@ -1,6 +1,7 @@
 """Where a training run keeps its best model, and its own state: at every moment what was there last is whole."""
 
 import shutil
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -28,6 +29,7 @@ from charlm.storage.durable import (
 )
 from charlm.storage.model_card import model_card
 from charlm.storage.steps import Saved
+from charlm.system import machine
 from charlm.training.planning import Plan
 from charlm.training.preparation import Prepared
 from charlm.training.reports import Progress
@@ -61,7 +63,7 @@ class RunFolder:
     def __init__(self, folder: Path | None, overwrite: bool, place: Path | None = None) -> None:
         self.folder = folder
         self._place = place or folder  # where files go now
-        self.metrics: list[str] = []  # a line of JSON for each validation
+        self.metrics = [json_line({"step": 0, "machine": machine()})]  # and a line for each point of the curves
         self.step = 0  # of the model that is kept whole
         self.saved: int | None = None  # step of the state saved last
         self._described = place is not None  # whether what never changes is on disk
@@ -150,21 +152,27 @@ class RunFolder:
             steps.finish(self._place)
 
     def log(
-        self, step: int, seconds: float, progress: Progress, evaluation: Evaluation, samples: Sequence[str]
+        self, started: float, progress: Progress, evaluation: Evaluation | None = None, samples: Sequence[str] = ()
     ) -> None:
-        """Add a line to the metrics."""
+        """Add a line to the metrics. Without an evaluation it goes to disk with the next that has one, and not twice.
+
+        started: the time.monotonic() at which the run began. A run that goes on comes by the step again at which its
+        state was saved.
+        """
+        if evaluation is None and self.metrics and self.metrics[-1].startswith(f'{{"step":{progress.step},'):
+            return
         values = {
-            "step": step,
-            "seconds": round(seconds, 3),
+            "step": progress.step,
+            "seconds": round(time.monotonic() - started, 3),
             "train_nats_per_token": progress.nats_per_token,
-            "valid": evaluation.summary(),
+            **({"valid": evaluation.summary()} if evaluation else {}),
             "gradient_norm": progress.gradient_norm,
-            "learning_rate": self._plan.learning_rate(step - 1),
+            "learning_rate": self._plan.learning_rate(progress.step - 1),
             "characters_per_second": round(progress.characters_per_second),
-            "samples": list(samples),
+            **({"samples": list(samples)} if samples else {}),
         }
         self.metrics.append(json_line(values))
-        if self._place is not None and self._place == self.folder:
+        if evaluation and self._place is not None and self._place == self.folder:
             self._write_metrics()
 
     def revise(self, plan: Plan) -> None:

@@ -66,6 +66,7 @@ def planned(run: Told) -> Planned:
         seconds=run.pace.left() if run.pace else None,
         folder=run.kept.folder,
         processes=run.group.size,
+        given=int(run.prepared.vectors.known.sum()) if run.prepared.vectors else None,
     )
 
 

@@ -81,6 +81,8 @@ def train(
         with group.in_turn():
             prepared = prepare(source, model, config, valid, report, tokenizer)
         prepared.check_same(group)
+        if prepared.vectors:
+            model = replace(model, embedding_size=prepared.vectors.matrix.shape[1])
         with _torch_settings(config, device), lock(folder) if folder else nullcontext():
             kept = RunFolder(folder, overwrite or begun is not None, begun.place if begun else None)
             pace, why = None, "as the stored plan says"

@@ -142,6 +142,7 @@ def _plan(event: Planned) -> list[str]:
             f" {plan.validations} validation{'s' * (plan.validations > 1)}{time_needed}",
         ),
         ("window", _window(event)),
+        *(("vectors", text) for text in _vectors(event)),
         *(("note", note) for note in _notes(event)),
     ]
     return [f"{label:<{LABEL}}{text}" for label, text in told]
@@ -172,6 +173,15 @@ def _held_out(event: Planned) -> str:
     if split.sequence == "line":
         return f"{held_out} in {len(split.valid):,} lines: chosen by their number, never by the seed"
     return f"{held_out}: the end of each text, so that nothing of it was seen"
+
+
+def _vectors(event: Planned) -> list[str]:
+    if event.given is None:
+        return []
+    train = event.plan.train
+    after = "which stay as they are" if train.freeze_embedding else "which are trained on"
+    at_random = event.vocabulary - event.given
+    return [f"{event.given:,} symbols begin with those of {train.embedding_file}, {after}; {at_random:,} at random"]
 
 
 def _window(event: Planned) -> str:

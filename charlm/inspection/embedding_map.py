@@ -1,0 +1,143 @@
+"""A map of the symbols as a picture: each stands at the place of its vector, and is its own mark."""
+
+import io
+from dataclasses import dataclass
+from html import unescape
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charlm.config import check_range
+from charlm.errors import ConfigError
+from charlm.inspection.classes import CLASSES, class_of
+from charlm.inspection.projection import project
+from charlm.inspection.style import LIGHT, NO_NETWORK, mark, safe, sheet
+from charlm.inspection.vectors import Vectors
+from charlm.storage.durable import write_atomic
+
+SUFFIXES = (".svg", ".html", ".png")
+WIDTH, HEIGHT, _EDGE = 720, 480, 36  # of a picture, and of what stays free around the points
+
+
+@dataclass(frozen=True)
+class Map:
+    """`points` (n, 2): where each symbol lies, and how that was found; `left`: symbols that are not on it."""
+
+    symbols: tuple[str, ...]
+    points: NDArray[np.float64]
+    how: str
+    left: int
+
+    @property
+    def caption(self) -> str:
+        rest = f"; {self.left:,} more are left out" if self.left else ""
+        return f"{len(self.symbols):,} symbols {self.how}{rest}"
+
+    def classes(self) -> list[str]:
+        """Those that are on it."""
+        found = set(map(class_of, self.symbols))
+        return [name for name in CLASSES if name in found]
+
+
+def lay_out(vectors: Vectors, method: str = "pca", count: int = 500) -> Map:
+    """The first `count` symbols that were learned, on a plane. Raises ConfigError as `project` does."""
+    check_range("count", count, 1, float("inf"))
+    met = np.flatnonzero(vectors.learned)
+    chosen = met[:count]
+    points, how = project(vectors.matrix[chosen], method)
+    return Map(tuple(vectors.symbols[place] for place in chosen), points, how, len(met) - len(chosen))
+
+
+def write(found: Map, path: Path) -> None:
+    """As the suffix says. Raises ConfigError for another one, or for a .png without matplotlib; OSError."""
+    if path.suffix not in SUFFIXES:
+        raise ConfigError(f"{path} ends in no picture's suffix; it must be one of {', '.join(SUFFIXES)}")
+    if path.suffix == ".png":
+        _write_png(found, path)
+        return
+    picture = svg(found) if path.suffix == ".svg" else page(found)
+    write_atomic(path, picture.encode())
+
+
+def svg(found: Map) -> str:
+    """The map as a picture of its own."""
+    return f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT + 24}" font-family="{_FONT}">
+<style>
+{sheet()}</style>
+<rect class="ground" width="100%" height="100%"/>
+{drawing(found)}
+<text class="dim" x="{WIDTH / 2}" y="{HEIGHT + 12}" font-size="12" text-anchor="middle">{safe(found.caption)}</text>
+</svg>
+"""
+
+
+def page(found: Map) -> str:
+    """The map as a page by itself, which fetches nothing and runs nothing."""
+    legend = " ".join(f'<b class="k-{kind}">{kind}</b>' for kind in found.classes())
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+{NO_NETWORK}<title>charlm embed map</title>
+<style>
+{sheet()}:root {{ color-scheme: light dark }}
+body {{ font: 15px/1.5 {_FONT}; max-width: 75em; margin: 1em auto; padding: 0 1em }}
+svg {{ width: 100%; height: auto }} b {{ font-weight: 600; margin-right: .8em }}
+</style>
+</head>
+<body>
+<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="A map of the symbols">
+{drawing(found)}
+</svg>
+<p>{safe(found.caption)}</p>
+<p>{legend}</p>
+</body>
+</html>
+"""
+
+
+_FONT = "system-ui, sans-serif"
+
+
+def drawing(found: Map) -> str:
+    """The marks, in a field of WIDTH × HEIGHT; the more there are, the smaller they are."""
+    size = _size(len(found.symbols))
+    marks = (
+        f'<text class="k-{class_of(name)}" x="{x:.1f}" y="{y + size / 3:.1f}">{mark(name)}'
+        f"<title>{safe(repr(name))}</title></text>"
+        for name, (x, y) in zip(found.symbols, _placed(found.points).tolist(), strict=True)
+    )
+    return f'<g font-size="{size}" text-anchor="middle">\n' + "\n".join(marks) + "\n</g>"
+
+
+def _size(count: int) -> int:
+    return 18 if count <= 60 else 14 if count <= 150 else 10
+
+
+def _placed(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Where each lies in the field (n, 2): the plane is scaled to fill it, its second axis upward."""
+    low, high = points.min(0, initial=0.0), points.max(0, initial=0.0)
+    share = (points - low) / np.maximum(high - low, np.finfo(float).tiny)
+    share[:, 1] = 1 - share[:, 1]
+    placed: NDArray[np.float64] = _EDGE + share * (np.array([WIDTH, HEIGHT]) - 2 * _EDGE)
+    return placed
+
+
+def _write_png(found: Map, path: Path) -> None:
+    try:
+        from matplotlib.figure import Figure  # type: ignore[import-not-found,unused-ignore]
+    except ImportError:
+        need = "a PNG is drawn by matplotlib, which is not installed"
+        raise ConfigError(f"{need}: pip install matplotlib, or write {path.with_suffix('.svg')}") from None
+    figure = Figure(figsize=(WIDTH / 100, HEIGHT / 100), dpi=200)
+    axes = figure.add_axes((0.0, 0.0, 1.0, 1.0), xlim=(0, WIDTH), ylim=(HEIGHT, 0))
+    axes.set_axis_off()
+    for name, (x, y) in zip(found.symbols, _placed(found.points).tolist(), strict=True):
+        colour = LIGHT[CLASSES.index(class_of(name))]
+        text = unescape(mark(name))
+        points = 0.72 * _size(len(found.symbols))
+        axes.text(x, y, text, color=colour, size=points, ha="center", va="center", parse_math=False)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png")
+    write_atomic(path, drawn.getvalue())
