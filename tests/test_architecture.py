@@ -20,7 +20,7 @@ ORDER = """
     subwords native.fused scan inspection.properties data.documents storage.naming storage.tensors sampling.pattern
     tokenizers data.download
     inspection.classes inspection.projection inspection.report_style inspection.run_log storage.word2vec
-    cells samplers measure ngram data.encoding data.batches data.corpus sampling.automaton scoring.units
+    cells readouts samplers measure ngram data.encoding data.batches data.corpus sampling.automaton scoring.units
     sampling.ending sampling.novelty embeddings data.texts data.ids storage.steps scoring.heat training.planning
     data.sequences network sampling.matching inspection.style scoring.bootstrap training.distributed storage.vocabulary
     inspection.chart inspection.held_out
