@@ -3,7 +3,7 @@
     python docs/lessons.py [--check]
 
 A block `sh` is followed by a block `text`, which is its output. The commands run in one folder, in the order of
-lessons/README.md, with `corpora/` in it. `--check` runs every training for 20 steps and writes nothing.
+lessons/README.md, with `corpora/` in it. `--check` trains small networks for 20 steps and writes nothing.
 """
 
 import argparse
@@ -26,27 +26,23 @@ def pages() -> Iterator[Path]:
     return (LESSONS / name for name in re.findall(r"\]\(([\w-]+\.md)\)", index))
 
 
-def output(commands: str, folder: Path) -> str:
+def output(commands: str, folder: Path, program: Path) -> str:
     """What the commands write to stdout. Raises CalledProcessError where one of them fails."""
-    program = folder / "bin" / "charlm"
-    if not program.exists():
-        program.parent.mkdir()
-        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m charlm "$@"\n')
-        program.chmod(0o755)
+    if not (folder / "corpora").exists():
         (folder / "corpora").symlink_to(HERE.parent / "corpora")
-    search = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
-    there = os.environ | {"PATH": search, "PYTHONPATH": str(HERE.parent), "COLUMNS": "80"}
+    there = os.environ | {"PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "80"}
     shell = ["bash", "-e", "-o", "pipefail", "-c", commands]
     done = subprocess.run(shell, cwd=folder, env=there, text=True, stdout=subprocess.PIPE, check=True)
     return re.sub(r"^checkpoints/.*\n", "", done.stdout, flags=re.MULTILINE)  # what training prints
 
 
-def remade(page: str, folder: Path, *, quickly: bool = False) -> str:
-    """The page with the output of its commands."""
+def remade(page: str, folder: Path, program: Path, *, quickly: bool = False) -> str:
+    """The page with the output of its commands, `charlm` being that program."""
 
     def block(found: re.Match[str]) -> str:
-        commands = re.sub(r"--steps \d+", "--steps 20", found[1]) if quickly else found[1]
-        return f"```sh\n{found[1]}```\n\n```text\n{output(commands, folder)}```\n"
+        quick = re.sub(r"--hidden-size \d+", "--hidden-size 16", re.sub(r"--steps \d+", "--steps 20", found[1]))
+        commands = quick if quickly else found[1]
+        return f"```sh\n{found[1]}```\n\n```text\n{output(commands, folder, program)}```\n"
 
     return _BLOCK.sub(block, page)
 
@@ -55,10 +51,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
+    program = Path(sys.executable).with_name("charlm")
     with TemporaryDirectory() as place:
         for path in pages():
             print(path.name, flush=True)
-            page = remade(path.read_text(encoding="utf-8"), Path(place), quickly=check)
+            page = remade(path.read_text(encoding="utf-8"), Path(place), program, quickly=check)
             if not check:
                 path.write_text(page, encoding="utf-8")
 

@@ -124,13 +124,13 @@ def test_a_long_line_is_not_padded_for_its_neighbours(
 ) -> None:
     """A line of 40,000 letters among 63 short ones: what is read is little more than there is, in blocks."""
     sizes = []
-    forward = type(line_model.network).forward
+    outputs = type(line_model.network).outputs
 
     def noting(self: torch.nn.Module, ids: torch.Tensor, *rest: Any) -> Any:
         sizes.append(ids.numel())
-        return forward(self, ids, *rest)  # type: ignore[arg-type]
+        return outputs(self, ids, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(type(line_model.network), "forward", noting)
+    monkeypatch.setattr(type(line_model.network), "outputs", noting)
     texts = ["the cat"] * 40 + ["the cats slept " * 2700] + ["a dog"] * 23
     found = line_model.score_many(texts)
     assert max(sizes) <= probability._TOKENS

@@ -4,6 +4,8 @@ import re
 import sys
 from pathlib import Path
 
+from quick import quick_charlm
+
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "docs"))
 
@@ -24,6 +26,7 @@ def test_every_page_is_in_the_list_and_short_and_shows_what_its_commands_print()
 
 def test_every_command_of_the_lessons_runs_and_prints_something(tmp_path: Path) -> None:
     """In their order, as each page may use the models of those before it; trainings take 20 steps."""
-    for page in lessons.pages():
-        text = lessons.remade(page.read_text(encoding="utf-8"), tmp_path, quickly=True)
-        assert "```text\n```" not in text, page.name
+    with quick_charlm(tmp_path) as program:
+        for page in lessons.pages():
+            text = lessons.remade(page.read_text(encoding="utf-8"), tmp_path, program, quickly=True)
+            assert "```text\n```" not in text, page.name

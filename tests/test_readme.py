@@ -1,5 +1,6 @@
 """The README cannot go stale: its commands run, its library example runs, its tree is the folders'."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import LINES, STREAM
+from quick import quick_charlm
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -37,10 +39,13 @@ def quickly(command: str) -> str:
 
 
 def test_every_command_runs(workshop: Path) -> None:
-    charlm = shlex.join([sys.executable, "-m", "charlm"])
     assert len(commands()) > 10
-    script = "\n".join(["set -ex", *(re.sub(r"^charlm\b", charlm, quickly(each)) for each in commands())])
-    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, cwd=workshop, check=False)
+    script = "\n".join(["set -ex", *map(quickly, commands())])
+    with quick_charlm(workshop) as program:
+        there = os.environ | {"PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}"}
+        done = subprocess.run(
+            ["sh", "-c", script], capture_output=True, text=True, cwd=workshop, env=there, check=False
+        )
     assert done.returncode == 0, done.stderr[-2000:]
 
 

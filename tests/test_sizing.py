@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from charlm.config import ModelConfig, TrainConfig
 from charlm.training import pacing
+from charlm.training.distributed import ALONE
 from charlm.training.sizing import resolve, resolve_dropout, resolve_weight_decay, weights
 
 MANY = 10**9
@@ -84,7 +85,7 @@ def test_one_thread_is_taken_only_where_it_is_much_faster(alone: float, threads:
     trial: Callable[[], float] = lambda: alone  # noqa: E731
     try:
         torch.set_num_threads(2)
-        assert pacing._with_fewer_threads(1.0, trial) == (alone if threads == 1 else 1.0)
+        assert pacing._with_fewer_threads(1.0, trial, ALONE) == (alone if threads == 1 else 1.0)
         assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)
