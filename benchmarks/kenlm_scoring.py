@@ -1,6 +1,6 @@
 """Scoring the same lines with charlm and with KenLM, both by characters: lines a second, one thread each.
 
-    CMAKE_POLICY_VERSION_MINIMUM=3.5 pip install kenlm==0.2.0    # compiles; newer CMake needs the variable
+    make test    # installs kenlm, among what the tests need
     python benchmarks/kenlm_scoring.py
 
 The lines are Python's own documentation strings. KenLM's n-gram is counted from them here, with absolute discounting:
