@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charlm.cli.options import Json, Model, Quiet, defaulted
-from charlm.cli.output import say, write, write_json
-from charlm.cli.texts import one_text, tell_unknown
+from charlm.cli.output import write, write_json
+from charlm.cli.texts import model_and_text, one_text
 from charlm.cli.view.plot import plot
 from charlm.config import ModelConfig, TrainConfig, check_range
-from charlm.data.documents import Document
 from charlm.discover import names
 from charlm.errors import ConfigError
 from charlm.interrupts import importing
-from charlm.storage import naming
 
 if TYPE_CHECKING:
     from charlm.inspection.comparison import Curve
@@ -65,21 +63,19 @@ def gradients(
         raise ConfigError("give --model or --cell: a trained model, or fresh networks")
     if shape and not cell:
         raise ConfigError(f"a trained model has its shape; --{next(iter(shape)).replace('_', '-')} goes with --cell")
-    folder = None if cell else naming.existing_folder(model)
-    read = one_text(text, file, quiet)
-
-    with importing():
-        from charlm.inspection.comparison import of_cell, of_model
-        from charlm.storage.checkpoint import load
-
     curves: Iterator[Curve]
-    if folder is None:
-        configs = [replace(FRESH, cell=each, **shape) for each in dict.fromkeys(cell or ())]  # type: ignore[arg-type]
+    if cell:
+        read = one_text(text, file, quiet)
+        with importing():
+            from charlm.inspection.comparison import of_cell
+
+        configs = [replace(FRESH, cell=each, **shape) for each in dict.fromkeys(cell)]  # type: ignore[arg-type]
         curves = (curve for config in configs for curve in of_cell(config, read, distance, seed))
     else:
-        trained = load(folder)
-        say(f"model {folder}", quiet or model is not None)
-        tell_unknown(trained, [Document("", read)], trained.unknown(read), "unk", quiet)
+        trained, read = model_and_text(model, text, file, quiet)
+
+        from charlm.inspection.comparison import of_model
+
         curves = of_model(trained, read, distance, seed)
     if json:
         for curve in curves:

@@ -10,12 +10,9 @@ import typer
 
 from charlm.cli.options import Json, Model, Quiet, one_of
 from charlm.cli.output import say, write, write_json
-from charlm.cli.texts import one_text, tell_unknown
-from charlm.data.documents import Document
+from charlm.cli.texts import model_and_text
 from charlm.errors import ConfigError
 from charlm.inspection.properties import PROPERTIES
-from charlm.interrupts import importing
-from charlm.storage import naming
 
 if TYPE_CHECKING:
     from charlm.inspection.gates import Saturation
@@ -56,18 +53,12 @@ def neurons(
         raise ConfigError("give one of --unit (and --layer), --find and --gates; the last two look at all layers")
     if find is not None and find not in PROPERTIES:
         raise ConfigError(f"no property is named {find!r}; there are: {', '.join(PROPERTIES)}")
-    folder = naming.existing_folder(model)
-    read = one_text(text, file, quiet)
+    language_model, read = model_and_text(model, text, file, quiet)
 
-    with importing():
-        from charlm.inspection.gates import saturation
-        from charlm.inspection.neurons import follow
-        from charlm.inspection.reading import rows
-        from charlm.storage.checkpoint import load
+    from charlm.inspection.gates import saturation
+    from charlm.inspection.neurons import follow
+    from charlm.inspection.reading import rows
 
-    language_model = load(folder)
-    say(f"model {folder}", quiet or model is not None)
-    tell_unknown(language_model, [Document("", read)], language_model.unknown(read), "unk", quiet)
     texts = rows(language_model.tokenizer, read, language_model.config.sequence, _MOST)
     if not texts:
         raise ConfigError("the text is empty; give one with characters in it")

@@ -11,6 +11,8 @@ from charlm.data import corpus
 from charlm.data.corpus import Corpus
 from charlm.data.documents import AnyDocument, Document
 from charlm.errors import ConfigError, CorpusError
+from charlm.interrupts import importing
+from charlm.storage import naming
 
 if TYPE_CHECKING:
     from charlm.language_model import LanguageModel
@@ -120,3 +122,16 @@ def one_text(text: str | None, file: str | None, quiet: bool) -> str:
         files_or_stdin(None if text is None else [text])
         return "".join(read_stdin(quiet).pieces())
     return text
+
+
+def model_and_text(model: str | None, text: str | None, file: str | None, quiet: bool) -> "tuple[LanguageModel, str]":
+    """A model and what it is to look into; which model that is, and what it does not know of the text, is said."""
+    folder = naming.existing_folder(model)
+    read = one_text(text, file, quiet)
+    with importing():
+        from charlm.storage.checkpoint import load
+
+    found = load(folder)
+    say(f"model {folder}", quiet or model is not None)
+    tell_unknown(found, [Document("", read)], found.unknown(read), "unk", quiet)
+    return found, read

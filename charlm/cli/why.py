@@ -13,12 +13,9 @@ from rich.console import Console
 from rich.text import Text
 
 from charlm.cli.options import Json, Model, Quiet, defaulted
-from charlm.cli.output import for_terminal, say, write, write_json
-from charlm.cli.texts import one_text, tell_unknown
-from charlm.data.documents import Document
+from charlm.cli.output import for_terminal, write, write_json
+from charlm.cli.texts import model_and_text
 from charlm.errors import ConfigError
-from charlm.interrupts import importing
-from charlm.storage import naming
 
 if TYPE_CHECKING:
     from charlm.inspection.why import Why
@@ -50,16 +47,10 @@ def why(
     """
     if by not in _WAYS:
         raise ConfigError(f"by is {by!r}; it must be {' or '.join(_WAYS)}")
-    folder = naming.existing_folder(model)
-    read = one_text(text, file, quiet)
+    language_model, read = model_and_text(model, text, file, quiet)
 
-    with importing():
-        from charlm.inspection.why import why as ask
-        from charlm.storage.checkpoint import load
+    from charlm.inspection.why import why as ask
 
-    language_model = load(folder)
-    say(f"model {folder}", quiet or model is not None)
-    tell_unknown(language_model, [Document("", read)], language_model.unknown(read), "unk", quiet)
     found = ask(language_model, read)
     if json:
         write_json(asdict(found))

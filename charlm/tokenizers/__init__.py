@@ -4,6 +4,7 @@ Numbers 0, 1 and 2 are control symbols in every tokenizer. They have no surface 
 letters `<EOS>` is encoded as those five characters. Any other symbol stands for a few characters, or for a part of one.
 """
 
+import codecs
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar, NamedTuple
@@ -131,7 +132,18 @@ class Tokenizer(ABC):
 
         A character in parts comes with the last of them; a control symbol ends what is not complete.
         """
-        return lambda index: self.decode((index,))
+        if not self.PARTIAL:
+            return lambda index: self.decode((index,))
+        bytes_ = codecs.getincrementaldecoder("utf-8")("replace")
+
+        def decode(index: int) -> str:
+            if index >= len(self.CONTROL):
+                return bytes_.decode(self.surface(index))
+            cut = bytes_.decode(b"", final=True)
+            bytes_.reset()
+            return cut + self.REPLACEMENT if index == self.UNK else cut
+
+        return decode
 
     def lengths(self, text: str, ids: Ids) -> NDArray[np.int64]:
         """(n,): how many characters of a text each of its ids completes; UNK may stand for several."""

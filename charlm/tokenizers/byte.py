@@ -1,8 +1,7 @@
 """Bytes: a symbol for each of the 256 values, so that no text is unknown; characters are read as UTF-8."""
 
-import codecs
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -57,18 +56,6 @@ class ByteTokenizer(Tokenizer):
         parts = np.split(numbers, np.flatnonzero(numbers < _FIRST))  # each but the first begins with a control symbol
         marks = (self.REPLACEMENT if len(part) and part[0] == self.UNK else "" for part in parts)
         return "".join([mark + _text(part) for mark, part in zip(marks, parts, strict=True)])
-
-    def decoder(self) -> Callable[[int], str]:
-        bytes_ = codecs.getincrementaldecoder("utf-8")("replace")
-
-        def decode(index: int) -> str:
-            if index >= _FIRST:
-                return bytes_.decode(bytes((index - _FIRST,)))
-            cut = bytes_.decode(b"", final=True)
-            bytes_.reset()
-            return cut + self.REPLACEMENT if index == self.UNK else cut
-
-        return decode
 
     def lengths(self, text: str, ids: Ids) -> NDArray[np.int64]:
         """A character is there with its last byte, after which comes none of those that continue one."""

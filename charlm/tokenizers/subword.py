@@ -7,10 +7,9 @@ words as have 1,024 characters. Other pieces could spell it too, but `encode` ne
 is that of its one encoding, a little less than the sum over all of them.
 """
 
-import codecs
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
@@ -40,6 +39,7 @@ class SubwordTokenizer(Tokenizer):
 
     SETTINGS = frozenset({"vocab_size", "model_type"})
     AMBIGUOUS = True
+    PARTIAL = True
 
     def __init__(self, model_type: str, pieces: list[Piece]) -> None:
         """Raises ValueError where sentencepiece does not take them."""
@@ -137,18 +137,6 @@ class SubwordTokenizer(Tokenizer):
     def decode(self, ids: Iterable[int]) -> str:
         decode = self.decoder()
         return "".join(map(decode, ids)) + decode(self.EOS)
-
-    def decoder(self) -> Callable[[int], str]:
-        bytes_ = codecs.getincrementaldecoder("utf-8")("replace")
-
-        def decode(index: int) -> str:
-            if index >= _FIRST:
-                return bytes_.decode(self._surfaces[index])
-            cut = bytes_.decode(b"", final=True)
-            bytes_.reset()
-            return cut + self.REPLACEMENT if index == self.UNK else cut
-
-        return decode
 
     def lengths(self, text: str, ids: Ids) -> NDArray[np.int64]:
         """A character in bytes is there with the last of them, after which comes none of those that continue one."""
