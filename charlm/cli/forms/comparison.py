@@ -73,7 +73,7 @@ def _count(lines: int) -> str:
 
 def _rows(readers: Sequence["Reader"], places: Sequence["Place"]) -> list[str]:
     """The line, the bits of each, and the place in brackets."""
-    heads = [reader.name[:8] for reader in readers]
+    heads = [reader.name[-8:] for reader in readers]  # of a path the end says most
     rows = [f"{'line':>7}  {heads[0]:>8}  {heads[1]:>8}"]
     for place in places:
         before, text, after = (repr(each)[1:-1] for each in (place.before, place.text, place.after))
