@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 Table = Callable[[], Tensor]  # the (V, H) matrix of an embedding, wherever it is by now
 
-# benchmarks/readout.py: from about here on two levels train faster by more than they predict worse.
+# A training step is 1.9 times as fast with 1,000 symbols, 5.3 times with 5,000 (benchmarks/readout.py).
 _MANY = 2_000
 
 
