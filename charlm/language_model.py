@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Unpack
 
-import numpy as np
 import torch
 
 from charlm.config import ModelConfig, check_range
@@ -141,7 +140,7 @@ class LanguageModel:
         """Every symbol with its probability to be drawn after the prompt, the likeliest first; they sum to one."""
         ids = encode(self.tokenizer, self._one_line(prompt), unknown).ids
         with torch.inference_mode():
-            logits, _ = read(self.network, np.concatenate(([self.tokenizer.START], ids)))
+            logits, _ = read(self.network, self.tokenizer.sequence(ids))
             for sampler in chain({"temperature": temperature, "top_p": top_p}):
                 logits, _ = sampler(logits, logits.new_empty(1, 0, dtype=torch.long), None)
             probabilities = log_softmax(logits[0]).exp().tolist()

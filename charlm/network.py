@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -16,6 +17,7 @@ from charlm.config import ModelConfig
 from charlm.discover import find
 from charlm.embeddings import Embedding
 from charlm.readouts import Readout, choose
+from charlm.tokenizers import Ids
 
 NetworkState = tuple[State, ...]  # one state a layer
 
@@ -115,6 +117,10 @@ class Network(nn.Module):
         for layer in self.dense:
             outputs = torch.tanh(layer(outputs))
         return outputs
+
+    def column(self, ids: Ids) -> Tensor:
+        """Symbol numbers (T,) as what this network reads, a batch of one on its device: (T, 1)."""
+        return torch.from_numpy(ids.astype(np.int64)).to(self.device)[:, None]
 
     @property
     def device(self) -> torch.device:

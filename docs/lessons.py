@@ -40,8 +40,9 @@ def remade(page: str, folder: Path, program: Path, *, quickly: bool = False) -> 
     """The page with the output of its commands, `charlm` being that program."""
 
     def block(found: re.Match[str]) -> str:
-        quick = re.sub(r"--hidden-size \d+", "--hidden-size 16", re.sub(r"--steps \d+", "--steps 20", found[1]))
-        commands = quick if quickly else found[1]
+        commands = found[1]
+        for option, small in (("steps", "20"), ("hidden-size", "16")) if quickly else ():
+            commands = re.sub(rf"--{option} \d+", f"--{option} {small}", commands)
         return f"```sh\n{found[1]}```\n\n```text\n{output(commands, folder, program)}```\n"
 
     return _BLOCK.sub(block, page)

@@ -47,6 +47,17 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture
+def float64() -> Iterator[None]:
+    """Networks are made of such numbers, from the same random ones each time."""
+    import torch
+
+    torch.set_default_dtype(torch.float64)
+    torch.manual_seed(0)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
 @pytest.fixture(scope="session")
 def line_model() -> charlm.LanguageModel:
     """Trained on lines: it can predict <EOS>."""

@@ -1,7 +1,5 @@
 """Symbols → vectors, by either embedding, and the short cuts each takes."""
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from torch import Tensor
@@ -21,12 +19,7 @@ V, H = 7, 4
 FEW, MANY = torch.tensor([[3, 6], [1, 3]]), torch.arange(28).reshape(14, 2) % V  # fewer and more than V symbols
 
 
-@pytest.fixture(autouse=True)
-def float64() -> Iterator[None]:
-    torch.set_default_dtype(torch.float64)
-    torch.manual_seed(0)
-    yield
-    torch.set_default_dtype(torch.float32)
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 def direct(vectors: Tensor, ids: Tensor, cell: Cell) -> Tensor:

@@ -1,7 +1,6 @@
 """The whole network: embedding, cells, readout, for every cell and embedding."""
 
 import copy
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -22,12 +21,7 @@ VARIANTS += [(cell, "learned", {"readout": "adaptive"}) for cell in ("gru", "jor
 VARIANTS += [(cell, "learned", {"tie_weights": True, "embedding_size": H}) for cell in ("gru", "jordan")]
 
 
-@pytest.fixture(autouse=True)
-def float64() -> Iterator[None]:
-    torch.set_default_dtype(torch.float64)
-    torch.manual_seed(0)
-    yield
-    torch.set_default_dtype(torch.float32)
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 def made(cell: str, embedding: str, **settings: Any) -> Network:

@@ -1,6 +1,6 @@
 """Outputs of the last layer → probabilities, by every readout: sums, zeros, and the short cut that training takes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 import torch
@@ -22,12 +22,7 @@ V, H = 40, 16
 EVERYTHING = torch.ones(V, dtype=torch.bool)
 
 
-@pytest.fixture(autouse=True)
-def float64() -> Iterator[None]:
-    torch.set_default_dtype(torch.float64)
-    torch.manual_seed(0)
-    yield
-    torch.set_default_dtype(torch.float32)
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 @pytest.fixture(params=[*names("readouts"), "tied"])

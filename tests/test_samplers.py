@@ -74,6 +74,19 @@ def test_a_temperature_of_nothing_or_next_to_it_is_greedy(drawn: tuple[list[floa
     assert found == [float(index == logits.index(max(logits))) for index in range(len(logits))]
 
 
+def fewest(order: list[int], chances: list[float], p: float) -> set[int]:
+    """The first in this order, so many that their probabilities sum to p or more."""
+    chosen: set[int] = set()
+    reached = 0.0
+    for index in order:
+        assume(abs(reached - p) > 1e-5)  # nearer than that rounding decides
+        if reached >= p:
+            break
+        chosen.add(index)
+        reached += chances[index]
+    return chosen
+
+
 @MODEST
 @given(LOGITS, st.integers(1, 15))
 def test_top_k_keeps_the_k_likeliest_as_they_are(drawn: tuple[list[float], int], k: int) -> None:
@@ -88,14 +101,7 @@ def test_top_k_keeps_the_k_likeliest_as_they_are(drawn: tuple[list[float], int],
 def test_top_p_keeps_the_fewest_likeliest_that_reach_p(drawn: tuple[list[float], int], p: float) -> None:
     logits = as_logits(drawn)
     chances = probabilities(logits)
-    nucleus: set[int] = set()
-    reached = 0.0
-    for index in sorted(range(len(logits)), key=lambda index: -logits[index]):
-        assume(abs(reached - p) > 1e-5)  # nearer than that rounding decides
-        if reached >= p:
-            break
-        nucleus.add(index)
-        reached += chances[index]
+    nucleus = fewest(sorted(range(len(logits)), key=lambda index: -logits[index]), chances, p)
     expected = [logit if index in nucleus else -math.inf for index, logit in enumerate(logits)]
     assert apply(TopP(p), logits) == pytest.approx(expected)
 
@@ -139,14 +145,7 @@ def test_typical_keeps_the_symbols_nearest_to_the_entropy_that_reach_p(
     far = [abs(-math.log(q) - entropy) if q else math.inf for q in chances]
     finite = sorted(each for each in far if each < math.inf)
     assume(all(high - low > 1e-4 for low, high in itertools.pairwise(finite)))  # nearer than that rounding decides
-    typical: set[int] = set()
-    reached = 0.0
-    for index in sorted(range(len(logits)), key=far.__getitem__):
-        assume(abs(reached - p) > 1e-5)
-        if reached >= p:
-            break
-        typical.add(index)
-        reached += chances[index]
+    typical = fewest(sorted(range(len(logits)), key=far.__getitem__), chances, p)
     expected = [logit if index in typical else -math.inf for index, logit in enumerate(logits)]
     assert apply(Typical(p), logits) == pytest.approx(expected)
 

@@ -10,7 +10,7 @@ import typer
 from charlm.cli.options import Json, Quiet, model_names
 from charlm.cli.output import say, write, write_json
 from charlm.cli.texts import files_or_stdin, in_memory, read_files, read_stdin
-from charlm.data.corpus import STDIN
+from charlm.data.corpus import STDIN, Corpus
 from charlm.data.documents import Document
 from charlm.errors import ConfigError, CorpusError, CorpusNotFoundError
 from charlm.interrupts import importing
@@ -57,8 +57,8 @@ def compare(
         raise ConfigError("give a text or pairs, not both")
     arguments = texts if texts or file or pairs else files_or_stdin(None)
     documents = [read_stdin(quiet) if text == STDIN else Document("text", text) for text in arguments or ()]
-    if pairs or file:
-        documents += read_files([pairs] if pairs else file or [], quiet).documents
+    named = read_files([pairs] if pairs else file or [], quiet) if pairs or file else None
+    documents += named.documents if named else ()
     read = [in_memory(document) for document in documents]
 
     with importing():
@@ -68,7 +68,7 @@ def compare(
         from charlm.storage.checkpoint import load
 
     models = [load(folder) if folder else None for folder in folders]
-    readers = _readers((a, b), models, _counted(folders, train, file, quiet) if None in folders else None)
+    readers = _readers((a, b), models, _counted(folders, train, named, quiet) if None in folders else None)
     if pairs:
         compare_pairs(readers, read[0], json=json, quiet=quiet)
         return
@@ -85,7 +85,7 @@ def _is_ngram(name: str) -> bool:
 
 
 def _counted(
-    folders: Sequence[Path | None], train: list[str] | None, file: list[str] | None, quiet: bool
+    folders: Sequence[Path | None], train: list[str] | None, named: Corpus | None, quiet: bool
 ) -> "Streams | Lines":
     """What the n-gram learns, which is said: the files given, or those of the model where they are as they were."""
     from charlm.scoring.baseline import learned
@@ -106,7 +106,7 @@ def _counted(
         raise CorpusError(f"{names} is not the text that {folder} was trained on any more; name that with --train")
     what = f"those that {folder} learned" if same else f"which is not the text of {folder}"
     say(f"the n-gram learns {texts.characters:,} characters of {names}, {what}", quiet)
-    if file and same and read_files(file, quiet=True).fingerprint() == corpus.fingerprint():
+    if named and same and named.fingerprint() == corpus.fingerprint():
         say("the text is the one they learned from, and an n-gram remembers: compare on another", quiet)
     return texts
 

@@ -7,7 +7,6 @@ import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from charlm.network import Network
@@ -30,7 +29,7 @@ def clipping(network: Network, rows: Sequence[Ids], clip: float) -> Clipping:
     """The gradient of a training step on the longest row's first 64 symbols, and what is left of it (Pascanu 2013)."""
     network = copy.deepcopy(network).cpu().double().eval().requires_grad_(True)
     row = max(rows, key=len)[: _WINDOW + 1]
-    ids = torch.from_numpy(row.astype(np.int64))[:, None]
+    ids = network.column(row)
     weights = list(network.parameters())
     with torch.enable_grad():
         logits, _ = network(ids[:-1])

@@ -48,7 +48,7 @@ def saturation(network: Network, rows: Sequence[Ids]) -> list[Saturation]:
 
 def _opened(network: Network, row: Ids) -> Iterator[dict[str, torch.Tensor]]:
     """Of each layer the gates (T, H) at the symbols of a row."""
-    ids = torch.from_numpy(row.astype(np.int64)).to(network.device)[:, None]
+    ids = network.column(row)
     below = None
     for cell, layer in zip(cast("list[Cell]", list(network.cells)), network.layers(ids), strict=True):
         projected = cell.dense(network.embedding.project(ids, cell)) if below is None else cell.project(below)

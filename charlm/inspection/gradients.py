@@ -101,7 +101,7 @@ def _read_until(
     parts, states = [], []
     for number, row in enumerate(rows):
         firsts = [first for other, first in windows if other == number]
-        column = torch.from_numpy(row.astype(np.int64))[:, None]
+        column = network.column(row)
         state = network.zero_state(1)
         for before, first in pairwise([0, *firsts]):
             if first > before:

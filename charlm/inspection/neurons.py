@@ -44,7 +44,7 @@ def activations(network: Network, rows: Sequence[Ids]) -> NDArray[np.float32]:
     """Of every unit after every symbol of these rows, START and EOS left out: (n, L, H)."""
     found = []
     for row in rows:
-        ids = torch.from_numpy(row.astype(np.int64)).to(network.device)[:, None]
+        ids = network.column(row)
         units = torch.stack([layer.found[:, 0] for layer in network.layers(ids)], dim=1)
         found.append(units.cpu().numpy()[is_content(row)])
     return np.concatenate(found)

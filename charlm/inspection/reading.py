@@ -12,8 +12,7 @@ def rows(tokenizer: Tokenizer, text: str, kind: str, most: int) -> list[Ids]:
     is left out; empty lines are."""
     found: list[Ids] = []
     for sequence in filter(None, whole(text, kind)):
-        end = [tokenizer.EOS] if kind == "line" else []
-        row = np.concatenate(([tokenizer.START], tokenizer.encode(sequence), end)).astype(np.int32)
+        row = tokenizer.sequence(tokenizer.encode(sequence), eos=kind == "line")
         found.append(row[:most])
         most -= len(row)
         if most <= 1:

@@ -12,7 +12,7 @@ from charlm.data.encoding import encode
 from charlm.inspection.classes import CLASSES, class_of
 from charlm.language_model import LanguageModel
 from charlm.probability import log_probability, masses, quantities
-from charlm.scoring.evaluation import cut, sequence
+from charlm.scoring.evaluation import cut
 from charlm.tokenizers import Ids, Tokenizer
 
 _SHORTEST = 8  # characters of a line that is ranked, where there are such: a short one is extreme by chance
@@ -57,7 +57,7 @@ def look(model: LanguageModel, texts: Sequence[str]) -> Surprise:
     spans: list[tuple[str, Ids, int, list[int]]] = []  # of each text: itself, its targets, its rows, what warms up
     for text in texts:
         encoded = encode(tokenizer, text, "unk")
-        parts = cut(sequence(tokenizer, encoded.ids, eos=model.line), model.line, None, None)
+        parts = cut(tokenizer.sequence(encoded.ids, eos=model.line), model.line, None, None)
         rows += parts.rows
         spans.append((encoded.text, parts.targets, len(parts.rows), parts.warm))
     found = iter(quantities(model.network, rows, [log_probability, masses(groups)]))

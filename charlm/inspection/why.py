@@ -45,10 +45,10 @@ def why(model: LanguageModel, text: str) -> Why:
     Raises ConfigError for more than 300 symbols, or none, and for a newline in a model of lines.
     """
     logprobs = model.score(text).logprobs
-    end = [model.tokenizer.EOS] if model.line else []
-    row = np.concatenate(([model.tokenizer.START], model.tokenizer.encode(text), end)).astype(np.int32)
-    if not 0 < len(row) - 1 - len(end) <= MOST:
-        raise ConfigError(f"the text has {len(row) - 1 - len(end):,} symbols; give one of 1 to {MOST}, or a part of it")
+    ids = model.tokenizer.encode(text)
+    if not 0 < len(ids) <= MOST:
+        raise ConfigError(f"the text has {len(ids):,} symbols; give one of 1 to {MOST}, or a part of it")
+    row = model.tokenizer.sequence(ids, eos=model.line)
     tokens = model.tokenizer.symbols(row[1:])
     return Why(text, tokens, logprobs, by_deletion(model.network, row), by_gradient(model.network, row))
 
@@ -65,7 +65,7 @@ def by_gradient(network: Network, row: Ids) -> list[list[float]]:
     """The same by gradient times input. A symbol that cannot be predicted has nan."""
     watched = copy.deepcopy(network).eval().requires_grad_(False)
     embedding = watched.embedding = _Watched(watched.embedding)
-    ids = torch.from_numpy(row.astype(np.int64)).to(network.device)[:, None]
+    ids = network.column(row)
     found: list[list[float]] = []
     steps = len(row) - 1
     with torch.enable_grad():

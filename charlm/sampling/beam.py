@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 
 from charlm.data.encoding import Encoded
@@ -22,7 +21,7 @@ def search(
     `width` beginnings are kept at each step; with as many as there are, what is found is the maximum. Texts of
     different lengths compare by log P as it is. Raises ModelError where the network's outputs are not finite.
     """
-    logits, state = read(network, np.concatenate(([tokenizer.START], prompt.ids)))
+    logits, state = read(network, tokenizer.sequence(prompt.ids))
     history = torch.empty(1, 0, dtype=torch.long, device=logits.device)  # (B, t), t symbols each
     total = torch.zeros(1, dtype=torch.double)  # (B,), log P of each
     closed: list[tuple[float, tuple[int, ...]]] = []

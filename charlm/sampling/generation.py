@@ -91,7 +91,7 @@ def generate(
     The draw for sample i at step t depends on (seed, i, t) alone, and on the logits. Raises ModelError where these are
     not finite.
     """
-    logits, state = read(network, np.concatenate(([tokenizer.START], prompt.ids)))
+    logits, state = read(network, tokenizer.sequence(prompt.ids))
     rows = [Row(index, tokenizer.decoder(), ending) for index in indices]
     everyone = torch.zeros(len(rows), dtype=torch.long, device=logits.device)
     logits, state = logits.index_select(0, everyone), select(state, everyone)
@@ -121,7 +121,7 @@ def generate(
 def read(network: Network, ids: Ids) -> tuple[Tensor, NetworkState]:
     """Read symbols of any number ≥ 1, START first: logits (1, V) for what follows, and the state."""
     state: NetworkState | None = None
-    column = torch.from_numpy(ids.astype(np.int64)).to(network.device)[:, None]
+    column = network.column(ids)
     for first in range(0, len(ids), _BLOCK):
         outputs, state = network.outputs(column[first : first + _BLOCK], state)
     assert state is not None

@@ -40,7 +40,7 @@ class Adapting:
         return [found for (found,) in self.quantities(rows, [probability.log_probability])]
 
     def _read(self, row: Ids, asked: Sequence[Quantity]) -> list[NDArray[Any]]:
-        ids = torch.from_numpy(row.astype(np.int64)).to(self._network.device).unsqueeze(1)  # (T + 1, 1)
+        ids = self._network.column(row)  # (T + 1, 1)
         found: list[list[NDArray[Any]]] = [[] for _ in asked]
         length = min(each.segment for each in self._adaptations)
         state = None

@@ -18,7 +18,7 @@ from charlm.data.encoding import encode
 from charlm.data.texts import lines, newlines
 from charlm.errors import CorpusError
 from charlm.scoring.bootstrap import interval
-from charlm.scoring.evaluation import cut, sequence
+from charlm.scoring.evaluation import cut
 from charlm.tokenizers import Ids, Tokenizer
 
 Floats = NDArray[np.float64]
@@ -90,7 +90,7 @@ def compare(a: Reader, b: Reader, texts: Sequence[str], places: int = 5) -> Comp
 def totals(reader: Reader, sentences: Sequence[str]) -> list[float]:
     """log P (nats) of each sentence, read by itself; with its end where that is a line's."""
     ids = (encode(reader.tokenizer, sentence, "unk").ids for sentence in sentences)
-    found = reader.logprobs([sequence(reader.tokenizer, each, eos=reader.line) for each in ids])
+    found = reader.logprobs([reader.tokenizer.sequence(each, eos=reader.line) for each in ids])
     return [float(logprobs.sum()) for logprobs in found]
 
 
@@ -106,7 +106,7 @@ def _tokens(reader: Reader, texts: Sequence[str]) -> _Tokens:
     """Of all texts, laid one behind the other."""
     parts = [part for text in texts for part in (text.split("\n")[:-1] if reader.line else [text])]
     encoded = [encode(reader.tokenizer, part, "unk") for part in parts]
-    rows = (sequence(reader.tokenizer, each.ids, eos=reader.line) for each in encoded)
+    rows = (reader.tokenizer.sequence(each.ids, eos=reader.line) for each in encoded)
     cuts = [cut(row, reader.line, None, None) for row in rows]
     read = iter(reader.logprobs([row for each in cuts for row in each.rows]))
     logprobs = np.concatenate([each.counted(read) for each in cuts])

@@ -86,7 +86,7 @@ def evaluate(
     line = kind == "line"
     eos = line or bool(network.predictable[tokenizer.EOS])
     encoded = [encode(tokenizer, text, unknown) for text in texts]
-    cuts = [cut(sequence(tokenizer, each.ids, eos=eos), line, window, streams) for each in encoded]
+    cuts = [cut(tokenizer.sequence(each.ids, eos=eos), line, window, streams) for each in encoded]
     rows = [row for each in cuts for row in each.rows]
     logs = iter(adapting.log_probabilities(rows) if adapting else read(network, rows))
     results = []
@@ -104,11 +104,6 @@ def undivided(window: int | None, streams: int | None) -> int:
     if window is not None or streams not in (None, 1):
         raise ConfigError("a model that adapts reads a text from its start to its end; leave window and streams out")
     return 1
-
-
-def sequence(tokenizer: Tokenizer, ids: Ids, *, eos: bool) -> Ids:
-    """START, the ids, and EOS if asked: what the network reads and predicts."""
-    return np.concatenate(([tokenizer.START], ids, [tokenizer.EOS] if eos else [])).astype(np.int32)
 
 
 class Cut(NamedTuple):

@@ -82,6 +82,10 @@ class Tokenizer(ABC):
     def encode(self, text: str) -> Ids:
         """Symbol numbers (n,) of a text; UNK where there is no symbol. Neither START nor EOS is added."""
 
+    def sequence(self, ids: Ids, *, eos: bool = False) -> Ids:
+        """START, the ids, and EOS if asked: what a network reads and predicts."""
+        return np.concatenate(([self.START], ids, [self.EOS] if eos else [])).astype(np.int32)
+
     @abstractmethod
     def encode_pieces(self, pieces: Iterable[str], *, lines: bool = False) -> Iterator[Ids]:
         """The ids of one text that comes in pieces, cut anywhere, in bounded memory: what `encode` says of the whole.
