@@ -37,6 +37,7 @@ ORDER = """
     kenlm storage.model_card inspection.embedding_map system
     inspection.report
     inspection.report_page
+    training.best
     training.run_folder
     training.resumption
     training.telling

@@ -13,6 +13,7 @@ from charlm.storage.checkpoint import is_model
 from charlm.storage.durable import STEPS, finish_publishing, lock, parse_json, to_json
 from charlm.storage.steps import Saved
 from charlm.storage.tensors import pack, unpack
+from charlm.training.best import without
 from charlm.training.distributed import Group
 from charlm.training.launch import launched
 from charlm.training.optimization import Learner
@@ -110,10 +111,9 @@ def check_state(saved: Saved, prepared: Prepared, plan: Plan) -> None:
             f"the corpus has changed since the run began (SHA-256 {found}, then {saved.values.get('corpus')});"
             " put it back to go on, or start anew with --overwrite"
         )
-    tensors = {name: tensor for name, tensor in saved.tensors.items() if not name.startswith("best.")}
     try:
         with torch.device("meta"):
-            Learner(prepared.network(plan.model, torch.device("meta")), plan.train).restore(tensors)
+            Learner(prepared.network(plan.model, torch.device("meta")), plan.train).restore(without(saved.tensors))
     except (TypeError, ValueError, RuntimeError) as error:
         raise ModelError(f"the state of step {saved.step} is not that of its plan: {error}") from None
 

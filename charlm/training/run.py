@@ -4,20 +4,18 @@ import copy
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
-from charlm.config import from_mapping
 from charlm.errors import ConfigError, DivergenceError, ModelError, SaveError
 from charlm.interrupts import Interrupts
 from charlm.language_model import LanguageModel
-from charlm.network import check_tensors
 from charlm.randomness import bits
 from charlm.scoring.evaluation import Evaluation
 from charlm.storage.steps import Saved
 from charlm.training import telling
+from charlm.training.best import Best, best_from, tensors_of, values_of, without
 from charlm.training.distributed import ALONE, Group
 from charlm.training.optimization import Learner
 from charlm.training.pacing import Pace
@@ -55,10 +53,7 @@ class Run:
     warned: bool = False  # that it is high
     learning_seconds: float = 0.0
     validated: int = 0  # step of the last validation
-    best: Evaluation | None = None
-    best_step: int = 0
-    best_samples: tuple[str, ...] = ()
-    best_weights: dict[str, Tensor] = field(default_factory=dict)
+    best: Best | None = None
 
     def __post_init__(self) -> None:
         # Of several processes none may stop while the others wait for it.
@@ -110,7 +105,7 @@ class Run:
             self.good = copy.deepcopy(state)
         elif self.kept.saved != self.step:
             self._write(lambda: self.kept.save(state))
-        if self.best and not self.kept.whole(self.best_step):  # the disk, or an interrupt, was in the way before
+        if self.best and not self.kept.whole(self.best.step):  # the disk, or an interrupt, was in the way before
             self._write(self._keep_best)
 
     def stop(self, validate: bool) -> None:
@@ -122,13 +117,13 @@ class Run:
 
     def tell_end(self) -> None:
         if self.best is not None and (self.kept.step or self.kept.folder is None):
-            self.report(telling.finished(self, self.best))
+            self.report(telling.finished(self, self.best.step, self.best.evaluation))
 
     def model(self) -> LanguageModel:
         """The best network of the run. Raises DivergenceError where no validation gave a finite number."""
         if self.best is None:
             raise self._diverged("the loss of the held-out part")
-        self.network.load_state_dict(self.best_weights)
+        self.network.load_state_dict(self.best.weights)
         return LanguageModel(self.plan.model, self.prepared.tokenizer, self.network.eval())
 
     def _agree(self) -> None:
@@ -199,13 +194,14 @@ class Run:
         before, network = time.monotonic(), self.learner.best_guess.eval()
         evaluation = self.prepared.evaluate(network, self.prepared.parts.valid, self.group)
         samples = self._draw()
-        best = evaluation.known_nats < (self.best.known_nats if self.best else math.inf)  # never true of a NaN
+        bar = self.best.evaluation.known_nats if self.best else math.inf
+        best = evaluation.known_nats < bar  # never true of a NaN
         with self.interrupts.held():
             self.validated = self.step
             if best:
                 # A copy, since training goes on in the original's memory.
-                self.best_weights = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-                self.best, self.best_step, self.best_samples = evaluation, self.step, samples
+                weights = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+                self.best = Best(self.step, evaluation, samples, weights)
             self._log(samples, evaluation)
         if best:
             self._write(self._keep_best)
@@ -227,13 +223,13 @@ class Run:
 
     def _keep_best(self) -> None:
         assert self.best
-        self.kept.keep(self.best_weights, self.network.parameter_count(), self.best_step, self.best, self.best_samples)
+        self.kept.keep(self.best, self.network.parameter_count())
 
     def _finish(self) -> None:
         """The model must be on disk now; then the state is needed no more."""
         state = self._state()  # while all processes are here
         try:
-            if self.best and not self.kept.whole(self.best_step):
+            if self.best and not self.kept.whole(self.best.step):
                 self._keep_best()
         except OSError as error:
             self._save(state)
@@ -251,31 +247,24 @@ class Run:
             "learning_seconds": self.learning_seconds,
             "seconds": time.monotonic() - self.started,
             "validated": self.validated,
-            "best": self.best and vars(self.best),
-            "best_step": self.best_step,
-            "best_samples": self.best_samples,
             "metrics": self.kept.metrics,
         }
-        best = {f"best.{name}": tensor for name, tensor in self.best_weights.items()}
-        return Saved(self.step, values, self.learner.tensors() | best)
+        return Saved(self.step, values | values_of(self.best), self.learner.tensors() | tensors_of(self.best))
 
     def _restore(self, saved: Saved) -> float:
         """Returns the seconds the run had taken by then. Raises ModelError for a state that is none of this run."""
-        values, tensors = saved.values, dict(saved.tensors)
-        best = {name: tensors.pop(f"best.{name}") for name in self.network.state_dict() if f"best.{name}" in tensors}
+        values = saved.values
         try:
-            self.learner.restore(tensors)
-            self.best = from_mapping(Evaluation, values["best"], "best") if values["best"] else None
-            self.best_step, self.validated = int(values["best_step"]), int(values["validated"])
+            self.learner.restore(without(saved.tensors))
+            self.best = best_from(values, saved.tensors, self.network.state_dict(), self.device)
+            self.validated = int(values["validated"])
             self.smoothed = math.nan if values["smoothed"] is None else number(values, "smoothed")
             self.gradient_norm = math.nan if values["gradient_norm"] is None else number(values, "gradient_norm")
             self.learning_seconds, seconds = number(values, "learning_seconds"), number(values, "seconds")
-            self.best_samples = tuple(str(text) for text in values["best_samples"])
-            check_tensors(best, self.network.state_dict() if best else {})
             self.kept.metrics = [str(line) for line in values["metrics"]]
         except (ConfigError, KeyError, TypeError, ValueError, OverflowError) as error:
             raise ModelError(f"{self.kept.folder}: step {saved.step} is not of this run: {error}") from None
-        self.step, self.best_weights = saved.step, {name: tensor.to(self.device) for name, tensor in best.items()}
+        self.step = saved.step
         return seconds
 
     def _try_disk(self) -> None:
@@ -296,5 +285,4 @@ class Run:
             self.report(NotSaved(self.step, self._why(error)))
 
     def _why(self, error: OSError) -> str:
-        best = sum(tensor.nbytes for tensor in self.best_weights.values())
-        return self.kept.why(error, self.learner.nbytes() + best)
+        return self.kept.why(error, self.learner.nbytes() + (self.best.nbytes() if self.best else 0))

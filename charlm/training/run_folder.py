@@ -2,12 +2,10 @@
 
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-
-from torch import Tensor
 
 from charlm.errors import ModelExistsError
 from charlm.scoring.evaluation import Evaluation
@@ -30,6 +28,7 @@ from charlm.storage.durable import (
 from charlm.storage.model_card import model_card
 from charlm.storage.steps import Saved
 from charlm.system import machine
+from charlm.training.best import Best
 from charlm.training.planning import Plan
 from charlm.training.preparation import Prepared
 from charlm.training.reports import Progress
@@ -96,22 +95,15 @@ class RunFolder:
             write_atomic(self._place / PLAN, to_json(asdict(self._plan)))
             self._stored = self._plan
 
-    def keep(
-        self,
-        weights: Mapping[str, Tensor],
-        parameters: int,
-        step: int,
-        evaluation: Evaluation,
-        samples: Sequence[str],
-    ) -> None:
-        """Keep these weights in place of those before; the samples are for the model card."""
+    def keep(self, best: Best, parameters: int) -> None:
+        """Keep this model, of so many parameters, in place of the one before."""
         if self.folder is None or self._place is None:
             return
         self.step = 0
         self.begin()
-        checkpoint.save_weights(self._place, weights, step, evaluation.summary())
+        checkpoint.save_weights(self._place, best.weights, best.step, best.evaluation.summary())
         name = self.folder.resolve().name
-        card = model_card(name, self._plan, self._prepared, parameters, step, evaluation, samples)
+        card = model_card(name, self._plan, self._prepared, parameters, best.step, best.evaluation, best.samples)
         write_atomic(self._place / CARD, card.encode())
         self._write_metrics()
         if self._place != self.folder:
@@ -120,7 +112,7 @@ class RunFolder:
             finally:  # it may fail after the rename
                 if self.folder.exists() and not self._place.exists():
                     self._place = self.folder
-        self.step = step
+        self.step = best.step
 
     def save(self, saved: Saved) -> None:
         """Keep the whole state of the run."""

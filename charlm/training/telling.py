@@ -35,7 +35,6 @@ class Told(Protocol):
     learner: Learner
     batches: Batches
     step: int
-    best_step: int
     smoothed: float
     gradient_norm: float
     learning_seconds: float
@@ -88,13 +87,13 @@ def progress(run: Told) -> Progress:
     )
 
 
-def finished(run: Told, best: Evaluation) -> Finished:
+def finished(run: Told, best_step: int, best: Evaluation) -> Finished:
     """The end, however it came; `best` is of the model that is kept."""
     return Finished(
         folder=run.kept.folder,
         parameters=run.network.parameter_count(),
         steps=run.step,
-        best_step=run.best_step,
+        best_step=best_step,
         seconds=time.monotonic() - run.started,
         characters_per_second=progress(run).characters_per_second,
         evaluation=best,
