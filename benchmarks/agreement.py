@@ -46,7 +46,9 @@ def main() -> None:
         bits = sum(run[0] for run in runs) / len(runs)
         print(f"| {cell} | {bits:.4f} |" + "".join(f" {each:.1%} |" for each in shares), flush=True)
         curves[cell] = [[(int(each.group), each.share) for each in found]]
-    drawn = picture(curves, "words between subject and verb", "share of pairs that are right")
+    drawn = picture(
+        curves, "words between subject and verb", "pairs whose right sentence is the likelier", "{:.0%}".format
+    )
     Path("agreement.svg").write_text(drawn, encoding="utf-8")
 
 

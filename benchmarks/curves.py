@@ -1,41 +1,52 @@
-"""Curves as an SVG picture: a colour for each name, a line for each run."""
+"""Curves as an SVG picture: a line for each run, a colour and a kind of line for each name."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 
+from charlm.inspection.chart import nice
+from charlm.inspection.style import LIGHT
+
 Curve = Sequence[tuple[float, float]]
+Label = Callable[[float], str]
 
-WIDTH, HEIGHT, LEFT, BOTTOM, RIGHT, TOP = 720, 420, 60, 50, 110, 20
-# Okabe & Ito 2008: colours that colour-blind people tell apart; the names stand beside the ends as well.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#999999")
-TICKS = 5
-LINE = 13  # pixels between two names
+WIDTH, HEIGHT, LEFT, BOTTOM, RIGHT, TOP = 720, 420, 64, 50, 120, 20
+COLOURS = LIGHT[:4]  # that colour-blind people tell apart, each for two names, whose lines are whole or broken
+TICKS = 6  # on an axis, about
+LINE = 15  # pixels between two names
+DOTTED = 30  # points of a curve that are marked, at most
 
 
-def picture(curves: Mapping[str, Sequence[Curve]], across: str, up: str) -> str:
-    """Curves (x, y) by name, with the axes' titles."""
+def picture(curves: Mapping[str, Sequence[Curve]], across: str, up: str, label: Label = "{:g}".format) -> str:
+    """Curves (x, y) by name, x from 0, with the axes' titles; `label` writes a number beside the upward one."""
     points = [point for runs in curves.values() for run in runs for point in run]
     right = max(x for x, _ in points)
     low, high = min(y for _, y in points), max(y for _, y in points)
-    high = max(high, low + 1e-9)
+    gap = nice(max(high - low, 1e-9) / TICKS)
+    low, high = math.floor(low / gap + 1e-9) * gap, math.ceil(high / gap - 1e-9) * gap
 
     def place(x: float, y: float) -> tuple[float, float]:
         share = (y - low) / (high - low)
         return LEFT + x / right * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - share * (HEIGHT - BOTTOM - TOP)
 
-    parts = [*_axes(right, low, high, place, across, up)]
+    parts = [*_axes(right, [low + tick * gap for tick in range(round((high - low) / gap) + 1)], place, label)]
+    parts += _titles(across, up)
     ends = []
     for number, (name, runs) in enumerate(curves.items()):
         colour = COLOURS[number % len(COLOURS)]
+        look = f'fill="none" stroke="{colour}" stroke-width="1.6"'
+        look += ' stroke-dasharray="6 3"' * (number >= len(COLOURS))
         for run in runs:
-            path = " ".join(f"{a:.1f},{b:.1f}" for a, b in (place(*point) for point in run))
-            parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
-            parts += [f'<circle cx="{a:.1f}" cy="{b:.1f}" r="2" fill="{colour}"/>' for a, b in (place(*p) for p in run)]
-        ends.append((place(*runs[0][-1])[1], name, colour))
-    free = float(TOP)
-    for height, name, colour in sorted(ends):  # pushed down where they would lie on each other
-        free = max(height, free + LINE)
-        parts.append(f'<text x="{WIDTH - RIGHT + 8}" y="{free:.1f}" fill="{colour}">{escape(name)}</text>')
+            placed = [place(*point) for point in run]
+            parts.append(f'<polyline points="{" ".join(f"{a:.1f},{b:.1f}" for a, b in placed)}" {look}/>')
+            if len(run) <= DOTTED:
+                parts += [f'<circle cx="{a:.1f}" cy="{b:.1f}" r="2.2" fill="{colour}"/>' for a, b in placed]
+        ends.append((*reversed(place(*runs[0][-1])), name, colour, look))
+    ends.sort()
+    heights = _apart([height for height, *_ in ends])
+    for (height, end, name, colour, look), free in zip(ends, heights, strict=True):
+        parts.append(f'<path d="M{end:.1f} {height:.1f}L{WIDTH - RIGHT + 16} {free:.1f}" {look} opacity="0.6"/>')
+        parts.append(f'<text x="{WIDTH - RIGHT + 20}" y="{free + 4:.1f}" fill="{colour}">{escape(name)}</text>')
     inside = "\n".join(parts)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif"'
@@ -43,17 +54,30 @@ def picture(curves: Mapping[str, Sequence[Curve]], across: str, up: str) -> str:
     )
 
 
+def _apart(heights: Sequence[float]) -> list[float]:
+    """Heights in order, pushed down where names would lie on each other, and up from the lower edge."""
+    found: list[float] = []
+    for height in heights:
+        found.append(max(height, found[-1] + LINE) if found else height)
+    lowest = HEIGHT - BOTTOM
+    return [min(height, lowest - LINE * left) for left, height in zip(reversed(range(len(found))), found, strict=True)]
+
+
 def _axes(
-    right: float, low: float, high: float, place: Callable[[float, float], tuple[float, float]], across: str, up: str
+    right: float, heights: Sequence[float], place: Callable[[float, float], tuple[float, float]], label: Label
 ) -> Iterator[str]:
-    for tick in range(TICKS):
-        share = tick / (TICKS - 1)
-        x, y = right * share, low + (high - low) * share
-        left, bottom = place(x, low)
-        yield f'<text x="{left:.1f}" y="{bottom + 18:.1f}" text-anchor="middle">{x:.0f}</text>'
+    gap = nice(right / TICKS)
+    for tick in range(math.floor(right / gap + 1e-9) + 1):
+        x, bottom = place(tick * gap, heights[0])
+        yield f'<path d="M{x:.1f} {bottom:.1f}v4" stroke="#767676"/>'
+        yield f'<text x="{x:.1f}" y="{bottom + 18:.1f}" text-anchor="middle">{tick * gap:g}</text>'
+    for y in heights:
         left, height = place(0, y)
-        yield f'<text x="{left - 6:.1f}" y="{height + 4:.1f}" text-anchor="end">{y:.2f}</text>'
+        yield f'<text x="{left - 6:.1f}" y="{height + 4:.1f}" text-anchor="end">{label(y)}</text>'
         yield f'<path d="M{left:.1f} {height:.1f}H{WIDTH - RIGHT}" stroke="#dddddd"/>'
+
+
+def _titles(across: str, up: str) -> Iterator[str]:
     yield f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 10}" text-anchor="middle">{escape(across)}</text>'
     middle = (TOP + HEIGHT - BOTTOM) / 2
     yield f'<text transform="translate(14 {middle}) rotate(-90)" text-anchor="middle">{escape(up)}</text>'

@@ -28,7 +28,7 @@ ORDER = """
     inspection.reading adaptation
     scoring.adapting
     scoring.evaluation sampling.drawing inspection.gradients inspection.clipping inspection.gates inspection.neurons
-    scoring.score scoring.comparison sampling.generation training.preparation
+    scoring.score scoring.comparison sampling.generation training.preparation inspection.gates_picture
     sampling.beam sampling.distinct
     language_model training.pacing training.reports training.advice
     scoring.heat_page scoring.segments scoring.pairs scoring.baseline storage.checkpoint training.specimens

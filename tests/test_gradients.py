@@ -177,8 +177,7 @@ def test_json_has_a_curve_for_each_start(run: Run) -> None:
     ]
     for each in values:
         assert each["distance"] == list(range(1, 10)) and len(each["norm"]) == 9
-        assert each["rate"] == pytest.approx((each["norm"][-1] / each["norm"][0]) ** (1 / 8))
-        assert set(each["clipping"]) == {"gradient", "clipped", "weights"}
+        assert set(each) == {"cell", "start", "distance", "norm"}
 
 
 def test_a_trained_model_is_compared_with_fresh_ones_of_its_shape(run: Run, line_folder: Path) -> None:
@@ -191,14 +190,14 @@ def test_a_trained_model_is_compared_with_fresh_ones_of_its_shape(run: Run, line
 
 def test_the_picture_fits_and_says_what_is_seen(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "60")
-    shown = run("gradients", "--cell", "rnn", TEXT, "--distance", "14").out
+    shown = run("gradients", "--cell", "rnn", TEXT, "--distance", "13").out
     assert max(map(len, shown.splitlines())) <= 60
     assert "vanishes: a, b;" in shown and "explodes: c;" in shown
     drawn = [line.partition("|")[2] for line in shown.splitlines() if "|" in line]
     starts_at = {mark: next(row for row, line in enumerate(drawn) if mark in line) for mark in "abc"}
     assert starts_at["c"] < starts_at["a"] and drawn[starts_at["c"]].endswith("c"), "c climbs"
-    assert drawn[-1].strip() == "a", "a sinks below all others"
-    assert re.search(r"^ {8}1( +\d+)+$", shown, re.MULTILINE)
+    assert set([line for line in drawn if line.strip()][-1]) == {" ", "a"}, "a sinks below all others"
+    assert re.search(r"^ {8}1( +\d+)* +13$", shown, re.MULTILINE), "the last number is whole"
 
 
 @pytest.mark.parametrize(

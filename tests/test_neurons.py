@@ -1,10 +1,12 @@
 """What single units and gates do while a text is read: by construction, and as `charlm neurons` tells it."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -13,9 +15,10 @@ from conftest import TINY, Outcome
 from torch.overrides import TorchFunctionMode
 
 import charlm
+from charlm.cli.view.scatter import scatter
 from charlm.discover import names
 from charlm.errors import ConfigError
-from charlm.inspection.gates import saturation
+from charlm.inspection.gates import saturations
 from charlm.inspection.neurons import activations, at_symbols, follow, followers
 from charlm.inspection.properties import PROPERTIES
 from charlm.inspection.reading import completed, rows, shown
@@ -127,7 +130,7 @@ def test_a_unit_that_never_moves_follows_nothing() -> None:
 
 
 def test_a_property_that_does_not_vary_is_refused() -> None:
-    with pytest.raises(ConfigError, match="quotes: it is the same everywhere in the first half"):
+    with pytest.raises(ConfigError, match="quotes: it never changes in the first half"):
         follow(network("gru"), TOKENIZER, rows(TOKENIZER, CODE, "stream", 1000), "quotes", 5)
 
 
@@ -180,7 +183,7 @@ def test_saturation_counts_gates_along_the_text(cell: str) -> None:
                 seen.setdefault((layer + 1, name), []).append(gate[0])
             below = out.outputs
         state = made(ids, state)[1]
-    found = saturation(made, [row])
+    found = saturations(made, [row])
     assert [(each.layer, each.gate) for each in found] == list(seen)
     for each in found:
         values = torch.stack(seen[each.layer, each.gate])
@@ -240,6 +243,35 @@ def test_gates_are_shown_and_a_cell_without_says_so(run: Run, line_folder: Path,
     assert refused.code == 2 and refused.err.endswith("error: the cell of this model, rnn, has no gates\n")
 
 
+def test_a_picture_has_a_mark_for_each_unit_where_its_shares_are(run: Run, line_folder: Path) -> None:
+    done = run("neurons", "-m", line_folder, "--saturation", "gates.svg", "--json", "the cats slept")
+    assert "gates.svg" in done.err
+    drawn = Path("gates.svg").read_text(encoding="utf-8")
+    marks = re.findall(r'cx="([\d.]+)" cy="([\d.]+)" r="[\d.]+"><title>unit (\d+)', drawn)
+    told = [json.loads(line) for line in done.out.splitlines()]
+    units = [(gate["right"][unit], gate["left"][unit], unit + 1) for gate in told for unit in range(16)]
+    assert len(marks) == len(units) == 2 * 16
+    side = float(re.findall(r"M0 0H(\d+)V", drawn)[0])
+    for mark, (opened, shut, unit) in zip(marks, units, strict=True):
+        assert [float(each) for each in mark] == pytest.approx([opened * side, (1 - shut) * side, unit], abs=0.1)
+    words = [text.text for text in ElementTree.fromstring(drawn).iter("{http://www.w3.org/2000/svg}text")]
+    assert {"Γr, layer 1", "Γu, layer 1", "0", "0.5", "1"} < set(words)
+    assert sum(f"{bound} 0." in str(each) for each in words for bound in ("above", "below")) == 2, "of the two axes"
+    refused = run("neurons", "-m", line_folder, "--saturation", "gates.bmp", "the cats slept")
+    assert refused.code == 2 and "ends in .svg" in refused.err
+
+
+def test_units_are_counted_where_they_lie_in_any_width() -> None:
+    fields = {"a": [(0.0, 0.0)] * 12 + [(1.0, 0.0), (0.0, 1.0)], "b": [(0.5, 0.5)] * 3, "c": []}
+    for width in (30, 60, 200):
+        _, *lines, _, _ = scatter(fields, width)
+        columns = len(lines[0].split("|")[1]) - 1
+        assert max(map(len, scatter(fields, width))) <= width
+        drawn = [line.split("|")[1][:columns] for line in lines]
+        assert (drawn[0].strip(), drawn[-1][0], drawn[-1][-1]) == ("1", "+", "1")
+        assert sum(line.count("3") for line in lines) == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -250,6 +282,7 @@ def test_gates_are_shown_and_a_cell_without_says_so(run: Run, line_folder: Path,
         (["--find", "quotes"], "first half"),
         (["--unit", "1", "--gates"], "one of"),
         (["--layer", "1", "--find", "word"], "one of"),
+        (["--unit", "1", "--saturation", "x.svg"], "one of"),
     ],
 )
 def test_what_is_not_there_is_refused_with_what_is(

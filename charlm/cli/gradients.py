@@ -4,7 +4,7 @@ import shutil
 import string
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -79,14 +79,10 @@ def gradients(
         curves = of_model(trained, read, distance, seed)
     if json:
         for curve in curves:
-            write_json(_values(curve))
+            flow = curve.flow
+            write_json({"cell": curve.cell, "start": curve.start, "distance": flow.distance, "norm": flow.norm})
     else:
         _show(list(curves))
-
-
-def _values(curve: "Curve") -> dict[str, object]:
-    found = {"cell": curve.cell, "start": curve.start, **asdict(curve.flow)}
-    return found | {"rate": curve.flow.rate, "verdict": curve.flow.verdict, "clipping": asdict(curve.clipping)}
 
 
 def _show(curves: "Sequence[Curve]") -> None:

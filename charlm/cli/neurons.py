@@ -4,6 +4,7 @@ import itertools
 import shutil
 import textwrap
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -39,6 +40,9 @@ def neurons(
         ),
     ] = None,
     gates: Annotated[bool, typer.Option("--gates", help="How often each gate is shut, and open.")] = False,
+    saturation: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The same of each unit as a picture, a .svg.")
+    ] = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -49,13 +53,15 @@ def neurons(
 
     Example: charlm neurons --find brackets --file code.py
     """
+    gates = gates or saturation is not None
     if (find is not None) + gates + (unit is not None) > 1 or (layer is not None and (gates or find is not None)):
         raise ConfigError("give one of --unit (and --layer), --find and --gates; the last two look at all layers")
     if find is not None and find not in PROPERTIES:
         raise ConfigError(f"no property is named {find!r}; there are: {', '.join(PROPERTIES)}")
     language_model, read = model_and_text(model, text, file, quiet)
 
-    from charlm.inspection.gates import saturation
+    from charlm.inspection import gates_picture
+    from charlm.inspection.gates import saturations
     from charlm.inspection.neurons import follow
     from charlm.inspection.reading import rows
 
@@ -65,7 +71,13 @@ def neurons(
     symbols = sum(map(len, texts))
     say(f"the first {_MOST:,} symbols are read", quiet or symbols < _MOST)
     if gates:
-        _show_gates(saturation(language_model.network, texts), language_model.config.cell, json)
+        found = saturations(language_model.network, texts)
+        if not found:
+            raise ConfigError(f"the cell of this model, {language_model.config.cell}, has no gates")
+        if saturation is not None:
+            gates_picture.write(found, saturation)
+            say(f"a mark for each unit in {saturation}", quiet)
+        _show_gates(found, json)
     elif find is not None:
         best = follow(language_model.network, language_model.tokenizer, texts, find, _BEST)
         _show_followers(best, find, symbols, json)
@@ -121,11 +133,10 @@ def _show_followers(best: "list[Follower]", find: str, symbols: int, json: bool)
     )
 
 
-def _show_gates(found: "list[Saturation]", cell: str, json: bool) -> None:
+def _show_gates(found: "list[Saturation]", json: bool) -> None:
+    from charlm.cli.view.scatter import scatter
     from charlm.cli.view.sparkline import histogram
 
-    if not found:
-        raise ConfigError(f"the cell of this model, {cell}, has no gates")
     if json:
         for each in found:
             write_json(asdict(each))
@@ -134,10 +145,15 @@ def _show_gates(found: "list[Saturation]", cell: str, json: bool) -> None:
     for each in found:
         left, right = (sum(side) / len(side) for side in (each.left, each.right))
         lines.append(f"{each.layer:>5} {each.gate:<4}  {histogram(each.histogram)}  {left:>9.1%}  {right:>9.1%}")
+    width = shutil.get_terminal_size().columns
+    for layer, parts in itertools.groupby(found, lambda each: each.layer):
+        fields = {f"{each.gate}, layer {layer}": list(zip(each.right, each.left, strict=True)) for each in parts}
+        lines += ["", *scatter(fields, width)]
     _write_with(
         lines,
-        "share of all units and symbols; below 0.1 a gate lets nothing through (left-saturated), above 0.9 all"
-        " (right-saturated); --json has the shares of each unit",
+        "below 0.1 a gate lets nothing through (left-saturated), above 0.9 all (right-saturated); the shares are of all"
+        " units and symbols; in the fields a digit is the number of units there, + ten and more: across the share of"
+        " symbols above 0.9, upward of those below 0.1",
     )
 
 

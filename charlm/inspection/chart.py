@@ -29,7 +29,7 @@ def chart(curves: Sequence[Curve], what: str) -> str:
     settled = [value for step, value in points if step >= _BEGINNING * last]
     low, high = min(settled), max(settled)
     high = high if high > low else low + max(abs(low), 1e-9) * 0.1
-    gap = _nice((high - low) / _TICKS)
+    gap = nice((high - low) / _TICKS)
     low, high = math.floor(low / gap) * gap, math.ceil(high / gap) * gap
 
     def place(step: float, value: float) -> tuple[float, float]:
@@ -63,7 +63,7 @@ def chart(curves: Sequence[Curve], what: str) -> str:
     )
 
 
-def _nice(width: float) -> float:
+def nice(width: float) -> float:
     """The next of 1, 2, 5, 10 and so on."""
     power: float = 10.0 ** math.floor(math.log10(max(width, 1e-300)))
     return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= width * 0.999)

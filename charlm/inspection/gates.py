@@ -30,7 +30,7 @@ class Saturation:
 
 
 @torch.inference_mode()
-def saturation(network: Network, rows: Sequence[Ids]) -> list[Saturation]:
+def saturations(network: Network, rows: Sequence[Ids]) -> list[Saturation]:
     """Each layer from the lowest, each gate in the order of the equation; empty for a cell without gates."""
     values: dict[tuple[int, str], list[torch.Tensor]] = {}
     for row in rows:

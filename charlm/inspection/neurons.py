@@ -56,7 +56,7 @@ def followers(values: NDArray[np.float32], wanted: NDArray[np.float64], count: i
     half = len(wanted) // 2
     for part, name in ((wanted[:half], "first"), (wanted[half:], "second")):
         if half < _FEWEST or np.ptp(part) == 0:
-            raise ConfigError(f"it is the same everywhere in the {name} half of the text; give a longer one")
+            raise ConfigError(f"it never changes in the {name} half of what is read; give a text that has more of it")
     flat = values.reshape(len(values), -1)
     first = _standard(flat[:half]).T @ _standard(wanted[:half]) / half  # (L · H,)
     best = np.argsort(-np.abs(first), kind="stable")[:count]

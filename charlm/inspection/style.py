@@ -10,7 +10,7 @@ from charlm.inspection.classes import CLASSES
 
 LIGHT = ("#b84e00", "#0069a6", "#00725a", "#9b3a7d", "#0069a6", "#9b3a7d", "#776000", "#5c5c5c", "#767676", "#767676")
 DARK = ("#f29a63", "#74bdf0", "#54cca6", "#e39ccb", "#74bdf0", "#e39ccb", "#d9bd52", "#b4b4b4", "#9a9a9a", "#9a9a9a")
-_GROUND = {"light": ("#ffffff", "#1d2127", "#5f6670", "#d9dce1"), "dark": ("#15181d", "#e6e8eb", "#9aa2ad", "#343a43")}
+GROUND = {"light": ("#ffffff", "#1d2127", "#5f6670", "#d9dce1"), "dark": ("#15181d", "#e6e8eb", "#9aa2ad", "#343a43")}
 _SIGNS = str.maketrans({" ": "␣", "\n": "↵", "\t": "⇥"})
 _LONGEST = 16  # characters of a mark
 
@@ -22,8 +22,8 @@ NO_NETWORK = (
 
 def sheet() -> str:
     """The style of a picture: .ground, .ink, .dim, .rule, the lines .a and .b, and .k- with each class of symbols."""
-    dark = _rules(*_GROUND["dark"], DARK)
-    return f"{_rules(*_GROUND['light'], LIGHT)}@media (prefers-color-scheme: dark) {{\n{dark}}}\n"
+    dark = _rules(*GROUND["dark"], DARK)
+    return f"{_rules(*GROUND['light'], LIGHT)}@media (prefers-color-scheme: dark) {{\n{dark}}}\n"
 
 
 def _rules(ground: str, ink: str, dim: str, rule: str, colours: tuple[str, ...]) -> str:

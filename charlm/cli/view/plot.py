@@ -45,5 +45,6 @@ def _between(ys: Sequence[float], x: float) -> float:
 def _numbers(points: int, columns: int) -> str:
     found = ""
     for number in range(1, points + 1, math.ceil(points * _TICK / columns)):
-        found = found.ljust(round((number - 1) / (points - 1) * (columns - 1))) + str(number)
-    return found[:columns]
+        column = round((number - 1) / (points - 1) * (columns - 1))
+        found = found.ljust(min(column, columns - len(str(number)))) + str(number)
+    return found
