@@ -154,6 +154,14 @@ def test_a_gradient_of_zeros_vanishes() -> None:
     assert found.rate is None and found.verdict == "vanishes"
 
 
+def test_a_gradient_beyond_all_numbers_explodes() -> None:
+    """4 to the 600 is no float any more, and the state is none either."""
+    linear = network("rnn", activation="identity")
+    linear.cells[0].weight_hh.data = 4 * torch.eye(6)
+    found = flow(linear, [np.resize(ROW, 700)], 600)
+    assert found.rate == np.inf and found.verdict == "explodes"
+
+
 def test_clipping_scales_a_gradient_down_and_never_up() -> None:
     for bound in (0.01, 1e6):
         found = clipping(network("gru"), [ROW], bound)

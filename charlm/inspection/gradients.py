@@ -6,6 +6,7 @@ and goes like a power of k: it vanishes, or it explodes.
 """
 
 import copy
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -37,8 +38,11 @@ class Flow:
 
     @property
     def rate(self) -> float | None:
-        """What is left of the norm after one more step, on (geometric) average; None where all is zero."""
+        """What is left of the norm after one more step, on (geometric) average; None where all is zero, and infinite
+        where it has grown until it is no number."""
         first, last = self.norm[0], self.norm[-1]
+        if not (math.isfinite(first) and math.isfinite(last)):
+            return math.inf
         if first == 0:
             return None
         return float((last / first) ** (1 / max(1, len(self.norm) - 1)))
