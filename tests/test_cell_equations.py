@@ -22,6 +22,8 @@ from charlm.cells.minlstm import MinLSTM
 from charlm.cells.rnn import RNN
 from charlm.discover import find, names
 
+Function = Callable[[ndarray], ndarray]
+
 
 def sigmoid(a: ndarray) -> ndarray:
     return 1 / (1 + np.exp(-a))
@@ -48,13 +50,13 @@ def stacked(c: ndarray, x: ndarray) -> ndarray:
     return np.concatenate((c, x))
 
 
-def rnn(w: Weights, x: ndarray, h: ndarray) -> tuple[ndarray, tuple[ndarray, ...]]:
-    h = np.tanh(w.W_h[0] @ h + w.W_x[0] @ x + w.b[0])
+def rnn(w: Weights, x: ndarray, h: ndarray, g: Function = np.tanh) -> tuple[ndarray, tuple[ndarray, ...]]:
+    h = g(w.W_h[0] @ h + w.W_x[0] @ x + w.b[0])
     return h, (h,)
 
 
-def jordan(w: Weights, x: ndarray, o: ndarray) -> tuple[ndarray, tuple[ndarray, ...]]:
-    h = np.tanh(w.W_h[0] @ o + w.W_x[0] @ x + w.b[0])
+def jordan(w: Weights, x: ndarray, o: ndarray, g: Function = np.tanh) -> tuple[ndarray, tuple[ndarray, ...]]:
+    h = g(w.W_h[0] @ o + w.W_x[0] @ x + w.b[0])
     return h, (softmax(w.readout[0] @ h + w.readout[1]),)
 
 
@@ -114,18 +116,30 @@ EQUATIONS = {
 }
 
 
-@pytest.mark.parametrize("name", names("cells"))
-def test_a_cell_follows_its_equation(name: str) -> None:
+ACTIVATIONS: dict[str, Function] = {
+    "tanh": np.tanh,
+    "relu": lambda a: np.maximum(a, 0),
+    "sigmoid": sigmoid,
+    "identity": lambda a: a,
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "activation"),
+    [(name, None) for name in names("cells")] + [(name, g) for name in ("rnn", "jordan") for g in ACTIVATIONS],
+)
+def test_a_cell_follows_its_equation(name: str, activation: str | None) -> None:
     """Of theory.md: five units, four inputs, seven steps from a state that is not zero."""
     torch.manual_seed(0)
-    cell = find(Cell, name)(4, 5).double()
+    cell = find(Cell, name)(4, 5, activation).double()
+    g = {"g": ACTIVATIONS[activation]} if activation else {}
     for parameter in cell.parameters():
         torch.nn.init.normal_(parameter, std=0.7)
     x, state = torch.randn(7, 1, 4, dtype=torch.float64), tuple(map(torch.randn_like, cell.zero_state(1)))
     outputs, last = cell.recur(cell.project(x), state)
     weights, now = Weights(cell), tuple(part[0].numpy() for part in state)
     for t in range(7):
-        expected, now = EQUATIONS[name](weights, x[t, 0].numpy(), *now)
+        expected, now = EQUATIONS[name](weights, x[t, 0].numpy(), *now, **g)
         np.testing.assert_allclose(outputs[t, 0].detach(), expected, rtol=1e-12, atol=1e-14)
     for part, numbers in zip(last, now, strict=True):
         np.testing.assert_allclose(part[0].detach(), numbers, rtol=1e-12, atol=1e-14)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charlm.cli.options import Json, Model, Quiet, defaulted
-from charlm.cli.output import write, write_json
+from charlm.cli.output import say, write, write_json
 from charlm.cli.texts import model_and_text, one_text
 from charlm.cli.view.plot import plot
 from charlm.config import ModelConfig, TrainConfig, check_range
@@ -67,16 +67,17 @@ def gradients(
     if cell:
         read = one_text(text, file, quiet)
         with importing():
-            from charlm.inspection.comparison import of_cell
+            from charlm.inspection.comparison import MOST, of_cell
 
         configs = [replace(FRESH, cell=each, **shape) for each in dict.fromkeys(cell)]  # type: ignore[arg-type]
         curves = (curve for config in configs for curve in of_cell(config, read, distance, seed))
     else:
         trained, read = model_and_text(model, text, file, quiet)
 
-        from charlm.inspection.comparison import of_model
+        from charlm.inspection.comparison import MOST, of_model
 
         curves = of_model(trained, read, distance, seed)
+    say(f"of a text so long the first {MOST:,} symbols are read", quiet or len(read) <= MOST)
     if json:
         for curve in curves:
             flow = curve.flow
