@@ -89,6 +89,17 @@ for _ in range(300):
 """
 
 
+@pytest.mark.parametrize("place", ["nowhere/picture.svg", "file/picture.svg", "folder"])
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path, place: str) -> None:
+    """And not the one beside it, which nobody asked for."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError) as refused:
+        durable.write_atomic(tmp_path / place, b"")
+    assert refused.value.filename == str(tmp_path / place)
+    assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
+
+
 def test_two_processes_may_write_one_file(tmp_path: Path) -> None:
     """As two trainings do that end together: `latest` holds the one name or the other."""
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, name], cwd=tmp_path) for name in "ab"]

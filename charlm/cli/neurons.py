@@ -41,7 +41,7 @@ def neurons(
     ] = None,
     gates: Annotated[bool, typer.Option("--gates", help="How often each gate is shut, and open.")] = False,
     saturation: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The same of each unit as a picture, a .svg.")
+        Path | None, typer.Option(metavar="FILE", help="Draw it for each unit into this .svg.")
     ] = None,
     json: Json = False,
     quiet: Quiet = False,

@@ -29,7 +29,7 @@ _OURS = re.compile(r"\.?({})(\.\d+\.tmp)?".format("|".join(map(re.escape, (*FILE
 
 
 def write_atomic(path: Path, data: bytes) -> None:
-    """Replace a file by one rename: whoever opens it reads all of the old or all of the new."""
+    """Replace a file by one rename: whoever opens it reads all of the old or all of the new. OSErrors name `path`."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")  # another process may be writing the same file
     try:
         with beside.open("wb") as file:
@@ -37,8 +37,11 @@ def write_atomic(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
+    except BaseException as error:
+        with suppress(OSError):
+            beside.unlink()
+        if isinstance(error, OSError):
+            error.filename = str(path)
         raise
     sync_folder(path.parent)
 
