@@ -93,7 +93,7 @@ def test_in_a_terminal_a_person_types_and_takes(stream_folder: Path) -> None:
     child = pexpect.spawn(sys.executable, command, encoding="utf-8", timeout=60, dimensions=(30, 80))
     child.expect("the ▏")
     child.expect("temperature 1 ")
-    child.send("wx\x7fo\x1b[B\x1bOB\x1b[D")
+    child.send("wx\x7fo\x1b[3~\x1bOP\x1b[B\x1bOB\x1b[D")
     child.expect(r"temperature 0\.8 .*top-p 0\.95")
     child.send("\t\x04")
     child.expect(pexpect.EOF)

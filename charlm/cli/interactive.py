@@ -105,7 +105,7 @@ def converse(model: "LanguageModel", text: str, temperature: float = 1.0, top_p:
             for arrow, character in _KEY.findall(chunk):
                 if arrow:
                     desk.turn(arrow)
-                elif not desk.press(character):
+                elif character and not desk.press(character):
                     return desk.text
             live.update(Text(desk.page(*console.size)), refresh=True)
     return desk.text
@@ -135,6 +135,6 @@ def _keys() -> Iterator[Iterator[str]]:
 def _read(file: int) -> Iterator[str]:
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     while data := os.read(file, 1024):
-        if data.endswith(b"\x1b") and select.select([file], [], [], _PAUSE)[0]:
-            data += os.read(file, 1024)
+        while data.endswith(b"\x1b") and select.select([file], [], [], _PAUSE)[0] and (more := os.read(file, 1024)):
+            data += more
         yield decoder.decode(data)
