@@ -18,7 +18,7 @@ from charlm.samplers import chain
 from charlm.sampling.beam import search
 from charlm.sampling.distinct import distinct
 from charlm.sampling.ending import Ending, Unit
-from charlm.sampling.generation import Piece, Sample, Settings, generate, read
+from charlm.sampling.generation import Piece, Sample, Settings, generate, read, side_by_side
 from charlm.sampling.matching import MustMatch
 from charlm.scoring.adapting import Adapting
 from charlm.scoring.evaluation import Evaluation, evaluate
@@ -203,13 +203,12 @@ class LanguageModel:
         ]
         encoded = encode(self.tokenizer, self._one_line(prompt), unknown)
         seed = new_seed() if seed is None else seed
-        at_once = max(1, min(count, _SIDE_BY_SIDE, _LOGITS // self.tokenizer.size))
 
-        def group(first: int) -> Iterator[Piece | Sample]:
-            indices = range(first, first + at_once if unique else min(first + at_once, count))
+        def group(indices: range) -> Iterator[Piece | Sample]:
             return generate(self.network, self.tokenizer, encoded, samplers, indices=indices, ending=ending, seed=seed)
 
-        groups = map(group, itertools.count(0, at_once) if unique else range(0, count, at_once))
+        most = max(1, min(_SIDE_BY_SIDE, _LOGITS // self.tokenizer.size))
+        groups = map(group, side_by_side(count, most, endless=unique))
         return distinct(groups, count) if unique else itertools.chain.from_iterable(groups)
 
     def beam(
@@ -219,18 +218,19 @@ class LanguageModel:
         *,
         length: int | None = None,
         count: int = 1,
+        stop: str | None = None,
         unknown: UnknownPolicy = "error",
     ) -> list[Sample]:
         """The `count` likeliest continuations that a beam search finds, best first: `beam.search`.
 
-        Raises ConfigError for a count above the width.
+        length, stop, unknown: as those of `draw`. Raises ConfigError for a count above the width.
         """
         check_range("beam", width, 1, float("inf"))
-        check_range("length", length, 1, float("inf"))
         check_range("count", count, 1, width)
+        ending = Ending(LENGTH[self.config.sequence] if length is None else length, stop)
         encoded = encode(self.tokenizer, self._one_line(prompt), unknown)
-        most = length or LENGTH[self.config.sequence]
-        return search(self.network, self.tokenizer, encoded, width=width, length=most, count=count)
+        limits = {"width": width, "length": ending.length, "count": count}
+        return search(self.network, self.tokenizer, encoded, **limits, stop=ending.stop or "")
 
     def unknown(self, text: str) -> int:
         """How many characters of a text the model has no symbol for."""

@@ -83,3 +83,20 @@ def test_the_log_probability_is_that_of_score(line_model: charlm.LanguageModel) 
 def test_settings_out_of_range_are_refused(line_model: charlm.LanguageModel, settings: dict[str, int]) -> None:
     with pytest.raises(charlm.ConfigError, match="must be at least 1"):
         line_model.beam("the ", **{"width": 3, **settings})
+
+
+@pytest.mark.parametrize("stop", ["b", "ab", "bba"])
+def test_a_stop_text_closes_a_beginning_too(bigram_model: charlm.LanguageModel, stop: str) -> None:
+    """The likeliest of all texts, of which some end with the first "ab", say, and are shown without it."""
+    every = {text: logprob for text, logprob in every_text(BIGRAMS, "", 5).items() if stop not in text}
+    for length in range(1, 6):
+        texts = every_text(BIGRAMS, "", length).items()
+        every |= {text: logprob for text, logprob in texts if text.partition(stop)[1:] == (stop, "")}
+    count = min(20, len(every))
+    found = bigram_model.beam("", 64, length=5, count=count, stop=stop)
+    assert [each.logprob for each in found] == pytest.approx(sorted(every.values(), reverse=True)[:count], abs=1e-4)
+    assert "stop" in {each.stopped for each in found}
+    for each in found:
+        closed = each.text + {"stop": stop, "eos": "$", "length": ""}[each.stopped]
+        assert each.logprob == pytest.approx(every[closed], abs=1e-4)
+        assert (each.tokens, stop in each.text) == (len(closed), False)

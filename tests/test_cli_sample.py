@@ -97,6 +97,15 @@ def test_it_stops_before_a_text(run: Run, stream_folder: Path) -> None:
     assert value["text"] == plain["text"][: plain["text"].index(stop)]
 
 
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [("--stop=", "stop is an empty text"), ("--repetition-ngram=3", "--repetition-ngram is of --repetition-penalty")],
+)
+def test_an_option_that_would_do_nothing_is_refused(run: Run, stream_folder: Path, option: str, message: str) -> None:
+    refused = run("sample", option, "-m", stream_folder)
+    assert (refused.code, refused.out) == (2, "") and message in refused.err
+
+
 def test_greedy_is_the_likeliest_symbol_each_time(run: Run, stream_folder: Path) -> None:
     (value,) = drawn(run("sample", "--json", "--temperature=0", "--length=4", "-m", stream_folder))
     model, text = charlm.load(stream_folder), ""

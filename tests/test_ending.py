@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import charlm
 from charlm.sampling.ending import Ending, Row, Unit
 from charlm.sampling.generation import Piece
+from charlm.tokenizers.byte import ByteTokenizer
 
 EOS = 2
 
@@ -72,6 +73,23 @@ def test_the_unit_is_finished(whole: Unit, length: int, text: str, expected: str
 def test_how_symbols_are_grouped_changes_nothing(text: str, length: int, whole: Unit, sizes: list[int]) -> None:
     ending = Ending(length, whole=whole, stop="bb")
     assert drawn(text + "$", ending, iter(sizes)) == drawn(text + "$", ending, iter([1] * 50))
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.text("aé€", max_size=14), st.text("aé€", min_size=1, max_size=3), st.integers(1, 5))
+def test_a_stop_text_in_bytes_is_never_shown_nor_half_a_character(text: str, stop: str, size: int) -> None:
+    """However the bytes come in."""
+    bytes_ = ByteTokenizer()
+    row = Row(0, bytes_.decoder(), Ending(99, stop=stop))
+    symbols = [*bytes_.encode(text).tolist(), EOS]
+    shown = ""
+    while symbols and not row.stopped:
+        shown += row.take(symbols[:size], [-1.0] * len(symbols[:size]), EOS)
+        assert stop not in shown and text.startswith(shown)
+        symbols = symbols[size:]
+    before, found, _ = text.partition(stop)
+    assert (shown, row.stopped) == (before, "stop" if found else "eos")
+    assert row.tokens == len((before + found).encode()) + (not found)
 
 
 def test_the_end_and_a_stop_text_come_first() -> None:

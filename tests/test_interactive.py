@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import charlm
-from charlm.cli.interactive import Desk
+from charlm.cli.interactive import _KEY, Desk
 
 
 def rows(desk: Desk) -> list[list[str]]:
@@ -26,12 +26,12 @@ def test_the_page_has_what_may_follow_and_how_likely(bigram_model: charlm.Langua
     assert desk.press("é") and desk.text == "a" and "no symbol for 'é'" in desk.page(80)
 
 
-@pytest.mark.parametrize("keys", ["a\x04", "a\n", "b\x7fa\x04", "ab\t"])
+@pytest.mark.parametrize("keys", ["a\x04", "a\n", "a\x1b", "b\x7fa\x04", "ab\t"])
 def test_a_line_is_ended_by_a_person_or_by_its_end(bigram_model: charlm.LanguageModel, keys: str) -> None:
-    """Ctrl-D, Enter, or Tab where the end is the likeliest, as it is after b."""
+    """Ctrl-D, Enter, Esc, or Tab where the end is the likeliest, as it is after b."""
     desk = Desk(bigram_model, "", 1.0, 1.0)
     assert [desk.press(key) for key in keys] == [True] * (len(keys) - 1) + [False]
-    assert desk.text == keys.replace("b\x7f", "").strip("\x04\n\t")
+    assert desk.text == keys.replace("b\x7f", "").strip("\x04\n\x1b\t")
 
 
 def test_arrows_move_the_settings_and_what_may_follow(bigram_model: charlm.LanguageModel) -> None:
@@ -56,11 +56,31 @@ def test_the_page_fits_and_shows_no_control_character(stream_model: charlm.Langu
     assert "\x1b" not in desk.page(30) and "\t" not in desk.page(30)
 
 
+def test_a_low_page_still_has_the_settings(stream_model: charlm.LanguageModel) -> None:
+    desk = Desk(stream_model, "the word was with\n" * 20, 1.0, 1.0)
+    for height in (8, 12, 18, 24, 40):
+        page = desk.page(60, height)
+        assert len(page.split("\n")) <= height and "temperature 1" in page and "▏" in page and "%" in page
+
+
+def test_a_key_that_the_page_has_no_use_for_types_nothing() -> None:
+    """Delete, F1, Shift-up and Alt-x beside an arrow, a letter and Esc, which comes alone or last."""
+    assert _KEY.findall("\x1b[3~\x1bOPé\x1b[1;2A\x1bx\x1b[A\x1b") == [
+        *[("", "")] * 2,
+        ("", "é"),
+        *[("", "")] * 2,
+        ("A", ""),
+        ("", "\x1b"),
+    ]
+
+
 def test_without_a_terminal_it_says_so(run, line_folder: Path) -> None:  # type: ignore[no-untyped-def]
     refused = run("sample", "-i", "-m", line_folder)
     assert (refused.code, refused.out) == (2, "") and "needs a terminal" in refused.err
     refused = run("sample", "-i", "--top-k=3", "-m", line_folder)
     assert refused.code == 2 and "leave --top-k out" in refused.err
+    refused = run("sample", "-i", "--json", "--beam=3", "-m", line_folder)
+    assert refused.code == 2 and "leave --beam and --json out" in refused.err
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are those of POSIX")
@@ -73,7 +93,7 @@ def test_in_a_terminal_a_person_types_and_takes(stream_folder: Path) -> None:
     child = pexpect.spawn(sys.executable, command, encoding="utf-8", timeout=60, dimensions=(30, 80))
     child.expect("the ▏")
     child.expect("temperature 1 ")
-    child.send("wx\x7fo\x1b[B\x1bOB\x1b[D")
+    child.send("wx\x7fo\x1b[3~\x1bOP\x1b[B\x1bOB\x1b[D")
     child.expect(r"temperature 0\.8 .*top-p 0\.95")
     child.send("\t\x04")
     child.expect(pexpect.EOF)

@@ -122,11 +122,14 @@ def test_a_text_ends_where_nothing_more_can_match(
     ("settings", "message"),
     [
         ({"must_match": "(a"}, "must-match: "),
-        ({"must_match": "a{5}", "length": 4}, r"no text of at most 4 symbols matches 'a\{5\}'"),
-        ({"must_match": "€+"}, r"no text .* that the model can write"),
+        ({"must_match": "[[:alpha:]]"}, "is no regular expression: Possible nested set"),
+        ({"must_match": "(" * 200 + "a" + ")*" * 200}, "is nested too deep"),
+        ({"must_match": "(" * 2000 + "a" + ")*" * 2000}, "is nested too deep"),
+        ({"must_match": "a{5}", "length": 4}, r"no text of at most 4 symbols matches 'a\{5\}'; the shortest has 5"),
+        ({"must_match": "€+"}, "no text that the model can write matches '€"),
         ({"must_match": "a", "stop": "b"}, "leave stop and whole out"),
     ],
-    ids=str,
+    ids=lambda value: str(value)[:40],
 )
 def test_what_cannot_be_matched_is_refused_at_once(
     stream_model: charlm.LanguageModel, settings: dict[str, str], message: str

@@ -1,6 +1,7 @@
 """Drawing: the right frequencies, the right stops, and the same draw whatever is drawn beside it."""
 
 import inspect
+import itertools
 import math
 import re
 from dataclasses import replace
@@ -139,6 +140,13 @@ def test_a_sample_does_not_depend_on_what_is_drawn_beside_it(
     expected = [(sample.index, sample.text) for sample in model.sample("a", **settings)]
     monkeypatch.setattr(language_model, "_SIDE_BY_SIDE", together)
     assert [(sample.index, sample.text) for sample in model.sample("a", **settings)] == expected
+
+
+def test_samples_beyond_those_asked_for_are_drawn_in_groups_that_grow() -> None:
+    """So that a thousand that bring nothing new come in ten calls, not in five hundred."""
+    assert list(generation.side_by_side(7, 3)) == [range(3), range(3, 6), range(6, 7)]
+    growing = itertools.islice(generation.side_by_side(2, 9, endless=True), 5)
+    assert list(growing) == [range(2), range(2, 6), range(6, 14), range(14, 23), range(23, 32)]
 
 
 def test_a_sample_goes_on_as_it_would_alone_after_others_have_ended(

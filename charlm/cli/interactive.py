@@ -3,6 +3,7 @@
 import codecs
 import os
 import re
+import select
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,12 +15,16 @@ from charlm.errors import ConfigError
 if TYPE_CHECKING:
     from charlm.language_model import LanguageModel, Next
 
-_KEY = re.compile(r"\x1b[\[O]([A-D])|([^\x1b])", re.DOTALL)  # an arrow, as the terminals write it, or a character
+# An arrow, as the terminals write it; another key of several characters (Delete, F1, Alt-x); a character, or Escape.
+_KEY = re.compile(
+    r"\x1b[\[O]([A-D])|\x1b\[[0-?]*[ -/]*[@-~]|\x1bO.|\x1b[^\[O\x1b]|([^\x1b]|\x1b(?=\x1b|\Z))", re.DOTALL
+)
 _ARROWS = {"A": (0.1, 0.0), "B": (-0.1, 0.0), "C": (0.0, 0.05), "D": (0.0, -0.05)}  # up, down, right, left
 _SHOWN = 8  # symbols
 _LINES = 10  # of the text
 _PARTS = 4  # symbols that a character may have, as bytes
-_END = "\x04"  # Ctrl-D
+_ENDS = "\x04\x1b"  # Ctrl-D, Escape
+_PAUSE = 0.05  # seconds without a character after Escape: it is the key, and not the beginning of another's
 _RUBOUT = "\x7f\b"
 
 
@@ -35,7 +40,7 @@ class Desk:
     def press(self, key: str) -> bool:
         """Take a key: an arrow by its letter in _ARROWS, else a character. Returns whether the text goes on."""
         self._note = ""
-        if key == _END or (key == "\n" and self._model.line):
+        if key in _ENDS or (key == "\n" and self._model.line):
             return False
         if key == "\t":
             if self._likely[0].id == self._model.tokenizer.EOS:
@@ -55,25 +60,25 @@ class Desk:
         self.top_p = min(1.0, max(0.05, round(self.top_p + wider, 2)))
         self._likely = self._look()
 
-    def page(self, width: int) -> str:
-        """What is shown: the end of the text, what may follow, the settings."""
+    def page(self, width: int, height: int = 24) -> str:
+        """What is shown: the end of the text, what may follow, the settings; of the first two less where it is low."""
+        likely = self._likely[: max(1, height - 7)]
         lines = [
             line[place : place + width]
             for line in for_terminal(self.text + "▏").expandtabs().split("\n")
             for place in range(0, len(line) or 1, width)
         ]
-        names = [
-            each.text if each.text is not None else self._model.tokenizer.CONTROL[each.id] for each in self._likely
-        ]
+        names = [each.text if each.text is not None else self._model.tokenizer.CONTROL[each.id] for each in likely]
         rows = [
             f"{name!r:>8}  {each.probability:6.1%}  {'█' * round(each.probability * 20)}"
-            for name, each in zip(names, self._likely, strict=True)
+            for name, each in zip(names, likely, strict=True)
         ]
         settings = [
             f"temperature {self.temperature:g} (↑ ↓)  top-p {self.top_p:g} (← →)",
-            "Tab the likeliest, Ctrl-D end",
+            "Tab the likeliest, Ctrl-D or Esc end",
         ]
-        return "\n".join(line[:width] for line in [*lines[-_LINES:], "", *rows, "", *settings, self._note])
+        last = max(1, min(_LINES, height - len(rows) - 5))
+        return "\n".join(line[:width] for line in [*lines[-last:], "", *rows, "", *settings, self._note])
 
     def _type(self, character: str) -> None:
         if self._model.unknown(character) and not self._model.tokenizer.has(character):
@@ -95,14 +100,14 @@ def converse(model: "LanguageModel", text: str, temperature: float = 1.0, top_p:
     desk = Desk(model, text, temperature, top_p)
     console = Console(stderr=True)
     with _keys() as chunks, Live(console=console, auto_refresh=False, transient=True) as live:
-        live.update(Text(desk.page(console.width)), refresh=True)
+        live.update(Text(desk.page(*console.size)), refresh=True)
         for chunk in chunks:
             for arrow, character in _KEY.findall(chunk):
                 if arrow:
                     desk.turn(arrow)
-                elif not desk.press(character):
+                elif character and not desk.press(character):
                     return desk.text
-            live.update(Text(desk.page(console.width)), refresh=True)
+            live.update(Text(desk.page(*console.size)), refresh=True)
     return desk.text
 
 
@@ -130,4 +135,6 @@ def _keys() -> Iterator[Iterator[str]]:
 def _read(file: int) -> Iterator[str]:
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     while data := os.read(file, 1024):
+        while data.endswith(b"\x1b") and select.select([file], [], [], _PAUSE)[0] and (more := os.read(file, 1024)):
+            data += more
         yield decoder.decode(data)

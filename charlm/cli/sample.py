@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from charlm.sampling.novelty import Novelty
 
 _OF_A_PERSON = {"temperature", "top_p"}  # settings that keys move
-_OF_A_SEARCH = {"length", "count", "unknown"}  # settings that a beam has too
+_OF_A_SEARCH = {"length", "count", "stop", "unknown"}  # settings that a beam has too
 
 
 def sample(
@@ -104,6 +104,12 @@ def sample(
         "unknown": unknown,
     }
     given: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
+    if interactive:
+        others = {"beam": beam, "scores": scores, "novelty": novelty, "json": json}
+        asked = [*given, *(name for name, value in others.items() if value)]
+        _refuse(asked, _OF_A_PERSON, "--interactive draws nothing by itself")
+    if repetition_ngram is not None and repetition_penalty is None:
+        raise ConfigError("--repetition-ngram is of --repetition-penalty; give that too, or leave it out")
     folder = naming.existing_folder(model)
     prompt = "".join(read_stdin(quiet).pieces()) if prompt == "-" else prompt
 
@@ -113,7 +119,6 @@ def sample(
     corpus = read_files(novelty, quiet).documents if novelty else ()
     language_model = load(folder)
     if interactive:
-        _refuse(given, _OF_A_PERSON, "--interactive draws nothing by itself")
         write(converse(language_model, prompt, **given) + "\n")
         return
     if beam is None:
@@ -153,7 +158,7 @@ def _searched(
     return [event for each in found for event in (Piece(each.index, each.text), each)], []
 
 
-def _refuse(given: Mapping[str, Any], allowed: Collection[str], why: str) -> None:
+def _refuse(given: Iterable[str], allowed: Collection[str], why: str) -> None:
     if others := [f"--{name.replace('_', '-')}" for name in given if name not in allowed]:
         raise ConfigError(f"{why}; leave {' and '.join(others)} out")
 

@@ -1,5 +1,6 @@
-"""No repeat (Paulus 2018): no n symbols in a row twice; what would end such a repetition may not be drawn.
+"""No repeat (Paulus 2018): no n symbols in a row twice, the prompt's included.
 
+A symbol x at t may not be drawn where some s < t has (x[s-n+1], ..., x[s]) = (x[t-n+1], ..., x[t-1], x).
 Where nothing else may be drawn either, nothing is forbidden.
 """
 

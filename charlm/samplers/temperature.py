@@ -1,4 +1,7 @@
-"""Temperature: logits / τ. Below 1 likely symbols become likelier; 0 is greedy, always the likeliest."""
+"""Temperature (Ackley 1985): logits / τ, so that P becomes P^(1/τ) / Σ P^(1/τ).
+
+Below 1 likely symbols become likelier; 0 is greedy, always the likeliest.
+"""
 
 from dataclasses import dataclass
 

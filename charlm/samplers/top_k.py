@@ -1,4 +1,4 @@
-"""Top-k (Fan 2018): only the k likeliest symbols."""
+"""Top-k (Fan 2018): only the k likeliest symbols, those of rank ≤ k by P(x)."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Top-p, or nucleus (Holtzman 2020): the fewest likeliest symbols whose probabilities reach p together."""
+"""Top-p, or nucleus (Holtzman 2020): the smallest set of likeliest symbols with Σ P(x) ≥ p."""
 
 from dataclasses import dataclass
 

@@ -8,15 +8,20 @@ from charlm.data.encoding import Encoded
 from charlm.errors import ModelError
 from charlm.network import Network, select
 from charlm.probability import log_softmax
+from charlm.sampling.ending import Stopped
 from charlm.sampling.generation import Sample, read
 from charlm.tokenizers import Tokenizer
+
+_PARTS = 4  # symbols that a character may have, as bytes
 
 
 @torch.inference_mode()
 def search(
-    network: Network, tokenizer: Tokenizer, prompt: Encoded, *, width: int, length: int, count: int
+    network: Network, tokenizer: Tokenizer, prompt: Encoded, *, width: int, length: int, count: int, stop: str = ""
 ) -> list[Sample]:
     """The `count` likeliest continuations that were found, best first, each closed by <EOS> or `length` tokens long.
+
+    A `stop` text closes one too, and is no part of it; log P is with the tokens that completed it.
 
     `width` beginnings are kept at each step; with as many as there are, what is found is the maximum. Texts of
     different lengths compare by log P as it is. Raises ModelError where the network's outputs are not finite.
@@ -43,23 +48,27 @@ def search(
             break
         rows, symbols = places // logits.shape[1], places % logits.shape[1]
         history = torch.cat((history[rows], symbols[:, None]), dim=1)
+        if stop:
+            tails = history[:, -_PARTS * len(stop) :].tolist()
+            over = torch.tensor([stop in tokenizer.decode(tail) for tail in tails])
+            closed += zip(total[over].tolist(), map(tuple, history[over.to(history.device)].tolist()), strict=True)
+            total, open_ = total[~over], (~over).to(history.device)
+            history, rows, symbols = history[open_], rows[open_], symbols[open_]
+            if not len(history):
+                break
         if step + 1 < length:
             following_logits, state = network(symbols[None], select(state, rows))
             logits = following_logits[0]
     closed += zip(total.tolist(), map(tuple, history.tolist()), strict=False)
-    return _samples(tokenizer, prompt, sorted(closed, reverse=True)[:count])
+    best = enumerate(sorted(closed, reverse=True)[:count])
+    return [_sample(tokenizer, prompt, stop, index, *found) for index, found in best]
 
 
-def _samples(tokenizer: Tokenizer, prompt: Encoded, found: Sequence[tuple[float, tuple[int, ...]]]) -> list[Sample]:
-    return [
-        Sample(
-            prompt=prompt.text,
-            text=tokenizer.decode(symbols),
-            tokens=len(symbols),
-            logprob=score,
-            stopped="eos" if symbols[-1] == tokenizer.EOS else "length",
-            seed=None,
-            index=index,
-        )
-        for index, (score, symbols) in enumerate(found)
-    ]
+def _sample(
+    tokenizer: Tokenizer, prompt: Encoded, stop: str, index: int, logprob: float, symbols: Sequence[int]
+) -> Sample:
+    text = tokenizer.decode(symbols)
+    stopped: Stopped = "eos" if symbols[-1] == tokenizer.EOS else "length"
+    if stop and stop in text:
+        text, stopped = text[: text.index(stop)], "stop"
+    return Sample(prompt.text, text, len(symbols), logprob, stopped, seed=None, index=index)

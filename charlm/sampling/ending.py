@@ -33,6 +33,8 @@ class Ending:
 
     def __post_init__(self) -> None:
         check_range("length", self.length, 1, math.inf)
+        if self.stop == "":
+            raise ConfigError("stop is an empty text, which stands everywhere; name one, or leave it out")
         if self.whole is not None and self.whole not in _GAPS:
             raise ConfigError(f"whole is {self.whole!r}; it must be word, line or sentence")
 

@@ -118,6 +118,17 @@ def generate(
             on.keep(torch.tensor(going, dtype=torch.long, device=logits.device))
 
 
+def side_by_side(count: int, most: int, *, endless: bool = False) -> Iterator[range]:
+    """The indices of the samples that are drawn at once: `count` in all, at most `most`.
+
+    endless: more and more after them, as many as are asked for, in groups that grow.
+    """
+    first, size = 0, min(count, most)
+    while endless or first < count:
+        yield range(first, first + size if endless else min(first + size, count))
+        first, size = first + size, min(2 * size, most)
+
+
 def read(network: Network, ids: Ids) -> tuple[Tensor, NetworkState]:
     """Read symbols of any number ≥ 1, START first: logits (1, V) for what follows, and the state."""
     state: NetworkState | None = None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from charlm.errors import ConfigError
@@ -17,6 +18,7 @@ from charlm.sampling.automaton import automaton
 from charlm.tokenizers import Tokenizer
 
 _LARGEST_TABLE = 2**25  # numbers
+_NEVER = 2**40  # symbols
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,16 +51,14 @@ class MustMatch(Sampler):
                 following[:, index] = np.arange(len(table))
             for character in text:
                 following[:, index] = table[following[:, index], column[character]]
-        needed = np.where(accepted, 0, length + 1)
-        for _ in range(length):
-            nearer = np.minimum(needed, needed[following].min(axis=1) + 1)
-            if (nearer == needed).all():
-                break
-            needed = nearer
-        if needed[0] > length:
+        needed = _distances(following, accepted)
+        if needed[0] == _NEVER:
             parts = "; symbols that are parts of characters are left out" if tokenizer.PARTIAL else ""
+            raise ConfigError(f"must-match: no text that the model can write matches {pattern[:40]!r}{parts}")
+        if needed[0] > length:
             raise ConfigError(
-                f"no text of at most {length:,} symbols matches {pattern!r}, that the model can write{parts}"
+                f"must-match: no text of at most {length:,} symbols matches {pattern[:40]!r};"
+                f" the shortest has {needed[0]:,}, which --length must allow"
             )
         device = predictable.device
         return cls(torch.from_numpy(following).to(device), torch.from_numpy(needed).to(device), length, tokenizer.EOS)
@@ -78,6 +78,17 @@ class MustMatch(Sampler):
         complete = (left == -torch.inf).all(dim=-1)
         left[:, self.end] = left[:, self.end].masked_fill(complete, 0.0)
         return left, torch.stack((at, drawn + 1), dim=1)
+
+
+def _distances(following: NDArray[np.int64], accepted: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """(S,): symbols from each state to the nearest that is accepted."""
+    needed = np.where(accepted, 0, _NEVER)
+    kinds = np.unique(following, axis=1)  # symbols that lead to the same states are one
+    while True:
+        nearer = np.minimum(needed, needed[kinds].min(axis=1) + 1)
+        if (nearer == needed).all():
+            return needed
+        needed = nearer
 
 
 def _text(surface: bytes) -> str:

@@ -6,6 +6,7 @@ flags and no letters beyond ASCII; interegular is no longer kept.
 """
 
 import re
+import warnings
 from collections.abc import Iterable, Sequence
 from re import _compiler, _constants, _parser  # type: ignore[attr-defined]
 from typing import Any
@@ -36,10 +37,14 @@ class Pattern:
         self._free: list[list[tuple[Any, int]]] = []  # at which place of the text (None: any), and where that leads
         self._state()
         try:
-            tree = _parser.parse(pattern)
-        except (re.error, RecursionError, OverflowError) as error:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", FutureWarning)  # for [[:alpha:]], of which `re` makes something else
+                tree = _parser.parse(pattern)
+            self.first = self._sequence(tree, tree.state.flags, self.END)
+        except RecursionError:
+            raise ConfigError(f"must-match: {pattern[:40]!r} is nested too deep; make it simpler") from None
+        except (re.error, OverflowError, FutureWarning) as error:
             raise ConfigError(f"must-match: {pattern!r} is no regular expression: {error}") from None
-        self.first = self._sequence(tree, tree.state.flags, self.END)
 
     def reached(self, state: int, *places: str) -> int:
         """The states that are there when `state` is, also by what holds at the text's "begin" or "end" alone."""
