@@ -1,5 +1,6 @@
 """`charlm tokenizer`: a vocabulary learned, kept, shown, and trained with."""
 
+import io
 import json
 import os
 import re
@@ -104,6 +105,9 @@ def test_the_vocabulary_of_a_model_is_shown_and_fits_text_from_a_pipe(
     assert "h│e│<UNK>│" in run("tokenizer", "show", "-m", line_folder, "heX").out
     assert "tokenizer    char" in run("tokenizer", "show", "-m", line_folder).out
     assert "h│e│<UNK>│" in run("tokenizer", "show", line_folder / "tokenizer.json", "heX").out
+    for which in (["-m", line_folder], [line_folder / "tokenizer.json"]):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"heX")))
+        assert "h│e│<UNK>│" in run("tokenizer", "show", *which, "-").out
     refused = run("tokenizer", "show", "-m", line_folder, "one", "two")
     assert refused.code == 2 and "quotes" in refused.err
 
