@@ -56,7 +56,7 @@ class Network(nn.Module):
         self.readout = readout(config.hidden_size, vocabulary_size, shared)
         self.dropout = config.dropout
         self.operands = torch.float32  # of the recurrent products while training
-        # A symbol that never was a training target has probability 0: its logit is minus infinity.
+        # A symbol that cannot come has probability 0: its logit is minus infinity.
         self.register_buffer("predictable", torch.ones(vocabulary_size, dtype=torch.bool))
 
     def expect(self, predictable: Tensor, counts: Tensor) -> None:

@@ -3,6 +3,8 @@
 import pytest
 
 from charlm.config import ModelConfig, TrainConfig
+from charlm.tokenizers.byte import ByteTokenizer
+from charlm.tokenizers.char import CharTokenizer
 from charlm.training.advice import warnings
 from charlm.training.preparation import prepare
 
@@ -16,6 +18,14 @@ def told(text: str, sequence: str = "auto") -> list[str]:
 def test_an_ordinary_text_has_no_warning() -> None:
     assert told(SENTENCES) == []
     assert told("In the beginning was the word.\n\nAnd the word was long.\n" * 60) == []
+
+
+def test_symbols_of_a_given_vocabulary_that_never_come_are_rare_and_bytes_are_not() -> None:
+    rare = {chr(0x4E00 + number) for number in range(10)}
+    given = CharTokenizer("".join(sorted({*SENTENCES, *rare} - {"\n"})))
+    (said,) = warnings(prepare(SENTENCES * 9, ModelConfig(), TrainConfig(), None, tokenizer=given))
+    assert said.startswith("10 of 24 symbols stand there 5 times or less")
+    assert list(warnings(prepare(SENTENCES, ModelConfig(), TrainConfig(), None, tokenizer=ByteTokenizer()))) == []
 
 
 def test_a_text_small_for_its_vocabulary_is_told_with_the_figures() -> None:

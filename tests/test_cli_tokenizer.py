@@ -1,5 +1,6 @@
 """`charlm tokenizer`: a vocabulary learned, kept, shown, and trained with."""
 
+import io
 import json
 import os
 import re
@@ -104,6 +105,9 @@ def test_the_vocabulary_of_a_model_is_shown_and_fits_text_from_a_pipe(
     assert "h│e│<UNK>│" in run("tokenizer", "show", "-m", line_folder, "heX").out
     assert "tokenizer    char" in run("tokenizer", "show", "-m", line_folder).out
     assert "h│e│<UNK>│" in run("tokenizer", "show", line_folder / "tokenizer.json", "heX").out
+    for which in (["-m", line_folder], [line_folder / "tokenizer.json"]):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"heX")))
+        assert "h│e│<UNK>│" in run("tokenizer", "show", *which, "-").out
     refused = run("tokenizer", "show", "-m", line_folder, "one", "two")
     assert refused.code == 2 and "quotes" in refused.err
 
@@ -117,6 +121,18 @@ def test_a_model_is_trained_with_a_vocabulary_that_is_there(words: Path, run: Ru
     assert told["config"]["vocabulary"] == vocabulary.sha256(vocabulary.read(words))
     assert "--tokenizer-file checkpoints/one/tokenizer.json" in told["repeat"]
     assert run("score", "-m", "one", "a dog").code == 0
+
+
+def test_a_word_that_only_the_held_out_part_has_is_no_reason_to_give_up(run: Run, tmp_path: Path) -> None:
+    """A vocabulary of the whole text has it; nothing is learned of it, and it is possible all the same."""
+    (tmp_path / "corpus.txt").write_text(STREAM * 4 + "zebras and zebras\n")
+    for kind in ("word", "char"):
+        run("tokenizer", "build", "corpus.txt", "--tokenizer", kind, "-o", f"{kind}.json")
+        options = ["--sequence", "stream", "-m", kind, "--valid-fraction", "0.05", *TRAIN]
+        done = run("train", "corpus.txt", "--tokenizer-file", f"{kind}.json", *options)
+        assert done.code == 0, done.err
+        found = json.loads(run("evaluate", "corpus.txt", "-m", kind, "--json").out)
+        assert found["unknown"] == 0 and found["bits_per_char"] < 20
 
 
 def test_what_the_vocabulary_does_not_have_is_told_before_training(words: Path, run: Run) -> None:

@@ -4,6 +4,7 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 from xml.etree import ElementTree
@@ -11,7 +12,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import torch
-from conftest import LINES, TINY, Outcome
+from conftest import LINES, QUICK, SMALL, TINY, Outcome
 from test_corpora import court
 from undisturbed import PLAN, TEXT, ending, outcome
 
@@ -102,6 +103,11 @@ def test_what_was_never_learned_is_no_answer() -> None:
     vectors = Vectors(vectors.symbols, vectors.matrix, np.array([True, False, True]))
     assert [near.symbol for near in vectors.neighbors("a")] == ["c"]
     assert vectors.coverage().startswith("sought among 2 symbols; 1 that")
+
+
+def test_pieces_of_words_are_learned_and_what_they_are_spelled_with_may_not_be() -> None:
+    vectors = Vectors.of(charlm.train(LINES, replace(SMALL, tokenizer="subword"), replace(QUICK, steps=2)))
+    assert {near.symbol for near in vectors.neighbors("cat", 1000)} == {" ran", " sat", " slept"}
 
 
 def test_a_one_hot_input_has_the_columns_of_its_first_weights(bigram_model: charlm.LanguageModel) -> None:

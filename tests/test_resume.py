@@ -11,6 +11,8 @@ from undisturbed import ending
 
 import charlm
 from charlm.storage.durable import METRICS, WEIGHTS
+from charlm.tokenizers.byte import ByteTokenizer
+from charlm.tokenizers.char import CharTokenizer
 from charlm.training.optimization import Learner
 from charlm.training.reports import Event, Resumed
 from charlm.training.run_folder import unfinished
@@ -39,6 +41,28 @@ def stop_at(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
 def metrics(folder: Path) -> list[dict[str, object]]:
     lines = (folder / METRICS).read_text().splitlines()
     return [{name: value for name, value in json.loads(line).items() if name not in TIMED} for line in lines]
+
+
+def test_a_run_goes_on_with_its_own_vocabulary_alone(
+    tmp_path: Path, stop_at: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one it was given has to be given again; where none was given none is taken."""
+    its, other = CharTokenizer("".join(sorted(set(STREAM)))), ByteTokenizer()
+    stop_at(3)
+    for name, given in (("given", its), ("learned", None)):
+        with pytest.raises(KeyboardInterrupt):
+            charlm.train(STREAM, plan=plan(dropout=0.0), tokenizer=given, folder=tmp_path / name)
+    monkeypatch.undo()
+    for name, tokenizer, mend in (
+        ("given", other, "another vocabulary; give that one by --tokenizer-file"),
+        ("given", None, "give it again by --tokenizer-file"),
+        ("learned", its, "learned its vocabulary itself; leave --tokenizer-file out"),
+    ):
+        with pytest.raises(charlm.ConfigError, match=mend):
+            charlm.train(STREAM, folder=tmp_path / name, tokenizer=tokenizer, resume=True)
+    for name, tokenizer in (("given", its), ("learned", None)):
+        charlm.train(STREAM, folder=tmp_path / name, tokenizer=tokenizer, resume=True)
+        assert unfinished(tmp_path / name) is None
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.3])

@@ -18,10 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charlm.config import ModelConfig
+from charlm.data.documents import Reading
 from charlm.errors import ConfigError, CorpusError
-from charlm.subwords import child
+from charlm.subwords import child, learning
 from charlm.subwords.pieces import complete
 from charlm.subwords.sample import BLOCK, draw
+from charlm.tokenizers import subword
 from charlm.tokenizers.subword import SubwordTokenizer
 
 Run = Callable[..., Outcome]
@@ -170,6 +172,45 @@ def test_when_the_trainer_dies_that_is_told(
     with pytest.raises(CorpusError, match=why) as caught:
         train(LINES)
     assert str(caught.value).isprintable()
+
+
+WAITING = """
+import os, sys, time
+sys.stdin.read()
+while not os.path.exists(sys.argv[0] + ".told"):
+    time.sleep(0.001)
+sys.exit("enough")
+"""
+
+
+def test_how_long_the_trainer_has_taken_is_told_while_it_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And from how much of the text it learns. The trainer of this test ends once it has been told of thrice."""
+    (tmp_path / "child.py").write_text(WAITING)
+    monkeypatch.setattr(child, "__file__", str(tmp_path / "child.py"))
+    monkeypatch.setattr(learning, "_EVERY", 0.001)
+    monkeypatch.setattr(subword, "_LEAST", 64 * BLOCK)
+    told: list[Reading] = []
+
+    def tell(event: Reading) -> None:
+        told.append(event)
+        if len(told) == 3:
+            (tmp_path / "child.py.told").touch()
+
+    text = "the cats slept\n" * 10 * BLOCK  # of which more is drawn than a pipe holds
+    with pytest.raises(CorpusError, match="enough"):
+        SubwordTokenizer.train([[text]], ModelConfig(), tell=tell)
+    assert {(each.doing, each.of) for each in told} == {("subwords", len(text))}
+    assert 16 * BLOCK < told[0].done <= 64 * BLOCK
+    seconds = [each.seconds or 0.0 for each in told]
+    assert len(seconds) >= 3 and seconds == sorted(seconds) and seconds[-1] > 0
+
+
+def test_a_person_sees_that_subwords_are_learned(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "corpus.txt").write_text(LINES)
+    done = run("tokenizer", "build", "corpus.txt", "--tokenizer", "subword", "-o", "s.json")
+    many = f"{len(LINES):,}"
+    assert f"subwords   learning from {many} of {many} characters" in done.err
+    assert run("tokenizer", "show", "s.json", "--quiet").err == ""
 
 
 PARENT = """

@@ -28,7 +28,7 @@ CONTROLS = {Tokenizer.UNK, Tokenizer.START, Tokenizer.EOS}
 def no_child_process() -> Iterator[None]:
     """Subwords are learned hundreds of times here; `test_subword.py` has the process of its own."""
     with pytest.MonkeyPatch.context() as changed:
-        changed.setattr(learning, "train", child.train)
+        changed.setattr(learning, "train", lambda options, text, wait: child.train(options, text))
         yield
 
 

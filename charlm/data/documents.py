@@ -24,11 +24,15 @@ _MARK = b"\xef\xbb\xbf"  # a byte order mark in UTF-8
 
 @dataclass(frozen=True)
 class Reading:
-    """Of a text that takes time: what is done with it, and how many of its characters that is done with."""
+    """Of a text that takes time: what is done with it, and how many of its characters that is done with.
+
+    seconds: so long so far, of what does not say how far it is with these characters.
+    """
 
     doing: str
     done: int
     of: int | None  # None: not known yet
+    seconds: float | None = None
 
 
 Tell = Callable[[Reading], None]

@@ -18,7 +18,7 @@ def learn(texts: Streams | Lines, config: ModelConfig, tell: Tell = lambda readi
     kind = find(Tokenizer, config.tokenizer)
     kind.check(config)
     told = Told("vocabulary", texts.characters, tell)
-    return kind.train(map(told, texts.groups()), config, lines=texts.sequence == "line")
+    return kind.train(map(told, texts.groups()), config, lines=texts.sequence == "line", tell=tell)
 
 
 def learn_all(documents: Iterable[AnyDocument], config: ModelConfig, tell: Tell = lambda reading: None) -> Tokenizer:

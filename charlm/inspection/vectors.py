@@ -40,7 +40,7 @@ class Analogy(NamedTuple):
 
 @dataclass(frozen=True)
 class Vectors:
-    """A vector for every symbol of a vocabulary but the control symbols; `learned` (n,): it was met in training."""
+    """A vector for every symbol of a vocabulary but the control symbols; `learned` (n,): it is more than a spelling."""
 
     symbols: tuple[str, ...]
     matrix: NDArray[np.float32]  # (n, E)
@@ -54,7 +54,7 @@ class Vectors:
         chosen = [index for index, name in enumerate(names) if name is not None]
         table = network.embedding.rows(network.cells[0]).detach().cpu().numpy()  # type: ignore[arg-type]
         met = network.predictable.cpu().numpy()
-        if tokenizer.AMBIGUOUS:  # letters for what has no symbol of its own may come, and may never have come
+        if tokenizer.AMBIGUOUS:  # what spells others may never have come
             met = met & ~tokenizer.spelling()
         return Vectors(tuple(names[index] or "" for index in chosen), table[chosen], met[chosen])
 
@@ -86,7 +86,7 @@ class Vectors:
     def coverage(self) -> str:
         """Among which symbols an answer is sought, in words."""
         sought, left = int(self.learned.sum()), int((~self.learned).sum())
-        return f"sought among {sought:,} symbols; {left:,} that spell others, or were never learned, are left out"
+        return f"sought among {sought:,} symbols; {left:,} that spell others, or never come, are left out"
 
     def _best(self, scores: NDArray[np.float32], asked: set[int], count: int) -> list[Near]:
         order = np.argsort(-scores, kind="stable").tolist()

@@ -5,10 +5,12 @@ A check that fails in its C++ ends the process it runs in, and here that is not 
 
 import json
 import sys
-from collections.abc import Iterable
-from contextlib import ExitStack
-from subprocess import PIPE, Popen
-from typing import Any
+import time
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack, suppress
+from subprocess import PIPE, Popen, TimeoutExpired
+from threading import Thread
+from typing import Any, BinaryIO
 
 from charlm.errors import CorpusError
 from charlm.interrupts import Interrupts
@@ -16,7 +18,10 @@ from charlm.subwords import child, model_file
 from charlm.subwords.pieces import Piece, complete
 from charlm.subwords.stretches import LONGEST, WITHHELD, parts
 
+Wait = Callable[[float], None]  # called at once and every second, with the seconds so far
+
 _FIXED = 3 + 256  # control symbols and bytes
+_EVERY = 1.0  # seconds
 _OPTIONS = {
     # Nothing of the text is changed, and all its characters have a piece.
     "normalization_rule_name": "identity",
@@ -48,15 +53,15 @@ def sentences(texts: Iterable[str]) -> str:
     return "\n".join(stretches)
 
 
-def learn(model_type: str, most: int, text: str) -> list[Piece]:
+def learn(model_type: str, most: int, text: str, wait: Wait) -> list[Piece]:
     """The bytes, the space, and at most so many other pieces. Raises CorpusError where the trainer fails or dies."""
     if not text:
         return complete([])
     size = _FIXED + (" " in text) + most
-    return model_file.read(train({"model_type": model_type, "vocab_size": size, **_OPTIONS}, text)).pieces
+    return model_file.read(train({"model_type": model_type, "vocab_size": size, **_OPTIONS}, text, wait)).pieces
 
 
-def train(options: dict[str, Any], text: str) -> bytes:
+def train(options: dict[str, Any], text: str, wait: Wait = lambda seconds: None) -> bytes:
     """What `child.train` returns, in a process of its own, which ends where this one is interrupted."""
     # -P: what lies beside the program is no library.
     command = [sys.executable, "-P", child.__file__, json.dumps(options)]
@@ -67,13 +72,24 @@ def train(options: dict[str, Any], text: str) -> bytes:
             except OSError as error:
                 raise CorpusError(f"sentencepiece cannot be started: {error.strerror or error}") from None
             stack.callback(process.kill)
-        model, said = process.communicate(text.encode())
+        begun, stdin = time.monotonic(), process.stdin
+        process.stdin = None  # communicate does not go on writing after a timeout
+        Thread(target=_hand_over, args=(stdin, text.encode()), daemon=True).start()
+        while process.returncode is None:
+            wait(time.monotonic() - begun)
+            with suppress(TimeoutExpired):
+                model, said = process.communicate(timeout=_EVERY)
     if process.returncode:
         raise CorpusError(
             f"sentencepiece found no subwords in this text ({_reason(process.returncode, said)}); try another"
             " --vocab-size or --model-type, or another --tokenizer"
         )
     return model
+
+
+def _hand_over(stream: BinaryIO, data: bytes) -> None:
+    with suppress(OSError), stream:  # of a process that has ended
+        stream.write(data)
 
 
 def _reason(code: int, said: bytes) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.config import VOCABULARY, ModelConfig
+from charlm.data.documents import Tell
 from charlm.errors import ConfigError
 
 Ids = NDArray[np.int32]
@@ -40,11 +41,19 @@ class Tokenizer(ABC):
 
     @classmethod
     @abstractmethod
-    def train(cls, texts: Iterable[Iterable[str]], config: ModelConfig, *, lines: bool = False) -> "Tokenizer":
+    def train(
+        cls,
+        texts: Iterable[Iterable[str]],
+        config: ModelConfig,
+        *,
+        lines: bool = False,
+        tell: Tell = lambda reading: None,
+    ) -> "Tokenizer":
         """Build the vocabulary from the training texts, each in pieces, cut anywhere.
 
         config: of which the settings named in `SETTINGS` are heeded. lines: a newline ends a line and is no part of the
-        text. Raises ConfigError for a vocabulary that is larger than the text supports, or too small for it.
+        text. tell: called now and then by what takes time once the texts are read. Raises ConfigError for a vocabulary
+        that is larger than the text supports, or too small for it.
         """
 
     @classmethod
@@ -163,7 +172,7 @@ class Tokenizer(ABC):
         return np.array([self.surface(index).endswith(b"\n") for index in range(self.size)])
 
     def spelling(self) -> NDArray[np.bool_]:
-        """(V,): what other texts are spelled with, and may come though no training text had it: bytes, letters."""
+        """(V,): what is there to spell what has no symbol of its own, and may stand nowhere else: bytes, letters."""
         return np.zeros(self.size, dtype=bool)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.config import ModelConfig
+from charlm.data.documents import Tell
 from charlm.tokenizers import Ids, Tokenizer
 
 _FIRST = len(Tokenizer.CONTROL)  # the number of byte 0
@@ -21,7 +22,14 @@ class ByteTokenizer(Tokenizer):
     PARTIAL = True
 
     @classmethod
-    def train(cls, texts: Iterable[Iterable[str]], config: ModelConfig, *, lines: bool = False) -> "ByteTokenizer":
+    def train(
+        cls,
+        texts: Iterable[Iterable[str]],
+        config: ModelConfig,
+        *,
+        lines: bool = False,
+        tell: Tell = lambda reading: None,
+    ) -> "ByteTokenizer":
         return cls()
 
     @classmethod

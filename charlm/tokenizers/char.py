@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.config import ModelConfig
+from charlm.data.documents import Tell
 from charlm.tokenizers import Ids, Tokenizer
 
 _NEWLINE = ord("\n")
@@ -28,7 +29,14 @@ class CharTokenizer(Tokenizer):
     SETTINGS = frozenset({"min_count"})
 
     @classmethod
-    def train(cls, texts: Iterable[Iterable[str]], config: ModelConfig, *, lines: bool = False) -> "CharTokenizer":
+    def train(
+        cls,
+        texts: Iterable[Iterable[str]],
+        config: ModelConfig,
+        *,
+        lines: bool = False,
+        tell: Tell = lambda reading: None,
+    ) -> "CharTokenizer":
         """Characters that are rarer than `min_count` (default 1) have no symbol."""
         pieces = map(_code_points, chain.from_iterable(texts))
         seen = _seen(pieces) if config.min_count in (None, 1) else _count(pieces) >= config.min_count

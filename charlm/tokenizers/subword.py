@@ -18,6 +18,7 @@ import sentencepiece
 from numpy.typing import NDArray
 
 from charlm.config import ModelConfig
+from charlm.data.documents import Reading, Tell
 from charlm.errors import ConfigError
 from charlm.subwords import model_file
 from charlm.subwords.learning import learn, sentences
@@ -61,7 +62,14 @@ class SubwordTokenizer(Tokenizer):
             raise ValueError(f"sentencepiece does not take its pieces: {str(error)[:200]}") from None
 
     @classmethod
-    def train(cls, texts: Iterable[Iterable[str]], config: ModelConfig, *, lines: bool = False) -> "SubwordTokenizer":
+    def train(
+        cls,
+        texts: Iterable[Iterable[str]],
+        config: ModelConfig,
+        *,
+        lines: bool = False,
+        tell: Tell = lambda reading: None,
+    ) -> "SubwordTokenizer":
         """Learn from 2²⁰ characters, or from 256 for each symbol asked for, up to 2²⁴, drawn evenly from the texts.
 
         Where no size is asked for it is that of bytes and characters, and so many longer pieces as the square root of
@@ -77,7 +85,12 @@ class SubwordTokenizer(Tokenizer):
                 f"vocab-size is {asked:,}, and the text has {letters:,} characters, beside {_FIXED:,} symbols that are"
                 f" always there; make it {_FIXED + letters:,} or more"
             )
-        tokenizer = cls(config.model_type, learn(config.model_type, letters + longer, text))
+        drawn = sum(map(len, found.texts))
+        pieces = learn(
+            *(config.model_type, letters + longer, text),
+            lambda seconds: tell(Reading("subwords", drawn, found.characters, seconds)),
+        )
+        tokenizer = cls(config.model_type, pieces)
         if asked is not None and tokenizer.size < asked:
             raise ConfigError(
                 f"vocab-size is {asked:,}, and the text supports {tokenizer.size:,} symbols with the model-type"
@@ -163,7 +176,7 @@ class SubwordTokenizer(Tokenizer):
         return _SURROGATE.sub("", text)
 
     def spelling(self) -> NDArray[np.bool_]:
-        return np.arange(self.size) >= _FIRST
+        return np.array([False] * _FIRST + [isinstance(each, int) or len(each[0]) == 1 for each in self.pieces])
 
 
 def _surface(piece: Piece) -> bytes:

@@ -17,6 +17,7 @@ import regex
 from numpy.typing import NDArray
 
 from charlm.config import ModelConfig
+from charlm.data.documents import Tell
 from charlm.errors import ConfigError
 from charlm.tokenizers import Ids, Tokenizer
 
@@ -45,7 +46,14 @@ class WordTokenizer(Tokenizer):
         self._lengths = np.array(list(map(len, self._texts)), dtype=np.int64)
 
     @classmethod
-    def train(cls, texts: Iterable[Iterable[str]], config: ModelConfig, *, lines: bool = False) -> "WordTokenizer":
+    def train(
+        cls,
+        texts: Iterable[Iterable[str]],
+        config: ModelConfig,
+        *,
+        lines: bool = False,
+        tell: Tell = lambda reading: None,
+    ) -> "WordTokenizer":
         """Words that stand there `min_count` times (default 2: what is seen once teaches how words are spelled)."""
         counts = _count(chain.from_iterable(each for pieces in texts for each in _cut(pieces)), config.closed)
         if lines:

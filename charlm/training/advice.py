@@ -11,8 +11,9 @@ _MANY_RARE = 0.2  # of the vocabulary
 
 def warnings(prepared: Prepared) -> Iterator[str]:
     """A sentence for each doubt."""
-    counts = prepared.counts[len(prepared.tokenizer.CONTROL) :]
-    counts = counts[counts > 0]  # bytes and letters that are never needed do no harm
+    needed = (prepared.counts > 0) | ~prepared.tokenizer.spelling()  # what is there to spell others need not come
+    needed[: len(prepared.tokenizer.CONTROL)] = False
+    counts = prepared.counts[needed]
     symbols, total = len(counts), int(counts.sum())
     if total < _FEW_FOR_EACH * symbols:
         each = f"each of {symbols:,} symbols stands there {total / symbols:.0f} times"

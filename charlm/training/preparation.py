@@ -49,8 +49,9 @@ class Prepared:
 
     @property
     def predictable(self) -> NDArray[np.bool_]:
-        """(V,): the symbols that are a training target somewhere, and what other texts are spelled with."""
-        possible: NDArray[np.bool_] = (self.counts > 0) | self.tokenizer.spelling()
+        """(V,): all that stand for text, whether or not the training text has them, and control symbols that it has."""
+        possible: NDArray[np.bool_] = self.counts > 0
+        possible[len(self.tokenizer.CONTROL) :] = True
         return possible & ~self.tokenizer.line_ends() if self.sequence == "line" else possible  # they end in EOS
 
     def batches(self, config: TrainConfig, group: Group = ALONE) -> Batches:

@@ -91,12 +91,17 @@ def restarted(group: Group, folder: Path, overwrite: bool) -> bool:
 
 def check_agrees(plan: Plan, model: ModelConfig, config: TrainConfig) -> None:
     """Raise ConfigError where an option asks for something else than the plan of the run that goes on."""
+    if model.vocabulary not in (None, plan.model.vocabulary):
+        other = "was given another vocabulary; give that one by --tokenizer-file"
+        own = "learned its vocabulary itself; leave --tokenizer-file out"
+        raise ConfigError(
+            f"the run that goes on {other if plan.model.vocabulary else own}, or start anew with --overwrite"
+        )
     for asked, planned in ((model, plan.model), (config, plan.train)):
         for each in fields(asked):
             wanted, found = getattr(asked, each.name), getattr(planned, each.name)
             if wanted not in (each.default, "auto", found):
-                name = "tokenizer-file" if each.name == "vocabulary" else each.name.replace("_", "-")
-                mend = "leave it out, or start anew with --overwrite"
+                name, mend = each.name.replace("_", "-"), "leave it out, or start anew with --overwrite"
                 raise ConfigError(f"the run that goes on has --{name} {found}, not {wanted}; {mend}")
 
 
