@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from charlm.language_model import LanguageModel
     from charlm.tokenizers import Tokenizer
 
+_LOOKED_AT = 2**21  # characters: more than 20,000 symbols have, though each were a long word
+
 
 def read_files(paths: list[str], quiet: bool) -> Corpus:
     """The documents of files, folders, `.gz` and `-`; what reading left out is said."""
@@ -113,15 +115,20 @@ def _parts(document: AnyDocument, line: bool) -> Iterator[tuple[str, bool]]:
 
 
 def one_text(text: str | None, file: str | None, quiet: bool) -> str:
-    """The text that a command looks into: the argument, a file's, or stdin's. Raises ConfigError for two of them."""
+    """The text that a command looks into: the argument, or as much of a file or of stdin as is looked at.
+
+    Raises ConfigError for two of them.
+    """
     if text is not None and file is not None:
         raise ConfigError("give a text or --file, not both")
-    if file is not None:
-        return "".join(piece for document in read_files([file], quiet).documents for piece in document.pieces())
-    if text is None or text == corpus.STDIN:
-        files_or_stdin(None if text is None else [text])
-        return "".join(read_stdin(quiet).pieces())
-    return text
+    if text is not None and text != corpus.STDIN:
+        return text
+    path = file or files_or_stdin(None if text is None else [text])[0]
+    notes: list[str] = []
+    found = corpus.read_beginning(path, _LOOKED_AT, notes)
+    for note in notes:
+        say(note, quiet)
+    return found
 
 
 def model_and_text(model: str | None, text: str | None, file: str | None, quiet: bool) -> "tuple[LanguageModel, str]":
