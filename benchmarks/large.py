@@ -29,7 +29,8 @@ CORPORA = Path(__file__).parent.parent / "corpora"
 SMALL = 500_000  # bytes of the texts that the models of `evaluate` and the like have learned
 PROC = Path("/proc")
 
-train, build = ["train", *STEPS, "-m=new"], ["tokenizer", "build", "--overwrite", "-o=vocabulary", "--tokenizer"]
+train = ["train", *STEPS, "--model=new"]
+build = ["tokenizer", "build", "--overwrite", "--output=vocabulary", "--tokenizer"]
 ROWS: dict[str, list[str]] = {
     "torch": ["info", "--system"],  # what a process that has imported torch takes
     "stream": [*train, "text"],
@@ -48,16 +49,16 @@ ROWS: dict[str, list[str]] = {
     "build-word": [*build, "word", "words"],
     "build-unigram": [*build, "subword", "words", "--vocab-size=16000"],
     "build-bpe": [*build, "subword", "words", "--vocab-size=16000", "--model-type=bpe"],
-    "show": ["tokenizer", "show", "-m=text", "-"],
-    "novelty": ["sample", "-m=text", "--novelty=text"],
-    "gradients": ["gradients", "-m=text", "--file=text"],
-    "neurons": ["neurons", "-m=text", "--file=text.gz", "--gates"],
-    "report": ["report", "-m=text", "text"],
-    "evaluate": ["evaluate", "-m=text", "text"],
-    "evaluate-lines": ["evaluate", "-m=lines", "lines"],
-    "evaluate-words": ["evaluate", "-m=words", "text"],
-    "score-lines": ["score", "--json", "-m=lines", "--file=lines"],
-    "score-pipe": ["score", "--json", "-m=lines", "--lines", "-"],
+    "show": ["tokenizer", "show", "--model=text", "-"],
+    "novelty": ["sample", "--model=text", "--novelty=text"],
+    "gradients": ["gradients", "--model=text", "--file=text"],
+    "neurons": ["neurons", "--model=text", "--file=text.gz", "--gates"],
+    "report": ["report", "--model=text", "text"],
+    "evaluate": ["evaluate", "--model=text", "text"],
+    "evaluate-lines": ["evaluate", "--model=lines", "lines"],
+    "evaluate-words": ["evaluate", "--model=words", "text"],
+    "score-lines": ["score", "--json", "--model=lines", "--file=lines"],
+    "score-pipe": ["score", "--json", "--model=lines", "--lines", "-"],
     "compare": ["compare", "text", "words", "--file=text"],
 }
 MODELS = {"text": "char", "lines": "char", "words": "word"}
@@ -81,7 +82,7 @@ def write_texts(folder: Path, megabytes: int) -> None:
         shutil.copyfileobj(source, packed, 2**20)
     for name, tokenizer in MODELS.items():
         (folder / f"{name}.small").write_bytes((cats if name == "lines" else tunes)[:SMALL])
-        learn = ["train", *STEPS, f"-m={name}", f"--tokenizer={tokenizer}", f"{name}.small"]
+        learn = ["train", *STEPS, f"--model={name}", f"--tokenizer={tokenizer}", f"{name}.small"]
         subprocess.run([*CHARLM, *learn], cwd=folder, check=True, capture_output=True)
 
 
