@@ -45,11 +45,11 @@ def read_stdin(quiet: bool) -> AnyDocument:
     return found
 
 
-def in_memory(document: AnyDocument) -> Document:
-    """The text itself. Raises CorpusError for one that is too long to be held."""
+def in_memory(document: AnyDocument, use: str) -> Document:
+    """The text itself. Raises CorpusError for one that is too long to be held for this use."""
     if isinstance(document, Document):
         return document
-    raise CorpusError(f"{document.name} has {document.characters:,} characters, too many to compare; give a part of it")
+    raise CorpusError(f"{document.name} has {document.characters:,} characters, too many to {use}; give a part of it")
 
 
 def read_vocabulary(path: Path, quiet: bool) -> "Tokenizer":
