@@ -77,7 +77,12 @@ def test_an_unknown_character_of_a_long_text_is_placed_in_all_of_it(
 
 
 def test_a_long_text_is_scored_line_by_line_or_not_at_all(
-    run: Run, line_folder: Path, stream_folder: Path, tmp_path: Path, request: pytest.FixtureRequest
+    run: Run,
+    line_folder: Path,
+    stream_folder: Path,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (tmp_path / "text").write_bytes(b"the cat\r\na dog\n\nthe c\xc3\xa0t")
     expected = run("score", "-m", line_folder, "--json", "--file", "text")
@@ -87,6 +92,10 @@ def test_a_long_text_is_scored_line_by_line_or_not_at_all(
     assert (found.out, found.err) == (expected.out, expected.err)
     refused = run("score", "-m", stream_folder, "--file", "text")
     assert (refused.code, "charlm evaluate" in refused.err) == (1, True)
+    monkeypatch.setattr(command_texts, "_LISTED", 5)
+    refused = run("score", "-m", stream_folder, "abcdef")
+    assert (refused.code, "the text has 6 characters, too many for a list" in refused.err) == (1, True)
+    assert run("score", "-m", line_folder, "the cat").code == 0, "a line is not meant"
 
 
 def test_a_line_too_long_for_a_model_of_lines_is_refused(

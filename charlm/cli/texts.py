@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from charlm.language_model import LanguageModel
     from charlm.tokenizers import Tokenizer
 
+_LISTED = 2**22  # characters of one text of which every symbol is told: of each some 100 bytes are in memory
 _LOOKED_AT = 2**21  # characters: more than 20,000 symbols have, though each were a long word
 
 
@@ -68,7 +69,7 @@ def sequences_of(document: AnyDocument, kind: str) -> Iterator[str]:
     from charlm.data.sequences import whole
     from charlm.data.texts import each_line
 
-    if isinstance(document, Document):
+    if isinstance(document, Document) and (kind == "line" or document.characters <= _LISTED):
         yield from whole(document.text, kind)
     elif kind == "line":
         yield from each_line(document.name, document.pieces())
