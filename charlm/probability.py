@@ -95,7 +95,9 @@ def _read(network: Network, rows: Sequence[Ids], asked: Sequence[Quantity]) -> l
     """Rows from short to long: one that has ended leaves the batch, so that a long one is not padded for the others."""
     device = network.device
     steps = [max(0, len(row) - 1) for row in rows]
-    found: list[list[list[NDArray[Any]]]] = [[[] for _ in asked] for _ in rows]  # of each row, in blocks
+    # Of each row and quantity. They are made before the first block: small arrays that stay, made one by one between
+    # large ones that go, would keep the memory of these from being used again.
+    found: list[list[NDArray[Any]]] = [[] if steps[-1] else [np.empty(0) for _ in asked] for _ in rows]
     state, first, ended = None, 0, 0
     while first < steps[-1]:
         before, ended = ended, bisect_right(steps, first)
@@ -109,10 +111,14 @@ def _read(network: Network, rows: Sequence[Ids], asked: Sequence[Quantity]) -> l
         ids = torch.from_numpy(padded).to(device)
         outputs, state = network.outputs(ids[:-1], state)
         for place, values in enumerate(_readout(network, outputs, ids[1:], asked)):
+            if first == 0:
+                for row_number, count in enumerate(steps):
+                    found[row_number].append(np.empty((count, *values.shape[2:]), _for_sums(values)))
             for row_number in range(ended, len(rows)):
-                found[row_number][place].append(values[: steps[row_number] - first, row_number - ended])
+                part = values[: steps[row_number] - first, row_number - ended]
+                found[row_number][place][first : first + len(part)] = part
         first += block
-    return [[joined(parts) for parts in row] for row in found]
+    return found
 
 
 def _readout(network: Network, outputs: Tensor, came: Tensor, asked: Sequence[Quantity]) -> Iterator[NDArray[Any]]:
@@ -135,4 +141,9 @@ def _of_part(network: Network, outputs: Tensor, came: Tensor, asked: Sequence[Qu
 def joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
     """Of floating-point numbers float64, for sums."""
     whole = np.concatenate(parts) if parts else np.empty(0)
-    return whole.astype(np.float64) if whole.dtype.kind == "f" else whole
+    return whole.astype(_for_sums(whole))
+
+
+def _for_sums(values: NDArray[Any]) -> np.dtype[Any]:
+    """Floating-point numbers become float64."""
+    return np.dtype(np.float64) if values.dtype.kind == "f" else values.dtype

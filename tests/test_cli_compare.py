@@ -9,6 +9,7 @@ import pytest
 from conftest import LINES, TINY, Outcome
 
 import charlm
+from charlm.cli import compare as command
 from charlm.data.documents import Document
 from charlm.data.sequences import split
 from charlm.ngram import KneserNey
@@ -123,6 +124,13 @@ def test_what_cannot_be_compared_is_a_sentence(
     Path("pairs.tsv").write_text(PAIRS)
     done = run("compare", *arguments)
     assert (done.code, done.out) == (code, "") and word in done.err.splitlines()[-1]
+
+
+def test_more_than_memory_should_hold_is_not_compared(run: Run, known: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "_MOST", 10)
+    refused = run("compare", known, known, "the cat", "a dog")
+    assert (refused.code, refused.out) == (1, "")
+    assert "the text has 12 characters, too many to compare; give 10 at most" in refused.err
 
 
 def test_pairs_are_counted_by_group_in_the_order_of_numbers(run: Run, line_folder: Path) -> None:

@@ -131,6 +131,15 @@ def test_a_prompt_may_come_from_stdin_and_have_any_length(
     assert value["prompt"] == prompt and value["tokens"] == 3
 
 
+def test_a_prompt_that_does_not_fit_into_memory_is_refused(
+    run: Run, stream_folder: Path, large: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"the word\n" * 9)))
+    refused = run("sample", "--prompt=-", "-m", stream_folder)
+    assert (refused.code, refused.out) == (1, "")
+    assert "stdin has 81 characters, too many to begin with; give a part of it" in refused.err
+
+
 def test_an_unknown_character_of_a_prompt_is_refused_unless_told(run: Run, line_folder: Path) -> None:
     refused = run("sample", "--prompt=dög", "-m", line_folder)
     assert (refused.code, refused.out) == (1, "")

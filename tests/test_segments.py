@@ -1,5 +1,6 @@
-"""A text that is larger than what is held in memory, evaluated segment by segment, and scored line by line."""
+"""A text that is larger than what is held in memory: evaluated segment by segment, scored line by line, looked into."""
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,9 @@ import pytest
 from conftest import LINES, STREAM, Outcome
 
 import charlm
-from charlm.data import corpus, texts
+from charlm.cli import texts as command_texts
+from charlm.data import corpus, documents, texts
+from charlm.inspection import held_out
 from charlm.scoring import segments
 
 Run = Callable[..., Outcome]
@@ -74,7 +77,12 @@ def test_an_unknown_character_of_a_long_text_is_placed_in_all_of_it(
 
 
 def test_a_long_text_is_scored_line_by_line_or_not_at_all(
-    run: Run, line_folder: Path, stream_folder: Path, tmp_path: Path, request: pytest.FixtureRequest
+    run: Run,
+    line_folder: Path,
+    stream_folder: Path,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (tmp_path / "text").write_bytes(b"the cat\r\na dog\n\nthe c\xc3\xa0t")
     expected = run("score", "-m", line_folder, "--json", "--file", "text")
@@ -84,6 +92,10 @@ def test_a_long_text_is_scored_line_by_line_or_not_at_all(
     assert (found.out, found.err) == (expected.out, expected.err)
     refused = run("score", "-m", stream_folder, "--file", "text")
     assert (refused.code, "charlm evaluate" in refused.err) == (1, True)
+    monkeypatch.setattr(command_texts, "_LISTED", 5)
+    refused = run("score", "-m", stream_folder, "abcdef")
+    assert (refused.code, "the text has 6 characters, too many for a list" in refused.err) == (1, True)
+    assert run("score", "-m", line_folder, "the cat").code == 0, "a line is not meant"
 
 
 def test_a_line_too_long_for_a_model_of_lines_is_refused(
@@ -94,3 +106,33 @@ def test_a_line_too_long_for_a_model_of_lines_is_refused(
     for command in ("evaluate", "text"), ("score", "--file", "text"):
         done = run(*command, "-m", line_folder)
         assert (done.code, "text has a line of more than 1,000 characters" in done.err) == (1, True)
+
+
+@pytest.mark.parametrize("command", [["gradients"], ["neurons", "--gates"], ["gradients", "--cell=rnn"]], ids=" ".join)
+def test_of_a_file_that_is_looked_into_the_beginning_is_read_alone(
+    run: Run, command: list[str], line_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes later may be no text at all."""
+    monkeypatch.setattr(command_texts, "_LOOKED_AT", 200)
+    monkeypatch.setattr(documents, "PIECE", 50)
+    model = [] if "--cell=rnn" in command else ["-m", line_folder]
+    expected = run(*command, *model, "--json", "-q", LINES[:200])
+    Path("text").write_bytes(LINES[:300].encode() + b"\xff")
+    Path("packed").write_bytes(gzip.compress(LINES[:300].encode()) + b"\x1f\x8b, and no more")
+    for name in ("text", "packed"):
+        assert run(*command, *model, "--json", "-q", "--file", name) == expected
+    Path("text").write_bytes(b"\xff" + LINES.encode())
+    assert "not UTF-8 text: byte 0xff at offset 0" in run(*command, *model, "--file", "text").err
+
+
+def test_a_report_of_a_long_text_is_of_its_beginning(
+    run: Run, line_folder: Path, large: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which alone is held in memory."""
+    monkeypatch.setattr(held_out, "_AT_MOST", 500)
+    monkeypatch.setattr(texts.Lines, "__iter__", None)
+    found = []
+    for text in (LINES, LINES[:500]):
+        Path("text").write_text(text)
+        found.append(run("report", "-m", line_folder, "--json", "--output=page", "text"))
+    assert found[0] == found[1] and found[0].code == 0 and "most_surprising" in found[0].out

@@ -132,8 +132,8 @@ def test_the_map_is_broken_to_the_width(run: Run, line_folder: Path, monkeypatch
     ("arguments", "words"),
     [
         (["--by", "magic", "a"], "deletion or gradient"),
-        ([""], "0 symbols"),
-        (["a" * 301], "301 symbols"),
+        ([""], "has no symbols"),
+        (["a" * 301], "more than 300 symbols"),
         (["a\nb"], "newline"),
         (["a", "--file", "x"], "not both"),
     ],

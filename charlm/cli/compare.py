@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from charlm.scoring.comparison import Reader
 
 _NGRAM = "kn"  # and its order
+_MOST = 2**23  # characters: of each some 100 bytes are in memory at once
 _HELP = "A model's name or path; or kn5, an n-gram of order 5 by Kneser-Ney."
 
 
@@ -59,7 +60,10 @@ def compare(
     documents = [read_stdin(quiet) if text == STDIN else Document("text", text) for text in arguments or ()]
     named = read_files([pairs] if pairs else file or [], quiet) if pairs or file else None
     documents += named.documents if named else ()
-    read = [in_memory(document) for document in documents]
+    read = [in_memory(document, "compare") for document in documents]
+    characters = sum(document.characters for document in read)
+    if characters > _MOST:
+        raise CorpusError(f"the text has {characters:,} characters, too many to compare; give {_MOST:,} at most")
 
     with importing():
         from charlm.cli.forms import comparison

@@ -34,7 +34,7 @@ _VERDICTS = {  # of a curve, as what is seen
 
 def gradients(
     text: Annotated[str | None, typer.Argument(metavar="TEXT", help="A text; - is stdin.")] = None,
-    file: Annotated[str | None, typer.Option("--file", help="A file of text.")] = None,
+    file: Annotated[str | None, typer.Option("--file", help="A file of text: its first 10,000 symbols.")] = None,
     model: Model = None,
     cell: Annotated[
         list[str] | None,

@@ -27,7 +27,7 @@ _BEST = 10  # units in a ranking
 
 def neurons(
     text: Annotated[str | None, typer.Argument(metavar="TEXT", help="A text; - is stdin.")] = None,
-    file: Annotated[str | None, typer.Option("--file", help="A file of text.")] = None,
+    file: Annotated[str | None, typer.Option("--file", help="A file of text: its first 20,000 symbols.")] = None,
     model: Model = None,
     unit: Annotated[int | None, typer.Option(help="Which unit, from 1. Default: the one that varies most.")] = None,
     layer: Annotated[int | None, typer.Option(help="Which layer, from 1, the lowest. Default: the highest.")] = None,

@@ -9,7 +9,7 @@ import typer
 from charlm.cli.interactive import converse
 from charlm.cli.options import Json, Model, Quiet, defaulted
 from charlm.cli.output import figure, say, write, write_json
-from charlm.cli.texts import read_files, read_stdin, tell_unknown
+from charlm.cli.texts import in_memory, read_files, read_stdin, tell_unknown
 from charlm.cli.view.pages import Pages
 from charlm.data.documents import Document
 from charlm.errors import ConfigError
@@ -111,7 +111,7 @@ def sample(
     if repetition_ngram is not None and repetition_penalty is None:
         raise ConfigError("--repetition-ngram is of --repetition-penalty; give that too, or leave it out")
     folder = naming.existing_folder(model)
-    prompt = "".join(read_stdin(quiet).pieces()) if prompt == "-" else prompt
+    prompt = in_memory(read_stdin(quiet), "begin with").text if prompt == "-" else prompt
 
     with importing():
         from charlm.storage.checkpoint import load

@@ -159,7 +159,7 @@ def _singles(texts: Iterable[str], documents: Iterable[AnyDocument], kind: str, 
         if text == STDIN and kind == "line":
             yield from stdin_lines(quiet)
         else:
-            yield from sequences_of(read_stdin(quiet) if text == STDIN else Document("", text), kind)
+            yield from sequences_of(read_stdin(quiet) if text == STDIN else Document("the text", text), kind)
     for document in documents:
         yield from sequences_of(document, kind)
 

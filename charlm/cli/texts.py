@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from charlm.language_model import LanguageModel
     from charlm.tokenizers import Tokenizer
 
+_LISTED = 2**22  # characters of one text of which every symbol is told: of each some 100 bytes are in memory
+_LOOKED_AT = 2**21  # characters: more than 20,000 symbols have, though each were a long word
+
 
 def read_files(paths: list[str], quiet: bool) -> Corpus:
     """The documents of files, folders, `.gz` and `-`; what reading left out is said."""
@@ -43,11 +46,11 @@ def read_stdin(quiet: bool) -> AnyDocument:
     return found
 
 
-def in_memory(document: AnyDocument) -> Document:
-    """The text itself. Raises CorpusError for one that is too long to be held."""
+def in_memory(document: AnyDocument, use: str) -> Document:
+    """The text itself. Raises CorpusError for one that is too long to be held for this use."""
     if isinstance(document, Document):
         return document
-    raise CorpusError(f"{document.name} has {document.characters:,} characters, too many to compare; give a part of it")
+    raise CorpusError(f"{document.name} has {document.characters:,} characters, too many to {use}; give a part of it")
 
 
 def read_vocabulary(path: Path, quiet: bool) -> "Tokenizer":
@@ -66,7 +69,7 @@ def sequences_of(document: AnyDocument, kind: str) -> Iterator[str]:
     from charlm.data.sequences import whole
     from charlm.data.texts import each_line
 
-    if isinstance(document, Document):
+    if isinstance(document, Document) and (kind == "line" or document.characters <= _LISTED):
         yield from whole(document.text, kind)
     elif kind == "line":
         yield from each_line(document.name, document.pieces())
@@ -113,15 +116,20 @@ def _parts(document: AnyDocument, line: bool) -> Iterator[tuple[str, bool]]:
 
 
 def one_text(text: str | None, file: str | None, quiet: bool) -> str:
-    """The text that a command looks into: the argument, a file's, or stdin's. Raises ConfigError for two of them."""
+    """The text that a command looks into: the argument, or as much of a file or of stdin as is looked at.
+
+    Raises ConfigError for two of them.
+    """
     if text is not None and file is not None:
         raise ConfigError("give a text or --file, not both")
-    if file is not None:
-        return "".join(piece for document in read_files([file], quiet).documents for piece in document.pieces())
-    if text is None or text == corpus.STDIN:
-        files_or_stdin(None if text is None else [text])
-        return "".join(read_stdin(quiet).pieces())
-    return text
+    if text is not None and text != corpus.STDIN:
+        return text
+    path = file or files_or_stdin(None if text is None else [text])[0]
+    notes: list[str] = []
+    found = corpus.read_beginning(path, _LOOKED_AT, notes)
+    for note in notes:
+        say(note, quiet)
+    return found
 
 
 def model_and_text(model: str | None, text: str | None, file: str | None, quiet: bool) -> "tuple[LanguageModel, str]":

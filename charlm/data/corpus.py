@@ -21,7 +21,18 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from charlm.data import cache
-from charlm.data.documents import PIECE, AnyDocument, StoredDocument, Tell, in_memory, stored, streamed, unpacked
+from charlm.data.documents import (
+    PIECE,
+    AnyDocument,
+    StoredDocument,
+    Tell,
+    beginning,
+    in_memory,
+    raw_blocks,
+    stored,
+    streamed,
+    unpacked,
+)
 from charlm.data.files import readable
 from charlm.errors import CorpusError
 
@@ -96,6 +107,16 @@ def stream_stdin(notes: list[str]) -> Iterator[str]:
     """The same in pieces, as they come, which are not kept."""
     stdin = _stdin()
     return streamed(STDIN_NAME, iter(lambda: stdin.read1(PIECE), b""), notes)
+
+
+def read_beginning(path: str, characters: int, notes: list[str]) -> str:
+    """The first so many characters of a file or of stdin; of a file no more is read than that takes.
+
+    Raises CorpusNotFoundError, or CorpusError where they are not UTF-8 text.
+    """
+    if path == STDIN:
+        return read_stdin(notes).head(characters)
+    return beginning(streamed(path, raw_blocks(Path(path)), notes), characters)
 
 
 def stem(path: str) -> str:

@@ -103,12 +103,7 @@ class StoredDocument:
 
     def head(self, count: int) -> str:
         """The first `count` characters."""
-        found = ""
-        for piece in self.pieces():
-            found += piece
-            if len(found) >= count:
-                break
-        return found[:count]
+        return beginning(self.pieces(), count)
 
     def tail(self, count: int) -> str:
         """The last `count` characters."""
@@ -154,6 +149,16 @@ def raw_blocks(path: Path, start: int = 0) -> Iterator[bytes]:
         data.seek(start)
         while block := data.read(PIECE):
             yield block
+
+
+def beginning(pieces: Iterable[str], count: int) -> str:
+    """The first `count` characters; what comes after them is not asked for."""
+    found = ""
+    for piece in pieces:
+        found += piece
+        if len(found) >= count:
+            break
+    return found[:count]
 
 
 def in_memory(name: str, data: bytes, notes: list[str]) -> Document:

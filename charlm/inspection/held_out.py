@@ -1,10 +1,11 @@
 """The held-out text of a model that was trained before: what its run validated on, if it is still there."""
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 from charlm.data.corpus import STDIN, Corpus, read
-from charlm.data.sequences import beside, everything, split
+from charlm.data.sequences import beside, split, whole
 from charlm.errors import CorpusError
 
 _AT_MOST = 200_000  # characters: more would cost time and tell nothing new
@@ -22,7 +23,8 @@ def held_out(described: dict[str, Any], files: Sequence[str]) -> tuple[list[str]
     """
     kind = described["config"]["sequence"]
     if files:
-        return _first(everything(read(files).documents, kind)), ", ".join(files)
+        beginnings = (whole(document.head(_AT_MOST), kind) for document in read(files).documents)
+        return _first(chain.from_iterable(beginnings)), ", ".join(files)
     corpus, aside = described["corpus"], described["corpus"]["held_out"]
     documents = _again(corpus["files"], corpus["sha256"]).documents
     try:

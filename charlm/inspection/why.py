@@ -44,10 +44,11 @@ def why(model: LanguageModel, text: str) -> Why:
 
     Raises ConfigError for more than 300 symbols, or none, and for a newline in a model of lines.
     """
-    logprobs = model.score(text).logprobs
     ids = model.tokenizer.encode(text)
     if not 0 < len(ids) <= MOST:
-        raise ConfigError(f"the text has {len(ids):,} symbols; give one of 1 to {MOST}, or a part of it")
+        amount = f"more than {MOST}" if len(ids) else "no"
+        raise ConfigError(f"the text has {amount} symbols; give one of 1 to {MOST}, or a part of it")
+    logprobs = model.score(text).logprobs
     row = model.tokenizer.sequence(ids, eos=model.line)
     tokens = model.tokenizer.symbols(row[1:])
     return Why(text, tokens, logprobs, by_deletion(model.network, row), by_gradient(model.network, row))
