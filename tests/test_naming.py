@@ -51,7 +51,7 @@ def test_the_folder_one_is_in_can_be_named(train: Run, run: Run, monkeypatch: py
     assert run("score", "--model", "./", "the cat").code == 0
 
 
-@pytest.mark.parametrize("value", ["", ".", "..", ".hidden", "-cats", "latest"])
+@pytest.mark.parametrize("value", ["", ".", "..", ".hidden", "-cats", "=cats", "latest"])
 def test_some_names_are_refused(train: Run, value: str) -> None:
     refused = train(f"--model={value}")
     assert refused.code == 2

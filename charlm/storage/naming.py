@@ -14,10 +14,12 @@ _LATEST = CHECKPOINTS / "latest"
 def folder_of(value: str) -> Path:
     """`checkpoints/VALUE`, or VALUE itself where it has a path separator.
 
-    Raises ConfigError for a name that is empty, begins with `.` or `-`, or is `latest`, which names the last one.
+    Raises ConfigError for a name that is empty, begins with `.`, `-` or `=`, or is `latest`, which names the last one.
     """
     if any(separator in value for separator in (os.sep, os.altsep) if separator):
         return Path(value)
+    if value.startswith("="):
+        raise ConfigError(f"a model cannot be named {value!r}; write -m {value[1:]}, or --model={value[1:]}")
     if not value or value.startswith((".", "-")) or value == _LATEST.name:
         raise ConfigError(f"a model cannot be named {value!r}; choose another name with --model")
     return CHECKPOINTS / value
