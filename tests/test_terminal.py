@@ -209,6 +209,23 @@ def test_a_bar_counts_the_texts_and_leaves_nothing_behind(
     assert shown.rstrip().endswith("\x1b[2K"), "the line of the bar is cleared"
 
 
+@pytest.mark.parametrize(
+    "command", [["compare", "MODEL", "MODEL"], ["evaluate", "--dynamic", "-m", "MODEL"]], ids=["two models", "adapting"]
+)
+def test_a_bar_counts_the_tokens_of_what_takes_long(
+    run: Run, terminal: Terminal, line_folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: list[str]
+) -> None:
+    (tmp_path / "lines").write_text("the cat ran\n" * 50)
+    files = ["--file"] * (command[0] == "compare")
+    arguments = [str(line_folder) if each == "MODEL" else each for each in command]
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("sys.stderr", terminal.open("w"))
+    assert "bits per character" in run(*arguments, *files, "lines").out
+    shown = terminal.close()
+    assert "600 tokens" in shown, "of each of 50 lines the letters and the end"
+    assert shown.rstrip().endswith("\x1b[2K"), "the line of the bar is cleared"
+
+
 # what a sample may not do
 
 
