@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def progress(wanted: bool) -> Iterator[Callable[[int], None]]:
-    """To be told how many texts more are done, while their results are written to another place."""
-    size = _size()
+def progress(wanted: bool, stdin: bool) -> Iterator[Callable[[int], None]]:
+    """To be told how many texts more are done, while their results go to another place. stdin: they come from there."""
+    size = _size() if stdin else None
     with _bar(wanted and not sys.stdout.isatty(), "texts", size) as update:
         yield lambda count: update(count, sys.stdin.buffer.tell() if size else None)
 
