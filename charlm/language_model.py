@@ -13,7 +13,7 @@ from charlm.data.encoding import UnknownPolicy, encode
 from charlm.data.sequences import whole
 from charlm.errors import ConfigError
 from charlm.network import Network
-from charlm.probability import log_softmax
+from charlm.probability import Told, log_softmax
 from charlm.samplers import chain
 from charlm.sampling.beam import search
 from charlm.sampling.distinct import distinct
@@ -56,15 +56,15 @@ class LanguageModel:
         """Whether the model can predict the end of a text: it never saw that of a single running text."""
         return bool(self.network.predictable[self.tokenizer.EOS])
 
-    def adapting(self, *ways: str) -> "LanguageModel":
+    def adapting(self, *ways: str, told: Told = lambda count: None) -> "LanguageModel":
         """This model, but learning from what it scores or evaluates, text after text in the order they come.
 
         ways: dynamic, cache or both; `adaptation` has them. Every token is predicted before it is learned from. Neither
-        this model nor what is drawn from the new one changes.
+        this model nor what is drawn from the new one changes. told: hears after each segment how many tokens it had.
 
         Raises ConfigError, UnknownNameError.
         """
-        return replace(self, adaptation=Adapting(self.network, ways))
+        return replace(self, adaptation=Adapting(self.network, ways, told))
 
     def score(self, text: str, *, eos: bool | None = None, **how: Unpack[How]) -> Score:
         """The probability of one text by the chain rule; `score_many` says what the settings mean.

@@ -14,6 +14,7 @@ from charlm.tokenizers import Ids
 
 # log P (nats) of every symbol (T, B, V) and the symbols that came (T, B) → what is asked of them, (T, B) or (T, B, n).
 Quantity = Callable[[Tensor, Tensor], Tensor]
+Told = Callable[[int], None]  # how many tokens more have been read
 
 _ROWS = 64  # sequences read side by side
 # What is read at once is bounded, whatever the length, and what of it goes through the readout at once, whatever the
@@ -70,28 +71,32 @@ def masses(groups: NDArray[np.bool_]) -> Quantity:
     return lambda logprobs, came: logprobs.exp() @ members.to(logprobs.device)
 
 
-def log_probabilities(network: Network, rows: Sequence[Ids]) -> list[NDArray[np.float64]]:
+def log_probabilities(
+    network: Network, rows: Sequence[Ids], told: Told = lambda count: None
+) -> list[NDArray[np.float64]]:
     """log P(row[t] | row[0], ..., row[t-1]) in nats for t ≥ 1, each row from a zero state: (n,) → (n - 1,)."""
-    return [found for (found,) in quantities(network, rows, [log_probability])]
+    return [found for (found,) in quantities(network, rows, [log_probability], told)]
 
 
 @torch.inference_mode()
-def quantities(network: Network, rows: Sequence[Ids], asked: Sequence[Quantity]) -> list[list[NDArray[Any]]]:
+def quantities(
+    network: Network, rows: Sequence[Ids], asked: Sequence[Quantity], told: Told = lambda count: None
+) -> list[list[NDArray[Any]]]:
     """For each row from a zero state, each quantity asked, at t ≥ 1: (n,) → (n - 1,) or (n - 1, count).
 
     Rows of like length are read together, long ones block by block with the state carried, so neither the batch
-    nor the block changes the result but for rounding.
+    nor the block changes the result but for rounding. `told` hears after each block how many tokens have come.
     """
     results: list[list[NDArray[Any]]] = [[]] * len(rows)
     by_length = sorted(range(len(rows)), key=lambda index: len(rows[index]))
     for first in range(0, len(rows), _ROWS):
         chosen = by_length[first : first + _ROWS]
-        for index, found in zip(chosen, _read(network, [rows[index] for index in chosen], asked), strict=True):
+        for index, found in zip(chosen, _read(network, [rows[index] for index in chosen], asked, told), strict=True):
             results[index] = found
     return results
 
 
-def _read(network: Network, rows: Sequence[Ids], asked: Sequence[Quantity]) -> list[list[NDArray[Any]]]:
+def _read(network: Network, rows: Sequence[Ids], asked: Sequence[Quantity], told: Told) -> list[list[NDArray[Any]]]:
     """Rows from short to long: one that has ended leaves the batch, so that a long one is not padded for the others."""
     device = network.device
     steps = [max(0, len(row) - 1) for row in rows]
@@ -117,6 +122,7 @@ def _read(network: Network, rows: Sequence[Ids], asked: Sequence[Quantity]) -> l
             for row_number in range(ended, len(rows)):
                 part = values[: steps[row_number] - first, row_number - ended]
                 found[row_number][place][first : first + len(part)] = part
+        told(sum(min(block, count - first) for count in steps[ended:]))
         first += block
     return found
 

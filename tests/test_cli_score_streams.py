@@ -42,6 +42,13 @@ def test_lines_come_out_in_order_however_they_are_grouped(
     assert [value["logprob_known"] for value in values] == pytest.approx(expected, abs=1e-4)
 
 
+def test_where_nothing_comes_nothing_is_scored(run: Run, line_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe(monkeypatch, b"")
+    assert scored(run("score", "--json", "-m", line_folder, "-")) == []
+    pipe(monkeypatch, b"\n")
+    assert [each["text"] for each in scored(run("score", "--json", "-m", line_folder, "-"))] == [""]
+
+
 def test_no_more_lines_are_read_than_are_about_to_be_scored(
     run: Run, line_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

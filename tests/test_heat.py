@@ -193,6 +193,7 @@ def test_a_page_of_nothing_and_of_what_cannot_be_written(run: Run, line_folder: 
     assert Page(page([], "")).open == []
     assert run("score", "--html", "page.html", "-q", "-m", line_folder, "a\udcffd").code == 0
     assert r"\udcff" not in Path("page.html").read_text(encoding="utf-8"), "an unknown character is <UNK>"
-    refused = run("score", "--html", "no/such/page.html", "-m", line_folder, "a")
-    assert (refused.code, refused.out) == (1, "")
-    assert refused.err.count("\n") == 1
+    for place, reason in ("no/such/page.html", "No such file"), ("page.html/page.html", "Not a directory"), (".", ""):
+        refused = run("score", "--html", place, "-m", line_folder, "a")
+        assert (refused.code, refused.out) == (1, "")
+        assert re.fullmatch(rf"error: {reason}[\w ]*: {re.escape(str(Path(place)))}\n", refused.err)

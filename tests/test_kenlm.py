@@ -1,6 +1,8 @@
 """KenLM's interface: what its own package answers in form, and what charlm's scores say in value."""
 
+import io
 import math
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -140,6 +142,29 @@ def test_the_lines_of_query(run: Run, line_folder: Path, facade: kenlm.Model, tm
     assert summary[0][1] == "inf" and summary[2][1] == "1" and summary[3][1] == "7"
     assert float(summary[1][1]) == pytest.approx(10 ** (-sum(known) / len(known)))
     assert "hartleys" in done.err and "after the start" in done.err
+
+
+SENTENCES = """\
+the=1 2 #\tcat=1 3 #\t</s>=2 4 #\tTotal: # OOV: 0
+</s>=2 2 #\tTotal: # OOV: 0
+a=1 2 #\tdög=0 3 -inf\t</s>=2 4 #\tTotal: -inf OOV: 1
+Perplexity including OOVs:\tinf
+Perplexity excluding OOVs:\t#
+OOVs:\t1
+Tokens:\t7
+"""  # `query` of KenLM 0.2.0, compiled, laid these out so; # is a number with a point
+NOTHING = "Perplexity including OOVs:\tNaN\nPerplexity excluding OOVs:\tNaN\nOOVs:\t0\nTokens:\t0\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "laid_out"), [("the  cat \n\n\ta d\u00f6g\r\n", SENTENCES), ("", NOTHING)], ids=["sentences", "nothing"]
+)
+def test_what_is_piped_in_comes_out_as_query_lays_it_out(
+    run: Run, line_folder: Path, monkeypatch: pytest.MonkeyPatch, text: str, laid_out: str
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    out = run("score", "--format", "kenlm", "-q", "-m", line_folder).out
+    assert re.sub(r"-?\d+\.\d+(e-\d+)?", "#", out) == laid_out
 
 
 def shortest_of(value: float) -> str:

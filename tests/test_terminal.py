@@ -192,20 +192,38 @@ def test_a_sample_appears_as_it_is_drawn_until_ctrl_c(stream_folder: Path, tmp_p
 # what is shown while many texts are scored
 
 
-@pytest.mark.parametrize("regular", [True, False], ids=["a file", "a pipe"])
+@pytest.mark.parametrize("source", ["a file", "a pipe", "a file by name"])
 def test_a_bar_counts_the_texts_and_leaves_nothing_behind(
-    run: Run, terminal: Terminal, line_folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, regular: bool
+    run: Run, terminal: Terminal, line_folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, source: str
 ) -> None:
     lines = b"the cat ran\n" * 50
     monkeypatch.setattr(score, "_AT_ONCE", 10)
     monkeypatch.setenv("TERM", "xterm")
     (tmp_path / "lines").write_bytes(lines)
     with open(tmp_path / "lines", encoding="utf-8") as file:
-        monkeypatch.setattr("sys.stdin", file if regular else io.TextIOWrapper(io.BytesIO(lines)))
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(lines)) if source == "a pipe" else file)
         monkeypatch.setattr("sys.stderr", terminal.open("w"))
-        assert run("score", "--json", "-m", line_folder).out.count("\n") == 50
+        named = ["--file", "lines"] * (source == "a file by name")
+        assert run("score", "--json", "-m", line_folder, *named).out.count("\n") == 50
     shown = terminal.close()
     assert "50 texts" in shown
+    assert shown.rstrip().endswith("\x1b[2K"), "the line of the bar is cleared"
+
+
+@pytest.mark.parametrize(
+    "command", [["compare", "MODEL", "MODEL"], ["evaluate", "--dynamic", "-m", "MODEL"]], ids=["two models", "adapting"]
+)
+def test_a_bar_counts_the_tokens_of_what_takes_long(
+    run: Run, terminal: Terminal, line_folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: list[str]
+) -> None:
+    (tmp_path / "lines").write_text("the cat ran\n" * 50)
+    files = ["--file"] * (command[0] == "compare")
+    arguments = [str(line_folder) if each == "MODEL" else each for each in command]
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("sys.stderr", terminal.open("w"))
+    assert "bits per character" in run(*arguments, *files, "lines").out
+    shown = terminal.close()
+    assert "600 tokens" in shown, "of each of 50 lines the letters and the end"
     assert shown.rstrip().endswith("\x1b[2K"), "the line of the bar is cleared"
 
 

@@ -3,7 +3,8 @@
     P_cache(w) ∝ Σ exp(θ · h<t> · h<i>) over the places i of the cache after which w came
     P(w)       = (1 - λ) · P_network(w) + λ · P_cache(w)
 
-h is what the last cells put out, here scaled to length 1, so that one θ suits every width.
+h is what the last cells put out, here scaled to length 1, so that one θ suits every width. Held-out text of
+tiny-shakespeare asks for this λ, of Python's standard library for 0.3, of names for 0.1.
 """
 
 from typing import cast

@@ -3,7 +3,9 @@
     θ ← θ - η · g / (√v + ε) + λ · (θ₀ - θ)
 
 g is the gradient of a segment's negative log-likelihood, v the mean of g² and θ₀ the trained weights. The paper takes v
-from the training text; a model does not keep that, so here it is the mean over the segments read so far.
+from the training text; a model does not keep that, so here it is the mean over the segments read so far. Of the η
+from 1e-4 to 1e-3 the middle suits held-out text of tiny-shakespeare, of Python's standard library and of names
+together: source code, which repeats itself more, would take two or three times as much.
 """
 
 import torch

@@ -10,6 +10,7 @@ import typer
 from charlm.cli.options import Json, Quiet, model_names
 from charlm.cli.output import say, write, write_json
 from charlm.cli.texts import files_or_stdin, in_memory, read_files, read_stdin
+from charlm.cli.view.progress import reading
 from charlm.data.corpus import STDIN, Corpus
 from charlm.data.documents import Document
 from charlm.errors import ConfigError, CorpusError, CorpusNotFoundError
@@ -19,7 +20,8 @@ from charlm.storage import naming
 if TYPE_CHECKING:
     from charlm.data.texts import Lines, Streams
     from charlm.language_model import LanguageModel
-    from charlm.scoring.comparison import Reader
+    from charlm.scoring.comparison import Floats, Reader
+    from charlm.tokenizers import Ids
 
 _NGRAM = "kn"  # and its order
 _MOST = 2**23  # characters: of each some 100 bytes are in memory at once
@@ -72,7 +74,8 @@ def compare(
         from charlm.storage.checkpoint import load
 
     models = [load(folder) if folder else None for folder in folders]
-    readers = _readers((a, b), models, _counted(folders, train, named, quiet) if None in folders else None)
+    texts_counted = _counted(folders, train, named, quiet) if None in folders else None
+    readers = _readers((a, b), models, texts_counted, quiet)
     if pairs:
         compare_pairs(readers, read[0], json=json, quiet=quiet)
         return
@@ -116,16 +119,20 @@ def _counted(
 
 
 def _readers(
-    names: tuple[str, str], models: Sequence["LanguageModel | None"], texts: "Streams | Lines | None"
+    names: tuple[str, str], models: Sequence["LanguageModel | None"], texts: "Streams | Lines | None", quiet: bool
 ) -> tuple["Reader", "Reader"]:
     """The two; an n-gram has the tokens of the model beside it."""
     from charlm import probability
     from charlm.scoring.baseline import baseline
     from charlm.scoring.comparison import Reader
 
+    def logprobs(name: str, model: "LanguageModel", rows: "Sequence[Ids]") -> "list[Floats]":
+        with reading(not quiet, name, sum(map(len, rows)) - len(rows)) as told:
+            return probability.log_probabilities(model.network, rows, told)
+
     def reader(name: str, model: "LanguageModel | None", other: "LanguageModel | None") -> Reader:
         if model:
-            return Reader(name, model.tokenizer, model.line, partial(probability.log_probabilities, model.network))
+            return Reader(name, model.tokenizer, model.line, partial(logprobs, name, model))
         assert other is not None and texts is not None
         ngram = baseline(other, int(name.removeprefix(_NGRAM)), texts)
         return Reader(name, other.tokenizer, other.line, ngram.log_probabilities)

@@ -7,6 +7,7 @@ import typer
 from charlm.cli.options import Cache, Dynamic, Json, Model, Quiet, Unknown, defaulted, ways
 from charlm.cli.output import figure, say, write, write_json
 from charlm.cli.texts import files_or_stdin, read_files, tell_unknown
+from charlm.cli.view.progress import reading
 from charlm.cli.view.reading import Plain
 from charlm.interrupts import importing
 from charlm.storage import naming
@@ -46,11 +47,13 @@ def evaluate(
     from charlm.scoring.segments import evaluate_documents
 
     language_model = load(folder)
-    if adapting := ways(dynamic=dynamic, cache=cache):
-        language_model = language_model.adapting(*adapting)
+    adapting = ways(dynamic=dynamic, cache=cache)
     say(f"model {folder}", quiet or model is not None)
     settings = {"window": window, "streams": streams, "unknown": unknown}
-    found = list(evaluate_documents(language_model, documents, tell=Plain(quiet), **settings))  # type: ignore[arg-type]
+    with reading(bool(adapting) and not quiet, "adapting") as told:
+        if adapting:
+            language_model = language_model.adapting(*adapting, told=told)
+        found = list(evaluate_documents(language_model, documents, tell=Plain(quiet), **settings))  # type: ignore[arg-type]
     total = Evaluation.total(found)
     tell_unknown(language_model, documents, total.unknown, unknown, quiet)
     if language_model.tokenizer.AMBIGUOUS:

@@ -116,7 +116,8 @@ def score(
     if name == "kenlm":
         singles = map(forms.sentence, singles)
     unknowns, numbered, first_unknown = 0, 0, None
-    with progress(STDIN in (arguments or ()) and not quiet) as told:
+    piped = STDIN in (arguments or ())
+    with progress((piped or bool(file)) and not quiet, piped) as told:
         for some in ([text] for text in singles) if adapting else _groups(singles):
             for found in language_model.score_many(some, eos=ends, **how):
                 numbered += 1

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,14 +80,15 @@ def sequences_of(document: AnyDocument, kind: str) -> Iterator[str]:
 
 
 def stdin_lines(quiet: bool) -> Iterator[str]:
-    """The lines piped in, as they come."""
+    """The lines piped in, as they come; no line where nothing comes."""
     from charlm.data.texts import each_line
 
     notes: list[str] = []
-    pieces = corpus.stream_stdin(notes)
+    pieces = filter(None, corpus.stream_stdin(notes))
     for note in notes:
         say(note, quiet)
-    return each_line(corpus.STDIN_NAME, pieces)
+    first = next(pieces, None)
+    return iter(()) if first is None else each_line(corpus.STDIN_NAME, chain([first], pieces))
 
 
 def tell_unknown(

@@ -13,20 +13,23 @@ from charlm.adaptation import Adaptation
 from charlm.discover import find, names
 from charlm.errors import ConfigError
 from charlm.network import Network, detach
-from charlm.probability import Quantity
+from charlm.probability import Quantity, Told
 from charlm.tokenizers import Ids
 
 
 class Adapting:
     """A copy of a network, and what some ways to adapt have learned from all that was read so far.
 
+    told: hears after each segment how many tokens that had.
+
     Raises ConfigError for no way, UnknownNameError.
     """
 
-    def __init__(self, network: Network, ways: Sequence[str]) -> None:
+    def __init__(self, network: Network, ways: Sequence[str], told: Told = lambda count: None) -> None:
         if not ways:
             raise ConfigError(f"say how the model is to adapt: {' or '.join(names('adaptation'))}")
         self.ways = tuple(ways)
+        self._told = told
         self._network = copy.deepcopy(network)
         self._adaptations = [find(Adaptation, way)(self._network) for way in ways]
 
@@ -56,6 +59,7 @@ class Adapting:
             for each in self._adaptations:
                 each.learn(logprobs, outputs.detach(), came)
             state = detach(state)
+            self._told(len(came))
         return [probability.joined(parts) for parts in found]
 
 

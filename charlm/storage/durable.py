@@ -30,7 +30,7 @@ _OURS = re.compile(r"\.?({})(\.\d+\.tmp)?".format("|".join(map(re.escape, (*FILE
 
 def write_atomic(path: Path, data: bytes) -> None:
     """Replace a file by one rename: whoever opens it reads all of the old or all of the new. OSErrors name `path`."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")  # another process may be writing the same file
+    beside = path.parent / f".{path.name}.{os.getpid()}.tmp"  # another process may be writing the same file
     try:
         with beside.open("wb") as file:
             file.write(data)

@@ -3,6 +3,7 @@
 `word=number length log10` and a tab for each word and `</s>`, then `Total: log10 OOV: unknown words`. The number is 0
 for an unknown word, 2 for `</s>` and 1 for every other, since a model of characters does not number words; `length` is
 that of the whole sentence so far. At the end perplexity with and without unknown words, their number and that of all.
+A last line without its newline is a sentence too; `query` leaves out its end and its total.
 """
 
 from typing import TYPE_CHECKING, Any

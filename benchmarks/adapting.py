@@ -1,0 +1,57 @@
+"""What a model gains by adapting to the text it reads, by dynamic evaluation, by a cache, and by both.
+
+    python benchmarks/adapting.py MINUTES CORPUS [CORPUS ...]
+
+It trains by `charlm train CORPUS --minutes MINUTES`, in a process of its own, and reads the second half of the held-out
+text as it is and in each way, one thread, from its start to its end: the constants in `charlm/adaptation/` were
+looked for in the first half. Nothing else should run meanwhile.
+"""
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+import charlm
+from charlm.config import ModelConfig, TrainConfig
+from charlm.training.preparation import prepare
+
+WAYS = [("dynamic",), ("cache",), ("dynamic", "cache")]
+
+
+def main() -> None:
+    minutes, *corpora = sys.argv[1:]
+    torch.set_num_threads(1)
+    print(f"{minutes} minutes of training each")
+    print("| corpus | characters read | how | bits/char | gain | characters/s |\n|---|---|---|---|---|---|", flush=True)
+    for corpus in corpora:
+        prepared = prepare(corpus, ModelConfig(), TrainConfig(), None)
+        held_out = prepared.parts.valid
+        if prepared.sequence == "line":
+            text = "".join(f"{line}\n" for line in held_out[len(held_out) // 2 :])
+        else:
+            text = held_out[0][len(held_out[0]) // 2 :]
+        with tempfile.TemporaryDirectory() as place:
+            folder = Path(place) / "m"
+            command = [sys.executable, "-m", "charlm", "train", corpus, "--minutes", minutes, "--model", str(folder)]
+            subprocess.run([*command, "--quiet"], check=True, stdout=subprocess.DEVNULL)
+            model = charlm.load(folder)
+        plain, speed = read(model, text)
+        print(f"| {Path(corpus).name} | {len(text):,} | as it is | {plain:.4f} | | {speed:,.0f} |", flush=True)
+        for ways in WAYS:
+            bits, speed = read(model.adapting(*ways), text)
+            print(f"| | | {' + '.join(ways)} | {bits:.4f} | {plain - bits:.4f} | {speed:,.0f} |", flush=True)
+
+
+def read(model: charlm.LanguageModel, text: str) -> tuple[float, float]:
+    """Bits per known character, and characters a second."""
+    before = time.perf_counter()
+    found = model.evaluate(text)
+    return found.bits_per_char_known or 0.0, len(text) / (time.perf_counter() - before)
+
+
+if __name__ == "__main__":
+    main()
