@@ -119,6 +119,13 @@ def test_a_one_hot_input_has_the_columns_of_its_first_weights(bigram_model: char
         np.testing.assert_array_equal(vectors.matrix[vectors.find(name)], columns[:, number])
 
 
+def test_rows_of_the_readout_are_alike_where_symbols_follow_the_same(court_folder: Path) -> None:
+    """Even where the embedding is still near its random start; deeds are such words, as are things."""
+    vectors = Vectors.of(charlm.load(court_folder), "output")
+    groups = [verbs for verbs, _ in court.DEEDS.values()] + [clothes for *_, clothes in court.SEXES]
+    assert all(vectors.neighbors(word, 1)[0].symbol in group for group in groups for word in group)
+
+
 # the commands
 
 
@@ -142,6 +149,9 @@ def test_a_word_that_is_not_there_is_answered_with_the_nearest(run: Run, court_f
     assert "'King'; the nearest: 'king'" in run("embed", "analogy", "man", "woman", "King", "-m", court_folder).err
     assert "they are like ' ', 'a'" in run("embed", "neighbors", "1234", "-m", line_folder).err
     assert run("embed", "neighbors", "a", "-m", line_folder, "--count", 0).code == 2
+    assert "symbols is ''" in run("embed", "neighbors", "", "-m", line_folder).err
+    assert "input or output" in run("embed", "neighbors", "a", "-m", line_folder, "--side=both").err
+    assert run("embed", "neighbors", "a", "-m", line_folder, "--side=output").code == 0
 
 
 @pytest.mark.parametrize("arguments", [("neighbors", "gown"), ("analogy", "man", "woman", "king"), ("map",)])
@@ -264,6 +274,13 @@ def test_a_model_begins_with_the_vectors_of_another(run: Run, line_folder: Path)
     assert train(run, "--embedding-file=vectors.txt").code == 0
     tuned = Vectors.of(charlm.load("checkpoints/lines")).matrix
     assert 0 < np.abs(tuned - given.matrix).max() < 0.1
+
+
+def test_a_file_that_cannot_be_written_is_named_as_it_was_given(run: Run, line_folder: Path) -> None:
+    Path("folder").mkdir()
+    assert run("embed", "export", "folder", "-q", "-m", line_folder).err == "error: Is a directory: folder\n"
+    missing = Path("no") / "such.txt"
+    assert run("embed", "export", missing, "-q", "-m", line_folder).err.endswith(f"directory: {missing}\n")
 
 
 def test_symbols_the_file_lacks_begin_at_random_and_are_counted(run: Run) -> None:

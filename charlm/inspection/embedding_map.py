@@ -83,13 +83,14 @@ def page(found: Map) -> str:
 <style>
 {sheet()}:root {{ color-scheme: light dark }}
 body {{ font: 15px/1.5 {_FONT}; max-width: 75em; margin: 1em auto; padding: 0 1em }}
-svg {{ width: 100%; height: auto }} b {{ font-weight: 600; margin-right: .8em }}
+div {{ overflow-x: auto }} svg {{ width: 100%; min-width: 38rem; height: auto }}
+b {{ font-weight: 600; margin-right: .8em }}
 </style>
 </head>
 <body>
-<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="A map of the symbols">
+<div><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="A map of the symbols">
 {drawing(found)}
-</svg>
+</svg></div>
 <p>{safe(found.caption)}</p>
 <p>{legend}</p>
 </body>
