@@ -28,10 +28,10 @@ PAIRS = list(court.PERSONS.values())
 
 @pytest.fixture(scope="module")
 def court_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model of words of the court, trained for seconds."""
+    """A model of words of the court, by the command of the README, trained for seconds."""
     folder = tmp_path_factory.mktemp("models") / "court"
-    shape = charlm.ModelConfig(tokenizer="word", sequence="line", embedding_size=16, hidden_size=32, layers=1)
-    config = charlm.TrainConfig(steps=1000, seq_len=16, learning_rate=0.03, weight_decay=0.2, threads=1)
+    shape = charlm.ModelConfig(tokenizer="word", tie_weights=True, hidden_size=32, layers=1)
+    config = charlm.TrainConfig(steps=1000, seq_len=16, learning_rate=0.03, threads=1)
     charlm.train(court.corpus(), shape, config, folder=folder)
     return folder
 
@@ -66,7 +66,7 @@ def test_most_analogies_of_the_court_come_out_right(vectors: Vectors) -> None:
     """Of 42; one of 85 words by chance would be right in none."""
     asked = [(*one, *other) for one, other in permutations(PAIRS, 2)]
     right = [vectors.analogy(a, b, c, 1).add[0].symbol == d for a, b, c, d in asked]
-    assert sum(right) > 0.6 * len(asked)
+    assert sum(right) > 0.8 * len(asked)
 
 
 # and by their formulas
@@ -119,11 +119,11 @@ def test_a_one_hot_input_has_the_columns_of_its_first_weights(bigram_model: char
         np.testing.assert_array_equal(vectors.matrix[vectors.find(name)], columns[:, number])
 
 
-def test_rows_of_the_readout_are_alike_where_symbols_follow_the_same(court_folder: Path) -> None:
-    """Even where the embedding is still near its random start; deeds are such words, as are things."""
-    vectors = Vectors.of(charlm.load(court_folder), "output")
-    groups = [verbs for verbs, _ in court.DEEDS.values()] + [clothes for *_, clothes in court.SEXES]
-    assert all(vectors.neighbors(word, 1)[0].symbol in group for group in groups for word in group)
+def test_the_other_side_is_the_readout(line_model: charlm.LanguageModel) -> None:
+    vectors = Vectors.of(line_model, "output")
+    weights = line_model.network.readout.weight.detach().numpy()
+    number = int(line_model.tokenizer.encode("a")[0])
+    np.testing.assert_array_equal(vectors.matrix[vectors.find("a")], weights[number])
 
 
 # the commands

@@ -1,6 +1,7 @@
 """A map of the symbols as a picture: each stands at the place of its vector, and is its own mark."""
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
@@ -103,7 +104,7 @@ _FONT = "system-ui, sans-serif"
 
 def drawing(found: Map) -> str:
     """The marks, in a field of WIDTH × HEIGHT; the more there are, the smaller they are."""
-    size = _size(len(found.symbols))
+    size = _size(found.symbols)
     marks = (
         f'<text class="k-{class_of(name)}" x="{x:.1f}" y="{y + size / 3:.1f}">{mark(name)}'
         f"<title>{safe(repr(name))}</title></text>"
@@ -112,7 +113,8 @@ def drawing(found: Map) -> str:
     return f'<g font-size="{size}" text-anchor="middle">\n' + "\n".join(marks) + "\n</g>"
 
 
-def _size(count: int) -> int:
+def _size(symbols: Sequence[str]) -> int:
+    count = sum(map(len, symbols))
     return 18 if count <= 60 else 14 if count <= 150 else 10
 
 
@@ -137,7 +139,7 @@ def _write_png(found: Map, path: Path) -> None:
     for name, (x, y) in zip(found.symbols, _placed(found.points).tolist(), strict=True):
         colour = LIGHT[CLASSES.index(class_of(name))]
         text = unescape(mark(name))
-        points = 0.72 * _size(len(found.symbols))
+        points = 0.72 * _size(found.symbols)
         axes.text(x, y, text, color=colour, size=points, ha="center", va="center", parse_math=False)
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png")
