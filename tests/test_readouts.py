@@ -77,6 +77,16 @@ def test_the_short_cut_gives_the_same_probability_and_the_same_gradient(readout:
     )
 
 
+def test_a_row_is_what_a_symbol_becomes_likelier_by(readout: Readout) -> None:
+    """Within a group the logits differ by the difference of the rows times the output, and of the biases."""
+    rare = torch.tensor(group(readout, -1)) if isinstance(readout, Adaptive) else torch.arange(V)
+    outputs = torch.randn(2, H)
+    logits, rows = readout.logits(outputs, EVERYTHING)[:, rare], readout.rows()[rare]
+    found, expected = (each - each[..., :1] for each in (logits[0] - logits[1], rows @ (outputs[0] - outputs[1])))
+    assert len(rare) > 2
+    torch.testing.assert_close(found, expected)
+
+
 def test_where_the_same_symbol_came_each_time_all_parameters_have_a_gradient(readout: Readout) -> None:
     """The optimizer wants one, if only zeros."""
     for symbol in (0, 20, 39):

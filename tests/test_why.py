@@ -128,6 +128,13 @@ def test_the_map_is_broken_to_the_width(run: Run, line_folder: Path, monkeypatch
     assert [len(line) - 7 for line in triangle] == [*range(1, 14), 13]
 
 
+@pytest.mark.filterwarnings("error")
+def test_nothing_is_said_of_a_character_that_cannot_be_predicted(run: Run, line_folder: Path) -> None:
+    values = json.loads(run("why", "-m", line_folder, "--json", "aé").out)
+    assert values["deletion"][1] == values["gradient"][1] == [None]
+    assert None not in values["gradient"][2]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

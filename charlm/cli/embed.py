@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charlm.cli.options import Json, Model, Quiet
+from charlm.cli.options import Json, Model, Quiet, defaulted
 from charlm.cli.output import say, write, write_json
 from charlm.interrupts import importing
 from charlm.storage import naming
@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from charlm.inspection.vectors import Near, Vectors
 
 _WIDTH = 60  # columns that every terminal has
+_SIDES = ("input", "output")
+
+Side = Annotated[
+    str, defaulted("input: rows of the embedding; output: those of the readout.", _SIDES[0], choices=_SIDES)
+]
 
 app = typer.Typer(help="What the vectors of the symbols say.", no_args_is_help=True)
 
@@ -23,6 +28,7 @@ app = typer.Typer(help="What the vectors of the symbols say.", no_args_is_help=T
 def neighbors(
     word: Annotated[str, typer.Argument(metavar="WORD", help="A symbol of the model: a word, or a character.")],
     model: Model = None,
+    side: Side = _SIDES[0],
     count: Annotated[int, typer.Option(help="How many.")] = 10,
     json: Json = False,
     quiet: Quiet = False,
@@ -31,7 +37,7 @@ def neighbors(
 
     Example: charlm embed neighbors king --model tales
     """
-    vectors = _vectors(model, quiet)
+    vectors = _vectors(model, side, quiet)
     found = vectors.neighbors(word, count)
     if json:
         write_json({"word": word, "neighbors": _values(found), **_coverage(vectors)})
@@ -45,6 +51,7 @@ def analogy(
     b: Annotated[str, typer.Argument(metavar="B", help="B as")],
     c: Annotated[str, typer.Argument(metavar="C", help="C is to what is sought.")],
     model: Model = None,
+    side: Side = _SIDES[0],
     count: Annotated[int, typer.Option(help="How many answers of either rule.")] = 5,
     json: Json = False,
     quiet: Quiet = False,
@@ -55,7 +62,7 @@ def analogy(
 
     Example: charlm embed analogy man woman king --model tales
     """
-    vectors = _vectors(model, quiet)
+    vectors = _vectors(model, side, quiet)
     found = vectors.analogy(a, b, c, count)
     if json:
         answers = {"3CosAdd": _values(found.add), "3CosMul": _values(found.multiply)}
@@ -70,6 +77,7 @@ def analogy(
 @app.command("map")
 def draw(
     model: Model = None,
+    side: Side = _SIDES[0],
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A .svg, .html or .png. Default: MODEL-map.svg in this folder.")
     ] = None,
@@ -85,7 +93,7 @@ def draw(
     Example: charlm embed map --model tales --output map.html
     """
     path = output or Path(f"{naming.existing_folder(model).name}-map.svg")
-    vectors = _vectors(model, quiet)
+    vectors = _vectors(model, side, quiet)
     from charlm.inspection import embedding_map
 
     found = embedding_map.lay_out(vectors, method, count)
@@ -104,6 +112,7 @@ def draw(
 def export(
     output: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")],
     model: Model = None,
+    side: Side = _SIDES[0],
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -113,7 +122,7 @@ def export(
 
     Example: charlm embed export vectors.txt --model tales
     """
-    vectors = _vectors(model, quiet)
+    vectors = _vectors(model, side, quiet)
     from charlm.storage import word2vec
 
     word2vec.write(output, vectors.symbols, vectors.matrix)
@@ -125,13 +134,13 @@ def export(
         write(f"{output}\n")
 
 
-def _vectors(model: str | None, quiet: bool) -> "Vectors":
+def _vectors(model: str | None, side: str, quiet: bool) -> "Vectors":
     folder = naming.existing_folder(model)
     with importing():
         from charlm.inspection.vectors import Vectors
         from charlm.storage.checkpoint import load
     say(f"model {folder}", quiet or model is not None)
-    return Vectors.of(load(folder))
+    return Vectors.of(load(folder), side)
 
 
 def _values(found: "list[Near]") -> list[dict[str, object]]:

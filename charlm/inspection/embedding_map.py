@@ -1,6 +1,7 @@
 """A map of the symbols as a picture: each stands at the place of its vector, and is its own mark."""
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
@@ -83,13 +84,14 @@ def page(found: Map) -> str:
 <style>
 {sheet()}:root {{ color-scheme: light dark }}
 body {{ font: 15px/1.5 {_FONT}; max-width: 75em; margin: 1em auto; padding: 0 1em }}
-svg {{ width: 100%; height: auto }} b {{ font-weight: 600; margin-right: .8em }}
+div {{ overflow-x: auto }} svg {{ width: 100%; min-width: 38rem; height: auto }}
+b {{ font-weight: 600; margin-right: .8em }}
 </style>
 </head>
 <body>
-<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="A map of the symbols">
+<div><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="A map of the symbols">
 {drawing(found)}
-</svg>
+</svg></div>
 <p>{safe(found.caption)}</p>
 <p>{legend}</p>
 </body>
@@ -102,7 +104,7 @@ _FONT = "system-ui, sans-serif"
 
 def drawing(found: Map) -> str:
     """The marks, in a field of WIDTH × HEIGHT; the more there are, the smaller they are."""
-    size = _size(len(found.symbols))
+    size = _size(found.symbols)
     marks = (
         f'<text class="k-{class_of(name)}" x="{x:.1f}" y="{y + size / 3:.1f}">{mark(name)}'
         f"<title>{safe(repr(name))}</title></text>"
@@ -111,7 +113,8 @@ def drawing(found: Map) -> str:
     return f'<g font-size="{size}" text-anchor="middle">\n' + "\n".join(marks) + "\n</g>"
 
 
-def _size(count: int) -> int:
+def _size(symbols: Sequence[str]) -> int:
+    count = sum(map(len, symbols))
     return 18 if count <= 60 else 14 if count <= 150 else 10
 
 
@@ -136,7 +139,7 @@ def _write_png(found: Map, path: Path) -> None:
     for name, (x, y) in zip(found.symbols, _placed(found.points).tolist(), strict=True):
         colour = LIGHT[CLASSES.index(class_of(name))]
         text = unescape(mark(name))
-        points = 0.72 * _size(len(found.symbols))
+        points = 0.72 * _size(found.symbols)
         axes.text(x, y, text, color=colour, size=points, ha="center", va="center", parse_math=False)
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png")

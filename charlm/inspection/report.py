@@ -10,7 +10,7 @@ from charlm.inspection.held_out import NotThereError, held_out
 from charlm.inspection.run_log import RunLog, read_log
 from charlm.inspection.surprise import Surprise, look
 from charlm.inspection.vectors import Vectors
-from charlm.storage.checkpoint import describe, load
+from charlm.storage.checkpoint import load_described
 
 _ON_THE_MAP = 300  # symbols
 
@@ -32,13 +32,13 @@ def gather(folder: Path, files: Sequence[str] = ()) -> Report:
 
     Raises ModelError as `load` does, CorpusError for files that cannot be read.
     """
-    described, log, model = describe(folder), read_log(folder), load(folder)
+    (model, described), log = load_described(folder), read_log(folder)
     surprise, text = None, ""
     try:
         texts, text = held_out(described, files)
         surprise = look(model, texts)
     except NotThereError as error:
         text = f"{error}; name a held-out text: charlm report FILE"
-    vectors = Vectors.of(model)
+    vectors = Vectors.of(model, "output")
     drawn = lay_out(vectors, count=_ON_THE_MAP) if vectors.learned.any() else None
     return Report(folder.resolve().name, described, log, surprise, text, drawn)

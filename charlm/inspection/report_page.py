@@ -13,6 +13,7 @@ from charlm.inspection.run_log import Point
 from charlm.inspection.style import NO_NETWORK, safe, sheet
 from charlm.inspection.surprise import Line, Surprise
 from charlm.scoring.heat import COLOURS, ink, level
+from charlm.training.specimens import TEMPERATURE
 
 _LINES = 8  # of the most surprising, and of the least
 _STAGES = 8  # of the samples
@@ -84,7 +85,8 @@ def _samples(report: Report) -> str:
     )
     return _section(
         "What it wrote on the way",
-        "The same prompts, drawn after so many steps from the same random numbers, at temperature 0.8.",
+        "The same empty prompt gone on with, after so many steps, by the same random numbers at temperature"
+        f" {TEMPERATURE:g}.",
         f'<table class="samples"><tbody>\n{rows}</tbody></table>',
     )
 
@@ -162,10 +164,11 @@ def _map(report: Report) -> str:
         return ""
     legend = " ".join(f'<b class="k-{kind}">{kind}</b>' for kind in report.map.classes())
     picture = (
-        f'<svg class="map" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="A map of the symbols">\n'
-        f"{drawing(report.map)}\n</svg>\n"
+        f'<div class="wide">\n<svg class="map" viewBox="0 0 {WIDTH} {HEIGHT}" role="img"'
+        f' aria-label="A map of the symbols">\n{drawing(report.map)}\n</svg>\n</div>\n'
     )
-    return _section("Where the symbols lie", f"{report.map.caption}.", f'{picture}<p class="kinds">{legend}</p>')
+    what = f"{report.map.caption}. The vectors are the rows of the readout: near are symbols that follow the same."
+    return _section("Where the symbols lie", what, f'{picture}<p class="kinds">{legend}</p>')
 
 
 def _tables(report: Report) -> str:

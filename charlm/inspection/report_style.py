@@ -22,7 +22,7 @@ section { margin-top: 3rem }
   margin-top: 1rem }
 figure { margin: 0 } figcaption { font-size: .85rem; color: var(--dim) } figcaption b { color: var(--ink) }
 svg { display: block; width: 100%; height: auto; font-family: system-ui, sans-serif }
-.map { border: 1px solid var(--rule); border-radius: 6px; margin: .8rem 0 }
+.map { border: 1px solid var(--rule); border-radius: 6px; margin: .8rem 0; min-width: 38rem }
 .key { margin-left: .6em; white-space: nowrap }
 .key::before { content: ""; display: inline-block; width: 1.2em; border-top: 2px solid; vertical-align: .3em;
   margin-right: .35em }
@@ -33,11 +33,12 @@ th, td { text-align: left; vertical-align: top; padding: .45rem 0; border-top: 1
 small { display: block; font-weight: 400; font-size: .75rem; color: var(--dim) }
 pre { margin: 0; font: 13.5px/1.5 var(--mono); white-space: pre-wrap; tab-size: 4 }
 pre + pre { margin-top: .35rem; padding-top: .35rem; border-top: 1px dotted var(--rule) }
-pre b, .legend b { font-weight: 400 } .lines pre { line-height: 1.7 } .lines pre b { padding: .12em 0 }
+pre b, .legend b { font-weight: 400 } .lines pre { line-height: 1.7; white-space: break-spaces }
+.lines pre b { padding: .12em 0 }
 .lines th { width: 3.6rem }
 .legend b { display: inline-block; min-width: 1.4em; text-align: center; font-family: var(--mono) }
 .wide { overflow-x: auto } .confusion { width: auto; font-size: .85rem; font-variant-numeric: tabular-nums;
-  margin-top: .6rem }
+  margin-top: .6rem; overflow-wrap: normal }
 .confusion th, .confusion td { border: 0; padding: .35rem .6rem; text-align: right; font-weight: 400 }
 .confusion thead th { color: var(--dim); vertical-align: bottom }
 .confusion .right { outline: 2px solid var(--ink); outline-offset: -2px; font-weight: 600 }

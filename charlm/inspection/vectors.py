@@ -16,10 +16,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from charlm.cells import Cell
 from charlm.config import check_range
 from charlm.errors import ConfigError
 from charlm.language_model import LanguageModel
 
+SIDES = ("input", "output")
 _EPSILON = 0.001
 _NEAREST = 3  # symbols that are offered in place of one that is not there
 
@@ -47,12 +49,20 @@ class Vectors:
     learned: NDArray[np.bool_]
 
     @staticmethod
-    def of(model: LanguageModel) -> "Vectors":
-        """Those of a learned embedding; for a one-hot input what stands for them, the columns of the first W_x."""
+    def of(model: LanguageModel, side: str = "input") -> "Vectors":
+        """The rows of the embedding (for a one-hot input the columns of the first W_x), or those of the readout.
+
+        Symbols that are alike as inputs are followed by the same; those alike as outputs follow the same, and are so
+        sooner (Press & Wolf 2017). Raises ConfigError for a side that there is not.
+        """
+        if side not in SIDES:
+            raise ConfigError(f"side is {side[:40]!r}; it must be {' or '.join(SIDES)}")
         tokenizer, network = model.tokenizer, model.network
         names = tokenizer.symbols(range(tokenizer.size))
         chosen = [index for index, name in enumerate(names) if name is not None]
-        table = network.embedding.rows(network.cells[0]).detach().cpu().numpy()  # type: ignore[arg-type]
+        first: Cell = network.cells[0]  # type: ignore[assignment]
+        rows = network.embedding.rows(first) if side == "input" else network.readout.rows()
+        table = rows.detach().cpu().numpy()
         met = network.predictable.cpu().numpy()
         if tokenizer.AMBIGUOUS:  # what spells others may never have come
             met = met & ~tokenizer.spelling()
@@ -61,7 +71,7 @@ class Vectors:
     def find(self, word: str) -> int:
         """The place of a symbol, or of one with a space before it. Raises ConfigError, with the nearest, if none is."""
         for name in (word, f" {word}"):
-            if name in self.symbols:
+            if word and name in self.symbols:
                 return self.symbols.index(name)
         near = difflib.get_close_matches(word, self.symbols, n=_NEAREST)
         near += [each for each in self.symbols if each.lower() == word.lower() and each not in near]

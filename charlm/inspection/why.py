@@ -55,11 +55,14 @@ def why(model: LanguageModel, text: str) -> Why:
 
 
 def by_deletion(network: Network, row: Ids) -> list[list[float]]:
-    """Weights of each earlier symbol for each symbol of a row, which begins with START."""
+    """Weights of each earlier symbol for each symbol of a row, which begins with START.
+
+    A symbol that cannot be predicted has nan.
+    """
     without = [np.delete(row, place) for place in range(1, len(row) - 1)]
-    whole, *others = log_probabilities(network, [row, *without])
+    whole, *others = (logprobs.tolist() for logprobs in log_probabilities(network, [row, *without]))
     # Without symbol s + 1 of the row, those after it stand one place further left.
-    return [[float(whole[t] - others[s][t - 1]) for s in range(t)] for t in range(len(row) - 1)]
+    return [[whole[t] - others[s][t - 1] for s in range(t)] for t in range(len(row) - 1)]
 
 
 def by_gradient(network: Network, row: Ids) -> list[list[float]]:
@@ -74,9 +77,11 @@ def by_gradient(network: Network, row: Ids) -> list[list[float]]:
             chosen = torch.arange(first, min(first + _ROWS, steps), device=ids.device)
             logits, _ = watched(ids[:-1].expand(steps, len(chosen)))  # a column for each prediction
             logprobs = log_probability(log_softmax(logits), ids[1:].expand(steps, len(chosen)))  # (T, B)
-            (gradient,) = torch.autograd.grad(logprobs[chosen, range(len(chosen))].sum(), embedding.read)
-            weights = (gradient * embedding.read).sum(dim=2).t().tolist()  # (B, T)
-            found += [weight[1 : 1 + t] for t, weight in zip(chosen.tolist(), weights, strict=True)]
+            asked = logprobs[chosen, range(len(chosen))]
+            (gradient,) = torch.autograd.grad(asked.sum(), embedding.read)
+            weights = (gradient * embedding.read).sum(dim=2).t()  # (B, T)
+            weights[asked.isinf()] = torch.nan
+            found += [weight[1 : 1 + t] for t, weight in zip(chosen.tolist(), weights.tolist(), strict=True)]
     return found
 
 

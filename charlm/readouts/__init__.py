@@ -32,6 +32,10 @@ class Readout(nn.Module, ABC):
     def log_probability(self, outputs: Tensor, came: Tensor, predictable: Tensor) -> Tensor:
         """log P (nats) of the symbols that came, as by the logits, or sooner: (N, H) and (N,) → (N,)."""
 
+    @abstractmethod
+    def rows(self) -> Tensor:
+        """A vector for each symbol by which it can be compared with others (V, H): the output that makes it likely."""
+
     def linear(self, predictable: Tensor) -> tuple[Tensor, Tensor] | None:
         """W (V, H) and b (V,), where the logits are W h + b."""
         return None

@@ -65,6 +65,15 @@ class Adaptive(Readout):
             found = found.index_add(0, rows, within)
         return found
 
+    def rows(self) -> Tensor:
+        """Of a symbol in a group, its row there and the group's."""
+        shortlist, *groups = self.head.weight.tensor_split([self.shortlist + n for n in range(len(self.groups))])
+        parts = [shortlist]
+        for group, tail in zip(groups, self.tail, strict=True):
+            narrow, wide = (cast(nn.Linear, part).weight for part in cast(nn.Sequential, tail))
+            parts.append(group + wide @ narrow)
+        return torch.cat(parts)[self.places]
+
     def _head(self, outputs: Tensor, mask: Tensor) -> Tensor:
         return functional.linear(outputs, self.head.weight, self.head.bias + mask)
 

@@ -17,9 +17,11 @@ class Dense(Readout):
         else:
             self.bias = nn.Parameter(torch.zeros(vocabulary_size))
 
+    def rows(self) -> Tensor:
+        return self._shared() if self._shared else self.weight
+
     def linear(self, predictable: Tensor) -> tuple[Tensor, Tensor]:
-        weight = self._shared() if self._shared else self.weight
-        return weight, torch.where(predictable, self.bias, -torch.inf)
+        return self.rows(), torch.where(predictable, self.bias, -torch.inf)
 
     def logits(self, outputs: Tensor, predictable: Tensor) -> Tensor:
         return functional.linear(outputs, *self.linear(predictable))

@@ -128,6 +128,11 @@ def _open(folder: Path) -> tuple[LanguageModel, dict[str, Any], dict[str, str]]:
 
 def describe(folder: Path) -> dict[str, Any]:
     """What a model's folder tells of it, as plain values. Raises ModelError as `load` does."""
+    return load_described(folder)[1]
+
+
+def load_described(folder: Path) -> tuple[LanguageModel, dict[str, Any]]:
+    """A model and what `describe` tells of it, by one reading."""
     model, values, metadata = _open(folder)
     corpus = values.get("corpus")
     if not isinstance(values.get("charlm_version"), str) or not _is_corpus(corpus):
@@ -146,7 +151,7 @@ def describe(folder: Path) -> dict[str, Any]:
     held_out = ["--valid", *corpus["held_out"]] if corpus["held_out"] else []
     symbols = ["--tokenizer-file", str(folder / TOKENIZER)] if model.config.vocabulary else []
     again = [*symbols, "--plan", str(folder / PLAN), "--model", f"{folder}-again"]
-    return {
+    return model, {
         "model": str(folder),
         "config": asdict(model.config),
         "vocabulary_size": values["vocabulary_size"],

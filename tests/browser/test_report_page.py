@@ -46,6 +46,8 @@ def test_it_is_as_wide_as_the_window_and_every_picture_lies_within(browser: Chro
     assert tab.value("document.querySelectorAll('.charts svg').length") == 4
     outside = "[...document.querySelectorAll('svg text')].filter(text => { const a = text.getBoundingClientRect(),"
     outside += " b = text.ownerSVGElement.getBoundingClientRect(); return a.left < b.left - 1 || a.right > b.right + 1"
+    cells = "[...document.querySelectorAll('.confusion td, .confusion th')]"
+    assert tab.value(f"Math.max(...{cells}.map(cell => cell.offsetHeight))") < 45, "no word or number is broken"
     assert tab.value(f"{outside} || a.top < b.top - 1 || a.bottom > b.bottom + 1 }}).length") == 0
 
 
