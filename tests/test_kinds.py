@@ -168,6 +168,7 @@ def test_output_says_where_a_probability_is_of_one_way_to_cut(folders: Trained, 
     said = "of one way to cut the text"
     for kind, ambiguous in {"word": True, "subword": True, "byte": False}.items():
         assert (said in run("score", "-m", folders[f"{kind}-line"], "ein Hund").out) == ambiguous
+        assert (said in run("score", "--json", "-m", folders[f"{kind}-line"], "ein Hund").err) == ambiguous
         assert (said in run("evaluate", "-m", folders[f"{kind}-line"], "text").err) == ambiguous
 
 

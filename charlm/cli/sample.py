@@ -136,7 +136,7 @@ def sample(
     pages = None if json else Pages(prompt, blank="" if language_model.line else "\n")
     texts = _show(compared, pages, scores, in_order=unique)
     if unique and texts < (count or 1):
-        say(f"no more than {texts:,} different texts were found, and then none in 1,000 samples", quiet)
+        say(f"different texts found: {texts:,}, and then no other in 1,000 samples", quiet)
 
 
 def _drawn(

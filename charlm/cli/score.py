@@ -111,6 +111,7 @@ def score(
     convention = forms.words(Convention(ends, **how), in_base, tokenizer.AMBIGUOUS, adapting)
     form = forms.form(name, forms.logarithms(base), convention, html)
     say(convention, quiet or name not in ("tsv", "kenlm"))  # the others say it in their result
+    say(f"the scores are {forms.ONE_WAY}", quiet or name != "json" or not tokenizer.AMBIGUOUS)
     kind = "line" if lines or name == "kenlm" else language_model.config.sequence
     singles = _singles(arguments or (), documents, kind, quiet)
     if name == "kenlm":

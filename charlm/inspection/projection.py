@@ -22,10 +22,13 @@ class Plane(NamedTuple):
 def project(matrix: NDArray[np.float32], method: str) -> Plane:
     """(n, E) → (n, 2), the same for the same vectors.
 
-    Raises ConfigError for a method that there is not, for t-SNE without scikit-learn, or of fewer than five vectors.
+    Raises ConfigError for a method that there is not, for no vectors, and for t-SNE of fewer than five or without
+    scikit-learn.
     """
     if method not in METHODS:
         raise ConfigError(f"method is {method[:40]!r}; it must be {' or '.join(METHODS)}")
+    if not len(matrix):
+        raise ConfigError("no symbol has a vector of its own, so there is nothing to draw")
     return (pca if method == "pca" else tsne)(matrix)
 
 

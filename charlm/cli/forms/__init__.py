@@ -71,7 +71,7 @@ def logarithms(base: str | None) -> Logarithms:
     if base is None:
         return Logarithms()
     if base not in NATS:
-        raise ConfigError(f"base is {base!r}; it must be {', '.join(NATS)}")
+        raise ConfigError(f"base is {base!r}; it must be {', '.join([*NATS][:-1])} or {[*NATS][-1]}")
     return Logarithms(base, base)
 
 
