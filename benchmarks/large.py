@@ -5,7 +5,7 @@ counts it, and seconds to the first step.
 
 Memory is the sum of the proportional set sizes (PSS) of a command and all that it starts, looked up 20 times a second,
 or the largest resident set that one of them ever had (ru_maxrss), if that is more; without /proc the latter alone.
-`evaluate`, `score` and `compare` read all of the text with tiny models, which takes up to two hours each for 1 GB.
+`evaluate` and `score` read all of the text with tiny models, which takes up to two hours each for 1 GB.
 """
 
 import argparse
@@ -59,7 +59,6 @@ ROWS: dict[str, list[str]] = {
     "evaluate-words": ["evaluate", "--model=words", "text"],
     "score-lines": ["score", "--json", "--model=lines", "--file=lines"],
     "score-pipe": ["score", "--json", "--model=lines", "--lines", "-"],
-    "compare": ["compare", "text", "words", "--file=text"],
 }
 MODELS = {"text": "char", "lines": "char", "words": "word"}
 

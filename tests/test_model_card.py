@@ -22,6 +22,7 @@ from charlm.data.documents import Document
 from charlm.network import Network
 from charlm.storage import checkpoint
 from charlm.storage.model_card import model_card
+from charlm.training.best import Best
 from charlm.training.preparation import Prepared, prepare
 from charlm.training.run_folder import RunFolder
 
@@ -209,8 +210,8 @@ def test_the_samples_of_a_run_are_in_the_folder_and_without_any_there_is_no_head
     found = prepared.evaluate(network, prepared.parts.valid)
     kept = RunFolder(tmp_path / "m", overwrite=False)
     kept.describe(plan, prepared)
-    for samples in (["the cat ran", "a dog", "sat"], []):
-        kept.keep(network.state_dict(), network.parameter_count(), 1, found, samples)
+    for samples in (("the cat ran", "a dog", "sat"), ()):
+        kept.keep(Best(1, found, samples, network.state_dict()), network.parameter_count())
         text = (tmp_path / "m" / "README.md").read_text(encoding="utf-8")
         assert blocks(text, "text") == [f"{sample}\n" for sample in samples]
         assert ("## Samples" in text) == bool(samples)
