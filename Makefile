@@ -29,10 +29,13 @@ lint: .venv/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# The figures of speed, each a ratio measured in one run; let nothing else run meanwhile. benchmarks/README.md names the
-# commands behind the others, which take longer.
-bench: .venv/installed
-	for each in recurrence training_step sampling scoring startup saving cells; do $(BIN)/python benchmarks/$$each.py; echo; done
+# The figures of speed, each a ratio measured in one run, then how well n-grams and every cell predict: three quarters of an
+# hour in which nothing else should run. benchmarks/README.md names the commands behind the others.
+SPEED := recurrence training_step sampling scoring kenlm_scoring startup saving
+bench: .venv/installed-dev demo/stdlib.txt
+	for each in $(SPEED); do $(BIN)/python benchmarks/$$each.py; echo; done
+	$(BIN)/python benchmarks/ngram.py 1 corpora/cats.txt demo/stdlib.txt $(wildcard tinyshakespeare.txt)
+	$(BIN)/python benchmarks/cells.py
 
 # What no commit waits for: two hundred kills, longer runs of the state machine, then minutes of fuzzing.
 SOAK_MINUTES ?= 10
