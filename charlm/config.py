@@ -4,6 +4,7 @@
 run. None stands for a choice that depends on the corpus and the time given, and is made by `planning`.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
@@ -20,6 +21,13 @@ def check_range(name: str, value: float | None, low: float, high: float, *, open
     bound = f"more than {low:g}" if open_low else f"at least {low:g}"
     limit = "" if high == float("inf") else f" and at most {high:g}"
     raise ConfigError(f"{name.replace('_', '-')} is {str(value)[:30]}; it must be {bound}{limit}")
+
+
+def check_choice(name: str, value: str, choices: Iterable[str]) -> None:
+    """Raise ConfigError unless `value` is one of them."""
+    *others, last = choices
+    if value not in (*others, last):
+        raise ConfigError(f"{name} is {str(value)[:40]!r}; it must be {', '.join(others)} or {last}")
 
 
 @dataclass(frozen=True)
@@ -61,13 +69,11 @@ class ModelConfig:
     BEFORE: ClassVar[dict[str, str]] = {"readout": "dense"}
 
     def __post_init__(self) -> None:
-        if self.sequence not in ("auto", "line", "stream"):
-            raise ConfigError(f"sequence is {self.sequence!r}; it must be auto, line or stream")
+        check_choice("sequence", self.sequence, ("auto", "line", "stream"))
         for name, largest in self.LARGEST.items():
             check_range(name, getattr(self, name), 1, largest)
         check_range("dropout", self.dropout, 0, 0.95)
-        if self.model_type not in ("unigram", "bpe"):
-            raise ConfigError(f"model-type is {self.model_type[:30]!r}; it must be unigram or bpe")
+        check_choice("model-type", self.model_type, ("unigram", "bpe"))
         if self.tie_weights:
             self._one_width()
 
@@ -124,10 +130,8 @@ class TrainConfig:
     DEFAULT_MINUTES: ClassVar[float] = 3.0  # the budget where none is given
 
     def __post_init__(self) -> None:
-        if self.device not in ("auto", "cpu", "cuda", "mps"):
-            raise ConfigError(f"device is {self.device!r}; it must be auto, cpu, cuda or mps")
-        if self.precision not in ("auto", "float32", "bfloat16"):
-            raise ConfigError(f"precision is {self.precision!r}; it must be auto, float32 or bfloat16")
+        check_choice("device", self.device, ("auto", "cpu", "cuda", "mps"))
+        check_choice("precision", self.precision, ("auto", "float32", "bfloat16"))
         budgets = [name for name in ("minutes", "epochs", "steps") if getattr(self, name) is not None]
         if len(budgets) > 1:
             raise ConfigError(f"give one of minutes, epochs and steps, not {' and '.join(budgets)}")

@@ -9,6 +9,7 @@ from charlm.cli.options import Cache, Dynamic, Json, Model, Quiet, Unknown, defa
 from charlm.cli.output import say
 from charlm.cli.texts import files_or_stdin, read_files, read_stdin, sequences_of, stdin_lines, tell_unknown
 from charlm.cli.view.progress import progress
+from charlm.config import check_choice
 from charlm.data.corpus import STDIN
 from charlm.data.documents import AnyDocument, Document
 from charlm.errors import ConfigError
@@ -136,8 +137,8 @@ def score(
 def _format(given: str | None, **flags: bool) -> str:
     """The one form that is asked for. Raises ConfigError for two, or for one that there is not."""
     asked = [name for name, wanted in flags.items() if wanted]
-    if given is not None and given not in _FORMATS:
-        raise ConfigError(f"format is {given!r}; it must be {', '.join(_FORMATS[:-1])} or {_FORMATS[-1]}")
+    if given is not None:
+        check_choice("format", given, _FORMATS)
     if given is not None and given not in asked:
         asked.append(given)
     if len(asked) > 1:

@@ -15,7 +15,7 @@ from rich.text import Text
 from charlm.cli.options import Json, Model, Quiet, defaulted
 from charlm.cli.output import for_terminal, write, write_json
 from charlm.cli.texts import model_and_text
-from charlm.errors import ConfigError
+from charlm.config import check_choice
 
 if TYPE_CHECKING:
     from charlm.inspection.why import Why
@@ -45,8 +45,7 @@ def why(
 
     Example: charlm why "the cats were"
     """
-    if by not in _WAYS:
-        raise ConfigError(f"by is {by!r}; it must be {' or '.join(_WAYS)}")
+    check_choice("by", by, _WAYS)
     language_model, read = model_and_text(model, text, file, quiet)
 
     from charlm.inspection.why import why as ask

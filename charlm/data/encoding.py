@@ -6,7 +6,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.errors import ConfigError, UnknownCharacterError
+from charlm.config import check_choice
+from charlm.errors import UnknownCharacterError
 from charlm.tokenizers import Ids, Tokenizer, parts
 
 _FORMS: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")  # é as one code point, or as e and an accent
@@ -38,8 +39,7 @@ def encode(tokenizer: Tokenizer, text: str, unknown: UnknownPolicy, before: int 
 
     Raises UnknownCharacterError, which names the first of what has none with its code point and offset.
     """
-    if unknown not in ("unk", "error", "skip"):
-        raise ConfigError(f"unknown is {unknown!r}; it must be unk, error or skip")
+    check_choice("unknown", unknown, ("unk", "error", "skip"))
     ids = tokenizer.encode(text)
     lengths = tokenizer.lengths(text, ids)
     known = ids != tokenizer.UNK

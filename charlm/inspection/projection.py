@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from charlm.config import check_choice
 from charlm.errors import ConfigError
 
 METHODS = ("pca", "tsne")
@@ -25,8 +26,7 @@ def project(matrix: NDArray[np.float32], method: str) -> Plane:
     Raises ConfigError for a method that there is not, for no vectors, and for t-SNE of fewer than five or without
     scikit-learn.
     """
-    if method not in METHODS:
-        raise ConfigError(f"method is {method[:40]!r}; it must be {' or '.join(METHODS)}")
+    check_choice("method", method, METHODS)
     if not len(matrix):
         raise ConfigError("no symbol has a vector of its own, so there is nothing to draw")
     return (pca if method == "pca" else tsne)(matrix)

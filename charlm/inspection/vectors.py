@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.cells import Cell
-from charlm.config import check_range
+from charlm.config import check_choice, check_range
 from charlm.errors import ConfigError
 from charlm.language_model import LanguageModel
 
@@ -55,8 +55,7 @@ class Vectors:
         Symbols that are alike as inputs are followed by the same; those alike as outputs follow the same, and are so
         sooner (Press & Wolf 2017). Raises ConfigError for a side that there is not.
         """
-        if side not in SIDES:
-            raise ConfigError(f"side is {side[:40]!r}; it must be {' or '.join(SIDES)}")
+        check_choice("side", side, SIDES)
         tokenizer, network = model.tokenizer, model.network
         names = tokenizer.symbols(range(tokenizer.size))
         chosen = [index for index, name in enumerate(names) if name is not None]

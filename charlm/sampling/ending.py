@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from charlm.config import check_range
+from charlm.config import check_choice, check_range
 from charlm.errors import ConfigError
 
 Unit = Literal["word", "line", "sentence"]
@@ -35,8 +35,8 @@ class Ending:
         check_range("length", self.length, 1, math.inf)
         if self.stop == "":
             raise ConfigError("stop is an empty text, which stands everywhere; name one, or leave it out")
-        if self.whole is not None and self.whole not in _GAPS:
-            raise ConfigError(f"whole is {self.whole!r}; it must be word, line or sentence")
+        if self.whole is not None:
+            check_choice("whole", self.whole, _GAPS)
 
     @property
     def limit(self) -> int:

@@ -27,6 +27,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from charlm.config import check_choice
 from charlm.errors import ConfigError
 from charlm.tokenizers import Tokenizer
 
@@ -40,8 +41,7 @@ _ASCII_WORD = re.compile(r"\s*\S+|\s+", re.ASCII)
 
 def check(tokenizer: Tokenizer, unit: Unit) -> None:
     """Raise ConfigError where the model's tokens do not have exact probabilities of such units."""
-    if unit not in (CHAR, TOKEN, WORD):
-        raise ConfigError(f"unit is {unit!r}; it must be {CHAR}, {TOKEN} or {WORD}")
+    check_choice("unit", unit, (CHAR, TOKEN, WORD))
     if unit == TOKEN:
         return
     texts = _texts(tokenizer)

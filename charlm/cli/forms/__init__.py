@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from charlm import kenlm
 from charlm.cli.forms.figures import Logarithms
@@ -11,8 +11,8 @@ from charlm.cli.forms.query import Query
 from charlm.cli.forms.rows import Json, Tsv
 from charlm.cli.forms.table import Table
 from charlm.cli.output import write
-from charlm.errors import ConfigError
-from charlm.measure import NATS
+from charlm.config import check_choice
+from charlm.measure import NATS, Base
 from charlm.scoring.adapting import in_words
 from charlm.scoring.heat_page import page
 from charlm.scoring.score import Convention
@@ -70,9 +70,9 @@ def logarithms(base: str | None) -> Logarithms:
     """Raises ConfigError for a base that there is not."""
     if base is None:
         return Logarithms()
-    if base not in NATS:
-        raise ConfigError(f"base is {base!r}; it must be {', '.join([*NATS][:-1])} or {[*NATS][-1]}")
-    return Logarithms(base, base)
+    check_choice("base", base, NATS)
+    given = cast(Base, base)
+    return Logarithms(given, given)
 
 
 def alternatives(name: str, tokens: bool, full: bool) -> int | None:

@@ -11,27 +11,23 @@ from contextlib import contextmanager
 def progress(wanted: bool, stdin: bool) -> Iterator[Callable[[int], None]]:
     """To be told how many texts more are done, while their results go to another place. stdin: they come from there."""
     size = _size() if stdin else None
-    with _bar(wanted and not sys.stdout.isatty(), "texts", size) as update:
-        yield lambda count: update(count, sys.stdin.buffer.tell() if size else None)
+    place = sys.stdin.buffer.tell if size else lambda: None
+    with _bar(wanted and not sys.stdout.isatty(), "texts", size, lambda count: place()) as told:
+        yield told
 
 
 @contextmanager
 def reading(wanted: bool, name: str, tokens: int | None = None) -> Iterator[Callable[[int], None]]:
     """To be told how many tokens more are read, of so many, before anything is written."""
-    done = 0
-    with _bar(wanted, "tokens", tokens, name) as update:
-
-        def told(count: int) -> None:
-            nonlocal done
-            done += count
-            update(count, done)
-
+    with _bar(wanted, "tokens", tokens, lambda count: count, name) as told:
         yield told
 
 
 @contextmanager
-def _bar(wanted: bool, what: str, size: int | None, name: str = "") -> Iterator[Callable[[int, int | None], None]]:
-    """A function that is told how many more are done, and where that is on the way to `size`."""
+def _bar(
+    wanted: bool, what: str, size: int | None, place: Callable[[int], int | None], name: str = ""
+) -> Iterator[Callable[[int], None]]:
+    """To be told how many more are done. place: how far on the way to `size` one is, when so many are."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -39,17 +35,20 @@ def _bar(wanted: bool, what: str, size: int | None, name: str = "") -> Iterator[
 
     console = Console(stderr=True, highlight=False)
     if not wanted or not can_redraw(console):
-        yield lambda count, done: None
+        yield lambda count: None
         return
     names = (TextColumn("{task.description}", markup=False),) if name else ()
     columns = (*names, BarColumn(), TextColumn(f"{{task.fields[count]:,}} {what}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, redirect_stdout=False) as bar:
         task = bar.add_task(name, total=size, count=0)
+        done = 0
 
-        def update(count: int, done: int | None) -> None:
-            bar.update(task, count=bar.tasks[0].fields["count"] + count, completed=done)
+        def told(count: int) -> None:
+            nonlocal done
+            done += count
+            bar.update(task, count=done, completed=place(done))
 
-        yield update
+        yield told
 
 
 def _size() -> int | None:
