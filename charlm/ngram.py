@@ -12,7 +12,7 @@ An n-gram is known by the number of its context among those one token shorter an
 sorted array of such keys, and is counted and looked up for all of a text at once.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -49,14 +49,24 @@ class KneserNey:
     orders: tuple[_Order, ...]
 
     @classmethod
-    def train(cls, ids: Ids, order: int, predictable: NDArray[np.bool_]) -> "KneserNey":
+    def train(
+        cls,
+        ids: Ids,
+        order: int,
+        predictable: NDArray[np.bool_],
+        told: Callable[[int], None] = lambda count: None,
+    ) -> "KneserNey":
         """Count the n-grams of sequences laid one behind the other, each from its START on.
 
-        predictable: (V,), the symbols that share the probability; what leads to another one is not counted. Takes
-        about 80 bytes a token, and 24 for each n-gram that is kept. Raises ConfigError for an order out of range.
+        predictable: (V,), the symbols that share the probability; what leads to another one is not counted. told:
+        hears after each order how many tokens were read once more. Takes about 80 bytes a token, and 24 for each
+        n-gram that is kept. Raises ConfigError for an order out of range.
         """
         check_range("order", order, 1, HIGHEST)
-        levels = list(_levels(ids, order, predictable))
+        levels = []
+        for level in _levels(ids, order, predictable):
+            levels.append(level)
+            told(len(ids))
         (first, _), *others = levels
         lowest = np.zeros(len(predictable))
         shares, handed_on = _smoothed(first, np.zeros(len(first), dtype=np.int64), 1)

@@ -227,6 +227,18 @@ def test_a_bar_counts_the_tokens_of_what_takes_long(
     assert shown.rstrip().endswith("\x1b[2K"), "the line of the bar is cleared"
 
 
+def test_a_bar_shows_that_an_ngram_is_counted(
+    run: Run, terminal: Terminal, line_folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "lines").write_text("the cat ran\n" * 50)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("sys.stderr", terminal.open("w"))
+    assert run("compare", str(line_folder), "kn3", "--train", "lines", "the cat ran").code == 0
+    shown = terminal.close()
+    assert "counting for kn3" in shown
+    assert f"{3 * 50 * 13:,} tokens" in shown, "for each of three orders the lines with a start and an end"
+
+
 # what a sample may not do
 
 

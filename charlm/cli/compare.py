@@ -134,7 +134,8 @@ def _readers(
         if model:
             return Reader(name, model.tokenizer, model.line, partial(logprobs, name, model))
         assert other is not None and texts is not None
-        ngram = baseline(other, int(name.removeprefix(_NGRAM)), texts)
+        with reading(not quiet, f"counting for {name}") as told:
+            ngram = baseline(other, int(name.removeprefix(_NGRAM)), texts, told)
         return Reader(name, other.tokenizer, other.line, ngram.log_probabilities)
 
     first, second = models

@@ -1,5 +1,6 @@
 """The n-gram that is compared with a model: over the model's tokens, of the text that the model learned from."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -29,10 +30,12 @@ def learned(told: dict[str, Any], corpus: Corpus) -> tuple[Streams | Lines, bool
     return everything(corpus.documents, kind), same
 
 
-def baseline(model: LanguageModel, order: int, texts: Streams | Lines) -> KneserNey:
-    """Kneser-Ney of that order, which can predict what the model can."""
+def baseline(
+    model: LanguageModel, order: int, texts: Streams | Lines, told: Callable[[int], None] = lambda count: None
+) -> KneserNey:
+    """Kneser-Ney of that order, which can predict what the model can; told: as in `KneserNey.train`."""
     ids = np.concatenate(list(encoded(model.tokenizer, texts, close=model.ends)))
-    return KneserNey.train(_started(model, ids), order, model.network.predictable.cpu().numpy())
+    return KneserNey.train(_started(model, ids), order, model.network.predictable.cpu().numpy(), told)
 
 
 def _started(model: LanguageModel, ids: Ids) -> Ids:
