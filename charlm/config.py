@@ -110,7 +110,7 @@ class TrainConfig:
 
     batch_size: int = 32  # B
     seq_len: int = 64  # T, steps of truncated backpropagation through time
-    learning_rate: float = 4e-3  # at its peak
+    learning_rate: float | None = None  # at its peak; None: chosen by the plan
     clip: float = 1.0  # largest norm of the gradient
     weight_decay: float | None = None  # of matrices, times the learning rate; None: chosen by the plan
     minutes: float | None = None  # wall clock of the whole command

@@ -23,7 +23,7 @@ if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_I
     signal.signal(signal.SIGHUP, lambda *arguments: None)
 os.environ["COLUMNS"] = "80"  # help and tables wrap the same everywhere
 SMALL = charlm.ModelConfig(hidden_size=16, layers=1, embedding_size=8)
-QUICK = charlm.TrainConfig(steps=40, batch_size=8, seq_len=16, threads=1)
+QUICK = charlm.TrainConfig(steps=40, learning_rate=4e-3, batch_size=8, seq_len=16, threads=1)
 LINES = (
     "".join(f"{name} {verb}\n" for name in ("the cat", "a dog", "the cats") for verb in ("ran", "sat", "slept")) * 30
 )

@@ -24,7 +24,7 @@ ORDER = """
     sampling.ending sampling.novelty embeddings data.texts data.ids storage.steps scoring.heat training.planning
     data.sequences network sampling.matching inspection.style scoring.bootstrap training.distributed storage.vocabulary
     inspection.chart inspection.held_out
-    probability data.vocabulary native.drawing training.optimization training.sizing inspection.starts
+    probability data.vocabulary native.drawing training.optimization training.rates training.sizing inspection.starts
     inspection.reading adaptation
     scoring.adapting
     scoring.evaluation sampling.drawing inspection.gradients inspection.clipping inspection.gates inspection.neurons

@@ -7,10 +7,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charlm.config import ModelConfig, TrainConfig
+from charlm.config import ModelConfig
 from charlm.training import pacing
 from charlm.training.distributed import ALONE
-from charlm.training.sizing import resolve, resolve_dropout, resolve_weight_decay, weights
+from charlm.training.sizing import resolve, resolve_dropout, weights
 
 MANY = 10**9
 
@@ -71,7 +71,6 @@ def test_what_is_asked_for_is_taken() -> None:
     assert (found.hidden_size, found.layers, found.embedding_size) == (999, 1, 7)
     assert resolve(ModelConfig(layers=5), 10, 65, lambda needed: 0.0).config.layers == 5
     assert resolve_dropout(ModelConfig(dropout=0.1), 100.0).dropout == 0.1
-    assert resolve_weight_decay(TrainConfig(weight_decay=0.0), 10**6).weight_decay == 0.0
 
 
 def test_what_is_passed_often_gets_dropout() -> None:

@@ -24,7 +24,7 @@ TEXT = STREAM[:900]
 TIMED = ("seconds", "characters_per_second")  # the only fields of the metrics that depend on the clock
 STEPS = 12
 _SHAPE = charlm.ModelConfig(sequence="stream", hidden_size=4, layers=1, embedding_size=4, dropout=0.2)
-_TRAINING = charlm.TrainConfig(batch_size=4, seq_len=8, threads=1, save_every=0.0)
+_TRAINING = charlm.TrainConfig(learning_rate=4e-3, batch_size=4, seq_len=8, threads=1, save_every=0.0)
 PLAN = charlm.Plan(_SHAPE, _TRAINING, steps=STEPS, validations=3)  # its state is saved after every step
 
 

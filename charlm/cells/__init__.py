@@ -57,6 +57,7 @@ class Cell(nn.Module, ABC):
     bias_ih: nn.Parameter  # b (G,)
     gates: ClassVar[int]  # blocks of H rows in the weights
     parts: ClassVar[int] = 1  # tensors in the state
+    rate_beside_gru: ClassVar[float] = 1.0  # how much more learning rate it takes than a GRU of its width
     keeping: ClassVar[tuple[int, int] | None] = None  # block of the gate that keeps the state, and 1, or -1 if closed
     loop: fused.Loop | None = None  # the compiled loop that does the same
 
@@ -195,6 +196,8 @@ class Scanned(Cell):
 
     h<t> = stays<t> * h<t-1> + added<t>
     """
+
+    rate_beside_gru = 2.0
 
     def make_weights(self, rows: int, input_size: int) -> None:
         self.weight_ih = nn.Parameter(torch.empty(rows, input_size))

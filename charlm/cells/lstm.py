@@ -17,6 +17,7 @@ from charlm.native import fused
 class LSTM(Looped):
     gates = 4
     parts = 2
+    rate_beside_gru = 2.0
     keeping = (1, 1)
     loop = fused.Loop("lstm", saved=5, memory=True)
 

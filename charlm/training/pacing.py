@@ -14,7 +14,8 @@ from charlm.training.distributed import ALONE, Group
 from charlm.training.optimization import Learner, resolve_precision
 from charlm.training.planning import MOST_VALIDATIONS, VALIDATION_SHARE, Plan
 from charlm.training.preparation import Prepared
-from charlm.training.sizing import Sized, resolve, resolve_dropout, resolve_weight_decay, weights
+from charlm.training.rates import resolve_rates
+from charlm.training.sizing import Sized, resolve, resolve_dropout, weights
 
 _TRIAL_SHARE = 0.01  # of the budget, spent on measuring the speed of training
 _TRIAL_BOUNDS = (0.3, 3.0)  # seconds
@@ -113,7 +114,7 @@ def make_plan(
         held_out = prepared.parts.characters(prepared.parts.valid)
         validations = _between(1, int(VALIDATION_SHARE * _READING * steps * tokens / held_out), MOST_VALIDATIONS)
     model = resolve_dropout(model, steps / batches.steps_per_epoch)
-    config = replace(resolve_weight_decay(config, steps), threads=torch.get_num_threads())
+    config = replace(resolve_rates(config, model, steps), threads=torch.get_num_threads())
     return Plan(model, config, steps, min(validations, steps)), pace, why
 
 

@@ -35,6 +35,13 @@ class Plan:
     halved_at: int | None = None  # the step from which on the learning rate is half of what it would be
 
     @property
+    def peak(self) -> float:
+        """The learning rate at its peak. Raises ConfigError where it was left open."""
+        if self.train.learning_rate is None:
+            raise ConfigError("a plan leaves nothing open, and this one has no learning rate")
+        return self.train.learning_rate
+
+    @property
     def total(self) -> int:
         """Steps, by the last revision."""
         return self.revisions[-1][1] if self.revisions else self.steps
@@ -52,7 +59,7 @@ class Plan:
     def learning_rate(self, step: int) -> float:
         """The rate of the update that follows `step` steps: up in a straight line, down in half a cosine."""
         share = self.progress(step + 1)
-        peak = self.train.learning_rate
+        peak = self.peak
         if self.halved_at is not None and step >= self.halved_at:
             peak /= 2
         if share < WARM_UP:
@@ -105,9 +112,9 @@ def plan_from(values: object, path: Path) -> Plan:
     if not isinstance(values, dict) or set(values) != names:
         raise ConfigError(f"{path} is not a plan that charlm stored: it should hold {', '.join(sorted(names))}")
     model = from_mapping(ModelConfig, values["model"], f"{path} (model)")
-    if not model.resolved:
-        raise ConfigError(f"{path} leaves a size or the kind of sequence open")
     train = from_mapping(TrainConfig, values["train"], f"{path} (train)")
+    if not model.resolved or train.learning_rate is None:
+        raise ConfigError(f"{path} leaves a size, the kind of sequence or the learning rate open")
     steps, validations = (_whole(path, values, name) for name in ("steps", "validations"))
     halved_at = None if values["halved_at"] is None else _whole(path, values, "halved_at", least=0)
     return Plan(model, train, steps, validations, _revisions(path, values["revisions"], steps), halved_at)

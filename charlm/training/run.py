@@ -169,7 +169,7 @@ class Run:
         uniform = math.log(self.prepared.tokenizer.size)
         if self.step >= _SMOOTHED and self.smoothed > _HIGH * uniform and not self.warned:
             self.warned = True
-            self.report(LossHigh(self.step, self.smoothed, uniform, self.plan.train.learning_rate))
+            self.report(LossHigh(self.step, self.smoothed, uniform, self.plan.peak))
 
     def _roll_back(self) -> None:
         """To the last good state, with half the learning rate; the second time give up."""
@@ -181,11 +181,11 @@ class Run:
         self._write(lambda: self.kept.revise(self.plan))
         if self.pace:
             self.pace.restart(self.step)
-        self.report(RolledBack(at, self.step, self.plan.train.learning_rate / 2))
+        self.report(RolledBack(at, self.step, self.plan.peak / 2))
 
     def _diverged(self, what: str) -> DivergenceError:
         kept = f"; the best model so far is kept in {self.kept.folder}" if self.best and self.kept.folder else ""
-        rate = self.plan.train.learning_rate
+        rate = self.plan.peak
         at = f"{what} is not a finite number at step {self.step:,}, at a peak learning rate of {rate:g}"
         halved = " and half of it" if self.plan.halved_at is not None else ""
         return DivergenceError(f"{at}{halved}{kept}; try --learning-rate {rate / 4:g}")

@@ -13,7 +13,7 @@ from typing import NamedTuple, cast
 import torch
 
 from charlm.cells import Cell
-from charlm.config import ModelConfig, TrainConfig
+from charlm.config import ModelConfig
 from charlm.network import Network
 from charlm.readouts import choose
 
@@ -74,10 +74,3 @@ def resolve_dropout(config: ModelConfig, passes: float) -> ModelConfig:
     if config.dropout is not None:
         return config
     return replace(config, dropout=0.0 if passes < 15 else 0.2 if passes < 40 else 0.4)
-
-
-def resolve_weight_decay(config: TrainConfig, steps: int) -> TrainConfig:
-    """Fill in weight decay, where left open: in a short run the weights have hardly grown, and need none."""
-    if config.weight_decay is not None:
-        return config
-    return replace(config, weight_decay=0.01 if steps < 1000 else 0.3)

@@ -1,0 +1,37 @@
+"""How fast a network learns, where the user does not say: the peak of its learning rate, and the weight decay.
+
+Measured, not derived (benchmarks/README.md). A network of half the width takes about twice the rate, as theory has it
+for Adam (Yang & Hu 2021, "Tensor programs IV"). A weight that is not learned any more is worn down in so many steps,
+at whatever rate.
+"""
+
+from dataclasses import replace
+
+from charlm.cells import Cell
+from charlm.config import ModelConfig, TrainConfig
+from charlm.discover import find
+
+_RATE_TIMES_WIDTH = 2.0
+_HIGHEST_RATE = 0.016
+_WORN_DOWN = 800  # steps at the peak rate after which 1/e is left of a weight
+_HIGHEST_DECAY = 0.3
+_SHORT = 1000  # steps in which weights have hardly grown, so that decay can only hurt
+_HARDLY = 0.01
+
+
+def resolve_rates(config: TrainConfig, model: ModelConfig, steps: int) -> TrainConfig:
+    """Fill in learning rate and weight decay, where left open, for so many steps of a network whose width is known."""
+    rate = config.learning_rate
+    if rate is None:
+        assert model.hidden_size
+        of_gru = min(_HIGHEST_RATE, _RATE_TIMES_WIDTH / model.hidden_size)
+        rate = _short(find(Cell, model.cell).rate_beside_gru * of_gru)
+    decay = config.weight_decay
+    if decay is None:
+        decay = _HARDLY if steps < _SHORT else min(_HIGHEST_DECAY, _short(1 / (_WORN_DOWN * rate)))
+    return replace(config, learning_rate=rate, weight_decay=decay)
+
+
+def _short(number: float) -> float:
+    """Two digits, which say as much as was measured."""
+    return float(f"{number:.2g}")
