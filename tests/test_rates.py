@@ -17,8 +17,11 @@ Run = Callable[..., Outcome]
 LONG = 5_000  # steps
 
 
-def rates(steps: int = LONG, cell: str = "gru", hidden_size: int = 256, **given: float) -> tuple[float, float]:
-    found = resolve_rates(TrainConfig(**given), ModelConfig(cell=cell, hidden_size=hidden_size), steps)  # type: ignore[arg-type]
+def rates(
+    steps: int = LONG, cell: str = "gru", hidden_size: int = 256, layers: int = 1, **given: float
+) -> tuple[float, float]:
+    shape = ModelConfig(cell=cell, hidden_size=hidden_size, layers=layers)
+    found = resolve_rates(TrainConfig(**given), shape, steps)  # type: ignore[arg-type]
     assert found.learning_rate is not None and found.weight_decay is not None
     return found.learning_rate, found.weight_decay
 
@@ -27,6 +30,11 @@ def test_half_the_width_takes_twice_the_rate_up_to_a_bound() -> None:
     (narrow, _), (wide, _), (narrowest, _) = (rates(hidden_size=width) for width in (256, 512, 1))
     assert narrow == pytest.approx(2 * wide, rel=0.02)
     assert narrow < narrowest < 0.1
+
+
+def test_more_than_two_layers_take_less() -> None:
+    assert rates(layers=1) == rates(layers=2)
+    assert rates(layers=4)[0] == pytest.approx(rates(layers=2)[0] / 2, rel=0.02)
 
 
 def test_an_lstm_takes_more_than_a_gru() -> None:

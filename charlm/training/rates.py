@@ -13,6 +13,7 @@ from charlm.discover import find
 
 _RATE_TIMES_WIDTH = 2.0
 _HIGHEST_RATE = 0.016
+_LAYERS = 2  # twice as many take half the rate
 _WORN_DOWN = 800  # steps at the peak rate after which 1/e is left of a weight
 _HIGHEST_DECAY = 0.3
 _SHORT = 1000  # steps in which weights have hardly grown, so that decay can only hurt
@@ -20,11 +21,11 @@ _HARDLY = 0.01
 
 
 def resolve_rates(config: TrainConfig, model: ModelConfig, steps: int) -> TrainConfig:
-    """Fill in learning rate and weight decay, where left open, for so many steps of a network whose width is known."""
+    """Fill in learning rate and weight decay, where left open, for so many steps of a network of known size."""
     rate = config.learning_rate
     if rate is None:
-        assert model.hidden_size
-        of_gru = min(_HIGHEST_RATE, _RATE_TIMES_WIDTH / model.hidden_size)
+        assert model.hidden_size and model.layers
+        of_gru = min(_HIGHEST_RATE, _RATE_TIMES_WIDTH / model.hidden_size) * min(1, _LAYERS / model.layers)
         rate = _short(find(Cell, model.cell).rate_beside_gru * of_gru)
     decay = config.weight_decay
     if decay is None:
