@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from charlm.config import ModelConfig, TrainConfig
-from charlm.scoring.evaluation import Evaluation, evaluate
+from charlm.scoring.evaluation import evaluate
 from charlm.training.optimization import Learner
 from charlm.training.planning import Plan
 from charlm.training.preparation import prepare
@@ -46,8 +46,8 @@ def main() -> None:
     print(f"{' '.join(changes) or 'defaults'}: {plan.steps:,} steps, {passes:.1f} passes, nats per token held out")
     for name, kept in (("last weights", network), ("averaged", learner.best_guess)):
         for window in (None, 256) if prepared.sequence == "stream" else (None,):
-            found = evaluate(kept.eval(), prepared.tokenizer, prepared.sequence, prepared.parts.valid, window=window)
-            print(f"  {name}, window {window}: {Evaluation.total(found).known_nats_per_token:.4f}")
+            found = evaluate(kept.eval(), prepared.tokenizer, prepared.sequence, [prepared.parts.valid], window=window)
+            print(f"  {name}, window {window}: {found[0].known_nats_per_token:.4f}")
 
 
 def _number(text: str) -> Any:

@@ -113,11 +113,8 @@ class LanguageModel:
         if self.line and not (window is None and streams is None):
             raise ConfigError("window and streams cut a running text; this is a model of lines")
         kind = self.config.sequence
-        parts = [whole(text, kind) for text in texts]
-        every = [sequence for part in parts for sequence in part]
-        settings = unknown, window, streams, self.adaptation
-        found = iter(evaluate(self.network, self.tokenizer, kind, every, *settings))
-        return [Evaluation.total(list(itertools.islice(found, len(part)))) for part in parts]
+        documents = [whole(text, kind) for text in texts]
+        return evaluate(self.network, self.tokenizer, kind, documents, unknown, window, streams, self.adaptation)
 
     def sample(self, prompt: str = "", **settings: Unpack[Settings]) -> list[Sample]:
         """Draw `count` continuations of a prompt of any length; the settings are those of `draw`."""

@@ -23,7 +23,7 @@ ORDER = """
     cells readouts samplers measure ngram data.encoding data.batches data.corpus sampling.automaton scoring.units
     sampling.ending sampling.novelty embeddings data.texts data.ids storage.steps scoring.heat training.planning
     data.sequences network sampling.matching inspection.style scoring.bootstrap training.distributed storage.vocabulary
-    inspection.chart inspection.held_out
+    inspection.chart inspection.held_out scoring.lines
     probability data.vocabulary native.drawing training.optimization training.rates training.sizing inspection.starts
     inspection.reading adaptation
     scoring.adapting

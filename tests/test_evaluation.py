@@ -5,12 +5,16 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import Literal
 
 import pytest
 import torch
-from conftest import LINES, STREAM
+from conftest import LINES, QUICK, SMALL, STREAM
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import charlm
+from charlm.scoring import lines
 from charlm.tokenizers import Tokenizer
 from charlm.tokenizers.char import CharTokenizer
 
@@ -172,3 +176,47 @@ def test_a_text_shorter_than_a_window_is_refused(stream_model: charlm.LanguageMo
 def test_lines_are_not_cut(line_model: charlm.LanguageModel, settings: dict[str, int]) -> None:
     with pytest.raises(charlm.ConfigError, match="model of lines"):
         line_model.evaluate(LINES, **settings)
+
+
+# lines
+
+
+@pytest.fixture(scope="module")
+def closed_model() -> charlm.LanguageModel:
+    """Of words, where a word that is unknown is UNK."""
+    return charlm.train(LINES, replace(SMALL, tokenizer="word", closed=True), QUICK)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    documents=st.lists(st.lists(st.text("the catönq ", max_size=12), min_size=1, max_size=6), min_size=1, max_size=4),
+    unknown=st.sampled_from(["unk", "skip"]),
+    kind=st.sampled_from(["char", "word"]),
+    at_once=st.integers(1, 5),
+)
+def test_lines_together_are_the_lines_one_by_one(
+    line_model: charlm.LanguageModel,
+    closed_model: charlm.LanguageModel,
+    monkeypatch: pytest.MonkeyPatch,
+    documents: list[list[str]],
+    unknown: Literal["unk", "skip"],
+    kind: str,
+    at_once: int,
+) -> None:
+    """However many are read at once, of whatever document, with what has no symbol or without."""
+    model = {"char": line_model, "word": closed_model}[kind]
+    ids_of = model.tokenizer.encode
+    monkeypatch.setattr(lines, "AT_ONCE", at_once)
+    found = model.evaluate_many(["".join(f"{line}\n" for line in document) for document in documents], unknown=unknown)
+    for evaluation, document in zip(found, documents, strict=True):
+        scores = model.score_many(document, unknown=unknown)
+        assert evaluation.nats == pytest.approx(-sum(score.logprob for score in scores), rel=1e-5)
+        assert evaluation.tokens == sum(len(score.tokens) for score in scores)
+        assert evaluation.characters == sum(len(line) + 1 for line in document)
+        assert evaluation.bytes == sum(len(line.encode()) + 1 for line in document)
+        encoded = [
+            (ids, model.tokenizer.lengths(line, ids)) for line, ids in zip(document, map(ids_of, document), strict=True)
+        ]
+        strange = sum(int(lengths[ids == Tokenizer.UNK].sum()) for ids, lengths in encoded)
+        assert evaluation.unknown == strange == evaluation.characters - evaluation.known_characters
+        assert evaluation.known_tokens == sum(int((ids != Tokenizer.UNK).sum()) + 1 for ids, _ in encoded)

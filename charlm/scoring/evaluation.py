@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
+from itertools import islice
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -15,6 +16,7 @@ from charlm.measure import Measure, measure
 from charlm.network import Network
 from charlm.probability import log_probabilities
 from charlm.scoring.adapting import Adapting
+from charlm.scoring.lines import measure_lines
 from charlm.tokenizers import Ids, Tokenizer
 
 WARM_UP = 256  # tokens read before a piece of a stream, so that it does not begin cold
@@ -62,14 +64,14 @@ def evaluate(
     network: Network,
     tokenizer: Tokenizer,
     kind: str,
-    texts: Sequence[str],
+    documents: Sequence[Sequence[str]],
     unknown: UnknownPolicy = "unk",
     window: int | None = None,
     streams: int | None = None,
     adapting: Adapting | None = None,
     read: Reader = log_probabilities,
 ) -> list[Evaluation]:
-    """Evaluate each sequence, of the `kind` line or stream, from a zero state.
+    """Evaluate each document, given as its sequences, of the `kind` line or stream: each from a zero state.
 
     A line is read to its EOS. A stream's EOS is scored where the model can predict one. Without `window` it is cut
     into `streams` equal pieces read side by side, each after the 256 tokens before it, which are not counted. With it:
@@ -83,20 +85,22 @@ def evaluate(
         raise ConfigError("give window or streams, not both: windows are not cut from streams")
     if adapting is not None:
         streams = undivided(window, streams)
-    line = kind == "line"
-    eos = line or bool(network.predictable[tokenizer.EOS])
-    encoded = [encode(tokenizer, text, unknown) for text in texts]
-    cuts = [cut(tokenizer.sequence(each.ids, eos=eos), line, window, streams) for each in encoded]
-    rows = [row for each in cuts for row in each.rows]
-    logs = iter(adapting.log_probabilities(rows) if adapting else read(network, rows))
+    ways = adapting.ways if adapting else None
+    read_rows = adapting.log_probabilities if adapting else partial(read, network)
+    if kind == "line":
+        measures = measure_lines(tokenizer, documents, unknown, read_rows)
+        return [Evaluation(**vars(found), streams=None, window=None, adapting=ways) for found in measures]
+    eos = bool(network.predictable[tokenizer.EOS])
+    encoded = [encode(tokenizer, text, unknown) for document in documents for text in document]
+    cuts = [cut(tokenizer.sequence(each.ids, eos=eos), False, window, streams) for each in encoded]
+    logs = iter(read_rows([row for each in cuts for row in each.rows]))
     results = []
     for text, parts in zip(encoded, cuts, strict=True):
-        logprobs = parts.counted(logs)
-        found = measure(text.text, parts.targets, text.lengths, logprobs, line=line, skipped=text.skipped)
-        pieces = None if line or window else len(parts.rows)
-        ways = adapting.ways if adapting else None
+        found = measure(text.text, parts.targets, text.lengths, parts.counted(logs), line=False, skipped=text.skipped)
+        pieces = None if window else len(parts.rows)
         results.append(Evaluation(**vars(found), streams=pieces, window=window, adapting=ways))
-    return results
+    each = iter(results)
+    return [Evaluation.total(list(islice(each, len(document)))) for document in documents]
 
 
 def undivided(window: int | None, streams: int | None) -> int:

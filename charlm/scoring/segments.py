@@ -19,10 +19,10 @@ from charlm.language_model import LanguageModel
 from charlm.measure import measure
 from charlm.probability import log_probabilities
 from charlm.scoring.evaluation import WARM_UP, Evaluation, cut, undivided
+from charlm.scoring.lines import AT_ONCE
 from charlm.tokenizers import Ids
 
 _SEGMENT = 2**22  # characters
-_LINES = 2**16  # at once: of each there are some objects
 _LONGEST_WINDOW = 2**18  # tokens
 
 
@@ -79,8 +79,8 @@ def _lines(
     group: list[str] = []
     size = 0
     for line in chain(each_line(document.name, document.pieces()), [None]):
-        if group and (line is None or size > _SEGMENT or len(group) == _LINES):
-            yield Evaluation.total(model.evaluate_many(group, window=window, unknown=unknown))
+        if group and (line is None or size > _SEGMENT or len(group) == AT_ONCE):
+            yield model.evaluate("".join(f"{each}\n" for each in group), window=window, unknown=unknown)
             group, size = [], 0
         if line is not None:
             group.append(line)

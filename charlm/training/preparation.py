@@ -95,7 +95,7 @@ class Prepared:
         def read(network: Network, rows: Sequence[Ids]) -> list[NDArray[np.float64]]:
             return group.share(rows, partial(log_probabilities, network))
 
-        return Evaluation.total(evaluate(network, self.tokenizer, self.sequence, texts, read=read))
+        return evaluate(network, self.tokenizer, self.sequence, [texts], read=read)[0]
 
 
 def with_tokenizer(model: ModelConfig, tokenizer: Tokenizer | None) -> ModelConfig:
