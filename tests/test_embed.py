@@ -31,7 +31,7 @@ def court_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of words of the court, by the command of the README, trained for seconds."""
     folder = tmp_path_factory.mktemp("models") / "court"
     shape = charlm.ModelConfig(tokenizer="word", tie_weights=True, hidden_size=32, layers=1)
-    config = charlm.TrainConfig(steps=1000, seq_len=16, learning_rate=0.03, threads=1)
+    config = charlm.TrainConfig(steps=1000, seq_len=16, threads=1)
     charlm.train(court.corpus(), shape, config, folder=folder)
     return folder
 
