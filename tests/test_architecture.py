@@ -24,8 +24,8 @@ ORDER = """
     sampling.ending sampling.novelty embeddings data.texts data.ids storage.steps scoring.heat training.planning
     data.sequences network sampling.matching inspection.style scoring.bootstrap training.distributed storage.vocabulary
     inspection.chart inspection.held_out scoring.lines
-    probability data.vocabulary native.drawing training.optimization training.rates training.sizing inspection.starts
-    inspection.reading adaptation
+    probability data.vocabulary native.drawing training.optimization training.sizing inspection.starts
+    inspection.reading adaptation training.rates
     scoring.adapting
     scoring.evaluation sampling.drawing inspection.gradients inspection.clipping inspection.gates inspection.neurons
     scoring.score scoring.comparison sampling.generation training.preparation inspection.gates_picture

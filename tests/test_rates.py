@@ -18,10 +18,15 @@ LONG = 5_000  # steps
 
 
 def rates(
-    steps: int = LONG, cell: str = "gru", hidden_size: int = 256, layers: int = 1, **given: float
+    steps: int = LONG,
+    cell: str = "gru",
+    hidden_size: int = 256,
+    layers: int = 1,
+    passes: float = 2.0,
+    **given: float,
 ) -> tuple[float, float]:
     shape = ModelConfig(cell=cell, hidden_size=hidden_size, layers=layers)
-    found = resolve_rates(TrainConfig(**given), shape, steps)  # type: ignore[arg-type]
+    found = resolve_rates(TrainConfig(**given), shape, steps, passes)  # type: ignore[arg-type]
     assert found.learning_rate is not None and found.weight_decay is not None
     return found.learning_rate, found.weight_decay
 
@@ -46,6 +51,10 @@ def test_a_long_run_wears_a_weight_down_as_fast_at_any_rate_and_a_short_one_not(
     assert fast * little == pytest.approx(slow * much, rel=0.05)
     assert rates(steps=100)[1] < rates()[1] / 5
     assert rates(learning_rate=1e-5)[1] <= 0.3, "a rate next to nothing would be all decay"
+
+
+def test_what_is_read_often_could_be_learned_by_heart() -> None:
+    assert rates(learning_rate=0.02, passes=50)[1] > 2 * rates(learning_rate=0.02)[1]
 
 
 def test_what_is_asked_for_is_taken() -> None:

@@ -113,8 +113,9 @@ def make_plan(
         model, why = resolve(model, batches.size, prepared.tokenizer.size, lambda size: steps * tokens)
         held_out = prepared.parts.characters(prepared.parts.valid)
         validations = _between(1, int(VALIDATION_SHARE * _READING * steps * tokens / held_out), MOST_VALIDATIONS)
-    model = resolve_dropout(model, steps / batches.steps_per_epoch)
-    config = replace(resolve_rates(config, model, steps), threads=torch.get_num_threads())
+    passes = steps / batches.steps_per_epoch
+    model = resolve_dropout(model, passes)
+    config = replace(resolve_rates(config, model, steps, passes), threads=torch.get_num_threads())
     return Plan(model, config, steps, min(validations, steps)), pace, why
 
 

@@ -2,14 +2,16 @@
 
 Measured, not derived (benchmarks/README.md). A network of half the width takes about twice the rate, as theory has it
 for Adam (Yang & Hu 2021, "Tensor programs IV"). A weight that is not learned any more is worn down in so many steps,
-at whatever rate.
+at whatever rate; sooner where the corpus is read so often that it could be learned by heart.
 """
 
+import math
 from dataclasses import replace
 
 from charlm.cells import Cell
 from charlm.config import ModelConfig, TrainConfig
 from charlm.discover import find
+from charlm.training.sizing import MANY_PASSES
 
 _RATE_TIMES_WIDTH = 2.0
 _HIGHEST_RATE = 0.016
@@ -20,8 +22,11 @@ _SHORT = 1000  # steps in which weights have hardly grown, so that decay can onl
 _HARDLY = 0.01
 
 
-def resolve_rates(config: TrainConfig, model: ModelConfig, steps: int) -> TrainConfig:
-    """Fill in learning rate and weight decay, where left open, for so many steps of a network of known size."""
+def resolve_rates(config: TrainConfig, model: ModelConfig, steps: int, passes: float) -> TrainConfig:
+    """Fill in learning rate and weight decay, where left open, for so many steps of a network of known size.
+
+    passes: how often these read the corpus.
+    """
     rate = config.learning_rate
     if rate is None:
         assert model.hidden_size and model.layers
@@ -29,7 +34,8 @@ def resolve_rates(config: TrainConfig, model: ModelConfig, steps: int) -> TrainC
         rate = _short(find(Cell, model.cell).rate_beside_gru * of_gru)
     decay = config.weight_decay
     if decay is None:
-        decay = _HARDLY if steps < _SHORT else min(_HIGHEST_DECAY, _short(1 / (_WORN_DOWN * rate)))
+        worn_down = _short(1 / (_WORN_DOWN * rate)) if passes < MANY_PASSES else math.inf
+        decay = _HARDLY if steps < _SHORT else min(_HIGHEST_DECAY, worn_down)
     return replace(config, learning_rate=rate, weight_decay=decay)
 
 

@@ -21,6 +21,7 @@ _EMBEDDING = 64
 _SIZES = ((2, 640), (2, 512), (2, 384), (2, 256), (1, 256), (1, 192), (1, 128))  # layers, width
 _TOKENS_A_WEIGHT = 3
 _WEIGHTS_A_TOKEN = 4  # of the corpus
+MANY_PASSES = 15  # over the corpus: from then on it can be learned by heart
 
 
 @cache
@@ -73,4 +74,4 @@ def resolve_dropout(config: ModelConfig, passes: float) -> ModelConfig:
     """Fill in dropout, where left open, for so many passes over the corpus."""
     if config.dropout is not None:
         return config
-    return replace(config, dropout=0.0 if passes < 15 else 0.2 if passes < 40 else 0.4)
+    return replace(config, dropout=0.0 if passes < MANY_PASSES else 0.2 if passes < 40 else 0.4)
