@@ -15,6 +15,7 @@ from charlm.training.sizing import MANY_PASSES
 
 _RATE_TIMES_WIDTH = 2.0
 _HIGHEST_RATE = 0.016
+_HIGHEST_BY_HEART = 0.004  # where passes are many: learning by heart is sooner done than learning
 _LAYERS = 2  # twice as many take half the rate
 _WORN_DOWN = 800  # steps at the peak rate after which 1/e is left of a weight
 _HIGHEST_DECAY = 0.3
@@ -30,7 +31,8 @@ def resolve_rates(config: TrainConfig, model: ModelConfig, steps: int, passes: f
     rate = config.learning_rate
     if rate is None:
         assert model.hidden_size and model.layers
-        of_gru = min(_HIGHEST_RATE, _RATE_TIMES_WIDTH / model.hidden_size) * min(1, _LAYERS / model.layers)
+        highest = _HIGHEST_RATE if passes < MANY_PASSES else _HIGHEST_BY_HEART
+        of_gru = min(highest, _RATE_TIMES_WIDTH / model.hidden_size) * min(1, _LAYERS / model.layers)
         rate = _short(find(Cell, model.cell).rate_beside_gru * of_gru)
     decay = config.weight_decay
     if decay is None:
