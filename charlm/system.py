@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from charlm import __version__
-from charlm.native.library import path_in_use
+from charlm.native.library import VARIABLE, forced, path_in_use
 from charlm.storage.naming import CHECKPOINTS
 from charlm.training.optimization import resolve_precision
 
@@ -35,6 +35,6 @@ def machine() -> dict[str, Any]:
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
-        "recurrence": path_in_use(),
+        "recurrence": path_in_use() + (f" (set by {VARIABLE})" if forced() else ""),
         "precision": f"{resolve_precision('auto', torch.device('cpu'))} in training on the CPU, float32 elsewhere",
     }

@@ -1,12 +1,14 @@
 """The compiled loops against plain torch in float64, for every instruction set this processor has."""
 
+import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import torch
+from conftest import Outcome
 from torch import Tensor
 
 from charlm.cells import Cell, State
@@ -14,29 +16,30 @@ from charlm.config import ModelConfig
 from charlm.discover import find, names
 from charlm.native import fused
 from charlm.native.drawing import CompiledDraws
-from charlm.native.library import library, multiplies_bfloat16
+from charlm.native.library import VARIABLE, VARIANTS, forced, library, multiplies_bfloat16, path_in_use
 from charlm.network import Network
 from charlm.samplers import chain
 from charlm.sampling.drawing import TorchDraws, draws
 
 compiled = library()
 pytestmark = pytest.mark.skipif(compiled is None, reason="no C compiler where charlm was installed")
-VARIANTS = range(3)
+Run = Callable[..., Outcome]
 CELLS: list[tuple[str, str | None]] = [(name, None) for name in names("cells") if find(Cell, name).loop]
 CELLS += [("rnn", activation) for activation in ("tanh", "relu", "sigmoid", "identity")]
 
 BOUNDED = [cell for cell in CELLS if cell[1] not in ("relu", "identity")]
 
 
-@pytest.fixture(params=VARIANTS)
+@pytest.fixture(params=[name for name, number in VARIANTS.items() if number >= 0 and name != "bf16"])
 def variant(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Run on one instruction set, and go back to the best afterwards."""
+    """Run on one instruction set, and go back to the one before afterwards."""
     assert compiled is not None
-    if compiled.choose(request.param) != request.param:
-        compiled.choose(-1)
+    before = VARIANTS.get(forced(), -1)
+    if compiled.choose(VARIANTS[request.param]) != VARIANTS[request.param]:
+        compiled.choose(before)
         pytest.skip("this processor does not have it")
-    yield compiled.name_of(request.param).decode()
-    compiled.choose(-1)
+    yield request.param
+    compiled.choose(before)
 
 
 def gradients(cell: Cell, way: str, x: Tensor, state: State, keep: Tensor | None, weights: Tensor) -> list[Tensor]:
@@ -257,3 +260,26 @@ def test_importing_charlm_leaves_denormals_alone() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "True"
+
+
+def test_a_variable_of_the_environment_forces_a_variant(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    best = path_in_use()
+    for name in VARIANTS:
+        monkeypatch.setenv(VARIABLE, name)
+        library.cache_clear()
+        outcome = run("info", "--system", "--json")
+        if outcome.code == 2:  # this processor does not have it
+            assert outcome.err.count("\n") == 1 and f"{VARIABLE} is {name!r}" in outcome.err and best in outcome.err
+            continue
+        shown = "torch" if name == "none" else name
+        assert json.loads(outcome.out)["recurrence"] == f"{shown} (set by {VARIABLE})"
+        assert multiplies_bfloat16() == (name == "bf16")
+    monkeypatch.setenv(VARIABLE, "sse9")
+    library.cache_clear()
+    assert (
+        "CHARLM_NATIVE is 'sse9'; it must be bf16, avx512, avx2, baseline, none, or unset"
+        in run("info", "--system").err
+    )
+    monkeypatch.undo()
+    library.cache_clear()
+    assert path_in_use() == best

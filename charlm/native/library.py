@@ -1,6 +1,7 @@
 """The compiled time loops, by ctypes: found, chosen for this processor, and run on torch's own threads."""
 
 import ctypes
+import os
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -9,6 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from charlm.errors import ConfigError
+
+VARIABLE = "CHARLM_NATIVE"  # forces one of these; where it is unset or empty, the best one of this processor runs
+VARIANTS = {"bf16": 2, "avx512": 2, "avx2": 1, "baseline": 0, "none": -1}  # by their number in dispatch.c; none: torch
 BLOCK = 16  # units; the loops take multiples of it
 _LOOPS = {
     "gru_forward": 0,
@@ -79,7 +84,27 @@ class Stack(ctypes.Structure):
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """The shared library, or None where it was not built or does not load."""
+    """The shared library, with its variant chosen, or None if plain torch runs instead.
+
+    Raises ConfigError if CHARLM_NATIVE names a variant that this processor or this installation lacks.
+    """
+    wanted = forced()
+    if wanted and wanted not in VARIANTS:
+        raise ConfigError(f"{VARIABLE} is {wanted[:40]!r}; it must be {', '.join(VARIANTS)}, or unset")
+    if wanted == "none":
+        return None
+    loaded = _load()
+    if not wanted:
+        return loaded
+    if loaded is None:
+        raise ConfigError(f"{VARIABLE} is {wanted!r}, but the compiled loops are not installed; unset it")
+    name = loaded.name_of(loaded.choose(VARIANTS[wanted])).decode()
+    if name != wanted.replace("bf16", "avx512") or (wanted == "bf16" and not loaded.has_half()):
+        raise ConfigError(f"{VARIABLE} is {wanted!r}, which this processor lacks; unset it, or try {name}")
+    return loaded
+
+
+def _load() -> ctypes.CDLL | None:
     for path in sorted(Path(__file__).parent.glob("_recurrence*")):
         try:
             found = ctypes.CDLL(str(path))
@@ -94,13 +119,20 @@ def library() -> ctypes.CDLL | None:
 def multiplies_bfloat16() -> bool:
     """Whether the loops can take the operands of their products as bfloat16, at twice the rate."""
     found = library()
-    return found is not None and bool(found.has_half())
+    return found is not None and bool(found.has_half()) and forced() in ("", "bf16")
+
+
+def forced() -> str:
+    """Name of the variant that CHARLM_NATIVE forces, or an empty string."""
+    return os.environ.get(VARIABLE, "")
 
 
 def path_in_use() -> str:
     """What runs the recurrences on a CPU: the instruction set of the compiled loops, or `torch`."""
     found = library()
-    return "torch" if found is None else found.name_of(found.choose(-1)).decode()
+    if found is None:
+        return "torch"
+    return forced() or str(found.name_of(found.choose(-1)).decode())
 
 
 @cache
