@@ -17,6 +17,7 @@ from charlm.scoring.evaluation import evaluate
 from charlm.training.optimization import Learner
 from charlm.training.planning import Plan
 from charlm.training.preparation import prepare
+from charlm.training.rates import resolve_rates
 from charlm.training.sizing import resolve
 
 
@@ -33,6 +34,8 @@ def main() -> None:
     tokens = int(steps) * batches.batch_size * batches.seq_len
     model = resolve(model, batches.size, prepared.tokenizer.size, lambda size: tokens).config
     model = replace(model, sequence=prepared.sequence, dropout=model.dropout or 0.0)
+    passes = int(steps) / batches.steps_per_epoch
+    config = resolve_rates(config, model, int(steps), passes)
     plan = Plan(model, config, int(steps), validations=1)
     torch.set_flush_denormal(True)
     torch.manual_seed(config.seed)
@@ -42,7 +45,6 @@ def main() -> None:
     for step in range(plan.steps):
         learner.learn(batches[step], plan.learning_rate(step))
         learner.average(step + 1, plan.progress(step + 1))
-    passes = plan.steps / batches.steps_per_epoch
     print(f"{' '.join(changes) or 'defaults'}: {plan.steps:,} steps, {passes:.1f} passes, nats per token held out")
     for name, kept in (("last weights", network), ("averaged", learner.best_guess)):
         for window in (None, 256) if prepared.sequence == "stream" else (None,):

@@ -110,8 +110,6 @@ class LanguageModel:
         unknown: UnknownPolicy = "unk",
     ) -> list[Evaluation]:
         """`evaluate` for each text, read side by side; `Evaluation.total` sums them up."""
-        if self.line and not (window is None and streams is None):
-            raise ConfigError("window and streams cut a running text; this is a model of lines")
         kind = self.config.sequence
         documents = [whole(text, kind) for text in texts]
         return evaluate(self.network, self.tokenizer, kind, documents, unknown, window, streams, self.adaptation)

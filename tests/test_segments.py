@@ -12,7 +12,7 @@ import charlm
 from charlm.cli import texts as command_texts
 from charlm.data import corpus, documents, texts
 from charlm.inspection import held_out
-from charlm.scoring import segments
+from charlm.scoring import lines, segments
 
 Run = Callable[..., Outcome]
 
@@ -31,6 +31,7 @@ def test_a_long_text_is_evaluated_in_segments(
     text = {"line": LINES, "stream": STREAM}[kind].replace("cat", "çat").replace("long", "lông") * 3
     (tmp_path / "text").write_text(text)
     monkeypatch.setattr(segments, "_SEGMENT", 3000)
+    monkeypatch.setattr(lines, "CHARACTERS", 3000)
     request.getfixturevalue("large")
     (document,) = corpus.read([tmp_path / "text"]).documents
     (found,) = segments.evaluate_documents(model, [document], unknown=unknown)

@@ -104,7 +104,7 @@ def train(
     ] = None,
     batch_size: Annotated[int | None, defaulted("Sequences side by side.", TrainConfig.batch_size)] = None,
     seq_len: Annotated[int | None, defaulted("Steps of backpropagation through time.", TrainConfig.seq_len)] = None,
-    learning_rate: Annotated[float | None, defaulted("At its peak.", "chosen by width and cell")] = None,
+    learning_rate: Annotated[float | None, defaulted("At its peak.", "chosen to fit the network")] = None,
     clip: Annotated[float | None, defaulted("Largest norm of the gradient.", TrainConfig.clip)] = None,
     minutes: Annotated[
         float | None,

@@ -1,6 +1,5 @@
 """The n-gram that is compared with a model: over the model's tokens, of the text that the model learned from."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from charlm.data.texts import Lines, Streams
 from charlm.errors import CorpusError
 from charlm.language_model import LanguageModel
 from charlm.ngram import KneserNey
-from charlm.tokenizers import Ids
+from charlm.probability import Told
 from charlm.training.preparation import encoded
 
 
@@ -30,16 +29,7 @@ def learned(told: dict[str, Any], corpus: Corpus) -> tuple[Streams | Lines, bool
     return everything(corpus.documents, kind), same
 
 
-def baseline(
-    model: LanguageModel, order: int, texts: Streams | Lines, told: Callable[[int], None] = lambda count: None
-) -> KneserNey:
+def baseline(model: LanguageModel, order: int, texts: Streams | Lines, told: Told = lambda count: None) -> KneserNey:
     """Kneser-Ney of that order, which can predict what the model can; told: as in `KneserNey.train`."""
     ids = np.concatenate(list(encoded(model.tokenizer, texts, close=model.ends)))
-    return KneserNey.train(_started(model, ids), order, model.network.predictable.cpu().numpy(), told)
-
-
-def _started(model: LanguageModel, ids: Ids) -> Ids:
-    """START before each of the sequences that EOS closes."""
-    START, EOS = model.tokenizer.START, model.tokenizer.EOS
-    firsts = np.flatnonzero(np.concatenate(([EOS], ids[:-1])) == EOS)
-    return np.insert(ids, firsts, START).astype(np.int32)
+    return KneserNey.train(model.tokenizer.sequences(ids), order, model.network.predictable.cpu().numpy(), told)

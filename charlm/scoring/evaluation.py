@@ -81,6 +81,8 @@ def evaluate(
     read: who else reads the rows. Raises ConfigError for a number out of range or to no purpose, CorpusError for a text
     shorter than one window.
     """
+    if kind == "line" and not (window is None and streams is None):
+        raise ConfigError("window and streams cut a running text; this is a model of lines")
     if window is not None and streams is not None:
         raise ConfigError("give window or streams, not both: windows are not cut from streams")
     if adapting is not None:

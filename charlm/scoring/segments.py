@@ -6,7 +6,6 @@ tokens before it twice.
 """
 
 from collections.abc import Iterable, Iterator
-from itertools import chain
 
 import numpy as np
 
@@ -18,8 +17,8 @@ from charlm.errors import ConfigError
 from charlm.language_model import LanguageModel
 from charlm.measure import measure
 from charlm.probability import log_probabilities
-from charlm.scoring.evaluation import WARM_UP, Evaluation, cut, undivided
-from charlm.scoring.lines import AT_ONCE
+from charlm.scoring.evaluation import WARM_UP, Evaluation, cut, evaluate, undivided
+from charlm.scoring.lines import groups
 from charlm.tokenizers import Ids
 
 _SEGMENT = 2**22  # characters
@@ -76,15 +75,9 @@ def _groups(documents: Iterable[AnyDocument]) -> Iterator[list[AnyDocument] | St
 def _lines(
     model: LanguageModel, document: AnyDocument, unknown: UnknownPolicy, window: int | None
 ) -> Iterator[Evaluation]:
-    group: list[str] = []
-    size = 0
-    for line in chain(each_line(document.name, document.pieces()), [None]):
-        if group and (line is None or size > _SEGMENT or len(group) == AT_ONCE):
-            yield model.evaluate("".join(f"{each}\n" for each in group), window=window, unknown=unknown)
-            group, size = [], 0
-        if line is not None:
-            group.append(line)
-            size += len(line) + 1
+    for group in groups(each_line(document.name, document.pieces())):
+        settings = unknown, window, None, model.adaptation
+        yield from evaluate(model.network, model.tokenizer, "line", [group], *settings)
 
 
 def _stream(

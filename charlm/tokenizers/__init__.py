@@ -95,6 +95,11 @@ class Tokenizer(ABC):
         """START, the ids, and EOS if asked: what a network reads and predicts."""
         return np.concatenate(([self.START], ids, [self.EOS] if eos else [])).astype(np.int32)
 
+    def sequences(self, ids: Ids) -> Ids:
+        """START before each of the sequences that EOS closes; the last may be open."""
+        firsts = np.flatnonzero(np.concatenate(([self.EOS], ids[:-1])) == self.EOS)
+        return np.insert(ids, firsts, self.START)
+
     @abstractmethod
     def encode_pieces(self, pieces: Iterable[str], *, lines: bool = False) -> Iterator[Ids]:
         """The ids of one text that comes in pieces, cut anywhere, in bounded memory: what `encode` says of the whole.

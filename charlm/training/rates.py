@@ -5,7 +5,6 @@ for Adam (Yang & Hu 2021, "Tensor programs IV"). A weight that is not learned an
 at whatever rate; sooner where the corpus is read so often that it could be learned by heart.
 """
 
-import math
 from dataclasses import replace
 
 from charlm.cells import Cell
@@ -28,16 +27,18 @@ def resolve_rates(config: TrainConfig, model: ModelConfig, steps: int, passes: f
 
     passes: how often these read the corpus.
     """
+    often = passes >= MANY_PASSES
     rate = config.learning_rate
     if rate is None:
         assert model.hidden_size and model.layers
-        highest = _HIGHEST_RATE if passes < MANY_PASSES else _HIGHEST_BY_HEART
+        highest = _HIGHEST_BY_HEART if often else _HIGHEST_RATE
         of_gru = min(highest, _RATE_TIMES_WIDTH / model.hidden_size) * min(1, _LAYERS / model.layers)
         rate = _short(find(Cell, model.cell).rate_beside_gru * of_gru)
     decay = config.weight_decay
-    if decay is None:
-        worn_down = _short(1 / (_WORN_DOWN * rate)) if passes < MANY_PASSES else math.inf
-        decay = _HARDLY if steps < _SHORT else min(_HIGHEST_DECAY, worn_down)
+    if decay is None and steps < _SHORT:
+        decay = _HARDLY
+    elif decay is None:
+        decay = _HIGHEST_DECAY if often else min(_HIGHEST_DECAY, _short(1 / (_WORN_DOWN * rate)))
     return replace(config, learning_rate=rate, weight_decay=decay)
 
 
