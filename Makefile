@@ -40,7 +40,7 @@ bench: .venv/installed-dev demo/stdlib.txt
 # What no commit waits for: two hundred kills, longer runs of the state machine, then minutes of fuzzing.
 SOAK_MINUTES ?= 10
 soak: .venv/installed-dev
-	CHARLM_SOAK=1 $(BIN)/pytest tests/test_kills.py tests/test_resume_machine.py tests/test_distributed.py
+	CHARLM_SOAK=1 $(BIN)/pytest tests/reliability/test_kills.py tests/reliability/test_resume_machine.py tests/training/test_distributed.py
 	-$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris
 	$(BIN)/python fuzz/fuzz_parsers.py -max_total_time=$$((60 * $(SOAK_MINUTES))) -rss_limit_mb=4096
 
@@ -49,7 +49,7 @@ audit: .venv/installed
 	-$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-audit
 	-$(BIN)/python -m pip_audit --progress-spinner off
 
-.venv/installed: pyproject.toml setup.py constraints.txt $(wildcard charlm/native/*.c charlm/native/*.h)
+.venv/installed: pyproject.toml setup.py constraints.txt $(wildcard charlm/nn/native/*.c charlm/nn/native/*.h)
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	touch $@

@@ -1,4 +1,4 @@
-"""Builds the compiled time loops of charlm/native; without a C compiler charlm installs all the same, and is slower."""
+"""Build the compiled time loops of charlm/nn/native. Without a C compiler charlm runs on plain torch."""
 
 import platform
 import sys
@@ -36,7 +36,7 @@ class BuildLoops(build_ext):
 
     def _objects(self, names, variant, macros, flags):
         return self.compiler.compile(
-            [f"charlm/native/{name}.c" for name in names],
+            [f"charlm/nn/native/{name}.c" for name in names],
             output_dir=f"{self.build_temp}/{variant}",
             macros=macros,
             extra_postargs=FLAGS + flags,
@@ -44,6 +44,8 @@ class BuildLoops(build_ext):
 
 
 setup(
-    ext_modules=[Extension("charlm.native._recurrence", sources=[], optional=True)] if sys.platform != "win32" else [],
+    ext_modules=[]
+    if sys.platform == "win32"
+    else [Extension("charlm.nn.native._recurrence", sources=[], optional=True)],
     cmdclass={"build_ext": BuildLoops},
 )

@@ -17,7 +17,7 @@ import torch
 
 import charlm
 from charlm.config import ModelConfig, TrainConfig
-from charlm.training.preparation import prepare
+from charlm.tasks.language import prepare
 
 WAYS = [("dynamic",), ("cache",), ("dynamic", "cache")]
 

@@ -19,9 +19,9 @@ from pathlib import Path
 from curves import Curve, picture
 
 import charlm
-from charlm.discover import names
-from charlm.scoring.pairs import Accuracy, Pair, accuracies, judge, parse
-from charlm.storage.checkpoint import describe
+from charlm.checkpoints.checkpoint import describe
+from charlm.comparison.pairs import Accuracy, Pair, accuracies, judge, parse
+from charlm.registry import names
 
 CORPORA = Path(__file__).parent.parent / "corpora"
 SIZE = ["--hidden-size", "128", "--layers", "1"]
@@ -37,7 +37,7 @@ def main() -> None:
     print(f"| cell | bits/char |{columns} all |")
     print("|---|---|" + "---|" * (len(RANGES) + 1), flush=True)
     curves: dict[str, list[Curve]] = {}
-    for cell in names("cells"):
+    for cell in names("nn.cells"):
         runs = [
             trained(["--cell", cell, "--tokenizer", tokenizer, "--steps", steps, "--seed", seed], pairs)
             for seed in seeds

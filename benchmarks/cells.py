@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from curves import Curve, picture
 
-from charlm.discover import names
+from charlm.registry import names
 
 CORPUS = Path(__file__).parent.parent / "corpora" / "cats.txt"
 SIZE = ["--hidden-size", "256", "--layers", "2"]
@@ -39,7 +39,7 @@ def main() -> None:
     print("| cell | parameters | characters/s | bits/char of each seed | mean |")
     print("|---|---|---|---|---|", flush=True)
     curves = {}
-    for cell in names("cells"):
+    for cell in names("nn.cells"):
         runs = [trained(corpus, minutes, cell, seed) for seed in seeds]
         curves[cell] = [run.curve for run in runs]
         each = ", ".join(f"{run.bits:.4f}" for run in runs)

@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 
-from charlm.inspection.chart import nice
-from charlm.inspection.style import LIGHT
+from charlm.pages.chart import nice
+from charlm.pages.style import LIGHT
 
 Curve = Sequence[tuple[float, float]]
 Label = Callable[[float], str]

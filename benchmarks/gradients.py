@@ -13,9 +13,9 @@ from pathlib import Path
 
 from curves import Curve, picture
 
+from charlm.analysis.gradient_curves import of_cell
 from charlm.cli.gradients import FRESH
-from charlm.discover import names
-from charlm.inspection.comparison import of_cell
+from charlm.registry import names
 
 HERE = Path(__file__).parent
 CORPUS = HERE.parent / "corpora" / "cats.txt"
@@ -36,7 +36,7 @@ def main() -> None:
     print("| cell | start | norm at 1 | norm at 50 | left after a step | |")
     print("|---|---|---|---|---|---|")
     curves: dict[str, list[Curve]] = {}
-    for cell in names("cells"):
+    for cell in names("nn.cells"):
         for found in of_cell(replace(FRESH, cell=cell), text, FARTHEST, seed=0):
             flow = found.flow
             norms = f"{flow.norm[0]:.1e} | {flow.norm[-1]:.1e} | {flow.rate or 0:.3f}"

@@ -21,9 +21,9 @@ import torch
 from timing import best_seconds
 
 from charlm.config import ModelConfig
-from charlm.data import harvest
+from charlm.data import stdlib_corpus as harvest
 from charlm.language_model import LanguageModel
-from charlm.network import Network
+from charlm.nn.network import Network
 from charlm.tokenizers.char import CharTokenizer
 
 LINES, ORDER, DISCOUNT = 10_000, 5, 0.75

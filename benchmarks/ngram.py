@@ -19,11 +19,11 @@ from functools import partial
 from pathlib import Path
 
 import charlm
+from charlm.comparison.baseline import baseline
+from charlm.comparison.compare import Comparison, Reader, compare
 from charlm.config import ModelConfig, TrainConfig
-from charlm.probability import log_probabilities
-from charlm.scoring.baseline import baseline
-from charlm.scoring.comparison import Comparison, Reader, compare
-from charlm.training.preparation import prepare
+from charlm.nn.probability import log_probabilities
+from charlm.tasks.language import prepare
 
 ORDERS = range(3, 9)
 

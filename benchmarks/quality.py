@@ -14,9 +14,9 @@ import tempfile
 from pathlib import Path
 
 import charlm
+from charlm.checkpoints.checkpoint import describe
 from charlm.config import ModelConfig, TrainConfig
-from charlm.storage.checkpoint import describe
-from charlm.training.preparation import Prepared, prepare
+from charlm.tasks.language import Prepared, prepare
 
 
 def main() -> None:

@@ -18,10 +18,10 @@ import torch
 from timing import best_seconds
 
 from charlm.config import ModelConfig, TrainConfig
-from charlm.data.batches import Batch
-from charlm.discover import names
-from charlm.network import Network
-from charlm.training.optimization import Learner
+from charlm.data.windows import Batch
+from charlm.nn.network import Network
+from charlm.registry import names
+from charlm.training.learner import Learner
 
 B, T, E, H = 32, 64, 64, 256
 SIZES = (1_000, 5_000, 20_000, 50_000)
@@ -37,13 +37,13 @@ def main() -> None:
     )
     print("|---|---|---|---|---|", flush=True)
     for size in sizes or map(str, SIZES):
-        for readout in names("readouts"):
+        for readout in names("nn.readouts"):
             trained(corpus, minutes, size, readout)
 
 
 def steps() -> None:
     print(f"training step, gru, H {H}, E {E}, B {B}, T {T}, {torch.get_num_threads()} threads")
-    kinds = names("readouts")
+    kinds = names("nn.readouts")
     print(f"| V | {' | '.join(f'{kind}, tokens/s' for kind in kinds)} | {kinds[0]} / {kinds[1]} |")
     print("|---|---|---|---|", flush=True)
     torch.set_flush_denormal(True)

@@ -13,12 +13,11 @@ from typing import Any
 import torch
 
 from charlm.config import ModelConfig, TrainConfig
+from charlm.plan import Plan
 from charlm.scoring.evaluation import evaluate
-from charlm.training.optimization import Learner
-from charlm.training.planning import Plan
-from charlm.training.preparation import prepare
-from charlm.training.rates import resolve_rates
-from charlm.training.sizing import resolve
+from charlm.tasks.language import prepare
+from charlm.training.learner import Learner
+from charlm.training.recipe import resolve, resolve_rates
 
 
 def main() -> None:

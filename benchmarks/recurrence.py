@@ -9,8 +9,8 @@ from unittest import mock
 import torch
 from timing import best_seconds
 
-from charlm.cells import Cell
-from charlm.discover import find
+from charlm.nn.cells import Cell
+from charlm.registry import find
 
 T = 64
 SHAPES = (("gru", 512, 64), ("gru", 256, 32), ("gru", 384, 32), ("lstm", 256, 32), ("lstm", 512, 64), ("rnn", 256, 32))
@@ -57,7 +57,7 @@ def scans() -> None:
         def recur(
             way: str, in_steps: bool = True, cell: Cell = cell, projected: torch.Tensor = projected, B: int = B
         ) -> None:
-            with mock.patch("charlm.scan.in_steps", lambda like: in_steps):
+            with mock.patch("charlm.nn.scan.in_steps", lambda like: in_steps):
                 getattr(cell, way)(projected, cell.zero_state(B))[0].sum().backward()
 
         ways = [lambda r=recur: r("recur"), lambda r=recur: r("recur", False), lambda r=recur: r("unroll")]

@@ -9,7 +9,7 @@ from torch import nn
 
 from charlm.config import ModelConfig
 from charlm.language_model import LanguageModel
-from charlm.network import Network
+from charlm.nn.network import Network
 from charlm.tokenizers.char import CharTokenizer
 
 LENGTH, H, E, LAYERS = 500, 256, 64, 2

@@ -11,11 +11,11 @@ from pathlib import Path
 import torch
 from timing import best_seconds
 
+from charlm.checkpoints import training_state as steps
+from charlm.checkpoints.training_state import Saved
 from charlm.config import ModelConfig, TrainConfig
-from charlm.network import Network
-from charlm.storage import steps
-from charlm.storage.steps import Saved
-from charlm.training.optimization import Learner
+from charlm.nn.network import Network
+from charlm.training.learner import Learner
 
 V = 65
 SIZES = ((1, 128), (2, 256), (2, 384), (2, 512), (2, 640))  # layers, width

@@ -18,10 +18,10 @@ from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 
 from charlm.config import ModelConfig, TrainConfig
-from charlm.data.batches import Batch
-from charlm.network import Network
+from charlm.data.windows import Batch
+from charlm.nn.network import Network
 from charlm.training.distributed import Group, join
-from charlm.training.optimization import Learner
+from charlm.training.learner import Learner
 
 V = 65
 LINKS = {"1 Gbit/s": (1, 50e-6), "10 Gbit/s": (10, 30e-6), "25 Gbit/s": (25, 20e-6), "100 Gbit/s": (100, 10e-6)}

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from charlm.config import ModelConfig
 from charlm.language_model import LanguageModel
-from charlm.network import Network
+from charlm.nn.network import Network
 
 LINES, FEW, E, H, LAYERS = 10_000, 300, 64, 256, 2
 

@@ -14,10 +14,10 @@ import tempfile
 from pathlib import Path
 
 import charlm
+from charlm.checkpoints.checkpoint import describe
 from charlm.config import ModelConfig, TrainConfig
-from charlm.discover import names
-from charlm.storage.checkpoint import describe
-from charlm.training.preparation import prepare
+from charlm.registry import names
+from charlm.tasks.language import prepare
 
 
 def main() -> None:

@@ -11,10 +11,10 @@ from torch import nn
 from torch.nn import functional
 
 from charlm.config import ModelConfig, TrainConfig
-from charlm.data.batches import Batch
-from charlm.discover import names
-from charlm.network import Network
-from charlm.training.optimization import Learner
+from charlm.data.windows import Batch
+from charlm.nn.network import Network
+from charlm.registry import names
+from charlm.training.learner import Learner
 
 V, B, T, E = 65, 32, 64, 64
 
@@ -59,7 +59,7 @@ def main() -> None:
 
 def all_cells(batch: Batch) -> None:
     print("\n| cell, H 256, charlm by default | 1 layer, tokens/s | 2 layers |\n|---|---|---|")
-    for cell in names("cells"):
+    for cell in names("nn.cells"):
         shapes = [ModelConfig(cell=cell, hidden_size=256, layers=n, embedding_size=E, dropout=0.0) for n in (1, 2)]
         learners = [Learner(Network(shape, V), TrainConfig()) for shape in shapes]
         seconds = best_seconds(*(lambda learner=learner: learner.learn(batch, 1e-3) for learner in learners))

@@ -10,7 +10,10 @@ Importing this package does not import torch; the first use of a name below does
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from charlm.version import __version__
+
 if TYPE_CHECKING:
+    from charlm.checkpoints.checkpoint import load
     from charlm.config import ModelConfig, TrainConfig
     from charlm.data.texts import lines
     from charlm.errors import (
@@ -26,26 +29,23 @@ if TYPE_CHECKING:
         UnknownCharacterError,
         UnknownNameError,
     )
+    from charlm.generation.generate import Sample
     from charlm.language_model import LanguageModel, Next
-    from charlm.sampling.generation import Sample
+    from charlm.plan import Plan
     from charlm.scoring.evaluation import Evaluation
     from charlm.scoring.score import Score
-    from charlm.storage.checkpoint import load
-    from charlm.training.planning import Plan
     from charlm.training.train import train
 
-__version__ = "0.1.0"
-
 _HOME = {
-    "load": "storage.checkpoint",
+    "load": "checkpoints.checkpoint",
     "train": "training.train",
     "lines": "data.texts",
     "LanguageModel": "language_model",
     "Next": "language_model",
     "Score": "scoring.score",
-    "Sample": "sampling.generation",
+    "Sample": "generation.generate",
     "Evaluation": "scoring.evaluation",
-    "Plan": "training.planning",
+    "Plan": "plan",
     "ModelConfig": "config",
     "TrainConfig": "config",
     "CharlmError": "errors",

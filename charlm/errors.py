@@ -13,12 +13,20 @@
     ├── SaveError                the disk did not take the model
     └── PeerError                another of the processes that train a model together is gone
 
-Each message is one sentence for a person: what is wrong, where, and what to try.
+Each message is one sentence for a person: what is wrong and where. What to try depends on who asks: an error names its
+remedy by a key, and the command line words the key as options (charlm/cli/remedies.py).
 """
 
 
 class CharlmError(Exception):
-    """Base of every error charlm raises on purpose."""
+    """Base of every error that charlm raises on purpose.
+
+    `remedy` is the key of what to try, or an empty string; `fields` are the values that its words need.
+    """
+
+    def __init__(self, message: str, *, remedy: str = "", **fields: object) -> None:
+        super().__init__(message)
+        self.remedy, self.fields = remedy, fields
 
 
 class ConfigError(CharlmError):

@@ -16,11 +16,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from charlm.checkpoints.checkpoint import load
 from charlm.errors import ConfigError
-from charlm.measure import NATS, perplexity
 from charlm.scoring import units
+from charlm.scoring.measure import NATS, perplexity
 from charlm.scoring.score import Score
-from charlm.storage.checkpoint import load
 
 END = "</s>"
 _WORD = re.compile(r"[^ \t\n\r\f\v]+")

@@ -12,14 +12,14 @@ from charlm.config import ModelConfig, check_range
 from charlm.data.encoding import UnknownPolicy, encode
 from charlm.data.sequences import whole
 from charlm.errors import ConfigError
-from charlm.network import Network
-from charlm.probability import Told, log_softmax
-from charlm.samplers import chain
-from charlm.sampling.beam import search
-from charlm.sampling.distinct import distinct
-from charlm.sampling.ending import Ending, Unit
-from charlm.sampling.generation import Piece, Sample, Settings, generate, read, side_by_side
-from charlm.sampling.matching import MustMatch
+from charlm.generation.beam import search
+from charlm.generation.distinct import distinct
+from charlm.generation.ending import Ending, Unit
+from charlm.generation.generate import Piece, Sample, Settings, generate, read, side_by_side
+from charlm.generation.must_match.matching import MustMatch
+from charlm.generation.samplers import chain
+from charlm.nn.network import Network
+from charlm.nn.probability import Told, log_softmax
 from charlm.scoring.adapting import Adapting
 from charlm.scoring.evaluation import Evaluation, evaluate
 from charlm.scoring.score import Convention, How, Score, score

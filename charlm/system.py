@@ -7,10 +7,9 @@ from typing import Any
 
 import torch
 
-from charlm import __version__
-from charlm.native.library import VARIABLE, forced, path_in_use
-from charlm.storage.naming import CHECKPOINTS
-from charlm.training.optimization import resolve_precision
+from charlm.checkpoints.model_paths import CHECKPOINTS
+from charlm.nn.native.library import VARIABLE, forced, path_in_use, resolve_precision
+from charlm.version import __version__
 
 
 def describe_system() -> dict[str, Any]:

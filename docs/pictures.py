@@ -19,10 +19,10 @@ from rich.text import Text
 
 import charlm
 from charlm import cli
-from charlm.cli.view import wording
-from charlm.cli.view.picture import Picture
-from charlm.data import harvest
-from charlm.training.reports import Event, Planned, Progress
+from charlm.cli.view import messages as wording
+from charlm.cli.view.training_view import Picture
+from charlm.data import stdlib_corpus as harvest
+from charlm.training.events import Event, Planned, Progress
 
 HERE = Path(__file__).parent
 MINUTES = 3.0

@@ -14,13 +14,14 @@ from hashlib import sha256
 from pathlib import Path
 from types import FunctionType
 
+from charlm.checkpoints import training_state as steps
+from charlm.checkpoints.checkpoint import describe
+from charlm.data import vocabulary
 from charlm.data.documents import in_memory
 from charlm.errors import CharlmError
-from charlm.storage import steps, vocabulary
-from charlm.storage.checkpoint import describe
-from charlm.storage.durable import to_json
-from charlm.storage.tensors import unpack
-from charlm.training.planning import plan_from, read_plan
+from charlm.files.atomic import to_json
+from charlm.files.tensors import unpack
+from charlm.plan import plan_from, read_plan
 
 PLACE = Path(tempfile.mkdtemp(prefix="charlm-fuzz-"))
 STATE, VALUES, MANIFEST = "state.safetensors", "state.json", "manifest.json"

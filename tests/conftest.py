@@ -16,7 +16,7 @@ import charlm
 from charlm import cli
 from charlm.data import cache, corpus, documents
 
-pytest_plugins = ["tally", "chromium"]
+pytest_plugins = ["counters", "chromium"]
 # In the background of a script, or under nohup, the tests would hand it on to their children that signals are ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
@@ -133,7 +133,7 @@ def of_bigrams(bigrams: dict[str, dict[str, float]]) -> charlm.LanguageModel:
     """A model of lines with these probabilities: a cell that hands its one-hot input on and forgets the rest."""
     import torch
 
-    from charlm.network import Network
+    from charlm.nn.network import Network
     from charlm.tokenizers.char import CharTokenizer
 
     tokenizer = CharTokenizer("".join(sorted(bigrams)))

@@ -12,7 +12,7 @@ from conftest import Outcome
 
 import charlm
 from charlm import kenlm
-from charlm.cli.forms.query import shortest
+from charlm.cli.formats.query import shortest
 
 Run = Callable[..., Outcome]
 LOG10 = math.log(10)

@@ -13,7 +13,6 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from charlm import __version__
 from charlm.cli import (
     cache,
     compare,
@@ -31,9 +30,11 @@ from charlm.cli import (
     why,
 )
 from charlm.cli.output import closable_streams, one_talks, prepare_streams
+from charlm.cli.remedies import sentence
 from charlm.errors import CharlmError, ConfigError, CorpusNotFoundError, ModelError, ModelInUseError
 from charlm.interrupts import Terminated
-from charlm.training.launch import launched
+from charlm.training.torchrun import launched
+from charlm.version import __version__
 
 _EXIT_CODES: tuple[tuple[type[CharlmError], int], ...] = (
     (ConfigError, 2),
@@ -157,7 +158,7 @@ def _take_debug(arguments: list[str]) -> tuple[list[str], bool]:
 
 def _sentence(error: Exception) -> str:
     if isinstance(error, CharlmError):
-        return str(error)
+        return sentence(error)
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     if isinstance(error, MemoryError) or "allocate memory" in str(error) or "out of memory" in str(error):

@@ -31,7 +31,7 @@ def cache(
             write(f"{_megabytes(freed)} freed in {kept.folder()}\n")
         return
 
-    from charlm.data.ids import about
+    from charlm.data.token_store import about
 
     for path, size in found:
         known = about(path) or {}

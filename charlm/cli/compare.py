@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from charlm.checkpoints import model_paths as naming
 from charlm.cli.options import Json, Quiet, model_names
 from charlm.cli.output import say, write, write_json
 from charlm.cli.texts import files_or_stdin, in_memory, read_files, read_stdin
@@ -15,12 +16,11 @@ from charlm.data.corpus import STDIN, Corpus
 from charlm.data.documents import Document
 from charlm.errors import ConfigError, CorpusError, CorpusNotFoundError
 from charlm.interrupts import importing
-from charlm.storage import naming
 
 if TYPE_CHECKING:
+    from charlm.comparison.compare import Floats, Reader
     from charlm.data.texts import Lines, Streams
     from charlm.language_model import LanguageModel
-    from charlm.scoring.comparison import Floats, Reader
     from charlm.tokenizers import Ids
 
 _NGRAM = "kn"  # and its order
@@ -68,10 +68,10 @@ def compare(
         raise CorpusError(f"the text has {characters:,} characters, too many to compare; give {_MOST:,} at most")
 
     with importing():
-        from charlm.cli.forms import comparison
+        from charlm.checkpoints.checkpoint import load
+        from charlm.cli.formats import comparison
         from charlm.cli.pairs import compare_pairs
-        from charlm.scoring.comparison import compare as compare_readers
-        from charlm.storage.checkpoint import load
+        from charlm.comparison.compare import compare as compare_readers
 
     models = [load(folder) if folder else None for folder in folders]
     texts_counted = _counted(folders, train, named, quiet) if None in folders else None
@@ -95,8 +95,8 @@ def _counted(
     folders: Sequence[Path | None], train: list[str] | None, named: Corpus | None, quiet: bool
 ) -> "Streams | Lines":
     """What the n-gram learns, which is said: the files given, or those of the model where they are as they were."""
-    from charlm.scoring.baseline import learned
-    from charlm.storage.checkpoint import describe
+    from charlm.checkpoints.checkpoint import describe
+    from charlm.comparison.baseline import learned
 
     folder = next(each for each in folders if each)
     told = describe(folder)
@@ -122,9 +122,9 @@ def _readers(
     names: tuple[str, str], models: Sequence["LanguageModel | None"], texts: "Streams | Lines | None", quiet: bool
 ) -> tuple["Reader", "Reader"]:
     """The two; an n-gram has the tokens of the model beside it."""
-    from charlm import probability
-    from charlm.scoring.baseline import baseline
-    from charlm.scoring.comparison import Reader
+    from charlm.comparison.baseline import baseline
+    from charlm.comparison.compare import Reader
+    from charlm.nn import probability
 
     def logprobs(name: str, model: "LanguageModel", rows: "Sequence[Ids]") -> "list[Floats]":
         with reading(not quiet, name, sum(map(len, rows)) - len(rows)) as told:

@@ -7,7 +7,8 @@ import typer
 
 from charlm.cli.options import Json, Quiet
 from charlm.cli.output import say, write, write_json
-from charlm.data import catalogue, harvest
+from charlm.data import catalogue
+from charlm.data import stdlib_corpus as harvest
 
 app = typer.Typer(help="Texts to try a model on.", no_args_is_help=True)
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from charlm.checkpoints import model_paths as naming
 from charlm.cli.options import Json, Model, Quiet, defaulted
 from charlm.cli.output import say, write, write_json
 from charlm.interrupts import importing
-from charlm.storage import naming
 
 if TYPE_CHECKING:
-    from charlm.inspection.vectors import Near, Vectors
+    from charlm.analysis.vectors import Near, Vectors
 
 _WIDTH = 60  # columns that every terminal has
 _SIDES = ("input", "output")
@@ -94,9 +94,10 @@ def draw(
     """
     path = output or Path(f"{naming.existing_folder(model).name}-map.svg")
     vectors = _vectors(model, side, quiet)
-    from charlm.inspection import embedding_map
+    from charlm.analysis import projection
+    from charlm.pages import embedding_map
 
-    found = embedding_map.lay_out(vectors, method, count)
+    found = projection.lay_out(vectors, method, count)
     embedding_map.write(found, path)
     say(found.caption, quiet)
     if json:
@@ -123,7 +124,7 @@ def export(
     Example: charlm embed export vectors.txt --model tales
     """
     vectors = _vectors(model, side, quiet)
-    from charlm.storage import word2vec
+    from charlm.files import word2vec
 
     word2vec.write(output, vectors.symbols, vectors.matrix)
     count, width = vectors.matrix.shape
@@ -137,8 +138,8 @@ def export(
 def _vectors(model: str | None, side: str, quiet: bool) -> "Vectors":
     folder = naming.existing_folder(model)
     with importing():
-        from charlm.inspection.vectors import Vectors
-        from charlm.storage.checkpoint import load
+        from charlm.analysis.vectors import Vectors
+        from charlm.checkpoints.checkpoint import load
     say(f"model {folder}", quiet or model is not None)
     return Vectors.of(load(folder), side)
 

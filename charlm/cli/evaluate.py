@@ -4,13 +4,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from charlm.checkpoints import model_paths as naming
 from charlm.cli.options import Cache, Dynamic, Json, Model, Quiet, Unknown, defaulted, ways
 from charlm.cli.output import figure, say, write, write_json
 from charlm.cli.texts import files_or_stdin, read_files, tell_unknown
-from charlm.cli.view.progress import reading
-from charlm.cli.view.reading import Plain
+from charlm.cli.view.progress import Plain, reading
 from charlm.interrupts import importing
-from charlm.storage import naming
 
 if TYPE_CHECKING:
     from charlm.scoring.evaluation import Evaluation
@@ -41,10 +40,10 @@ def evaluate(
     documents = read_files(files_or_stdin(files), quiet).documents
 
     with importing():
-        from charlm.cli.forms import ONE_WAY
+        from charlm.checkpoints.checkpoint import load
+        from charlm.cli.formats import ONE_WAY
         from charlm.scoring.evaluation import Evaluation
-        from charlm.storage.checkpoint import load
-    from charlm.scoring.segments import evaluate_documents
+    from charlm.comparison.long_documents import evaluate_documents
 
     language_model = load(folder)
     adapting = ways(dynamic=dynamic, cache=cache)

@@ -14,12 +14,12 @@ from charlm.cli.output import say, write, write_json
 from charlm.cli.texts import model_and_text, one_text
 from charlm.cli.view.plot import plot
 from charlm.config import ModelConfig, TrainConfig, check_range
-from charlm.discover import names
 from charlm.errors import ConfigError
 from charlm.interrupts import importing
+from charlm.registry import names
 
 if TYPE_CHECKING:
-    from charlm.inspection.comparison import Curve
+    from charlm.analysis.gradient_curves import Curve
 
 FRESH = ModelConfig(sequence="stream", embedding_size=64, hidden_size=128, layers=1, dropout=0.0)
 _FARTHEST = 50
@@ -38,7 +38,7 @@ def gradients(
     model: Model = None,
     cell: Annotated[
         list[str] | None,
-        defaulted("Fresh networks of this cell, in place of a model; may be repeated.", "none", choices=names("cells")),
+        defaulted("Fresh networks of this cell, in place of a model; repeatable.", "none", choices=names("nn.cells")),
     ] = None,
     activation: Annotated[str | None, defaulted("Of a fresh rnn or jordan.", "tanh")] = None,
     hidden_size: Annotated[int | None, defaulted("Width of a fresh network.", FRESH.hidden_size)] = None,
@@ -67,14 +67,14 @@ def gradients(
     if cell:
         read = one_text(text, file, quiet)
         with importing():
-            from charlm.inspection.comparison import MOST, of_cell
+            from charlm.analysis.gradient_curves import MOST, of_cell
 
         configs = [replace(FRESH, cell=each, **shape) for each in dict.fromkeys(cell)]  # type: ignore[arg-type]
         curves = (curve for config in configs for curve in of_cell(config, read, distance, seed))
     else:
         trained, read = model_and_text(model, text, file, quiet)
 
-        from charlm.inspection.comparison import MOST, of_model
+        from charlm.analysis.gradient_curves import MOST, of_model
 
         curves = of_model(trained, read, distance, seed)
     say(f"of a text so long the first {MOST:,} symbols are read", quiet or len(read) <= MOST)

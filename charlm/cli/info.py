@@ -4,11 +4,11 @@ from typing import Annotated, Any
 
 import typer
 
+from charlm.checkpoints import model_paths as naming
 from charlm.cli.options import Json, Model, Quiet
 from charlm.cli.output import figure, say, write, write_json
 from charlm.config import ModelConfig
 from charlm.interrupts import importing
-from charlm.storage import naming
 
 
 def info(
@@ -29,7 +29,7 @@ def info(
         rows = list(values.items())
     else:
         with importing():
-            from charlm.storage.checkpoint import describe
+            from charlm.checkpoints.checkpoint import describe
 
         folder = naming.existing_folder(model)
         say(f"model {folder}", quiet or model is not None)

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from charlm.analysis.probes import PROPERTIES
 from charlm.cli.options import Json, Model, Quiet, one_of
 from charlm.cli.output import say, write, write_json
 from charlm.cli.texts import model_and_text
 from charlm.errors import ConfigError
-from charlm.inspection.properties import PROPERTIES
 
 if TYPE_CHECKING:
-    from charlm.inspection.gates import Saturation
-    from charlm.inspection.neurons import Follower
+    from charlm.analysis.gates import Saturation
+    from charlm.analysis.neurons import Follower
     from charlm.language_model import LanguageModel
     from charlm.tokenizers import Ids
 
@@ -60,10 +60,10 @@ def neurons(
         raise ConfigError(f"no property is named {find!r}; there are: {', '.join(PROPERTIES)}")
     language_model, read = model_and_text(model, text, file, quiet)
 
-    from charlm.inspection import gates_picture
-    from charlm.inspection.gates import saturations
-    from charlm.inspection.neurons import follow
-    from charlm.inspection.reading import rows
+    from charlm.analysis.gates import saturations
+    from charlm.analysis.neurons import follow
+    from charlm.analysis.reading import rows
+    from charlm.pages import gates_picture
 
     texts = rows(language_model.tokenizer, read, language_model.config.sequence, _MOST)
     if not texts:
@@ -86,9 +86,9 @@ def neurons(
 
 
 def _show_unit(model: "LanguageModel", texts: "list[Ids]", layer: int | None, unit: int | None, json: bool) -> None:
-    from charlm.cli.view.coloured import STYLES, Coloured
-    from charlm.inspection.neurons import activations
-    from charlm.inspection.reading import shown
+    from charlm.analysis.neurons import activations
+    from charlm.analysis.reading import shown
+    from charlm.cli.view.heat_text import STYLES, Coloured
 
     layer = _number("layer", layer, model.config.layers or 1)
     values = activations(model.network, texts)[:, layer - 1]  # (n, H)
@@ -134,8 +134,7 @@ def _show_followers(best: "list[Follower]", find: str, symbols: int, json: bool)
 
 
 def _show_gates(found: "list[Saturation]", json: bool) -> None:
-    from charlm.cli.view.scatter import scatter
-    from charlm.cli.view.sparkline import histogram
+    from charlm.cli.view.plot import histogram, scatter
 
     if json:
         for each in found:

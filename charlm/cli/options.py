@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
+from charlm.checkpoints import model_paths as naming
 from charlm.config import ModelConfig
-from charlm.discover import names
-from charlm.storage import naming
+from charlm.registry import names
 
 
 def model_names(incomplete: str) -> list[str]:

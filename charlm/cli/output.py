@@ -5,10 +5,13 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TextIO, cast
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
-from charlm.storage.durable import json_line
-from charlm.training.launch import Launch
+from charlm.files.atomic import json_line
+from charlm.training.torchrun import Launch
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def prepare_streams() -> None:
@@ -110,3 +113,9 @@ def figure(value: float | None) -> str:
 def for_terminal(text: str) -> str:
     """Text that cannot drive a terminal: control characters but newline and tab are shown by their code."""
     return "".join(c if c in "\n\t" or (c >= " " and not "\x7f" <= c <= "\x9f") else f"\\x{ord(c):02x}" for c in text)
+
+
+def can_redraw(console: "Console") -> bool:
+    """Whether this is a terminal with a movable cursor, letters for curves, and nobody who asked for none of it."""
+    plain = console.is_dumb_terminal or "NO_COLOR" in os.environ
+    return console.is_terminal and not plain and console.encoding.lower().startswith("utf")

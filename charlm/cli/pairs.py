@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from charlm.cli.forms.comparison import verdict
+from charlm.cli.formats.comparison import verdict
 from charlm.cli.output import say, write, write_json
 from charlm.cli.texts import in_memory
+from charlm.comparison.bootstrap import interval
+from charlm.comparison.compare import Reader, totals
+from charlm.comparison.pairs import Accuracy, Pair, accuracies, judge, parse, right, sentences
 from charlm.data.documents import AnyDocument
 from charlm.language_model import LanguageModel
-from charlm.scoring.bootstrap import interval
-from charlm.scoring.comparison import Reader, totals
-from charlm.scoring.pairs import Accuracy, Pair, accuracies, judge, parse, right, sentences
 from charlm.scoring.score import How
 from charlm.tokenizers import Tokenizer
 

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from charlm.checkpoints import model_paths as naming
 from charlm.cli.options import Json, Model, Quiet
 from charlm.cli.output import say, write, write_json
+from charlm.files.atomic import REPORT, write_atomic
 from charlm.interrupts import importing
-from charlm.storage import naming
-from charlm.storage.durable import REPORT, write_atomic
 
 if TYPE_CHECKING:
-    from charlm.inspection.surprise import Line, Surprise
+    from charlm.analysis.surprise import Line, Surprise
 
 _LINES = 10  # told in JSON, of the most surprising and of the least
 
@@ -38,8 +38,8 @@ def report(
     """
     folder = naming.existing_folder(model)
     with importing():
-        from charlm.inspection.report import gather
-    from charlm.inspection.report_page import page
+        from charlm.analysis.report import gather
+    from charlm.pages.report_page import page
 
     say(f"model {folder}", quiet or model is not None)
     found = gather(folder, files or ())

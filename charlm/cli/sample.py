@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from charlm.checkpoints import model_paths as naming
 from charlm.cli.interactive import converse
 from charlm.cli.options import Json, Model, Quiet, defaulted
 from charlm.cli.output import figure, say, write, write_json
@@ -14,12 +15,11 @@ from charlm.cli.view.pages import Pages
 from charlm.data.documents import Document
 from charlm.errors import ConfigError
 from charlm.interrupts import importing
-from charlm.storage import naming
 
 if TYPE_CHECKING:
+    from charlm.comparison.novelty import Novelty
+    from charlm.generation.generate import Piece, Sample
     from charlm.language_model import LanguageModel
-    from charlm.sampling.generation import Piece, Sample
-    from charlm.sampling.novelty import Novelty
 
 _OF_A_PERSON = {"temperature", "top_p"}  # settings that keys move
 _OF_A_SEARCH = {"length", "count", "stop", "unknown"}  # settings that a beam has too
@@ -114,7 +114,7 @@ def sample(
     prompt = in_memory(read_stdin(quiet), "begin with").text if prompt == "-" else prompt
 
     with importing():
-        from charlm.storage.checkpoint import load
+        from charlm.checkpoints.checkpoint import load
 
     corpus = read_files(novelty, quiet).documents if novelty else ()
     language_model = load(folder)
@@ -151,7 +151,7 @@ def _drawn(
 def _searched(
     model: "LanguageModel", prompt: str, width: int, given: Mapping[str, Any]
 ) -> tuple[Iterable["Piece | Sample"], list[str]]:
-    from charlm.sampling.generation import Piece
+    from charlm.generation.generate import Piece
 
     _refuse(given, _OF_A_SEARCH, "--beam searches the likeliest text and draws nothing")
     found = model.beam(prompt, width, **given)
@@ -167,8 +167,8 @@ def _compared(
     events: Iterable["Piece | Sample"], corpus: Iterable[Iterable[str]]
 ) -> Iterator[tuple["Piece | Sample", "Novelty | None"]]:
     """The corpus is read once, when all samples are complete."""
-    from charlm.sampling.generation import Sample
-    from charlm.sampling.novelty import novelty
+    from charlm.comparison.novelty import novelty
+    from charlm.generation.generate import Sample
 
     every = list(events)
     samples = [event for event in every if isinstance(event, Sample)]
@@ -184,7 +184,7 @@ def _show(
 
     in_order: they come one after the other, and their indices may have gaps.
     """
-    from charlm.sampling.generation import Piece
+    from charlm.generation.generate import Piece
 
     samples = 0
     for event, news in events:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from charlm.checkpoints import model_paths as naming
 from charlm.cli.options import Cache, Dynamic, Json, Model, Quiet, Unknown, defaulted, one_of, ways
 from charlm.cli.output import say
 from charlm.cli.texts import files_or_stdin, read_files, read_stdin, sequences_of, stdin_lines, tell_unknown
@@ -14,7 +15,6 @@ from charlm.data.corpus import STDIN
 from charlm.data.documents import AnyDocument, Document
 from charlm.errors import ConfigError
 from charlm.interrupts import importing
-from charlm.storage import naming
 
 if TYPE_CHECKING:
     from charlm.scoring.score import How
@@ -82,10 +82,10 @@ def score(
     documents = read_files([pairs] if pairs else file or [], quiet).documents if pairs or file else ()
 
     with importing():
-        from charlm.cli import forms
+        from charlm.checkpoints.checkpoint import load
+        from charlm.cli import formats as forms
         from charlm.scoring import units
         from charlm.scoring.score import Convention
-        from charlm.storage.checkpoint import load
 
     language_model = load(folder)
     if adapting := ways(dynamic=dynamic, cache=cache):

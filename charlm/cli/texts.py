@@ -6,14 +6,14 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from charlm.checkpoints import model_paths as naming
 from charlm.cli.output import say
-from charlm.cli.view.reading import Plain
+from charlm.cli.view.progress import Plain
 from charlm.data import corpus
 from charlm.data.corpus import Corpus
 from charlm.data.documents import AnyDocument, Document
 from charlm.errors import ConfigError, CorpusError
 from charlm.interrupts import importing
-from charlm.storage import naming
 
 if TYPE_CHECKING:
     from charlm.language_model import LanguageModel
@@ -56,7 +56,7 @@ def in_memory(document: AnyDocument, use: str) -> Document:
 
 def read_vocabulary(path: Path, quiet: bool) -> "Tokenizer":
     """A vocabulary in a file; what is not used of one that another program made is said."""
-    from charlm.storage import vocabulary
+    from charlm.data import vocabulary
 
     found = vocabulary.read(path)
     if found.not_used:
@@ -139,7 +139,7 @@ def model_and_text(model: str | None, text: str | None, file: str | None, quiet:
     folder = naming.existing_folder(model)
     read = one_text(text, file, quiet)
     with importing():
-        from charlm.storage.checkpoint import load
+        from charlm.checkpoints.checkpoint import load
 
     found = load(folder)
     say(f"model {folder}", quiet or model is not None)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from charlm.checkpoints import model_paths as naming
 from charlm.cli.options import (
     Closed,
     Json,
@@ -23,13 +24,12 @@ from charlm.cli.options import (
 )
 from charlm.cli.output import figure, for_terminal, say, write, write_json
 from charlm.cli.texts import files_or_stdin, read_files, read_stdin, read_vocabulary
-from charlm.cli.view.reading import Plain
+from charlm.cli.view.progress import Plain
 from charlm.config import ModelConfig
 from charlm.data.corpus import STDIN
 from charlm.data.documents import AnyDocument, Document
 from charlm.errors import ConfigError
 from charlm.interrupts import importing
-from charlm.storage import naming
 
 if TYPE_CHECKING:
     from charlm.tokenizers import Tokenizer
@@ -69,8 +69,8 @@ def build(
         raise ConfigError("where should the vocabulary go? Name a file with --output")
     config = with_options(ModelConfig(), options)
     with importing():
+        from charlm.data import vocabulary
         from charlm.data.vocabulary import learn_all
-        from charlm.storage import vocabulary
 
     vocabulary.check_free(output, overwrite)  # before the work
     documents = read_files(files_or_stdin(texts), quiet).documents
@@ -104,7 +104,7 @@ def show(
     text = given[-1] if len(given) > (file is not None) else None
 
     with importing():
-        from charlm.storage import checkpoint
+        from charlm.checkpoints import checkpoint
 
     if file is None:
         folder = naming.existing_folder(model)
@@ -122,7 +122,7 @@ def show(
 
 
 def _about(tokenizer: "Tokenizer") -> dict[str, Any]:
-    from charlm.discover import name_of
+    from charlm.registry import name_of
 
     longest = max((each for each in tokenizer.symbols(range(tokenizer.size)) if each), key=len, default="")
     return {"tokenizer": name_of(tokenizer), "symbols": tokenizer.size, "longest": longest}

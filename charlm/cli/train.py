@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from charlm.checkpoints import model_paths as naming
 from charlm.cli.options import (
     Closed,
     Json,
@@ -25,20 +26,19 @@ from charlm.cli.output import say, write, write_json
 from charlm.cli.texts import files_or_stdin, read_vocabulary
 from charlm.config import VOCABULARY, ModelConfig, TrainConfig
 from charlm.data import corpus
-from charlm.discover import names
 from charlm.errors import ConfigError
 from charlm.interrupts import importing
-from charlm.storage import naming
-from charlm.training.launch import launched
-from charlm.training.planning import read_plan
+from charlm.plan import read_plan
+from charlm.registry import names
+from charlm.training.torchrun import launched
 
 if TYPE_CHECKING:
-    from charlm.inspection.tensorboard import Events
-    from charlm.training.reports import Event, Report
+    from charlm.training.events import Event, Report
+    from charlm.training.tensorboard import Events
 
 RUNS = Path("runs")  # where TensorBoard looks, by its own custom
 _CHOSEN = "chosen to fit the corpus and the time"
-_NAMES = {kind: ", ".join(names(kind)) for kind in ("embeddings", "cells", "readouts")}
+_NAMES = {kind: ", ".join(names(kind)) for kind in ("nn.embeddings", "nn.cells", "nn.readouts")}
 _BUDGETS = ("minutes", "epochs", "steps")
 
 
@@ -73,7 +73,7 @@ def train(
     ] = None,
     embedding: Annotated[
         str | None,
-        defaulted(f"Input: {_NAMES['embeddings']}.", ModelConfig.embedding, choices=names("embeddings")),
+        defaulted(f"Input: {_NAMES['nn.embeddings']}.", ModelConfig.embedding, choices=names("nn.embeddings")),
     ] = None,
     embedding_size: Annotated[int | None, defaulted("Of a learned embedding.", _CHOSEN)] = None,
     embedding_file: Annotated[
@@ -81,7 +81,7 @@ def train(
     ] = None,
     freeze_embedding: Annotated[bool | None, typer.Option("--freeze-embedding", help="Keep them as they are.")] = None,
     cell: Annotated[
-        str | None, defaulted(f"Recurrent cell: {_NAMES['cells']}.", ModelConfig.cell, choices=names("cells"))
+        str | None, defaulted(f"Recurrent cell: {_NAMES['nn.cells']}.", ModelConfig.cell, choices=names("nn.cells"))
     ] = None,
     activation: Annotated[str | None, defaulted("Of rnn and jordan: tanh, relu, sigmoid, identity.", "tanh")] = None,
     hidden_size: Annotated[int | None, defaulted("Width of a layer.", _CHOSEN)] = None,
@@ -94,9 +94,9 @@ def train(
     readout: Annotated[
         str | None,
         defaulted(
-            f"What makes the probabilities: {_NAMES['readouts']}.",
+            f"What makes the probabilities: {_NAMES['nn.readouts']}.",
             "auto: by the vocabulary",
-            choices=("auto", *names("readouts")),
+            choices=("auto", *names("nn.readouts")),
         ),
     ] = None,
     tie_weights: Annotated[
@@ -154,8 +154,8 @@ def train(
     stored = replace(stored, model=shape, train=config) if stored else None
 
     with importing():
+        from charlm.checkpoints.training_state import any_saved
         from charlm.cli.view.display import Display
-        from charlm.storage.steps import any_saved
         from charlm.training.run_folder import unfinished
         from charlm.training.train import train as train_model
 
@@ -210,7 +210,7 @@ def train(
 
 
 def _events(folder: Path, resume: bool, quiet: bool) -> "Events":
-    from charlm.inspection.tensorboard import Events, writer
+    from charlm.training.tensorboard import Events, writer
 
     found = Events(writer(folder, fresh=not resume))
     say(f"events     {folder}; tensorboard --logdir {RUNS} shows them", quiet)
@@ -227,7 +227,7 @@ def _both(first: "Report", second: "Report") -> "Report":
 
 def _ended_before(folder: Path) -> dict[str, Any]:
     """The result of a run that had nothing left to do."""
-    from charlm.storage.checkpoint import describe
+    from charlm.checkpoints.checkpoint import describe
 
     found = describe(folder)
     kept = {name: found[name] for name in ("model", "parameters", "steps", "validation")}

@@ -18,7 +18,7 @@ from charlm.cli.texts import model_and_text
 from charlm.config import check_choice
 
 if TYPE_CHECKING:
-    from charlm.inspection.why import Why
+    from charlm.analysis.attribution import Why
 
 _WAYS = ("deletion", "gradient")
 _LEFT = 7  # columns for the symbol that is predicted
@@ -48,7 +48,7 @@ def why(
     check_choice("by", by, _WAYS)
     language_model, read = model_and_text(model, text, file, quiet)
 
-    from charlm.inspection.why import why as ask
+    from charlm.analysis.attribution import why as ask
 
     found = ask(language_model, read)
     if json:
@@ -59,8 +59,8 @@ def why(
 
 def show(found: "Why", by: str, line: bool) -> None:
     """A map of the weights, and what its marks mean; `line`: the last symbol is the end."""
-    from charlm.cli.view.coloured import SIGNS
-    from charlm.measure import NATS
+    from charlm.cli.view.heat_text import SIGNS
+    from charlm.scoring.measure import NATS
     from charlm.tokenizers import Tokenizer
 
     weights: list[list[float]] = getattr(found, by)
@@ -94,7 +94,7 @@ def _blocks(symbols: Sequence[str], width: int) -> Iterator[range]:
 
 def _mark(steps: float, width: int) -> Text:
     """A weight in so many steps, as a character on its colour."""
-    from charlm.cli.view.coloured import STYLES
+    from charlm.cli.view.heat_text import STYLES
 
     level = min(round(abs(steps)), _MOST) if math.isfinite(steps) else 0
     if not level:

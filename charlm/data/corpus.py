@@ -25,16 +25,16 @@ from charlm.data.documents import (
     PIECE,
     AnyDocument,
     StoredDocument,
-    Tell,
     beginning,
     in_memory,
     raw_blocks,
+    readable,
     stored,
     streamed,
     unpacked,
 )
-from charlm.data.files import readable
 from charlm.errors import CorpusError
+from charlm.progress import Tell
 
 STDIN = "-"
 STDIN_NAME = "stdin"

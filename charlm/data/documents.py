@@ -5,37 +5,24 @@ compared with what it was the first time.
 """
 
 import codecs
+import difflib
+import errno
 import gzip
 import hashlib
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from charlm.data.files import GZIP_MAGIC, readable
-from charlm.errors import CorpusError
+from charlm.errors import CorpusError, CorpusNotFoundError
+from charlm.progress import Tell, Told
 
 PIECE = 2**20  # characters or bytes taken at once
-_TELL_EVERY = 2**24  # characters
 _MARK = b"\xef\xbb\xbf"  # a byte order mark in UTF-8
-
-
-@dataclass(frozen=True)
-class Reading:
-    """Of a text that takes time: what is done with it, and how many of its characters that is done with.
-
-    seconds: so long so far, of what does not say how far it is with these characters.
-    """
-
-    doing: str
-    done: int
-    of: int | None  # None: not known yet
-    seconds: float | None = None
-
-
-Tell = Callable[[Reading], None]
 
 
 class Lines(NamedTuple):
@@ -234,22 +221,6 @@ def decoded(blocks: Iterable[bytes], name: str, offset: int = 0) -> Iterator[str
         line = text[end:]
 
 
-class Told:
-    """Gives the same pieces, and tells now and then how far one is, if that is long; to be called for each text."""
-
-    def __init__(self, doing: str, of: int | None, tell: Tell) -> None:
-        self._doing, self._of, self._tell = doing, of, tell
-        self._done = self._at = 0
-
-    def __call__(self, pieces: Iterable[str]) -> Iterator[str]:
-        for piece in pieces:
-            yield piece
-            self._done += len(piece)
-            if self._done >= self._at + _TELL_EVERY:
-                self._at = self._done
-                self._tell(Reading(self._doing, self._done, self._of))
-
-
 def _and_end(blocks: Iterable[bytes]) -> Iterator[bytes]:
     yield from blocks
     yield b""
@@ -269,3 +240,32 @@ def _not_utf8(name: str, byte: int, offset: int) -> CorpusError:
         f"{name} is not UTF-8 text: byte {byte:#04x} at offset {offset:,}; if it is Latin-1, "
         "convert it: iconv -f LATIN1 -t UTF-8"
     )
+
+
+GZIP_MAGIC = b"\x1f\x8b"
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """While a file is opened and read. Raises CorpusNotFoundError, CorpusError."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise CorpusNotFoundError(f"there is no file {path}{_nearest(path)}") from None
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        raise CorpusError(f"{path} is not a complete gzip file; compress it again") from None
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise CorpusNotFoundError(f"there is no file {path}: no name can be so long") from None
+        raise CorpusError(f"{path} cannot be read: {error.strerror or error}") from None
+    except ValueError:
+        raise CorpusNotFoundError(f"there is no file {str(path)!r}: no name has a NUL in it") from None
+
+
+def _nearest(path: Path) -> str:
+    try:
+        neighbours = [other.name for other in path.parent.iterdir()]
+    except OSError:
+        return f", nor a folder {path.parent}"
+    near = difflib.get_close_matches(path.name, neighbours, n=1)
+    return f"; did you mean {path.parent / near[0]}?" if near else ""

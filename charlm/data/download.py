@@ -20,10 +20,10 @@ from urllib.request import (
     Request,
 )
 
-from charlm import __version__
 from charlm.data.catalogue import Text
 from charlm.errors import ConfigError, CorpusError
-from charlm.storage.durable import write_atomic
+from charlm.files.atomic import write_atomic
+from charlm.version import __version__
 
 TIMEOUT = 30.0  # seconds in which at least a byte must come
 _REDIRECTS = (301, 302, 303, 307, 308)

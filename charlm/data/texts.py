@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from charlm.data.documents import AnyDocument
 from charlm.errors import CorpusError
+from charlm.progress import Tell, Told
+from charlm.tokenizers import Ids, Tokenizer
 
 LONGEST_LINE = 2**24  # characters that are read at once
 _NONE = np.empty(0, dtype=np.int64)
@@ -166,3 +168,14 @@ def newlines(piece: str) -> NDArray[np.int64]:
     """Where they are."""
     points = np.frombuffer(piece.encode("utf-32-le", "surrogatepass"), dtype="<u4")
     return np.flatnonzero(points == ord("\n"))
+
+
+def encoded(
+    tokenizer: Tokenizer, texts: Streams | Lines, *, close: bool, tell: Tell = lambda reading: None
+) -> Iterator[Ids]:
+    """The ids of these sequences, piece by piece, each closed by EOS if `close`, which lines always are."""
+    lines, told = texts.sequence == "line", Told("encoding", texts.characters, tell)
+    for group in texts.groups():
+        yield from tokenizer.encode_pieces(told(group), lines=lines)
+        if close and not lines:
+            yield np.array([tokenizer.EOS], dtype=np.int32)

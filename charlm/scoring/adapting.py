@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from charlm import probability
-from charlm.adaptation import Adaptation
-from charlm.discover import find, names
 from charlm.errors import ConfigError
-from charlm.network import Network, detach
-from charlm.probability import Quantity, Told
+from charlm.nn import probability
+from charlm.nn.network import Network, detach
+from charlm.nn.probability import Quantity, Told
+from charlm.registry import find, names
+from charlm.scoring.adaptation import Adaptation
 from charlm.tokenizers import Ids
 
 
@@ -27,7 +27,7 @@ class Adapting:
 
     def __init__(self, network: Network, ways: Sequence[str], told: Told = lambda count: None) -> None:
         if not ways:
-            raise ConfigError(f"say how the model is to adapt: {' or '.join(names('adaptation'))}")
+            raise ConfigError(f"say how the model is to adapt: {' or '.join(names('scoring.adaptation'))}")
         self.ways = tuple(ways)
         self._told = told
         self._network = copy.deepcopy(network)

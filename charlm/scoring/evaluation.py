@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from charlm.config import check_range
 from charlm.data.encoding import UnknownPolicy, encode
 from charlm.errors import ConfigError, CorpusError
-from charlm.measure import Measure, measure
-from charlm.network import Network
-from charlm.probability import log_probabilities
+from charlm.nn.network import Network
+from charlm.nn.probability import log_probabilities
 from charlm.scoring.adapting import Adapting
 from charlm.scoring.lines import measure_lines
+from charlm.scoring.measure import Measure, measure
 from charlm.tokenizers import Ids, Tokenizer
 
 WARM_UP = 256  # tokens read before a piece of a stream, so that it does not begin cold

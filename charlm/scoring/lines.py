@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.data.encoding import UnknownPolicy, encode
-from charlm.measure import Measure, measure
+from charlm.scoring.measure import Measure, measure
 from charlm.tokenizers import Ids, Tokenizer
 
 AT_ONCE = 2**16  # lines: of each there are some objects

@@ -8,14 +8,14 @@ from typing import Any, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm import probability
 from charlm.config import check_range
 from charlm.data.encoding import Encoded, UnknownPolicy, encode
 from charlm.errors import ConfigError
-from charlm.measure import measure, perplexity
-from charlm.network import Network
+from charlm.nn import probability
+from charlm.nn.network import Network
 from charlm.scoring import units
 from charlm.scoring.adapting import Adapting
+from charlm.scoring.measure import measure, perplexity
 from charlm.scoring.units import Unit
 from charlm.tokenizers import Ids, Tokenizer
 

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.config import VOCABULARY, ModelConfig
-from charlm.data.documents import Tell
 from charlm.errors import ConfigError
+from charlm.progress import Tell
 
 Ids = NDArray[np.int32]
 

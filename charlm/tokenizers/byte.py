@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.config import ModelConfig
-from charlm.data.documents import Tell
+from charlm.progress import Tell
 from charlm.tokenizers import Ids, Tokenizer
 
 _FIRST = len(Tokenizer.CONTROL)  # the number of byte 0

@@ -18,14 +18,14 @@ import sentencepiece
 from numpy.typing import NDArray
 
 from charlm.config import ModelConfig
-from charlm.data.documents import Reading, Tell
 from charlm.errors import ConfigError
-from charlm.subwords import model_file
-from charlm.subwords.learning import learn, sentences
-from charlm.subwords.pieces import Piece, check
-from charlm.subwords.sample import draw
-from charlm.subwords.stretches import WITHHELD, parts
+from charlm.progress import Reading, Tell
 from charlm.tokenizers import Ids, Tokenizer, Unknown
+from charlm.tokenizers.sentencepiece import model_file
+from charlm.tokenizers.sentencepiece.learning import learn, sentences
+from charlm.tokenizers.sentencepiece.pieces import Piece, check
+from charlm.tokenizers.sentencepiece.sample import draw
+from charlm.tokenizers.sentencepiece.stretches import WITHHELD, parts
 
 _FIRST = len(Tokenizer.CONTROL)  # the number of the first piece
 _FIXED = _FIRST + 256 + 1  # symbols that are always there: control symbols, bytes and the space

@@ -17,8 +17,8 @@ import regex
 from numpy.typing import NDArray
 
 from charlm.config import ModelConfig
-from charlm.data.documents import Tell
 from charlm.errors import ConfigError
+from charlm.progress import Tell
 from charlm.tokenizers import Ids, Tokenizer
 
 LARGEST_UNASKED = 20_000  # symbols

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from charlm.training.preparation import Prepared
+from charlm.tasks.language import Prepared
 
 _FEW_FOR_EACH = 100  # symbols of the corpus for each of the vocabulary
 _RARE = 5  # times, or fewer

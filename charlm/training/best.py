@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from charlm.config import from_mapping
-from charlm.network import check_tensors
+from charlm.nn.network import check_tensors
 from charlm.scoring.evaluation import Evaluation
 
 _PREFIX = "best."  # of its tensors, among those of the state

@@ -21,7 +21,7 @@ from torch.distributed.distributed_c10d import PrefixStore, default_pg_timeout
 from torch.distributed.rendezvous import rendezvous
 
 from charlm.errors import PeerError
-from charlm.training.launch import launched
+from charlm.training.torchrun import launched
 
 # An hour, for a process that prepares a large corpus; one that is gone is noticed at once.
 _PATIENCE = 2 * default_pg_timeout

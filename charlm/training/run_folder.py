@@ -7,10 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from charlm.checkpoints import checkpoint
+from charlm.checkpoints import training_state as steps
+from charlm.checkpoints.training_state import Saved
 from charlm.errors import ModelExistsError
-from charlm.scoring.evaluation import Evaluation
-from charlm.storage import checkpoint, steps
-from charlm.storage.durable import (
+from charlm.files.atomic import (
     CARD,
     CONFIG,
     FILES,
@@ -25,13 +26,13 @@ from charlm.storage.durable import (
     to_json,
     write_atomic,
 )
-from charlm.storage.model_card import model_card
-from charlm.storage.steps import Saved
+from charlm.plan import Plan
+from charlm.scoring.evaluation import Evaluation
 from charlm.system import machine
+from charlm.tasks.language import Prepared
 from charlm.training.best import Best
-from charlm.training.planning import Plan
-from charlm.training.preparation import Prepared
-from charlm.training.reports import Progress
+from charlm.training.events import Progress
+from charlm.training.model_card import model_card
 
 
 def check_free(folder: Path, overwrite: bool) -> None:

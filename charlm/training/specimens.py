@@ -2,8 +2,8 @@
 
 from charlm.errors import ModelError
 from charlm.language_model import LanguageModel
+from charlm.plan import TEMPERATURE
 
-TEMPERATURE = 0.8
 _COUNT, _LENGTH = 3, 200  # samples, and symbols of each at most
 
 

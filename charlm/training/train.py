@@ -8,21 +8,21 @@ from pathlib import Path
 
 import torch
 
+from charlm.checkpoints.checkpoint import load
 from charlm.config import ModelConfig, TrainConfig
-from charlm.errors import ConfigError
+from charlm.errors import ConfigError, CorpusError
+from charlm.files.atomic import lock
 from charlm.interrupts import Terminated
 from charlm.language_model import LanguageModel
-from charlm.storage.checkpoint import load
-from charlm.storage.durable import lock
+from charlm.plan import Plan
+from charlm.tasks.language import Source, prepare, with_tokenizer
 from charlm.tokenizers import Tokenizer
 from charlm.training.distributed import Group, join
-from charlm.training.pacing import make_plan
-from charlm.training.planning import Plan
-from charlm.training.preparation import Source, prepare, with_tokenizer
-from charlm.training.reports import Report
-from charlm.training.resumption import check_agrees, find_together, restarted, send_plan
-from charlm.training.run import Run
+from charlm.training.events import Report
+from charlm.training.planner import make_plan
+from charlm.training.resume import check_agrees, find_together, restarted, send_plan
 from charlm.training.run_folder import RunFolder, check_free
+from charlm.training.trainer import Run
 
 
 def train(
@@ -80,7 +80,7 @@ def train(
         device = _device(config.device, group)
         with group.in_turn():
             prepared = prepare(source, model, config, valid, report, tokenizer)
-        prepared.check_same(group)
+        _check_same(prepared.identity, group)
         if prepared.vectors:
             model = replace(model, embedding_size=prepared.vectors.matrix.shape[1])
         with _torch_settings(config, device), lock(folder) if folder else nullcontext():
@@ -115,6 +115,15 @@ def _follow(run: Run) -> None:
                 raise
     finally:
         run.tell_end()
+
+
+def _check_same(identity: str, group: Group) -> None:
+    """Raise CorpusError if the first process has read another text than this one, or made other tokens of it."""
+    if group.data(identity.encode()).decode() != identity:
+        raise CorpusError(
+            "the corpus, or the symbols made of it, are not those of the first process;"
+            " give all machines the same files and the same versions"
+        )
 
 
 def _device(name: str, group: Group) -> torch.device:

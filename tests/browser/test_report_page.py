@@ -6,8 +6,8 @@ import pytest
 from chromium import Chromium
 
 import charlm
-from charlm.inspection.report import gather
-from charlm.inspection.report_page import page
+from charlm.analysis.report import gather
+from charlm.pages.report_page import page
 
 HOSTILE = "</script><script>document.title = 'run'</script><img src=x onerror=\"document.title = 'run'\"></pre></svg>\n"
 

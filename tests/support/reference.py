@@ -1,7 +1,7 @@
 """Check that a change of the code changes no result: weights, scores, samples and evaluations of small fixed runs.
 
     python tests/support/reference.py record > before.json    # with the code to compare with
-    python tests/support/reference.py check before.json       # with the changed code
+    python tests/support/reference.py check before.json       # with the changed code; name variants to run only those
 
 Floats depend on the processor, so compare only records of one machine. Each native variant that the processor has runs
 in a process of its own, with one thread and with two. Weights, samples and whole numbers must be equal; floats of
@@ -17,7 +17,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +46,10 @@ def corpora() -> dict[str, str]:
     return {"line": "\n".join(lines) + "\n", "stream": ".\n\n".join(paragraphs) + "\n"}
 
 
-def record() -> dict[str, Any]:
-    """Run every variant that this processor has; returns variant → name of a result → result."""
+def record(variants: Sequence[str]) -> dict[str, Any]:
+    """Run each variant that this processor has; returns variant → name of a result → result."""
     found = {}
-    for variant in VARIANTS:
+    for variant in variants:
         with tempfile.TemporaryDirectory() as folder:
             command = [sys.executable, os.path.abspath(__file__), "variant"]
             environment = {**os.environ, "CHARLM_NATIVE": variant, "CHARLM_CACHE": f"{folder}/cache"}
@@ -177,15 +177,15 @@ def same(before: Any, after: Any) -> bool:
 def main() -> None:
     match sys.argv[1:]:
         case ["record"]:
-            print(json.dumps(record(), indent=1, sort_keys=True))
+            print(json.dumps(record(VARIANTS), indent=1, sort_keys=True))
         case ["variant"]:
             print(json.dumps(record_variant()))
-        case ["check", path]:
+        case ["check", path, *variants]:
             before = json.loads(Path(path).read_text(encoding="utf-8"))
-            after = record()
-            changed = [each for variant in before for each in differences(before[variant], after[variant], variant)]
+            after = record(variants or VARIANTS)
+            changed = [each for variant in after for each in differences(before[variant], after[variant], variant)]
             print(
-                "\n".join(changed[:40]) or f"nothing changed: {sum(map(len, before.values())):,} results are as before"
+                "\n".join(changed[:40]) or f"nothing changed: {sum(map(len, after.values())):,} results are as before"
             )
             sys.exit(bool(changed))
         case _:

@@ -1,16 +1,18 @@
 """What a person sees while a model trains: a live view on a terminal that can show one, plain lines elsewhere."""
 
-import os
+import math
+import time
 from contextlib import ExitStack
 
 from rich.console import Console
+from rich.live import Live
 
-from charlm.cli.output import say
-from charlm.cli.view import wording
-from charlm.cli.view.live import LiveView
-from charlm.cli.view.reading import Plain
-from charlm.data.documents import Reading
-from charlm.training.reports import Event, Finished, Progress, Revised
+from charlm.cli.output import can_redraw, say
+from charlm.cli.view import messages as wording
+from charlm.cli.view.progress import Plain
+from charlm.cli.view.training_view import Picture
+from charlm.progress import Reading
+from charlm.training.events import Event, Finished, Progress, Revised, Validated
 
 _EVERY = 0.05  # share of the run between two plain lines
 
@@ -62,7 +64,29 @@ class Display:
             say(line)
 
 
-def can_redraw(console: Console) -> bool:
-    """Whether this is a terminal with a movable cursor, letters for curves, and nobody who asked for none of it."""
-    plain = console.is_dumb_terminal or "NO_COLOR" in os.environ
-    return console.is_terminal and not plain and console.encoding.lower().startswith("utf")
+_DRAWING = 0.005  # share of the time spent on drawing, at most
+
+
+class LiveView:
+    """Enter it, and tell it what happens; what the console prints meanwhile stays, above the picture."""
+
+    def __init__(self, console: Console) -> None:
+        self._picture = Picture()
+        self._live = Live(self._picture, console=console, transient=True, auto_refresh=False, redirect_stdout=False)
+        self._next_drawing = -math.inf
+
+    def __enter__(self) -> "LiveView":
+        self._live.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Leave the terminal as it was found, however the training ended."""
+        self._live.stop()
+
+    def tell(self, event: Event) -> None:
+        self._picture.tell(event)
+        before = time.monotonic()
+        often = isinstance(event, Progress | Reading)
+        if isinstance(event, Validated) or (often and before >= self._next_drawing):
+            self._live.refresh()
+            self._next_drawing = before + (time.monotonic() - before) / _DRAWING

@@ -1,0 +1,217 @@
+"""A trained model as a folder that needs nothing else: copy it to another machine and it samples and scores there.
+
+    config.json        what the model is                                       written once
+    tokenizer.json     its vocabulary                                          written once
+    model.safetensors  weights, with the step, validation and SHA-256 sums     replaced by one rename
+    plan.json          how it was trained, for `charlm train --plan`
+    metrics.jsonl      what the run ran on, then a line for each point of its curves, with each validation and samples
+    README.md          the model card
+
+Weights are safetensors and all else is JSON: opening a model never runs code.
+"""
+
+import hashlib
+import shlex
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TypeGuard
+
+import torch
+from torch import Tensor
+
+from charlm.config import LARGEST_VOCABULARY, ModelConfig, from_mapping
+from charlm.data import vocabulary
+from charlm.errors import ConfigError, ModelError
+from charlm.files.atomic import (
+    CONFIG,
+    PLAN,
+    TOKENIZER,
+    WEIGHTS,
+    json_line,
+    parse_json,
+    read_file,
+    recover,
+    to_json,
+    write_atomic,
+)
+from charlm.files.tensors import LARGEST_HEADER, pack, unpack
+from charlm.language_model import LanguageModel
+from charlm.nn.network import Network, check_tensors
+from charlm.plan import LARGEST_PLAN, plan_from
+from charlm.registry import find
+from charlm.tokenizers import Tokenizer
+
+FORMAT_VERSION = 1
+_KIND = "charlm language model"
+_LARGEST = {CONFIG: 2**24, PLAN: LARGEST_PLAN, TOKENIZER: vocabulary.LARGEST}  # bytes
+
+
+def is_model(folder: Path) -> bool:
+    """Whether a folder is a charlm model, whole or not: what `--overwrite` may replace."""
+    try:
+        values, _ = _read_json(folder, CONFIG)
+    except ModelError:
+        return False
+    return isinstance(values, dict) and values.get("kind") == _KIND and "format_version" in values
+
+
+def create(folder: Path, config: ModelConfig, tokenizer: Tokenizer, corpus: dict[str, Any]) -> None:
+    """Write the files that never change. `config` must be resolved; `corpus` is its description, free of its text."""
+    from charlm.version import __version__
+
+    values = {
+        "format_version": FORMAT_VERSION,
+        "charlm_version": __version__,
+        "kind": _KIND,
+        "model": asdict(config),
+        "vocabulary_size": tokenizer.size,
+        "corpus": corpus,
+    }
+    write_atomic(folder / CONFIG, to_json(values))
+    write_atomic(folder / TOKENIZER, to_json(vocabulary.describe(tokenizer)))
+
+
+def save_weights(folder: Path, weights: Mapping[str, Tensor], step: int, validation: dict[str, Any]) -> None:
+    """Replace the weights by one rename; the metadata ties them to the folder's other two files."""
+    metadata = {
+        "step": str(step),
+        "validation": json_line(validation),
+        "sha256_config": _sha256((folder / CONFIG).read_bytes()),
+        "sha256_tokenizer": _sha256((folder / TOKENIZER).read_bytes()),
+    }
+    write_atomic(folder / WEIGHTS, pack(weights, metadata))
+
+
+def load(path: str | Path, device: str = "cpu") -> LanguageModel:
+    """Load a model's folder, onto `device`.
+
+    Raises ModelError where anything is missing, damaged, of another version, or not what the configuration says.
+    """
+    model, _, _ = _open(Path(path))
+    model.network.to(device)
+    return model
+
+
+def _open(folder: Path) -> tuple[LanguageModel, dict[str, Any], dict[str, str]]:
+    """The model, what its config.json says, and the metadata of its weights; every file is read once and judged."""
+    recover(folder)
+    if not folder.exists():
+        raise ModelError(f"there is no model {folder}")
+    if not folder.is_dir():
+        raise ModelError(f"{folder} is a file, and a model is a folder; if it is an archive, unpack it first")
+    values, digest = _read_json(folder, CONFIG)
+    config, vocabulary_size = _check_config(values, folder / CONFIG)
+    symbols, symbols_digest = _read_json(folder, TOKENIZER)
+    try:
+        find(Tokenizer, config.tokenizer)  # else the configuration is to blame, not the vocabulary
+        tokenizer = vocabulary.rebuild(symbols, config.tokenizer)
+        with torch.device("meta"):  # shapes without memory, until the weights' file is known to have them
+            network = Network(config, vocabulary_size)
+    except ValueError as error:
+        raise ModelError(f"{folder / TOKENIZER} is not a vocabulary: {error}") from None
+    except ConfigError as error:
+        raise ModelError(f"{folder / CONFIG}: {error}") from None
+    if tokenizer.size != vocabulary_size:
+        raise ModelError(f"{folder / TOKENIZER} has {tokenizer.size} symbols, {CONFIG} says {vocabulary_size}")
+    tensors, metadata = unpack(folder / WEIGHTS, _read(folder, WEIGHTS, _size(network) + LARGEST_HEADER))
+    for name, found in ((CONFIG, digest), (TOKENIZER, symbols_digest)):
+        if metadata.get(f"sha256_{Path(name).stem}") != found:
+            raise ModelError(f"{folder / name} is not the one its weights were trained with: it was changed or damaged")
+    try:
+        check_tensors(tensors, network.state_dict())
+    except ValueError as error:
+        raise ModelError(f"{folder / WEIGHTS}: {error}") from None
+    network.load_state_dict(tensors, assign=True)
+    return LanguageModel(config, tokenizer, network.eval()), values, metadata
+
+
+def describe(folder: Path) -> dict[str, Any]:
+    """What a model's folder tells of it, as plain values. Raises ModelError as `load` does."""
+    return load_described(folder)[1]
+
+
+def load_described(folder: Path) -> tuple[LanguageModel, dict[str, Any]]:
+    """A model and what `describe` tells of it, by one reading."""
+    model, values, metadata = _open(folder)
+    corpus = values.get("corpus")
+    if not isinstance(values.get("charlm_version"), str) or not _is_corpus(corpus):
+        raise ModelError(f"{folder / CONFIG} does not say what the model was trained on, or with what")
+    try:
+        plan = plan_from(_read_json(folder, PLAN)[0], folder / PLAN)
+        step = int(metadata["step"])
+        validation = parse_json(folder / WEIGHTS, metadata["validation"].encode())
+        validation = {name: validation[name] for name in ("nats_per_token", "bits_per_char", "tokens")} | validation
+        if not all(isinstance(value, int | float | None) for value in validation.values()):
+            raise TypeError
+    except ConfigError as error:
+        raise ModelError(str(error)) from None
+    except (ValueError, KeyError, TypeError):
+        raise ModelError(f"{folder / WEIGHTS} does not say how well it does; its header is damaged") from None
+    held_out = ["--valid", *corpus["held_out"]] if corpus["held_out"] else []
+    symbols = ["--tokenizer-file", str(folder / TOKENIZER)] if model.config.vocabulary else []
+    again = [*symbols, "--plan", str(folder / PLAN), "--model", f"{folder}-again"]
+    return model, {
+        "model": str(folder),
+        "config": asdict(model.config),
+        "vocabulary_size": values["vocabulary_size"],
+        "parameters": model.network.parameter_count(),
+        "corpus": corpus,
+        "step": step,
+        "steps": plan.total,
+        "validation": validation,
+        "plan": asdict(plan),
+        "charlm_version": values["charlm_version"],
+        "repeat": shlex.join(["charlm", "train", *corpus["files"], *held_out, *again]),
+    }
+
+
+def _is_corpus(values: object) -> TypeGuard[dict[str, Any]]:
+    """Whether this is what `run_folder` wrote of a corpus."""
+    if not isinstance(values, dict) or not all(isinstance(values.get(name), list) for name in ("files", "held_out")):
+        return False
+    names = [*values["files"], *values["held_out"]]
+    known = isinstance(values.get("sha256"), str) and type(values.get("characters")) is int
+    return known and all(isinstance(name, str) for name in names)
+
+
+def _check_config(values: Any, path: Path) -> tuple[ModelConfig, int]:
+    version = values.get("format_version") if isinstance(values, dict) else None
+    if not isinstance(version, int):
+        raise ModelError(f"{path} is not that of a charlm model")
+    if version > FORMAT_VERSION:
+        raise ModelError(f"{path} has format {version}, made by a newer charlm; this one reads {FORMAT_VERSION}")
+    try:
+        config: ModelConfig = from_mapping(ModelConfig, values.get("model"), str(path))
+    except ConfigError as error:
+        raise ModelError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
+    if not config.resolved:
+        raise ModelError(f"{path} leaves a size or the kind of sequence open")
+    size = values.get("vocabulary_size")
+    if type(size) is not int or not len(Tokenizer.CONTROL) <= size <= LARGEST_VOCABULARY:
+        raise ModelError(f"{path}: vocabulary_size is {size!r}, which cannot be")
+    return config, size
+
+
+def _read(folder: Path, name: str, limit: int) -> bytes:
+    try:
+        return read_file(folder / name, limit)
+    except FileNotFoundError:
+        raise ModelError(f"{folder} has no {name}; it is not a charlm model, or not a whole one") from None
+    except OSError as error:
+        raise ModelError(f"{folder / name} cannot be read: {error.strerror or error}") from None
+
+
+def _read_json(folder: Path, name: str) -> tuple[Any, str]:
+    """What a file says, and its SHA-256."""
+    data = _read(folder, name, _LARGEST[name])
+    return parse_json(folder / name, data), _sha256(data)
+
+
+def _size(network: Network) -> int:
+    """Bytes of a network's tensors."""
+    return sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values())
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,12 @@
+"""What the command line suggests for each remedy that an error of the library names."""
+
+from charlm.errors import CharlmError
+
+REMEDIES: dict[str, str] = {}
+
+
+def sentence(error: CharlmError) -> str:
+    """The message of an error, and what to try, in the options of the command line."""
+    if not error.remedy:
+        return str(error)
+    return f"{error}; {REMEDIES[error.remedy].format(**error.fields)}"

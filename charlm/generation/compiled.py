@@ -1,0 +1,127 @@
+"""Drawing many symbols in one call into C: the step of the whole network, the samplers and the draw.
+
+The weights are packed once; the state lives in buffers the loops read and write in place.
+"""
+
+import ctypes
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from charlm.generation.samplers import Sampler
+from charlm.nn.cells import Cell, Looped
+from charlm.nn.native.library import BLOCK, Layer, Stack, draw, filters, library, pack
+from charlm.nn.network import Network, NetworkState, select
+
+_LARGEST_TABLE = 2**24  # numbers
+LEFT = 0.25  # share of the rows that may have drawn the end before it is time to go on without them
+
+
+def fits(network: Network, samplers: Sequence[Sampler]) -> bool:
+    """Whether the compiled loops know this network and these samplers."""
+    lowest = cast(Cell, network.cells[0])
+    return (
+        library() is not None
+        and network.device.type == "cpu"
+        and lowest.weight_ih.dtype == torch.float32
+        and lowest.hidden_size % BLOCK == 0
+        and all(cast(Cell, cell).loop for cell in network.cells)
+        and not (network.residual or network.dense)
+        and network.readout.linear(network.predictable) is not None
+        and network.predictable.numel() * lowest.bias_ih.numel() <= _LARGEST_TABLE
+        and all(sampler.compiled for sampler in samplers)
+    )
+
+
+class CompiledDraws:
+    """`drawing.TorchDraws` for a float32 network on a CPU. Raises nothing `fits` has not ruled out."""
+
+    def __init__(
+        self, network: Network, samplers: Sequence[Sampler], logits: Tensor, state: NetworkState, end: int
+    ) -> None:
+        cells = [cast(Looped, cell) for cell in network.cells]
+        self._table = network.embedding.table(cells[0]).contiguous()  # (V, G)
+        self._packed = [None if i == 0 else pack(c.weight_ih, c.gates) for i, c in enumerate(cells)]
+        self._packed_hh = [pack(cell.weight_hh, cell.gates) for cell in cells]
+        readout = network.readout.linear(network.predictable)
+        assert readout is not None
+        weight, bias = readout
+        V, H = weight.shape
+        self._padding = -V % BLOCK
+        self._readout = pack(torch.nn.functional.pad(weight, (0, 0, 0, self._padding)), 1)
+        self._bias = torch.nn.functional.pad(bias, (0, self._padding))
+        self._filters = filters([sampler.compiled for sampler in samplers if sampler.compiled])
+        self._cells, self._V, self._H, self._end = cells, V, H, end
+        self._next, self._stack = logits, Stack()
+        self._start(logits, state)
+
+    def __call__(self, chances: Tensor) -> tuple[Tensor, Tensor]:
+        steps, B = chances.shape
+        logits = self._next.new_empty(steps + 1, *self._next.shape)
+        logits[0] = self._next
+        drawn = torch.empty(steps, B, dtype=torch.long)
+        done = ctypes.c_long()
+        self._stack.steps, self._stack.done = steps, ctypes.addressof(done)
+        self._stack.logits, self._stack.drawn, self._stack.chance = map(_address, (logits, drawn, chances))
+        draw(self._stack)
+        self._next = logits[done.value]
+        return drawn[: done.value], logits[: done.value, :, : self._V]
+
+    def keep(self, rows: Tensor) -> None:
+        states = zip(self._states, self._memories, strict=True)
+        parts = (tuple(part[0] for part in layer if part is not None) for layer in states)
+        self._start(self._next[rows, : self._V], select(tuple(parts), rows))
+
+    def _start(self, logits: Tensor, state: NetworkState) -> None:
+        """Buffers for a batch of another size, and the addresses of everything."""
+        B = len(logits)
+        cell = self._cells[0]
+        self._next = torch.nn.functional.pad(logits, (0, self._padding))
+        self._states = [layer[0].expand(2, -1, -1).contiguous() for layer in state]
+        self._memories = [layer[1].expand(2, -1, -1).contiguous() if len(layer) > 1 else None for layer in state]
+        self._ids = torch.zeros(B, dtype=torch.long)
+        self._projected = torch.empty(B, cell.gates * self._H)
+        self._work = torch.empty(B, len(self._bias), dtype=torch.double)
+        self._order = torch.empty(B, len(self._bias), dtype=torch.long)
+        self._layers = (Layer * len(self._cells))(
+            *(
+                Layer(
+                    packed_ih=_address(packed),
+                    bias_ih=_address(cell.bias_ih),
+                    packed_hh=_address(packed_hh),
+                    bias_hh=_address(cell.bias_hh),
+                    state=_address(part),
+                    memory=_address(memory),
+                )
+                for cell, packed, packed_hh, part, memory in zip(
+                    self._cells, self._packed, self._packed_hh, self._states, self._memories, strict=True
+                )
+            )
+        )
+        self._stack = Stack(
+            B=B,
+            H=self._H,
+            V=len(self._bias),
+            layers=len(self._cells),
+            gates=cell.gates,
+            activation=cell.loop.activation if cell.loop else 0,
+            ids=_address(self._ids),
+            table=_address(self._table),
+            packed_readout=_address(self._readout),
+            bias_readout=_address(self._bias),
+            projected=_address(self._projected),
+            layer=ctypes.cast(self._layers, ctypes.c_void_p),
+            symbols=self._V,
+            enough=int(LEFT * B),
+            end=self._end,
+            filters=len(self._filters),
+            filter=ctypes.cast(self._filters, ctypes.c_void_p),
+            work=_address(self._work),
+            order=_address(self._order),
+        )
+
+
+def _address(tensor: Tensor | None) -> int | None:
+    return None if tensor is None else tensor.data_ptr()

@@ -1,0 +1,1 @@
+"""Restrict generation to the texts that a regular expression matches."""

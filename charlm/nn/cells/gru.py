@@ -1,0 +1,40 @@
+"""GRU as cuDNN and PyTorch have it (Cho 2014, with the reset gate after the product).
+
+    Γr, Γu = σ(W_· x<t> + W'_· c<t-1> + b_·)
+    c̃      = tanh(W_x x<t> + b + Γr * (W_c c<t-1> + b'))
+    c<t>   = Γu * c̃ + (1 − Γu) * c<t-1>
+
+Rows are stored as torch stores them: r, z, n with r = Γr, n = c̃ and z = 1 − Γu, the share that is *kept*.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from charlm.nn.cells import Looped, State
+from charlm.nn.native import fused
+
+
+class GRU(Looped):
+    gates = 3
+    loop = fused.Loop("gru", saved=4, apart=True)
+    keeping = (1, 1)
+
+    def layer(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        outputs, last = torch.gru(x, state[0][None], self.all_weights(), True, 1, 0.0, self.training, False, False)
+        return outputs, (last[0],)
+
+    def opened(self, projected: Tensor, before: Tensor) -> dict[str, Tensor]:
+        gates = 2 * self.hidden_size  # rows
+        recurrent = functional.linear(before, self.weight_hh[:gates], self.bias_hh[:gates])
+        r, z = torch.sigmoid(projected[..., :gates] + recurrent).chunk(2, dim=-1)
+        return {"Γr": r, "Γu": 1 - z}
+
+    def step(self, projected: Tensor, state: State) -> tuple[Tensor, State]:
+        (c,) = state
+        recurrent = torch.addmm(self.bias_hh, c, self.weight_hh.t())
+        H = self.hidden_size
+        r, z = torch.sigmoid(projected[:, : 2 * H] + recurrent[:, : 2 * H]).chunk(2, dim=1)
+        n = torch.tanh(torch.addcmul(projected[:, 2 * H :], r, recurrent[:, 2 * H :]))
+        c = torch.lerp(n, c, z)
+        return c, (c,)

@@ -1,0 +1,30 @@
+"""Simplified GRU: an update gate, no reset gate.
+
+    Γu   = σ(W_u [c<t-1>, x<t>] + b_u)
+    c̃    = tanh(W_c [c<t-1>, x<t>] + b_c)
+    c<t> = Γu * c̃ + (1 − Γu) * c<t-1>
+
+Rows: Γu, the share that is *updated*, then c̃.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from charlm.nn.cells import Looped, State
+
+
+class SimpleGRU(Looped):
+    gates = 2
+    keeping = (0, -1)
+
+    def opened(self, projected: Tensor, before: Tensor) -> dict[str, Tensor]:
+        H = self.hidden_size
+        recurrent = functional.linear(before, self.weight_hh[:H], self.bias_hh[:H])
+        return {"Γu": torch.sigmoid(projected[..., :H] + recurrent)}
+
+    def step(self, projected: Tensor, state: State) -> tuple[Tensor, State]:
+        (c,) = state
+        update, candidate = (projected + torch.addmm(self.bias_hh, c, self.weight_hh.t())).chunk(2, dim=1)
+        c = torch.lerp(c, torch.tanh(candidate), torch.sigmoid(update))
+        return c, (c,)

@@ -1,0 +1,177 @@
+/* A whole network step by step, its weights packed beforehand, and the draw of the next symbols: what sampling does.
+ *
+ * A thread owns some units in each layer and some rows of the draw. The filters do what the samplers of the same names in
+ * generation/samplers do.
+ */
+#include <math.h>
+
+#include "gates.h"
+
+void NAME(pack)(const float *w, float *to, long gates, long H, long inner) { pack_units(w, to, gates, H, inner, 0, H); }
+
+/* out (B, gates, H) = a (B, inner) · packed w + bias, for units [first, last). */
+INLINE void dense_rows(int rows, int gates, long b, long unit, const float *a, const float *w, const float *bias, float *out,
+                       long H, long inner) {
+    vf acc[ROWS * 4];
+    biased_product(acc, rows, gates, bias + unit, H, a + b * inner, w, inner);
+    for (int r = 0; r < rows; r++)
+        for (int gate = 0; gate < gates; gate++) store(out + ((b + r) * gates + gate) * H + unit, acc[r * gates + gate]);
+}
+
+INLINE void dense_units(int full, int gates, const float *a, const float *packed, const float *bias, float *out, long B, long H,
+                        long inner, long first, long last) {
+    for (long unit = first; unit < last; unit += LANES) {
+        const float *w = packed + unit * inner * gates;
+        long b = 0;
+        for (; b + full <= B; b += full) dense_rows(full, gates, b, unit, a, w, bias, out, H, inner);
+        for (; b < B; b++) dense_rows(1, gates, b, unit, a, w, bias, out, H, inner);
+    }
+}
+
+static void dense(long gates, const float *a, const float *packed, const float *bias, float *out, long B, long H, long inner,
+                  long first, long last) {
+    if (gates == 1) dense_units(ROWS, 1, a, packed, bias, out, B, H, inner, first, last);
+    if (gates == 3) dense_units(ROWS, 3, a, packed, bias, out, B, H, inner, first, last);
+    if (gates == 4) dense_units(LSTM_ROWS, 4, a, packed, bias, out, B, H, inner, first, last);
+}
+
+#define STEP(cell, gates, full)                                                                             \
+    for (long unit = first; unit < last; unit += LANES) {                                                   \
+        const float *w = layer->packed_hh + unit * H * gates;                                               \
+        long b = 0;                                                                                         \
+        for (; b + full <= B; b += full) cell##_rows(full, &it, b, unit, layer->state + b * H, w);          \
+        for (; b < B; b++) cell##_rows(1, &it, b, unit, layer->state + b * H, w);                           \
+    }
+
+/* Read a symbol a row: states and logits (B, V) move on. */
+static void step(const struct stack *stack, float *logits, struct team *team) {
+    const long B = stack->B, H = stack->H, gates = stack->gates;
+    long first, last;
+    share(team, H, &first, &last);
+    for (long l = 0; l < stack->layers; l++) {
+        const struct layer *layer = &stack->layer[l];
+        struct recurrence it = {.T = 1, .B = B, .H = H, .activation = stack->activation};
+        it.bias = layer->bias_hh;
+        it.output = layer->state;
+        it.memory = layer->memory;
+        if (l == 0) {
+            it.ids = stack->ids;
+            it.table = stack->table;
+        } else {
+            it.projected = stack->projected;
+            dense(gates, stack->layer[l - 1].state + B * H, layer->packed_ih, layer->bias_ih, stack->projected, B, H, H, first, last);
+        }
+        if (gates == 3) STEP(gru, 3, ROWS)
+        if (gates == 4) STEP(lstm, 4, LSTM_ROWS)
+        if (gates == 1) STEP(rnn, 1, ROWS)
+        meet(team);
+    }
+    for (long l = 0; l < stack->layers; l++) { /* what is now the state is the next step's state before */
+        const struct layer *layer = &stack->layer[l];
+        for (long b = 0; b < B; b++) {
+            memcpy(layer->state + b * H + first, layer->state + (B + b) * H + first, sizeof(float) * (last - first));
+            if (layer->memory)
+                memcpy(layer->memory + b * H + first, layer->memory + (B + b) * H + first, sizeof(float) * (last - first));
+        }
+    }
+    share(team, stack->V, &first, &last);
+    dense(1, stack->layer[stack->layers - 1].state + B * H, stack->packed_readout, stack->bias_readout, logits, B, stack->V, H,
+          first, last);
+}
+
+/* ---- The draw ---- */
+
+static double largest(const double *x, long V) {
+    double best = -INFINITY;
+    for (long i = 0; i < V; i++)
+        if (x[i] > best) best = x[i];
+    return best;
+}
+
+static void temperature(double *x, long V, double tau) {
+    double best = largest(x, V);
+    int found = 0;
+    for (long i = 0; i < V; i++)
+        if (tau > 0) {
+            x[i] = x[i] == best ? 0 : (x[i] - best) / tau;
+        } else {
+            int first = x[i] == best && !found;
+            found |= first;
+            x[i] = first ? 0 : -INFINITY;
+        }
+}
+
+/* A heap of symbols with the likeliest on top, of equals the one with the lower number. */
+static int before(const double *x, long i, long j) { return x[i] > x[j] || (x[i] == x[j] && i < j); }
+
+static void sink(const double *x, long *heap, long at, long size) {
+    for (long child; (child = 2 * at + 1) < size; at = child) {
+        if (child + 1 < size && before(x, heap[child + 1], heap[child])) child++;
+        if (!before(x, heap[child], heap[at])) return;
+        long other = heap[at];
+        heap[at] = heap[child];
+        heap[child] = other;
+    }
+}
+
+/* Keep the likeliest symbols: at most k, and no more than reach p together. */
+static void keep_likeliest(double *x, long *heap, long V, double k, double p) {
+    double best = largest(x, V), total = 0, mass = 0;
+    if (p < 1)
+        for (long i = 0; i < V; i++) total += exp(x[i] - best);
+    for (long i = 0; i < V; i++) heap[i] = i;
+    for (long at = V / 2 - 1; at >= 0; at--) sink(x, heap, at, V);
+    long left = V;
+    while (left > 0 && V - left < k && (left == V || p >= 1 || mass < p * total)) {
+        long top = heap[0];
+        if (p < 1) mass += exp(x[top] - best);
+        heap[0] = heap[--left];
+        heap[left] = top;
+        sink(x, heap, 0, left);
+    }
+    for (long at = 0; at < left; at++) x[heap[at]] = -INFINITY;
+}
+
+enum { TEMPERATURE, TOP_K, TOP_P };
+
+/* The symbol at which the cumulative distribution of the filtered logits passes `chance`. */
+static long draw(const struct stack *stack, const float *logits, double chance, double *x, long *order) {
+    const long V = stack->symbols;
+    for (long i = 0; i < V; i++) x[i] = logits[i];
+    for (long f = 0; f < stack->filters; f++) {
+        const struct filter *filter = &stack->filter[f];
+        if (filter->kind == TEMPERATURE) temperature(x, V, filter->setting);
+        if (filter->kind == TOP_K) keep_likeliest(x, order, V, filter->setting, 1);
+        if (filter->kind == TOP_P) keep_likeliest(x, order, V, (double)V, filter->setting);
+    }
+    double best = largest(x, V), total = 0;
+    for (long i = 0; i < V; i++) x[i] = total += exp(x[i] - best);
+    for (long i = 0; i < V; i++)
+        if (x[i] > chance * total) return i;
+    return V - 1;
+}
+
+void NAME(stack_draw)(const void *what, struct team *team) {
+    const struct stack *stack = what;
+    const long B = stack->B;
+    long ended = 0;
+    for (long s = 0; s < stack->steps; s++) {
+        float *logits = stack->logits + s * B * stack->V;
+        for (long b = team->index; b < B; b += team->size) {
+            long at = b * stack->V;
+            stack->ids[b] = draw(stack, logits + at, stack->chance[s * B + b], stack->work + at, stack->order + at);
+            stack->drawn[s * B + b] = stack->ids[b];
+        }
+        meet(team);
+        step(stack, logits + B * stack->V, team);
+        meet(team);
+        for (long b = 0; b < B; b++)
+            if (stack->drawn[s * B + b] == stack->end) { /* a row that had ended before is not counted again */
+                long t = s - 1;
+                while (t >= 0 && stack->drawn[t * B + b] != stack->end) t--;
+                ended += t < 0;
+            }
+        if (team->index == 0) *stack->done = s + 1;
+        if (ended > stack->enough) return;
+    }
+}

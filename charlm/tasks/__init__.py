@@ -1,0 +1,1 @@
+"""What a network can be trained to do, one file a task."""

@@ -1,0 +1,264 @@
+"""Bad input: one clear sentence on stderr, the exit code of the table, and nothing half-written."""
+
+import gzip
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import LINES, QUICK, SMALL, TINY, Outcome
+
+import charlm
+from charlm.cli.remedies import REMEDIES
+from charlm.files import atomic as durable
+
+Run = Callable[..., Outcome]
+
+
+def refusal(done: Outcome, code: int) -> str:
+    """The one sentence on stderr."""
+    assert done.code == code, done
+    assert done.out == ""
+    (line,) = done.err.splitlines()
+    assert line.startswith("error: ")
+    assert "unexpectedly" not in line and "Traceback" not in line
+    return line
+
+
+@pytest.fixture
+def train(run: Run, tmp_path: Path) -> Run:
+    """Train on a file `corpus.txt` with these bytes, in two steps."""
+
+    def command(data: bytes, *arguments: object) -> Outcome:
+        (tmp_path / "corpus.txt").write_bytes(data)
+        return run("train", "corpus.txt", *TINY, "--steps=2", *arguments)
+
+    return command
+
+
+UNREADABLE = {
+    "empty": (b"", "0 characters"),
+    "one token": (b"a", "at least two"),
+    "Latin-1": ("caf\xe9 au lait\n".encode("latin-1"), "byte 0xe9 at offset 3"),
+    "late": (b"a" * 70_000 + b"\xff", "offset 70,000"),
+    "cut short": ("é".encode()[:1], "offset 0"),
+    "UTF-16": ("text\n".encode("utf-16"), "UTF-16"),
+    "UTF-16 BE": (b"\xfe\xff\x00a", "UTF-16"),
+    "half a gzip": (gzip.compress(b"text\n" * 99)[:-9], "gzip"),
+}
+
+
+@pytest.mark.parametrize("kind", UNREADABLE)
+def test_a_text_that_cannot_be_learned_from_is_named(train: Run, kind: str) -> None:
+    data, words = UNREADABLE[kind]
+    sentence = refusal(train(data, "--quiet"), 1)
+    assert words in sentence
+    assert "corpus" in sentence
+    assert not Path("checkpoints").exists() or os.listdir("checkpoints") == []
+
+
+def test_a_folder_without_text_is_named(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "a.png").write_bytes(b"\x89PNG\xff\x00")
+    assert "pictures" in refusal(run("train", "pictures"), 1)
+
+
+LEARNED = {
+    "one symbol": (b"aaaa", "aa"),
+    "two tokens": (b"ab", "b"),
+    "NUL bytes": (b"a\0b\0\n" * 200, "a\0b\0"),
+    "byte order mark": (b"\xef\xbb\xbfab\n" * 1 + b"ab\n" * 200, "ab"),
+    "control symbols as text": (b"<EOS><UNK><START>\n" * 200, "<EOS><UNK>"),
+    "blank lines": (b"\n\n\n\n", "\n"),
+    "carriage returns": (b"a\rb\r\n" * 200, "a\rb"),
+}
+
+
+@pytest.mark.parametrize("kind", LEARNED)
+def test_a_strange_text_is_learned_as_it_is(train: Run, run: Run, kind: str) -> None:
+    data, text = LEARNED[kind]
+    assert train(data).code == 0
+    scored = run("score", "--json", "--no-eos", text)
+    value = json.loads(scored.out.split("\n")[0])
+    assert value["tokens"] == list(value["text"]) and value["unknown"] == 0
+    assert value["logprob"] <= 0 and value["perplexity"] >= 1
+    assert run("sample", "--length=5", "--seed=1").code == 0
+
+
+def test_a_byte_order_mark_is_told_and_is_no_text(train: Run) -> None:
+    assert "byte order mark" in train(b"\xef\xbb\xbf" + b"ab\n" * 200).err
+    assert "\ufeff" not in json.loads(Path("checkpoints/corpus/tokenizer.json").read_text())["characters"]
+
+
+def test_a_file_that_does_not_exist_gets_the_nearest_name(run: Run, tmp_path: Path, line_folder: Path) -> None:
+    (tmp_path / "shakespeare.txt").write_text(LINES)
+    for command in ("train", "evaluate"):
+        missing = run(command, "shakespear.txt", "-m", line_folder if command == "evaluate" else "new")
+        assert "did you mean shakespeare.txt?" in refusal(missing, 2)
+    refusal(run("score", "--file", "nowhere/at/all", "-m", line_folder), 2)
+    refusal(run("train", "shakespeare.txt", "--valid", "nothing"), 2)
+    refusal(run("train", "shakespeare.txt", "--plan", "nothing"), 2)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "nearest"),
+    [
+        ("cell", "gruu", "gru"),
+        ("cell", "LSTM", "lstm"),
+        ("embedding", "onehot", "one-hot"),
+        ("tokenizer", "chars", "char"),
+    ],
+)
+def test_a_name_that_does_not_exist_gets_the_nearest(train: Run, option: str, value: str, nearest: str) -> None:
+    sentence = refusal(train(LINES.encode(), f"--{option}={value}"), 2)
+    assert value in sentence and repr(nearest) in sentence
+    assert not Path("checkpoints/corpus").exists()
+
+
+OUT_OF_RANGE = """
+    train   layers=0 hidden-size=-1 hidden-size=9999999 embedding-size=0 dropout=1 dropout=-0.1
+    train   batch-size=0 seq-len=0 learning-rate=0 learning-rate=nan clip=0 clip=-1 steps=0 minutes=0 epochs=-1
+    train   valid-fraction=0 valid-fraction=1 seed=-1 threads=0 device=tpu sequence=word activation=gelu
+    sample  temperature=-1 temperature=nan temperature=inf top-k=0 top-p=0 top-p=1.5 top-p=nan
+    sample  length=0 count=0 seed=-1 unknown=maybe
+"""
+CASES = [(words[0], word) for line in OUT_OF_RANGE.splitlines() if (words := line.split()) for word in words[1:]]
+
+
+@pytest.mark.parametrize(("command", "option"), CASES)
+def test_an_option_out_of_range_is_named(run: Run, line_folder: Path, command: str, option: str) -> None:
+    Path("text").write_text(LINES)
+    arguments = ["text", "-m", "new"] if command == "train" else ["-m", line_folder]
+    if option.startswith("activation"):
+        arguments += ["--cell=rnn"]
+    sentence = refusal(run(command, *arguments, f"--{option}"), 2)
+    assert option.split("=")[0] in sentence
+    assert not Path("checkpoints/new").exists()
+
+
+@pytest.mark.parametrize("budgets", [["--minutes=1", "--steps=5"], ["--epochs=1", "--minutes=5"]])
+def test_there_is_one_budget(run: Run, budgets: list[str]) -> None:
+    Path("text").write_text(LINES)
+    refusal(run("train", "text", *budgets), 2)
+
+
+@pytest.mark.parametrize("arguments", [["nope"], ["--nope"], ["train", "--nope"], ["sample", "--length=many"]])
+def test_usage_is_exit_code_two(run: Run, arguments: list[str]) -> None:
+    done = run(*arguments)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.splitlines()[-1].startswith("Error: ")
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize("command", ["score", "sample", "evaluate", "info"])
+def test_a_folder_that_is_no_model_is_exit_code_three(run: Run, tmp_path: Path, command: str) -> None:
+    (tmp_path / "text").write_text(LINES)
+    for name in ("empty", "other"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "other" / "config.json").write_text("{}")
+    given = {"score": ["the cat"], "evaluate": ["text"]}.get(command, [])
+    for folder in ("./empty", "./other", "./missing", "./text"):
+        refused = refusal(run(command, *given, "--model", folder), 3)
+        assert folder.removeprefix("./") in refused
+        assert ("unpack it" in refused) == (folder == "./text")
+
+
+def test_a_damaged_model_is_exit_code_three(run: Run, line_folder: Path, tmp_path: Path) -> None:
+    for name in ("config.json", "tokenizer.json", "model.safetensors"):
+        folder = tmp_path / name
+        folder.mkdir()
+        for path in line_folder.iterdir():
+            (folder / path.name).write_bytes(path.read_bytes()[: 9 if path.name == name else None])
+        for command in (["score", "the cat"], ["sample"], ["info"]):
+            assert name in refusal(run(*command, "--model", folder), 3)
+
+
+def test_a_model_in_use_is_exit_code_four(train: Run) -> None:
+    Path("checkpoints").mkdir()
+    with durable.lock(Path("checkpoints/corpus")):
+        assert "checkpoints/corpus" in refusal(train(LINES.encode(), "--quiet"), 4)
+
+
+def test_divergence_is_exit_code_one_with_the_step_and_what_to_try(train: Run) -> None:
+    wild = ["--cell=rnn", "--activation=identity", "--learning-rate=100", "--clip=1e30", "--steps=100", "--quiet"]
+    sentence = refusal(train(LINES.encode(), *wild), 1)
+    assert "at step" in sentence and "--learning-rate 25" in sentence
+    assert os.listdir("checkpoints") == []
+
+
+def test_a_loss_that_stays_high_is_told_once_with_what_to_try(train: Run) -> None:
+    """No number is infinite here, but a guess would do better."""
+    done = train(LINES.encode(), "--learning-rate=30", "--steps=300")
+    (told,) = (line for line in done.err.splitlines() if "a guess would have" in line)
+    assert done.code == 0
+    assert "--learning-rate 7.5" in told
+    assert "a guess" not in train(LINES.encode(), "--steps=300", "--overwrite").err
+
+
+@pytest.mark.parametrize("place", ["first", "last"])
+def test_a_traceback_is_for_those_who_ask(run: Run, place: str) -> None:
+    command = ["sample", "--model", "nothing"]
+    plain = run(*command)
+    asked = run("--debug", *command) if place == "first" else run(*command, "--debug")
+    assert asked.code == plain.code == 3
+    assert "Traceback" in asked.err and "Traceback" not in plain.err
+    assert asked.err.splitlines()[-1] == plain.err.strip()
+
+
+def test_debug_may_be_a_text(run: Run, line_folder: Path) -> None:
+    assert json.loads(run("score", "--json", "-m", line_folder, "--", "--debug").out)["text"] == "--debug"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits are those of POSIX")
+def test_a_disk_that_is_full_is_a_sentence(train: Run) -> None:
+    """No file may become longer than 2,000 bytes, which is less than the weights need."""
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
+    try:
+        failed = train(LINES[:1900].encode(), "--quiet")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    refusal(failed, 1)
+    assert os.listdir("checkpoints") == []
+    assert train(LINES.encode()).code == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere memory cannot be limited")
+def test_a_network_that_does_not_fit_is_a_sentence(start: Callable[..., subprocess.Popen[str]], tmp_path: Path) -> None:
+    """One matrix of a GRU 40,000 wide is 3 · 40,000² · 4 bytes = 19 GB; the process may have 8."""
+    import resource
+
+    (tmp_path / "text").write_text(LINES)
+    process = start(
+        *["train", "text", "--hidden-size=40000", "--steps=1", "--quiet"],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (8 * 10**9, 8 * 10**9)),
+    )
+    out, err = process.communicate()
+    assert "memory" in refusal(Outcome(process.returncode, out, err), 1)
+    assert "--hidden-size" in err
+
+
+def test_the_library_raises_what_the_command_says(tmp_path: Path) -> None:
+    """A caller may tell usage, corpus and model apart, and catch them all as one."""
+    for error, call in (
+        (charlm.CorpusError, lambda: charlm.train("\n", SMALL, QUICK)),
+        (charlm.CorpusNotFoundError, lambda: charlm.train(tmp_path / "nothing", SMALL, QUICK)),
+        (charlm.ConfigError, lambda: charlm.TrainConfig(steps=1, minutes=1)),
+        (charlm.UnknownNameError, lambda: charlm.train(LINES, charlm.ModelConfig(cell="gruu"), QUICK)),
+        (charlm.ModelError, lambda: charlm.load(tmp_path / "nothing")),
+    ):
+        with pytest.raises(error) as raised:
+            call()
+        assert isinstance(raised.value, charlm.CharlmError)
+        assert str(raised.value)
+
+
+def test_every_remedy_has_words_and_is_used() -> None:
+    source = "".join(path.read_text(encoding="utf-8") for path in Path(charlm.__file__).parent.rglob("*.py"))
+    assert set(re.findall(r'remedy="(\w+)"', source)) == set(REMEDIES)

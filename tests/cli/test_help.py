@@ -1,0 +1,60 @@
+"""What a person finds who types `charlm` and looks around: help, and the completion of the shell."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import Outcome
+
+from charlm.registry import names
+
+Run = Callable[..., Outcome]
+COMMANDS = ["train", "sample", "score", "evaluate", "compare", "info", "report", "corpus stdlib", "corpus get"]
+COMMANDS += ["embed neighbors", "embed analogy", "embed map", "embed export"]
+COMMANDS += ["gradients", "neurons", "why", "tokenizer build", "tokenizer show"]
+
+
+def test_charlm_alone_shows_the_three_steps(run: Run) -> None:
+    shown = run()
+    lines = [line.strip() for line in (shown.out + shown.err).splitlines()]
+    steps = [line.split("   ")[0] for line in lines if line.startswith("charlm ")]
+    assert steps == ["charlm train corpus.txt", "charlm sample", 'charlm score "a sentence"']
+
+
+def test_the_version_is_that_of_the_package(run: Run) -> None:
+    import charlm
+
+    assert run("--version").out == f"charlm {charlm.__version__}\n"
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_fits_80_columns_and_says_all(run: Run, command: str) -> None:
+    done = run(*command.split(), "--help")
+    assert done.code == 0
+    assert max(map(len, done.out.splitlines())) <= 80
+    assert "..." not in done.out.replace("]...", "").replace("ARGS...", ""), "nothing is cut off"
+    assert not command or f"Example: charlm {command} " in done.out + " "
+
+
+def completed(place: Path, *words: str) -> list[str]:
+    """What the shell offers for the last of some words, by the program's own answer."""
+    asked = {"_CHARLM_COMPLETE": "complete_bash", "COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
+    command = [sys.executable, "-c", "from charlm.cli import app; app(prog_name='charlm')"]
+    done = subprocess.run(command, cwd=place, env={**os.environ, **asked}, capture_output=True, encoding="utf-8")
+    return done.stdout.split()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="bash")
+def test_the_shell_completes_options_models_and_cells(line_folder: Path, tmp_path: Path) -> None:
+    for name in ("poems", "prose", "names"):
+        (tmp_path / "checkpoints" / name).mkdir(parents=True)
+        (tmp_path / "checkpoints" / name / "config.json").write_bytes((line_folder / "config.json").read_bytes())
+    assert completed(tmp_path, "charlm", "sa") == ["sample"]
+    assert completed(tmp_path, "charlm", "train", "--minu") == ["--minutes"]
+    assert completed(tmp_path, "charlm", "sample", "-m", "p") == ["poems", "prose"]
+    assert completed(tmp_path, "charlm", "train", "--model", "n") == ["names"]
+    assert completed(tmp_path, "charlm", "train", "--cell", "") == list(names("nn.cells"))
+    assert completed(tmp_path, "charlm", "train", "--sequence", "s") == ["stream"]

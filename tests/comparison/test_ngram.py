@@ -1,0 +1,122 @@
+"""The Kneser-Ney n-gram, against its formula written down once more, plainly and slowly."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from charlm import ConfigError
+from charlm.comparison.ngram import KneserNey, discounts
+from charlm.tokenizers import Tokenizer
+
+UNK, START, EOS = Tokenizer.UNK, Tokenizer.START, Tokenizer.EOS
+V = 7  # symbols, those three included
+bodies = st.lists(st.sampled_from([UNK, *range(3, V)]), max_size=12)
+corpora = st.lists(bodies, min_size=1, max_size=8)
+texts = st.lists(st.sampled_from(range(3, V)), min_size=1, max_size=8)
+
+
+class Transcribed:
+    """Chen & Goodman's recursion, straight from counts of tuples."""
+
+    def __init__(self, sequences: Sequence[Sequence[int]], order: int, predictable: set[int]) -> None:
+        self.predictable, self.order = predictable, order
+        seen = [Counter(tuple(row[i : i + n]) for row in sequences for i in range(len(row) - n + 1)) for n in range(99)]
+        self.counts: list[dict[tuple[int, ...], int]] = [{}]
+        for n in range(1, order + 1):
+            raw = {gram: count for gram, count in seen[n].items() if gram[-1] in predictable}
+            if n < order:
+                before = Counter(gram[1:] for gram in seen[n + 1])
+                raw = {gram: count if gram[0] == START else before[gram] for gram, count in raw.items()}
+            self.counts.append(raw)
+        self.taken = [(0.0, *discounts(np.array([*each.values()], dtype=np.int64))) for each in self.counts]
+
+    def probability(self, before: tuple[int, ...], symbol: int) -> float:
+        """P(symbol | before), where no more than order - 1 tokens are before."""
+        n = len(before) + 1
+        lower = self.probability(before[1:], symbol) if before else 1 / len(self.predictable)
+        following = {gram: count for gram, count in self.counts[n].items() if gram[:-1] == before}
+        total = sum(following.values())
+        if not total:
+            return lower
+        count = following.get((*before, symbol), 0)
+        handed_on = sum(self.taken[n][min(each, 3)] for each in following.values())
+        return (count - self.taken[n][min(count, 3)] + handed_on * lower) / total
+
+
+def laid(sequences: Sequence[Sequence[int]]) -> np.ndarray:
+    return np.concatenate([np.array(each) for each in sequences]).astype(np.int32)
+
+
+def mask(symbols: set[int]) -> np.ndarray:
+    return np.isin(np.arange(V), list(symbols))
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(corpora, texts, st.integers(1, 5), st.booleans())
+def test_probabilities_are_those_of_the_formula(
+    corpus: list[list[int]], text: list[int], order: int, lines: bool
+) -> None:
+    """Of lines, which EOS closes, and of one stream; where UNK was read it is context and is never predicted."""
+    sequences = [[START, *body, *([EOS] if lines else [])] for body in (corpus if lines else corpus[:1])]
+    predictable = {*range(3, V), *({EOS} if lines else set())}
+    row = [START, *text, *([EOS] if lines else [])]
+    plain = Transcribed(sequences, order, predictable)
+    expected = [math.log(plain.probability(tuple(row[max(0, t - order + 1) : t]), row[t])) for t in range(1, len(row))]
+    model = KneserNey.train(laid(sequences), order, mask(predictable))
+    (found,) = model.log_probabilities([np.array(row, dtype=np.int32)])
+    assert found.tolist() == pytest.approx(expected, abs=1e-12)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(corpora, texts, st.integers(1, 6))
+def test_probabilities_sum_to_one_over_what_can_be_predicted(
+    corpus: list[list[int]], text: list[int], order: int
+) -> None:
+    predictable = {EOS, *range(3, V)}
+    model = KneserNey.train(laid([[START, *body, EOS] for body in corpus]), order, mask(predictable))
+    rows = [np.array([START, *text, symbol], dtype=np.int32) for symbol in range(V)]
+    last = np.exp([found[-1] for found in model.log_probabilities(rows)])
+    assert last.sum() == pytest.approx(1, abs=1e-12)
+    assert set(np.flatnonzero(last)) == predictable
+
+
+def test_rows_do_not_depend_on_those_beside_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [np.array(row, dtype=np.int32) for row in ([START, 3, 4, 3, 4, 5], [START], [START, 4], [START, 5, 5])]
+    model = KneserNey.train(laid([[START, 3, 4, 5, 3, 4, 6, 3]]), 3, mask({3, 4, 5, 6}))
+    alone = [model.log_probabilities([row])[0].tolist() for row in rows]
+    assert [found.tolist() for found in model.log_probabilities(rows)] == alone
+    monkeypatch.setattr("charlm.comparison.ngram._AT_ONCE", 3)
+    assert [found.tolist() for found in model.log_probabilities(rows)] == alone
+
+
+def test_discounts_come_from_counts_of_counts() -> None:
+    """n1 = 10, n2 = 4, n3 = 2, n4 = 1: Y = 10/18, D1 = 1 - 2Y·4/10, D2 = 2 - 3Y·2/4, D3+ = 3 - 4Y·1/2."""
+    counts = np.repeat([1, 2, 3, 4, 9], [10, 4, 2, 1, 5])
+    assert discounts(counts) == pytest.approx((1 - 4 / 9, 2 - 5 / 6, 3 - 10 / 9))
+
+
+@pytest.mark.parametrize("counts", [[], [7, 8, 9], [1, 2, 3], [1, 1, 1, 1, 1, 2, 3, 3, 3, 4]])
+def test_where_these_give_none_the_discounts_are_fixed(counts: list[int]) -> None:
+    """Few symbols that are all seen often stop KenLM with a BadDiscountException; in the last case D2 is negative."""
+    assert discounts(np.array(counts, dtype=np.int64)) == (0.5, 1.0, 1.5)
+
+
+@pytest.mark.parametrize("order", [0, 100])
+def test_an_order_out_of_range_is_refused(order: int) -> None:
+    with pytest.raises(ConfigError, match="order"):
+        KneserNey.train(laid([[START, 3]]), order, mask({3}))
+
+
+def test_a_higher_order_knows_what_a_lower_one_cannot() -> None:
+    """After a b comes c, after c b comes a: one token of context leaves that open, two decide it."""
+    text = [START] + [3, 4, 5, 4] * 50
+    bits = []
+    for order in (1, 2, 3):
+        model = KneserNey.train(laid([text]), order, mask({3, 4, 5}))
+        bits.append(-model.log_probabilities([np.array(text, dtype=np.int32)])[0].mean() / math.log(2))
+    assert bits[0] > 1.4 and bits[1] == pytest.approx(0.5, abs=0.05) and bits[2] < 0.1

@@ -1,0 +1,285 @@
+"""The compiled loops against plain torch in float64, for every instruction set this processor has."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import torch
+from conftest import Outcome
+from torch import Tensor
+
+from charlm.config import ModelConfig
+from charlm.generation.compiled import CompiledDraws
+from charlm.generation.drawing import TorchDraws, draws
+from charlm.generation.samplers import chain
+from charlm.nn.cells import Cell, State
+from charlm.nn.native import fused
+from charlm.nn.native.library import VARIABLE, VARIANTS, forced, library, multiplies_bfloat16, path_in_use
+from charlm.nn.network import Network
+from charlm.registry import find, names
+
+compiled = library()
+pytestmark = pytest.mark.skipif(compiled is None, reason="no C compiler where charlm was installed")
+Run = Callable[..., Outcome]
+CELLS: list[tuple[str, str | None]] = [(name, None) for name in names("nn.cells") if find(Cell, name).loop]
+CELLS += [("rnn", activation) for activation in ("tanh", "relu", "sigmoid", "identity")]
+
+BOUNDED = [cell for cell in CELLS if cell[1] not in ("relu", "identity")]
+
+
+@pytest.fixture(params=[name for name, number in VARIANTS.items() if number >= 0 and name != "bf16"])
+def variant(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Run on one instruction set, and go back to the one before afterwards."""
+    assert compiled is not None
+    before = VARIANTS.get(forced(), -1)
+    if compiled.choose(VARIANTS[request.param]) != VARIANTS[request.param]:
+        compiled.choose(before)
+        pytest.skip("this processor does not have it")
+    yield request.param
+    compiled.choose(before)
+
+
+def gradients(cell: Cell, way: str, x: Tensor, state: State, keep: Tensor | None, weights: Tensor) -> list[Tensor]:
+    """Outputs, last state, and the gradients of input, state and parameters, of a loss that uses all of them."""
+    cell.zero_grad()
+    x = x.clone().requires_grad_()
+    state = tuple(part.clone().requires_grad_() for part in state)
+    outputs, last = getattr(cell, way)(cell.project(x), state, keep)
+    loss = (outputs * weights).sum() + sum((part * (place + 1)).sum() for place, part in enumerate(last))
+    wanted = [x, *state, *cell.parameters()]
+    return [outputs.detach(), *(part.detach() for part in last), *torch.autograd.grad(loss, wanted)]
+
+
+@pytest.mark.parametrize(("name", "activation"), CELLS)
+@pytest.mark.parametrize(("T", "B", "H"), [(9, 3, 16), (8, 1, 32), (20, 11, 80)])
+@pytest.mark.parametrize("resets", [False, True])
+def test_values_and_gradients_are_those_of_float64(
+    variant: str, name: str, activation: str | None, T: int, B: int, H: int, resets: bool
+) -> None:
+    torch.manual_seed(T + B)
+    single = find(Cell, name)(5, H, activation)
+    double = find(Cell, name)(5, H, activation).double()
+    double.load_state_dict(single.state_dict())
+    x, weights = torch.randn(T, B, 5), torch.randn(T, B, H)
+    state = tuple(torch.randn(B, H) for _ in range(single.parts))
+    keep = (torch.rand(T, B, 1) > 0.2).float() if resets else None
+    assert fused.fits(single.project(x), H)
+    found = gradients(single, "recur", x, state, keep, weights)
+    exact = gradients(
+        double,
+        "unroll",
+        x.double(),
+        tuple(part.double() for part in state),
+        None if keep is None else keep.double(),
+        weights.double(),
+    )
+    for mine, theirs in zip(found, exact, strict=True):
+        scale = max(1.0, float(theirs.abs().max()))  # of sums over all steps, whose rounding grows with them
+        torch.testing.assert_close(mine.double(), theirs, rtol=0, atol=3e-6 * scale)
+
+
+@pytest.mark.skipif(not multiplies_bfloat16(), reason="this processor does not multiply bfloat16")
+@pytest.mark.parametrize("looked_up", [False, True])
+@pytest.mark.parametrize(("name", "activation"), CELLS)
+@pytest.mark.parametrize(("T", "B", "H"), [(9, 3, 16), (20, 11, 80)])
+@pytest.mark.parametrize("resets", [False, True])
+def test_bfloat16_rounds_the_factors_and_nothing_else(
+    name: str, activation: str | None, T: int, B: int, H: int, resets: bool, looked_up: bool
+) -> None:
+    """Values and gradients stay near those of float64: a factor has 8 bits, and the errors of many average out."""
+    torch.manual_seed(T)
+    cell = find(Cell, name)(5, H, activation)
+    for weight in cell.parameters():
+        weight.data *= 0.5  # the identity does not saturate
+    keep = (torch.rand(T, B, 1) > 0.2).float() if resets else None
+    state = tuple(torch.randn(B, H) for _ in range(cell.parts))
+    weights = torch.randn(T, B, H)
+    ids, vectors = torch.randint(0, 7, (T, B)), torch.randn(7, 5)
+
+    def found(operands: torch.dtype) -> list[Tensor]:
+        cell.zero_grad()
+        table = vectors.clone().requires_grad_()
+        x = table[ids] if not looked_up else table
+        projected = cell.project(x, torch.float32 if looked_up else operands)
+        first = tuple(part.clone().requires_grad_() for part in state)
+        outputs, last = cell.recur(fused.Lookup(ids, projected) if looked_up else projected, first, keep, operands)
+        assert outputs.dtype == torch.float32
+        loss = (outputs * weights).sum() + sum(part.sum() for part in last)
+        return [outputs.detach(), *torch.autograd.grad(loss, [table, *first, *cell.parameters()])]
+
+    for rough, exact in zip(found(torch.bfloat16), found(torch.float32), strict=True):
+        assert rough.dtype == torch.float32
+        assert (rough - exact).norm() < 0.1 * exact.norm()  # relu may switch a unit off
+        assert not torch.equal(rough, exact)
+
+
+@pytest.mark.parametrize(("name", "activation"), CELLS)
+def test_a_nan_comes_through(variant: str, name: str, activation: str | None) -> None:
+    cell = find(Cell, name)(4, 16, activation)
+    x = torch.zeros(10, 2, 4)
+    x[3, 0, 0] = torch.nan
+    outputs, _ = cell.recur(cell.project(x), cell.zero_state(2))
+    assert outputs[3:, 0].isnan().any(dim=1).all()
+    assert outputs[:, 1].isfinite().all()
+    assert outputs[:3].isfinite().all()
+
+
+@pytest.mark.parametrize(("name", "activation"), BOUNDED)
+def test_saturated_gates_stay_finite(variant: str, name: str, activation: str | None) -> None:
+    cell = find(Cell, name)(4, 16, activation)
+    outputs, _ = cell.recur(cell.project(torch.full((10, 2, 4), 1e6)), cell.zero_state(2))
+    assert (outputs.abs() <= 1.0).all()
+
+
+def test_the_number_of_threads_does_not_change_a_bit() -> None:
+    cell = find(Cell, "gru")(4, 48)
+    projected = torch.randn(12, 5, 144)
+    threads = torch.get_num_threads()
+    found = []
+    try:
+        for count in (1, 2, 3):
+            torch.set_num_threads(count)
+            found.append(cell.recur(projected, cell.zero_state(5))[0])
+    finally:
+        torch.set_num_threads(threads)
+    assert torch.equal(found[0], found[1])
+    assert torch.equal(found[0], found[2])
+
+
+@pytest.mark.parametrize("embedding", [*names("nn.embeddings"), "tied"])
+@pytest.mark.parametrize(("name", "activation"), CELLS)
+@pytest.mark.parametrize("rows", [1, 5, 19])
+def test_draws_are_those_of_torch(variant: str, name: str, activation: str | None, embedding: str, rows: int) -> None:
+    """Symbol for symbol, with the logits each was drawn from, also when some of the rows go on alone."""
+    torch.manual_seed(rows)
+    table: dict[str, Any] = {"embedding": embedding, "embedding_size": 6}
+    if embedding == "tied":
+        table = {"tie_weights": True}
+    network = Network(ModelConfig(cell=name, activation=activation, hidden_size=32, layers=3, dropout=0.0, **table), 21)
+    network.eval().predictable[1] = False
+    for cell in network.cells:
+        cell.weight_ih.data *= 2  # so that it matters what was read
+    torch.nn.init.normal_(network.readout.bias)  # and no two symbols are equally likely
+    samplers = chain({"temperature": 0.9, "top_k": 17, "top_p": 0.9})
+    with torch.inference_mode():
+        logits, state = torch.randn(rows, 21), network.zero_state(rows)
+        plain = TorchDraws(network, samplers, logits, state, torch.empty(rows, 0, dtype=torch.long), end=-1)
+        fast = CompiledDraws(network, samplers, logits, state, end=-1)
+        for steps in (1, 7, 4):
+            chances = torch.rand(steps, rows, dtype=torch.double)
+            for mine, theirs in zip(fast(chances), plain(chances), strict=True):
+                torch.testing.assert_close(mine, theirs, rtol=1e-5, atol=2e-5)
+            if rows == 19:
+                rows = 2
+                plain.keep(torch.tensor([13, 0]))
+                fast.keep(torch.tensor([13, 0]))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"temperature": 0.0},
+        {"temperature": 1e-30},
+        {"temperature": 3.0},
+        {"top_k": 1},
+        {"top_k": 4},
+        {"top_k": 999},
+        {"top_p": 1e-9},
+        {"top_p": 0.6},
+        {"top_p": 1.0},
+        {"temperature": 0.5, "top_k": 9, "top_p": 0.8},
+    ],
+)
+def test_compiled_samplers_are_those_of_torch(variant: str, settings: dict[str, float]) -> None:
+    """Also where symbols are equally likely or impossible."""
+    network = Network(ModelConfig(embedding_size=4, hidden_size=16, layers=1, dropout=0.0), 13).eval()
+    logits = torch.randn(200, 13)
+    logits[:, 3], logits[:50, 5], logits[:, 6] = -torch.inf, logits[:50].amax(1), logits[:, 7]
+    samplers = chain(settings)
+    history = torch.empty(200, 0, dtype=torch.long)
+    with torch.inference_mode():
+        plain = TorchDraws(network, samplers, logits, network.zero_state(200), history, end=-1)
+        fast = CompiledDraws(network, samplers, logits, network.zero_state(200), end=-1)
+        chances = torch.rand(1, 200, dtype=torch.double)
+        mine, theirs = fast(chances)[0][0], plain(chances)[0][0]
+    tied = torch.stack([logits.gather(1, each[:, None])[:, 0] for each in (mine, theirs)])
+    assert ((mine == theirs) | (tied[0] == tied[1])).all()  # which of equals is kept is not promised
+    assert (mine == theirs).float().mean() > 0.7
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"residual": True},
+        {"readout_layers": 2},
+        {"readout": "adaptive"},
+        *({"cell": name} for name in names("nn.cells") if (name, None) not in CELLS and name != "rnn"),
+    ],
+    ids=str,
+)
+def test_what_the_loops_do_not_know_is_drawn_by_torch(settings: dict[str, Any]) -> None:
+    """Each symbol from the logits that the network gives after those before it."""
+    torch.manual_seed(0)
+    network = Network(
+        ModelConfig(**{"embedding_size": 4, "hidden_size": 16, "layers": 2, "dropout": 0.0, **settings}), 9
+    )
+    start = torch.zeros(1, 3, dtype=torch.long)
+    with torch.inference_mode():
+        logits, state = network.eval()(start)
+        on = draws(network, [], logits[0], state, torch.empty(3, 0, dtype=torch.long), end=-1)
+        assert isinstance(on, TorchDraws if settings else CompiledDraws)
+        symbols, drawn_from = on(torch.rand(6, 3, dtype=torch.double))
+        expected, _ = network(torch.cat((start, symbols[:-1])))
+    torch.testing.assert_close(drawn_from, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_draw_pauses_when_more_than_a_quarter_of_the_rows_have_ended() -> None:
+    network = Network(ModelConfig(embedding_size=4, hidden_size=16, layers=1, dropout=0.0), 5).eval()
+    network.readout.weight.data.zero_()
+    network.readout.bias.data = torch.tensor([0.0, 0.0, 0.0, 0.0, 0.0])
+    logits, state = torch.zeros(8, 5), network.zero_state(8)
+    chances = torch.full((6, 8), 0.9, dtype=torch.double)  # symbol 4
+    chances[0, 1] = chances[2, :2] = chances[3, 5] = chances[4, 6] = 0.5  # symbol 2, the end
+    with torch.inference_mode():
+        for on in (
+            CompiledDraws(network, [], logits, state, end=2),
+            TorchDraws(network, [], logits, state, torch.empty(8, 0, dtype=torch.long), end=2),
+        ):
+            symbols, drawn_from = on(chances)
+            assert len(symbols) == len(drawn_from) == 4
+            assert (symbols == 2).any(dim=0).nonzero().flatten().tolist() == [0, 1, 5]
+
+
+def test_importing_charlm_leaves_denormals_alone() -> None:
+    program = (
+        "import charlm.nn.native.fused as f, numpy as np; f.library(); print(np.float32(1e-38) * np.float32(0.1) > 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True"
+
+
+def test_a_variable_of_the_environment_forces_a_variant(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    best = path_in_use()
+    for name in VARIANTS:
+        monkeypatch.setenv(VARIABLE, name)
+        library.cache_clear()
+        outcome = run("info", "--system", "--json")
+        if outcome.code == 2:  # this processor does not have it
+            assert outcome.err.count("\n") == 1 and f"{VARIABLE} is {name!r}" in outcome.err and best in outcome.err
+            continue
+        shown = "torch" if name == "none" else name
+        assert json.loads(outcome.out)["recurrence"] == f"{shown} (set by {VARIABLE})"
+        assert multiplies_bfloat16() == (name == "bf16")
+    monkeypatch.setenv(VARIABLE, "sse9")
+    library.cache_clear()
+    assert (
+        "CHARLM_NATIVE is 'sse9'; it must be bf16, avx512, avx2, baseline, none, or unset"
+        in run("info", "--system").err
+    )
+    monkeypatch.undo()
+    library.cache_clear()
+    assert path_in_use() == best

@@ -1,0 +1,102 @@
+"""Model folders made to do harm, signed with true checksums: every command refuses them, and nothing else happens."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import counters as tally
+import pytest
+from conftest import LINES
+from hostile_models import FIRST, FOR_INFO, HOSTILE
+
+COMMANDS = (["info"], ["score", "the cat"], ["sample", "--length=5"], ["evaluate", "text"])
+
+# Every event that runs what a file says, starts a program or reaches the network ends the process at once.
+CHILD = """
+import contextlib, io, json, os, resource, sys
+from pathlib import Path
+from charlm import cli
+good, commands, *folders = sys.argv[1:]
+def run(*arguments):
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            cli.main([*arguments])
+        except SystemExit as ended:
+            return ended.code, out.getvalue(), err.getvalue()
+for command in json.loads(commands):
+    assert run(*command, "--model", good)[0] == 0, command
+forbidden = ("pickle.", "socket.", "subprocess.", "os.exec", "os.posix_spawn", "os.spawn", "os.system", "os.fork")
+def judge(event, arguments):
+    if event.startswith(forbidden):
+        print(json.dumps([event]), flush=True)
+        os._exit(99)
+sys.addaudithook(judge)
+used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 2**28,) * 2)
+for folder in folders:
+    print(json.dumps([run(*command, "--model", folder) for command in json.loads(commands)]), flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def answers(line_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[int, str, str]]]:
+    """What each command answers to each folder, in one process that may take 256 MiB and must not run anything."""
+    place = tmp_path_factory.mktemp("hostile")
+    (place / "text").write_text(LINES)
+    kinds = HOSTILE | FOR_INFO
+    for number, (_, change) in enumerate(kinds.values()):
+        (place / "models").mkdir(exist_ok=True)
+        change(shutil.copytree(line_folder, place / "models" / str(number)))
+    folders = [place / "models" / str(number) for number in range(len(kinds))]
+    command = [sys.executable, "-c", CHILD, line_folder, json.dumps(COMMANDS), *folders]
+    done = subprocess.run(command, cwd=place, capture_output=True, encoding="utf-8")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout[-300:]
+    assert sorted(os.listdir(place)) == ["elsewhere", "models", "text"], "nothing was written"
+    return dict(zip(kinds, map(json.loads, done.stdout.splitlines()), strict=True))
+
+
+linux = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux to limit and measure memory")
+
+
+def check_refusal(answer: tuple[int, str, str], name: str) -> None:
+    code, out, err = answer
+    assert (code, out) == (3, ""), err[-300:]
+    (line,) = err.splitlines()
+    assert line.isprintable()
+    assert line.startswith("error: ") and name in line and len(line) < 1000
+    tally.count("bad files tried")
+
+
+@linux
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_every_command_refuses_it_in_one_sentence(answers: dict[str, Any], kind: str) -> None:
+    for answer in answers[kind]:
+        check_refusal(answer, HOSTILE[kind][0])
+
+
+@linux
+@pytest.mark.parametrize(
+    ("kind", "named"),
+    {
+        "a missing tensor": "'predictable'",
+        "a renamed tensor": f"'bias', '{FIRST}'",
+        "an extra tensor without data": "'x'",
+        "a turned shape": "readout.weight is torch.float32 (16, 17)",
+        "integers in place of weights": f"{FIRST} is torch.int32",
+        "a NaN": "not finite",
+    }.items(),
+)
+def test_the_tensor_that_is_wrong_is_named(answers: dict[str, Any], kind: str, named: str) -> None:
+    for _, _, err in answers[kind]:
+        assert named in err
+
+
+@linux
+@pytest.mark.parametrize("kind", FOR_INFO)
+def test_info_refuses_what_it_alone_reads(answers: dict[str, Any], kind: str) -> None:
+    check_refusal(answers[kind][0], FOR_INFO[kind][0])
