@@ -6,12 +6,20 @@ run. None stands for a choice that depends on the corpus and the time given, and
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from enum import StrEnum
 from typing import Any, ClassVar
 
 from charlm.errors import ConfigError
 
 VOCABULARY = ("vocab_size", "min_count", "closed", "model_type")  # what a tokenizer is trained by
 LARGEST_VOCABULARY = 2**24  # symbols
+
+
+class TextMode(StrEnum):
+    """How a text is cut into sequences. A member equals its value, which is what files and options hold."""
+
+    LINE = "line"  # each line is a sequence of its own, and ends with <EOS>
+    STREAM = "stream"  # each document is one running text without an end
 
 
 def check_range(name: str, value: float | None, low: float, high: float, *, open_low: bool = False) -> None:
@@ -69,7 +77,7 @@ class ModelConfig:
     BEFORE: ClassVar[dict[str, str]] = {"readout": "dense"}
 
     def __post_init__(self) -> None:
-        check_choice("sequence", self.sequence, ("auto", "line", "stream"))
+        check_choice("sequence", self.sequence, ("auto", *TextMode))
         for name, largest in self.LARGEST.items():
             check_range(name, getattr(self, name), 1, largest)
         check_range("dropout", self.dropout, 0, 0.95)
