@@ -1,12 +1,15 @@
 """Beam search: with room for everything it finds the maximum, and with less it says what it found."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
 from conftest import BIGRAMS
 
 import charlm
+
+ROUNDING = 1e-4  # nats, between two ways to compute one log-probability
 
 Table = dict[str, dict[str, float]]
 
@@ -68,9 +71,10 @@ def test_a_beam_of_one_is_greedy_and_a_wide_one_is_no_worse(stream_model: charlm
     (narrow,) = stream_model.beam("the ", 1, length=20)
     assert narrow.text == greedy.text
     wide = stream_model.beam("the ", 30, length=20, count=30)
-    assert wide[0].logprob >= narrow.logprob
+    # A batch of another size rounds differently, so log-probabilities agree to a tolerance only.
+    assert wide[0].logprob >= narrow.logprob - ROUNDING
     assert [each.index for each in wide] == list(range(30))
-    assert sorted(wide, key=lambda each: -each.logprob) == wide
+    assert all(one.logprob >= other.logprob - ROUNDING for one, other in pairwise(wide))
 
 
 def test_the_log_probability_is_that_of_score(line_model: charlm.LanguageModel) -> None:
