@@ -3,36 +3,42 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-_TELL_EVERY = 2**24  # characters
+_REPORT_EVERY = 2**24  # characters
 
 
 @dataclass(frozen=True)
-class Reading:
-    """Of a text that takes time: what is done with it, and how many of its characters that is done with.
+class ReadingProgress:
+    """Progress of a pass over a long text.
 
-    seconds: so long so far, of what does not say how far it is with these characters.
+    activity: what the pass does, in one word, such as `encoding`. done: characters read so far. total: characters in
+    all, None if the number is not known yet. seconds: time since the work began, for work whose progress is unknown.
     """
 
-    doing: str
+    activity: str
     done: int
-    of: int | None  # None: not known yet
+    total: int | None
     seconds: float | None = None
 
 
-Tell = Callable[[Reading], None]
+OnProgress = Callable[[ReadingProgress], None]
 
 
-class Told:
-    """Gives the same pieces, and tells now and then how far one is, if that is long; to be called for each text."""
+def ignore(event: object) -> None:
+    """Do nothing; the default of every callback."""
 
-    def __init__(self, doing: str, of: int | None, tell: Tell) -> None:
-        self._doing, self._of, self._tell = doing, of, tell
-        self._done = self._at = 0
 
-    def __call__(self, pieces: Iterable[str]) -> Iterator[str]:
+class PieceCounter:
+    """Counts the characters of a pass over several texts, and reports them every 16 million characters."""
+
+    def __init__(self, activity: str, total: int | None, on_progress: OnProgress) -> None:
+        self._activity, self._total, self._on_progress = activity, total, on_progress
+        self._done = self._reported = 0
+
+    def count(self, pieces: Iterable[str]) -> Iterator[str]:
+        """Yield the pieces of one text unchanged, and count them when the next one is requested."""
         for piece in pieces:
             yield piece
             self._done += len(piece)
-            if self._done >= self._at + _TELL_EVERY:
-                self._at = self._done
-                self._tell(Reading(self._doing, self._done, self._of))
+            if self._done >= self._reported + _REPORT_EVERY:
+                self._reported = self._done
+                self._on_progress(ReadingProgress(self._activity, self._done, self._total))

@@ -52,7 +52,7 @@ def evaluate(
     with reading(bool(adapting) and not quiet, "adapting") as told:
         if adapting:
             language_model = language_model.adapting(*adapting, told=told)
-        found = list(evaluate_documents(language_model, documents, tell=Plain(quiet), **settings))  # type: ignore[arg-type]
+        found = list(evaluate_documents(language_model, documents, on_progress=Plain(quiet), **settings))  # type: ignore[arg-type]
     total = Evaluation.total(found)
     tell_unknown(language_model, documents, total.unknown, unknown, quiet)
     if language_model.tokenizer.AMBIGUOUS:

@@ -16,7 +16,7 @@ from charlm.data.texts import each_line
 from charlm.errors import ConfigError
 from charlm.language_model import LanguageModel
 from charlm.nn.probability import log_probabilities
-from charlm.progress import Reading, Tell
+from charlm.progress import OnProgress, ReadingProgress, ignore
 from charlm.scoring.evaluation import WARM_UP, Evaluation, cut, evaluate, undivided
 from charlm.scoring.lines import groups
 from charlm.scoring.measure import measure
@@ -33,7 +33,7 @@ def evaluate_documents(
     window: int | None = None,
     streams: int | None = None,
     unknown: UnknownPolicy = "unk",
-    tell: Tell = lambda reading: None,
+    on_progress: OnProgress = ignore,
 ) -> Iterator[Evaluation]:
     """`LanguageModel.evaluate` of each document. Short ones are read side by side; of a long one it is told how far.
 
@@ -50,7 +50,7 @@ def evaluate_documents(
         parts: list[Evaluation] = []
         for part in (_lines if model.line else _stream)(model, group, unknown, window):
             parts = [Evaluation.total([*parts, part])]
-            tell(Reading("evaluating", parts[0].characters, group.characters))
+            on_progress(ReadingProgress("evaluating", parts[0].characters, group.characters))
         yield parts[0]
 
 

@@ -34,7 +34,7 @@ from charlm.data.documents import (
     unpacked,
 )
 from charlm.errors import CorpusError
-from charlm.progress import Tell
+from charlm.progress import OnProgress, ignore
 
 STDIN = "-"
 STDIN_NAME = "stdin"
@@ -72,15 +72,15 @@ class Corpus:
         return digest.hexdigest()
 
 
-def read(paths: Iterable[str | Path], tell: Tell = lambda reading: None) -> Corpus:
+def read(paths: Iterable[str | Path], on_progress: OnProgress = ignore) -> Corpus:
     """Read files, folders of them (sorted, hidden ones left out), `.gz` files, and stdin for `-`.
 
-    tell: called now and then while a long text is read. Raises CorpusNotFoundError for a path that does not exist,
-    CorpusError for one that is empty or not UTF-8 text, SaveError where a long text from a pipe finds no room on disk.
+    on_progress: called now and then while a long text is read. Raises CorpusNotFoundError if a path does not exist,
+    CorpusError if a file is empty or not UTF-8 text, SaveError if the disk has no room for a long text from a pipe.
     """
     documents: list[AnyDocument] = []
     names = tuple(map(str, paths))
-    reader = _Reader(tell)
+    reader = _Reader(on_progress)
     for path in names:
         if path == STDIN:
             documents.append(reader.stdin())
@@ -97,7 +97,7 @@ def read(paths: Iterable[str | Path], tell: Tell = lambda reading: None) -> Corp
 
 def read_stdin(notes: list[str]) -> AnyDocument:
     """Everything that is piped in, which may be nothing. Raises CorpusError where it is not UTF-8 text."""
-    reader = _Reader(lambda reading: None)
+    reader = _Reader(ignore)
     document = reader.stdin()
     notes += reader.notes
     return document
@@ -132,10 +132,10 @@ def stem(path: str) -> str:
 class _Reader:
     """Reads one path after the other; `room` is what may still be held in memory, in bytes."""
 
-    def __init__(self, tell: Tell) -> None:
+    def __init__(self, on_progress: OnProgress) -> None:
         self.notes: list[str] = []
         self._room = IN_MEMORY
-        self._tell = tell
+        self._on_progress = on_progress
 
     def stdin(self) -> AnyDocument:
         with readable(Path(STDIN_NAME)):
@@ -172,10 +172,10 @@ class _Reader:
             self._room -= len(data)
             return in_memory(name, data, self.notes)
         if path is not None:
-            return stored(name, path, self.notes, self._tell)
+            return stored(name, path, self.notes, self._on_progress)
         copy = _copied(itertools.chain([begun], iter(lambda: file.read(PIECE), b"")))
         try:
-            document = stored(name, copy, self.notes, self._tell)
+            document = stored(name, copy, self.notes, self._on_progress)
         except BaseException:
             _delete(copy)
             raise

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from charlm.errors import CorpusError, CorpusNotFoundError
-from charlm.progress import Tell, Told
+from charlm.progress import OnProgress, PieceCounter
 
 PIECE = 2**20  # characters or bytes taken at once
 _MARK = b"\xef\xbb\xbf"  # a byte order mark in UTF-8
@@ -161,7 +161,7 @@ def in_memory(name: str, data: bytes, notes: list[str]) -> Document:
     return Document(name, text)
 
 
-def stored(name: str, path: Path, notes: list[str], tell: Tell) -> StoredDocument:
+def stored(name: str, path: Path, notes: list[str], on_progress: OnProgress) -> StoredDocument:
     """A document in a file, which is read once for that. Raises CorpusError where it is no UTF-8 text."""
     first = next(raw_blocks(path), b"")
     _refuse_utf16(name, first)
@@ -178,7 +178,7 @@ def stored(name: str, path: Path, notes: list[str], tell: Tell) -> StoredDocumen
             yield block
 
     characters, ends, crlf, last = 0, 0, 0, ""
-    for piece in Told("reading", None, tell)(decoded(blocks(), name, len(_MARK) * marked)):
+    for piece in PieceCounter("reading", None, on_progress).count(decoded(blocks(), name, len(_MARK) * marked)):
         characters += len(piece)
         ends += piece.count("\n")
         if "\r" in piece:  # one letter is found sooner than two

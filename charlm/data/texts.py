@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from charlm.data.documents import AnyDocument
 from charlm.errors import CorpusError
-from charlm.progress import Tell, Told
+from charlm.progress import OnProgress, PieceCounter, ignore
 from charlm.tokenizers import Ids, Tokenizer
 
 LONGEST_LINE = 2**24  # characters that are read at once
@@ -171,11 +171,11 @@ def newlines(piece: str) -> NDArray[np.int64]:
 
 
 def encoded(
-    tokenizer: Tokenizer, texts: Streams | Lines, *, close: bool, tell: Tell = lambda reading: None
+    tokenizer: Tokenizer, texts: Streams | Lines, *, close: bool, on_progress: OnProgress = ignore
 ) -> Iterator[Ids]:
     """The ids of these sequences, piece by piece, each closed by EOS if `close`, which lines always are."""
-    lines, told = texts.sequence == "line", Told("encoding", texts.characters, tell)
+    lines, counter = texts.sequence == "line", PieceCounter("encoding", texts.characters, on_progress)
     for group in texts.groups():
-        yield from tokenizer.encode_pieces(told(group), lines=lines)
+        yield from tokenizer.encode_pieces(counter.count(group), lines=lines)
         if close and not lines:
             yield np.array([tokenizer.EOS], dtype=np.int32)

@@ -14,24 +14,26 @@ from charlm.data.sequences import choose, everything
 from charlm.data.texts import Lines, Streams
 from charlm.errors import CharlmError, ModelError, ModelExistsError
 from charlm.files.atomic import json_line, parse_json, read_file, to_json, write_atomic
-from charlm.progress import Tell, Told
+from charlm.progress import OnProgress, PieceCounter, ignore
 from charlm.registry import find, name_of, names
 from charlm.tokenizers import Tokenizer
 
 
-def learn(texts: Streams | Lines, config: ModelConfig, tell: Tell = lambda reading: None) -> Tokenizer:
+def learn(texts: Streams | Lines, config: ModelConfig, on_progress: OnProgress = ignore) -> Tokenizer:
     """The vocabulary of these sequences. Raises ConfigError for settings that do not fit the kind, or the text."""
     kind = find(Tokenizer, config.tokenizer)
     kind.check(config)
-    told = Told("vocabulary", texts.characters, tell)
-    return kind.train(map(told, texts.groups()), config, lines=texts.sequence == "line", tell=tell)
+    counter = PieceCounter("vocabulary", texts.characters, on_progress)
+    return kind.train(
+        map(counter.count, texts.groups()), config, lines=texts.sequence == "line", on_progress=on_progress
+    )
 
 
-def learn_all(documents: Iterable[AnyDocument], config: ModelConfig, tell: Tell = lambda reading: None) -> Tokenizer:
+def learn_all(documents: Iterable[AnyDocument], config: ModelConfig, on_progress: OnProgress = ignore) -> Tokenizer:
     """That of whole documents, none of which is held out."""
     documents = tuple(documents)
     sequence = choose(documents)[0] if config.sequence == "auto" else config.sequence
-    return learn(everything(documents, sequence), config, tell)
+    return learn(everything(documents, sequence), config, on_progress)
 
 
 @dataclass

@@ -24,7 +24,7 @@ from charlm.errors import ConfigError
 from charlm.files import word2vec
 from charlm.nn.network import Network
 from charlm.nn.probability import log_probabilities
-from charlm.progress import Tell, Told
+from charlm.progress import OnProgress, PieceCounter, ignore
 from charlm.registry import find, name_of
 from charlm.scoring.evaluation import Evaluation, evaluate
 from charlm.tokenizers import Ids, Tokenizer
@@ -124,13 +124,13 @@ def with_tokenizer(model: ModelConfig, tokenizer: Tokenizer | None) -> ModelConf
     return replace(model, tokenizer=name_of(tokenizer), vocabulary=found)
 
 
-def as_corpus(source: Source, tell: Tell = lambda reading: None) -> Corpus:
+def as_corpus(source: Source, on_progress: OnProgress = ignore) -> Corpus:
     """Files, or a text: a string with a newline in it is the text itself, any other names a file or a folder."""
     if isinstance(source, Corpus):
         return source
     if isinstance(source, str) and "\n" in source:
         return Corpus((Document("text", source),), ("text",))
-    return read([source] if isinstance(source, str | Path) else source, tell)
+    return read([source] if isinstance(source, str | Path) else source, on_progress)
 
 
 def prepare(
@@ -138,12 +138,12 @@ def prepare(
     model: ModelConfig,
     config: TrainConfig,
     valid: Source | None,
-    tell: Tell = lambda reading: None,
+    on_progress: OnProgress = ignore,
     tokenizer: Tokenizer | None = None,
 ) -> Prepared:
     """Read, choose the kind of sequence, hold out, build the tokenizer from the training part unless given, encode.
 
-    tell: called now and then where that takes time. Raises CorpusError for a corpus that cannot be trained on,
+    on_progress: called now and then where that takes time. Raises CorpusError for a corpus that cannot be trained on,
     SaveError where the ids of one that is larger than memory find no room on disk.
     """
     find(Tokenizer, model.tokenizer).check(model)  # before a long corpus is read
@@ -151,7 +151,7 @@ def prepare(
         raise ConfigError(
             "a tied table is also the readout's, which has to learn; leave freeze-embedding or tie-weights out"
         )
-    corpus = as_corpus(source, tell)
+    corpus = as_corpus(source, on_progress)
     documents = corpus.documents
     sequence, why = (model.sequence, "as asked") if model.sequence != "auto" else choose(documents)
     doubt = odd_lines(documents) if model.sequence == "auto" and sequence == "stream" else ""
@@ -159,16 +159,16 @@ def prepare(
     if valid is None:
         parts = split(documents, sequence, config.valid_fraction)
     else:
-        held = as_corpus(valid, tell)
+        held = as_corpus(valid, on_progress)
         held_out = held.names
         corpus = replace(corpus, notes=corpus.notes + held.notes)
         parts = beside(documents, held.documents, sequence)
     # One document has no end to learn: what follows its training part is more of it.
     close = sequence == "line" or len(documents) > 1
-    tokenizer = tokenizer or learn(parts.train, model, tell)
+    tokenizer = tokenizer or learn(parts.train, model, on_progress)
     corpus.fingerprint()  # kept there
-    sha256 = _fingerprint(parts, tell)
-    numbered = encoded(tokenizer, parts.train, close=close, tell=tell)
+    sha256 = _fingerprint(parts, on_progress)
+    numbered = encoded(tokenizer, parts.train, close=close, on_progress=on_progress)
     if corpus.large:
         key = json.dumps([sha256, sequence, close, model.tokenizer, tokenizer.to_json()])
         shown = {"corpus": corpus.names, "tokenizer": model.tokenizer, "characters": parts.train.characters}
@@ -196,12 +196,12 @@ def _vectors(tokenizer: Tokenizer, model: ModelConfig, config: TrainConfig) -> w
     return found
 
 
-def _fingerprint(parts: Split, tell: Tell) -> str:
+def _fingerprint(parts: Split, on_progress: OnProgress) -> str:
     """Of every sequence its text in UTF-8 and a zero byte; between those learned and those held out, one more."""
     digest = hashlib.sha256()
-    lines, told = parts.sequence == "line", Told("checking", parts.train.characters, tell)
+    lines, counter = parts.sequence == "line", PieceCounter("checking", parts.train.characters, on_progress)
     for group in parts.train.groups():
-        for piece in told(group):
+        for piece in counter.count(group):
             text = piece.replace("\n", "\0") if lines else piece
             digest.update(text.encode("utf-8", "surrogatepass"))
         digest.update(b"" if lines else b"\0")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from charlm.config import VOCABULARY, ModelConfig
 from charlm.errors import ConfigError
-from charlm.progress import Tell
+from charlm.progress import OnProgress, ignore
 
 Ids = NDArray[np.int32]
 
@@ -47,12 +47,12 @@ class Tokenizer(ABC):
         config: ModelConfig,
         *,
         lines: bool = False,
-        tell: Tell = lambda reading: None,
+        on_progress: OnProgress = ignore,
     ) -> "Tokenizer":
         """Build the vocabulary from the training texts, each in pieces, cut anywhere.
 
         config: of which the settings named in `SETTINGS` are heeded. lines: a newline ends a line and is no part of the
-        text. tell: called now and then by what takes time once the texts are read. Raises ConfigError for a vocabulary
+        text. on_progress: called now and then by what takes time once the texts are read. Raises ConfigError for a vocabulary
         that is larger than the text supports, or too small for it.
         """
 

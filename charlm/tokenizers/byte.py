@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.config import ModelConfig
-from charlm.progress import Tell
+from charlm.progress import OnProgress, ignore
 from charlm.tokenizers import Ids, Tokenizer
 
 _FIRST = len(Tokenizer.CONTROL)  # the number of byte 0
@@ -28,7 +28,7 @@ class ByteTokenizer(Tokenizer):
         config: ModelConfig,
         *,
         lines: bool = False,
-        tell: Tell = lambda reading: None,
+        on_progress: OnProgress = ignore,
     ) -> "ByteTokenizer":
         return cls()
 

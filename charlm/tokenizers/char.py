@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.config import ModelConfig
-from charlm.progress import Tell
+from charlm.progress import OnProgress, ignore
 from charlm.tokenizers import Ids, Tokenizer
 
 _NEWLINE = ord("\n")
@@ -35,7 +35,7 @@ class CharTokenizer(Tokenizer):
         config: ModelConfig,
         *,
         lines: bool = False,
-        tell: Tell = lambda reading: None,
+        on_progress: OnProgress = ignore,
     ) -> "CharTokenizer":
         """Characters that are rarer than `min_count` (default 1) have no symbol."""
         pieces = map(_code_points, chain.from_iterable(texts))

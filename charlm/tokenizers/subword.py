@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from charlm.config import ModelConfig
 from charlm.errors import ConfigError
-from charlm.progress import Reading, Tell
+from charlm.progress import OnProgress, ReadingProgress, ignore
 from charlm.tokenizers import Ids, Tokenizer, Unknown
 from charlm.tokenizers.sentencepiece import model_file
 from charlm.tokenizers.sentencepiece.learning import learn, sentences
@@ -68,7 +68,7 @@ class SubwordTokenizer(Tokenizer):
         config: ModelConfig,
         *,
         lines: bool = False,
-        tell: Tell = lambda reading: None,
+        on_progress: OnProgress = ignore,
     ) -> "SubwordTokenizer":
         """Learn from 2²⁰ characters, or from 256 for each symbol asked for, up to 2²⁴, drawn evenly from the texts.
 
@@ -88,7 +88,7 @@ class SubwordTokenizer(Tokenizer):
         drawn = sum(map(len, found.texts))
         pieces = learn(
             *(config.model_type, letters + longer, text),
-            lambda seconds: tell(Reading("subwords", drawn, found.characters, seconds)),
+            lambda seconds: on_progress(ReadingProgress("subwords", drawn, found.characters, seconds)),
         )
         tokenizer = cls(config.model_type, pieces)
         if asked is not None and tokenizer.size < asked:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from charlm.config import ModelConfig
 from charlm.errors import ConfigError
-from charlm.progress import Tell
+from charlm.progress import OnProgress, ignore
 from charlm.tokenizers import Ids, Tokenizer
 
 LARGEST_UNASKED = 20_000  # symbols
@@ -52,7 +52,7 @@ class WordTokenizer(Tokenizer):
         config: ModelConfig,
         *,
         lines: bool = False,
-        tell: Tell = lambda reading: None,
+        on_progress: OnProgress = ignore,
     ) -> "WordTokenizer":
         """Words that stand there `min_count` times (default 2: what is seen once teaches how words are spelled)."""
         counts = _count(chain.from_iterable(each for pieces in texts for each in _cut(pieces)), config.closed)

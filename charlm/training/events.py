@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from charlm.data.corpus import Corpus
 from charlm.plan import Plan
-from charlm.progress import Reading
+from charlm.progress import ReadingProgress
 
 if TYPE_CHECKING:  # a display need not wait for torch
     from charlm.data.sequences import Split
@@ -139,7 +139,7 @@ class Finished:
 
 
 Event = (
-    Reading
+    ReadingProgress
     | Planned
     | Progress
     | Drawn

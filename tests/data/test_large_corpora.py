@@ -22,7 +22,7 @@ from charlm import progress
 from charlm.data import cache, corpus, documents
 from charlm.data.documents import Document, StoredDocument
 from charlm.data.token_store import map_ring
-from charlm.progress import Reading
+from charlm.progress import ReadingProgress
 from charlm.randomness import bits
 from charlm.tasks.language import Prepared, prepare
 
@@ -228,11 +228,11 @@ def test_where_it_takes_time_it_is_told_how_far(
 ) -> None:
     monkeypatch.setattr(progress, "_TELL_EVERY", 1000)
     (tmp_path / "text").write_text(STREAM)
-    told: list[Reading] = []
+    told: list[ReadingProgress] = []
     prepare(tmp_path / "text", SMALL, QUICK, None, told.append)
-    assert list(dict.fromkeys(each.doing for each in told)) == ["reading", "vocabulary", "checking", "encoding"]
+    assert list(dict.fromkeys(each.activity for each in told)) == ["reading", "vocabulary", "checking", "encoding"]
     for each in told:
-        assert each.done >= 1000 and each.of in (None, 3132)
+        assert each.done >= 1000 and each.total in (None, 3132)
     done = run("train", "text", *TINY, "--steps=2")
     assert "checking   32% of 3,132 characters" in done.err
     assert "checking" not in run("train", "text", *TINY, "--steps=2", "--overwrite", "--quiet").err

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from charlm.config import ModelConfig
 from charlm.errors import ConfigError, CorpusError
-from charlm.progress import Reading
+from charlm.progress import ReadingProgress
 from charlm.tokenizers import subword
 from charlm.tokenizers.sentencepiece import child, learning
 from charlm.tokenizers.sentencepiece.pieces import complete
@@ -189,17 +189,17 @@ def test_how_long_the_trainer_has_taken_is_told_while_it_works(tmp_path: Path, m
     monkeypatch.setattr(child, "__file__", str(tmp_path / "child.py"))
     monkeypatch.setattr(learning, "_EVERY", 0.001)
     monkeypatch.setattr(subword, "_LEAST", 64 * BLOCK)
-    told: list[Reading] = []
+    told: list[ReadingProgress] = []
 
-    def tell(event: Reading) -> None:
+    def on_progress(event: ReadingProgress) -> None:
         told.append(event)
         if len(told) == 3:
             (tmp_path / "child.py.told").touch()
 
     text = "the cats slept\n" * 10 * BLOCK  # of which more is drawn than a pipe holds
     with pytest.raises(CorpusError, match="enough"):
-        SubwordTokenizer.train([[text]], ModelConfig(), tell=tell)
-    assert {(each.doing, each.of) for each in told} == {("subwords", len(text))}
+        SubwordTokenizer.train([[text]], ModelConfig(), on_progress=on_progress)
+    assert {(each.activity, each.total) for each in told} == {("subwords", len(text))}
     assert 16 * BLOCK < told[0].done <= 64 * BLOCK
     seconds = [each.seconds or 0.0 for each in told]
     assert len(seconds) >= 3 and seconds == sorted(seconds) and seconds[-1] > 0

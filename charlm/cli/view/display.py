@@ -11,7 +11,7 @@ from charlm.cli.output import can_redraw, say
 from charlm.cli.view import messages as wording
 from charlm.cli.view.progress import Plain
 from charlm.cli.view.training_view import Picture
-from charlm.progress import Reading
+from charlm.progress import ReadingProgress
 from charlm.training.events import Event, Finished, Progress, Revised, Validated
 
 _EVERY = 0.05  # share of the run between two plain lines
@@ -40,7 +40,7 @@ class Display:
                 self._print(line)
         if self._live:
             self._live.tell(event)
-        elif isinstance(event, Reading):
+        elif isinstance(event, ReadingProgress):
             self._reading(event)
         elif isinstance(event, Progress) and event.step >= self._next_line * event.steps:
             self._print(wording.progress(event))
@@ -86,7 +86,7 @@ class LiveView:
     def tell(self, event: Event) -> None:
         self._picture.tell(event)
         before = time.monotonic()
-        often = isinstance(event, Progress | Reading)
+        often = isinstance(event, Progress | ReadingProgress)
         if isinstance(event, Validated) or (often and before >= self._next_drawing):
             self._live.refresh()
             self._next_drawing = before + (time.monotonic() - before) / _DRAWING

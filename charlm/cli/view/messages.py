@@ -28,7 +28,7 @@ _SAMPLE = 56  # characters of a sample
 
 
 def lines(event: Event) -> list[str]:
-    """Nothing for a Progress or a Reading, which are told by a picture or a line now and then."""
+    """Nothing for a Progress or a ReadingProgress, which are told by a picture or a line now and then."""
     match event:
         case Planned():
             return _plan(event)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from charlm.cli.output import say
-from charlm.progress import Reading
+from charlm.progress import ReadingProgress
 
 
 @contextmanager
@@ -64,23 +64,23 @@ def _size() -> int | None:
 
 
 class Plain:
-    """Called with each Reading, it says one in a while: whenever twice as much is done, or it took twice as long."""
+    """Prints a ReadingProgress as a line whenever twice as much is done, or it took twice as long, as at the last one."""
 
     def __init__(self, quiet: bool) -> None:
         self._quiet = quiet
         self._said = ("", 0, 0)
 
-    def __call__(self, event: Reading) -> None:
-        now = (event.doing, event.done.bit_length(), int((event.seconds or 0) / 4).bit_length())
+    def __call__(self, event: ReadingProgress) -> None:
+        now = (event.activity, event.done.bit_length(), int((event.seconds or 0) / 4).bit_length())
         if now != self._said:
             say(line(event), self._quiet)
             self._said = now
 
 
-def line(event: Reading) -> str:
+def line(event: ReadingProgress) -> str:
     """`encoding   23 % of 1,000,000,000 characters`."""
     if event.seconds is not None:
         so_far = f", {event.seconds:.0f} s so far" if event.seconds >= 1 else ""
-        return f"{event.doing:<10} learning from {event.done:,} of {event.of:,} characters{so_far}"
-    how_far = f"{event.done:,}" if event.of is None else f"{event.done / event.of:.0%} of {event.of:,}"
-    return f"{event.doing:<10} {how_far} characters"
+        return f"{event.activity:<10} learning from {event.done:,} of {event.total:,} characters{so_far}"
+    how_far = f"{event.done:,}" if event.total is None else f"{event.done / event.total:.0%} of {event.total:,}"
+    return f"{event.activity:<10} {how_far} characters"

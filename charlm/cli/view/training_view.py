@@ -10,7 +10,7 @@ from charlm.cli.output import for_terminal
 from charlm.cli.view.messages import bits, clock, rate
 from charlm.cli.view.plot import sparkline
 from charlm.cli.view.progress import line
-from charlm.progress import Reading
+from charlm.progress import ReadingProgress
 from charlm.training.events import Drawn, Event, Planned, Progress, Revised, Validated
 
 _MOST_POINTS = 4096  # of a curve that are kept
@@ -23,7 +23,7 @@ class Picture:
     """Told what happens, it can be printed by Rich at any time, in any width."""
 
     def __init__(self) -> None:
-        self._reading: Reading | None = None
+        self._reading: ReadingProgress | None = None
         self._now: Progress | None = None
         self._train: list[float] = []
         self._valid: list[float] = []
@@ -33,7 +33,7 @@ class Picture:
 
     def tell(self, event: Event) -> None:
         match event:
-            case Reading():
+            case ReadingProgress():
                 self._reading = event
             case Planned():
                 self._reading = None
