@@ -18,8 +18,9 @@ import numpy as np
 
 from charlm.checkpoints.checkpoint import load
 from charlm.errors import ConfigError
+from charlm.nn.probability import perplexity
 from charlm.scoring import units
-from charlm.scoring.measure import NATS, perplexity
+from charlm.scoring.measure import NATS
 from charlm.scoring.score import Score
 
 END = "</s>"

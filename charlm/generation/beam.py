@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import torch
 
 from charlm.data.encoding import Encoded
-from charlm.errors import ModelError
 from charlm.generation.ending import Stopped
-from charlm.generation.generate import Sample, read
+from charlm.generation.generate import Sample, check_finite, read
 from charlm.nn.network import Network, select
 from charlm.nn.probability import log_softmax
 from charlm.tokenizers import Tokenizer
@@ -32,8 +31,7 @@ def search(
     closed: list[tuple[float, tuple[int, ...]]] = []
     for step in range(length):
         following = log_softmax(logits).cpu().double()  # (B, V)
-        if following.isnan().any():
-            raise ModelError("the network's outputs are not finite numbers; train it with a lower learning rate")
+        check_finite(~following.isnan())
         scores = total[:, None] + following
         ended = zip(scores[:, tokenizer.EOS].tolist(), history.tolist(), strict=True)
         closed += ((score, (*symbols, tokenizer.EOS)) for score, symbols in ended if score > -torch.inf)

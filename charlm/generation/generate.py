@@ -1,6 +1,5 @@
 """Sampling novel sequences: feed back what was drawn, until the ending."""
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypedDict
@@ -15,7 +14,7 @@ from charlm.generation.drawing import draws
 from charlm.generation.ending import Ending, Row, Stopped, Unit
 from charlm.generation.samplers import Sampler
 from charlm.nn.network import Network, NetworkState, select
-from charlm.nn.probability import log_softmax
+from charlm.nn.probability import log_softmax, perplexity
 from charlm.randomness import uniform
 from charlm.tokenizers import Ids, Tokenizer
 
@@ -60,11 +59,8 @@ class Sample:
 
     @property
     def perplexity(self) -> float | None:
-        """exp(−log P / tokens), None of no tokens."""
-        if not self.tokens:
-            return None
-        nats = -self.logprob / self.tokens
-        return math.exp(nats) if nats < 700 else math.inf
+        """exp(−log P / tokens); None for no tokens."""
+        return perplexity(-self.logprob, self.tokens)
 
 
 @dataclass(frozen=True)
@@ -105,8 +101,7 @@ def generate(
         step += len(symbols)
         at_once *= 2  # the first symbols are soon seen, the later ones come in larger groups
         logprobs = log_softmax(drawn_from).gather(2, symbols[:, :, None])[:, :, 0]
-        if not (logprobs.isfinite() | (symbols == tokenizer.EOS) & (logprobs == -torch.inf)).all():
-            raise ModelError("the network's outputs are not finite numbers; train it with a lower learning rate")
+        check_finite(logprobs.isfinite() | (symbols == tokenizer.EOS) & (logprobs == -torch.inf))
         for row, drawn, values in zip(rows, symbols.t().tolist(), logprobs.t().tolist(), strict=True):
             if piece := row.take(drawn, values, tokenizer.EOS):
                 yield Piece(row.index, piece)
@@ -116,6 +111,12 @@ def generate(
         if len(going) < len(rows):
             rows = [rows[place] for place in going]
             on.keep(torch.tensor(going, dtype=torch.long, device=logits.device))
+
+
+def check_finite(finite: Tensor) -> None:
+    """Raise ModelError unless every element of a boolean tensor is true."""
+    if not finite.all():
+        raise ModelError("the network's outputs are not finite numbers; train the model with a lower learning rate")
 
 
 def side_by_side(count: int, most: int, *, endless: bool = False) -> Iterator[range]:

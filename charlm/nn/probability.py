@@ -1,5 +1,6 @@
 """The one place where probabilities are computed; everything that reports one comes here."""
 
+import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -16,11 +17,19 @@ from charlm.tokenizers import Ids
 Quantity = Callable[[Tensor, Tensor], Tensor]
 Told = Callable[[int], None]  # how many tokens more have been read
 
+_OVERFLOW = 700  # nats per token; exp(710) is beyond a float
 _ROWS = 64  # sequences read side by side
 # What is read at once is bounded, whatever the length, and what of it goes through the readout at once, whatever the
 # vocabulary: it fits the memory, and nearly the caches.
 _TOKENS = 16_384
 _LOGITS = 4_000_000
+
+
+def perplexity(nats: float, tokens: int) -> float | None:
+    """Return exp(nats / tokens): None for no tokens, infinity where the result exceeds a float."""
+    if not tokens:
+        return None
+    return math.exp(nats / tokens) if nats / tokens < _OVERFLOW else math.inf
 
 
 def log_softmax(logits: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from charlm.nn.probability import perplexity
 from charlm.tokenizers import Ids, Tokenizer
 
 Base = Literal["e", "2", "10"]
@@ -66,13 +67,6 @@ class Measure:
     def bits_per_char_known(self) -> float | None:
         """Bits per character over the known characters alone."""
         return _bits(self.known_nats, self.known_characters)
-
-
-def perplexity(nats: float, tokens: int) -> float | None:
-    """exp(nats / tokens); None for no tokens."""
-    if not tokens:
-        return None
-    return math.exp(nats / tokens) if nats / tokens < 700 else math.inf
 
 
 def _bits(nats: float, units: int) -> float | None:

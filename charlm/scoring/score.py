@@ -13,9 +13,10 @@ from charlm.data.encoding import Encoded, UnknownPolicy, encode
 from charlm.errors import ConfigError
 from charlm.nn import probability
 from charlm.nn.network import Network
+from charlm.nn.probability import perplexity
 from charlm.scoring import units
 from charlm.scoring.adapting import Adapting
-from charlm.scoring.measure import measure, perplexity
+from charlm.scoring.measure import measure
 from charlm.scoring.units import Unit
 from charlm.tokenizers import Ids, Tokenizer
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from charlm.cli.output import figure
-from charlm.scoring.measure import NATS, Base, perplexity
+from charlm.nn.probability import perplexity
+from charlm.scoring.measure import NATS, Base
 from charlm.tokenizers import Tokenizer
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ import numpy as np
 
 from charlm import kenlm
 from charlm.cli.output import write
-from charlm.scoring.measure import NATS, perplexity
+from charlm.nn.probability import perplexity
+from charlm.scoring.measure import NATS
 
 if TYPE_CHECKING:
     from charlm.scoring.score import Score
