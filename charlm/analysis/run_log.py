@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from charlm.checkpoints.model_folder import METRICS
 from charlm.errors import ModelError
-from charlm.files.atomic import METRICS, parse_json, read_file
+from charlm.files.atomic import parse_json, read_file
 
 _LARGEST = 2**26  # bytes
 

@@ -20,21 +20,11 @@ from typing import Any, TypeGuard
 import torch
 from torch import Tensor
 
+from charlm.checkpoints.model_folder import CONFIG, PLAN, TOKENIZER, WEIGHTS, recover
 from charlm.config import LARGEST_VOCABULARY, ModelConfig, from_mapping
 from charlm.data import vocabulary
 from charlm.errors import ConfigError, ModelError
-from charlm.files.atomic import (
-    CONFIG,
-    PLAN,
-    TOKENIZER,
-    WEIGHTS,
-    json_line,
-    parse_json,
-    read_file,
-    recover,
-    to_json,
-    write_atomic,
-)
+from charlm.files.atomic import json_line, parse_json, read_file, to_json, write_atomic
 from charlm.files.tensors import LARGEST_HEADER, pack, unpack
 from charlm.language_model import LanguageModel
 from charlm.nn.network import Network, check_tensors

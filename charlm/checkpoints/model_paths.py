@@ -4,8 +4,9 @@ import difflib
 import os
 from pathlib import Path
 
+from charlm.checkpoints.model_folder import recover
 from charlm.errors import ConfigError, ModelError
-from charlm.files.atomic import recover, write_atomic
+from charlm.files.atomic import write_atomic
 
 CHECKPOINTS = Path("checkpoints")
 _LATEST = CHECKPOINTS / "latest"

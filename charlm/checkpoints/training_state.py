@@ -18,8 +18,9 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from charlm.checkpoints.model_folder import ENDED, STEPS
 from charlm.errors import ModelError
-from charlm.files.atomic import ENDED, STEPS, parse_json, read_file, sync_folder, to_json, write_atomic
+from charlm.files.atomic import parse_json, read_file, sync_folder, to_json, write_atomic
 from charlm.files.tensors import pack, unpack
 
 FORMAT_VERSION = 1

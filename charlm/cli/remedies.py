@@ -2,11 +2,14 @@
 
 from charlm.errors import CharlmError
 
-REMEDIES: dict[str, str] = {}
+REMEDIES: dict[str, str] = {
+    "model_in_use": "wait for it, or choose another --model",
+    "other_folder": "choose another place with --model",
+}
 
 
 def sentence(error: CharlmError) -> str:
-    """The message of an error, and what to try, in the options of the command line."""
+    """Return the message of an error and what to try, in the options of the command line."""
     if not error.remedy:
         return str(error)
     return f"{error}; {REMEDIES[error.remedy].format(**error.fields)}"

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charlm.checkpoints import model_paths as naming
+from charlm.checkpoints.model_folder import REPORT
 from charlm.cli.options import Json, Model, Quiet
 from charlm.cli.output import say, write, write_json
-from charlm.files.atomic import REPORT, write_atomic
+from charlm.files.atomic import write_atomic
 from charlm.interrupts import importing
 
 if TYPE_CHECKING:

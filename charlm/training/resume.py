@@ -8,10 +8,11 @@ import torch
 
 from charlm.checkpoints import training_state as steps
 from charlm.checkpoints.checkpoint import is_model
+from charlm.checkpoints.model_folder import STEPS, finish_swap, lock
 from charlm.checkpoints.training_state import Saved
 from charlm.config import ModelConfig, TrainConfig
 from charlm.errors import ConfigError, CorpusError, ModelError
-from charlm.files.atomic import STEPS, finish_publishing, lock, parse_json, to_json
+from charlm.files.atomic import parse_json, to_json
 from charlm.files.tensors import pack, unpack
 from charlm.plan import Plan, plan_from
 from charlm.tasks.language import Prepared
@@ -36,7 +37,7 @@ def find_run(folder: Path) -> Begun | None:
     if not unfinished(folder) and is_model(folder):
         return None
     with lock(folder):
-        finish_publishing(folder)
+        finish_swap(folder)
         place = unfinished(folder)
         if place is None and is_model(folder):
             return None

@@ -9,23 +9,21 @@ from typing import Any
 
 from charlm.checkpoints import checkpoint
 from charlm.checkpoints import training_state as steps
-from charlm.checkpoints.training_state import Saved
-from charlm.errors import ModelExistsError
-from charlm.files.atomic import (
+from charlm.checkpoints.model_folder import (
     CARD,
     CONFIG,
     FILES,
     METRICS,
     PLAN,
     TOKENIZER,
-    beside,
-    finish_publishing,
-    json_line,
-    publish,
+    finish_swap,
     remove_model,
-    to_json,
-    write_atomic,
+    sibling_path,
+    swap_in,
 )
+from charlm.checkpoints.training_state import Saved
+from charlm.errors import ModelExistsError
+from charlm.files.atomic import json_line, to_json, write_atomic
 from charlm.plan import Plan
 from charlm.scoring.evaluation import Evaluation
 from charlm.system import machine
@@ -50,7 +48,7 @@ def check_free(folder: Path, overwrite: bool) -> None:
 
 def unfinished(folder: Path) -> Path | None:
     """Where the files of a run for `folder` are that has not come to its end."""
-    return next((place for place in (beside(folder, "new"), folder) if steps.unfinished(place)), None)
+    return next((place for place in (sibling_path(folder, "new"), folder) if steps.unfinished(place)), None)
 
 
 class RunFolder:
@@ -71,9 +69,9 @@ class RunFolder:
         self._logged = 0  # lines of the metrics that are on disk
         if folder is None or place is not None:
             return
-        finish_publishing(folder)
+        finish_swap(folder)
         check_free(folder, overwrite)
-        self._place = beside(folder, "new")
+        self._place = sibling_path(folder, "new")
         remove_model(self._place)
         if self._place.exists():
             raise ModelExistsError(f"{self._place} is in the way and not charlm's; move it, or choose another --model")
@@ -109,7 +107,7 @@ class RunFolder:
         self._write_metrics()
         if self._place != self.folder:
             try:
-                publish(self._place, self.folder)
+                swap_in(self._place, self.folder)
             finally:  # it may fail after the rename
                 if self.folder.exists() and not self._place.exists():
                     self._place = self.folder

@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 
 from charlm.checkpoints.checkpoint import load
+from charlm.checkpoints.model_folder import lock
 from charlm.config import ModelConfig, TrainConfig
 from charlm.errors import ConfigError, CorpusError
-from charlm.files.atomic import lock
 from charlm.interrupts import Terminated
 from charlm.language_model import LanguageModel
 from charlm.plan import Plan

@@ -16,9 +16,10 @@ import pytest
 from conftest import STREAM, Outcome
 
 import charlm
+from charlm.checkpoints import model_folder
 from charlm.checkpoints.checkpoint import describe
-from charlm.files import atomic as durable
-from charlm.files.atomic import beside
+from charlm.checkpoints.model_folder import sibling_path
+from charlm.files import atomic
 from charlm.training.events import Report
 from charlm.training.run_folder import unfinished
 
@@ -50,9 +51,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 def test_a_reader_sees_all_of_the_old_file_or_all_of_the_new(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    durable.write_atomic(path, b"old")
+    atomic.write_atomic(path, b"old")
     with path.open("rb") as reader:
-        durable.write_atomic(path, b"new and longer")
+        atomic.write_atomic(path, b"new and longer")
         assert reader.read() == b"old"
     assert path.read_bytes() == b"new and longer"
     assert os.listdir(tmp_path) == ["file"]
@@ -76,7 +77,7 @@ def test_a_file_is_flushed_before_it_gets_its_name_and_the_name_after(
 
     monkeypatch.setattr(os, "fsync", fsync)
     monkeypatch.setattr(os, "replace", replace)
-    durable.write_atomic(tmp_path / "file", b"seven b")
+    atomic.write_atomic(tmp_path / "file", b"seven b")
     assert seen == ["flush 7 bytes", "rename to file", "flush names"]
 
 
@@ -95,7 +96,7 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path, place: str) -> N
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
     with pytest.raises(OSError) as refused:
-        durable.write_atomic(tmp_path / place, b"")
+        atomic.write_atomic(tmp_path / place, b"")
     assert refused.value.filename == str(tmp_path / place)
     assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
 
@@ -127,7 +128,7 @@ def crashed(request: pytest.FixtureRequest, models: tuple[Path, Path], tmp_path:
     """Builds a state in checkpoints/ and returns the weights that should come out of it."""
     *places, expected = STATES[request.param]
     folder = tmp_path / "checkpoints" / "m"
-    for place, which in zip((beside(folder, "old"), beside(folder, "new"), folder), places, strict=True):
+    for place, which in zip((sibling_path(folder, "old"), sibling_path(folder, "new"), folder), places, strict=True):
         if which is not None:
             shutil.copytree(models[which], place)
     return weights(models[expected])
@@ -139,7 +140,7 @@ def test_a_command_after_a_crash_finishes_the_swap(crashed: bytes, run: Run, tmp
     text = {"score": ["word"], "evaluate": ["text"]}.get(command, [])
     assert run(command, "--model", "m", *text).code == 0
     assert weights(tmp_path / "checkpoints/m") == crashed
-    assert not beside(tmp_path / "checkpoints/m", "old").exists()
+    assert not sibling_path(tmp_path / "checkpoints/m", "old").exists()
 
 
 def test_loading_after_a_crash_finishes_the_swap(crashed: bytes, tmp_path: Path) -> None:
@@ -243,7 +244,7 @@ def test_a_folder_beside_that_is_no_model_stays_as_it_is(
     """Some of its files may be named like those of a model."""
     if there_is_a_model:
         shutil.copytree(models[OLD], tmp_path / "m")
-    mine = beside(tmp_path / "m", role)
+    mine = sibling_path(tmp_path / "m", role)
     mine.mkdir()
     for name in ("diary.txt", "README.md", "config.json"):
         (mine / name).write_text("{}")
@@ -257,15 +258,15 @@ def test_a_folder_beside_that_is_no_model_stays_as_it_is(
 def test_a_reader_leaves_the_swap_of_a_living_trainer_alone(models: tuple[Path, Path], tmp_path: Path) -> None:
     """Between its two renames: were the reader to make the second, the trainer would find nothing to rename."""
     folder = tmp_path / "m"
-    shutil.copytree(models[OLD], beside(folder, "old"))
-    shutil.copytree(models[NEW], beside(folder, "new"))
-    with durable.lock(folder), suppress(charlm.ModelError):
+    shutil.copytree(models[OLD], sibling_path(folder, "old"))
+    shutil.copytree(models[NEW], sibling_path(folder, "new"))
+    with model_folder.lock(folder), suppress(charlm.ModelError):
         charlm.load(folder)
-    assert beside(folder, "new").exists()
+    assert sibling_path(folder, "new").exists()
 
 
 def test_one_trainer_at_a_time(tmp_path: Path) -> None:
-    with durable.lock(tmp_path / "m"):
+    with model_folder.lock(tmp_path / "m"):
         with pytest.raises(charlm.ModelInUseError, match="m"):
             train(tmp_path / "m")
         train(tmp_path / "another")
@@ -274,8 +275,8 @@ def test_one_trainer_at_a_time(tmp_path: Path) -> None:
 
 
 def test_a_lock_goes_with_its_holder_however_that_ends(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), durable.lock(tmp_path / "m"):
+    with pytest.raises(ZeroDivisionError), model_folder.lock(tmp_path / "m"):
         _ = 1 / 0
-    beside(tmp_path / "m", "lock").touch()  # of a process that was killed
+    sibling_path(tmp_path / "m", "lock").touch()  # of a process that was killed
     train(tmp_path / "m")
     assert os.listdir(tmp_path) == ["m"]

@@ -13,8 +13,8 @@ import pytest
 from conftest import LINES, QUICK, SMALL, TINY, Outcome
 
 import charlm
+from charlm.checkpoints import model_folder
 from charlm.cli.remedies import REMEDIES
-from charlm.files import atomic as durable
 
 Run = Callable[..., Outcome]
 
@@ -179,7 +179,7 @@ def test_a_damaged_model_is_exit_code_three(run: Run, line_folder: Path, tmp_pat
 
 def test_a_model_in_use_is_exit_code_four(train: Run) -> None:
     Path("checkpoints").mkdir()
-    with durable.lock(Path("checkpoints/corpus")):
+    with model_folder.lock(Path("checkpoints/corpus")):
         assert "checkpoints/corpus" in refusal(train(LINES.encode(), "--quiet"), 4)
 
 

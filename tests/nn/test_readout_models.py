@@ -12,8 +12,8 @@ from reference_run import ending, metrics
 
 import charlm
 from charlm import language_model
+from charlm.checkpoints.model_folder import WEIGHTS
 from charlm.config import ModelConfig
-from charlm.files.atomic import WEIGHTS
 from charlm.nn import probability
 from charlm.training.learner import Learner
 

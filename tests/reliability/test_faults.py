@@ -17,10 +17,10 @@ import torch
 from reference_run import PLAN, SOAK, STEPS, TEXT, begin_or_go_on, ending, events_of, outcome, undisturbed
 
 import charlm
+from charlm.checkpoints import model_folder
 from charlm.checkpoints.checkpoint import describe
+from charlm.checkpoints.model_folder import sibling_path
 from charlm.errors import SaveError
-from charlm.files import atomic as durable
-from charlm.files.atomic import beside
 from charlm.training.events import Event, NotSaved, Resumed, Stopped
 from charlm.training.learner import Learner
 
@@ -170,7 +170,7 @@ def test_a_folder_that_vanishes_is_there_again_at_the_end(
 
     def vanish(number: int) -> None:
         if number == step:
-            for each in (folder, beside(folder, "new")):
+            for each in (folder, sibling_path(folder, "new")):
                 shutil.rmtree(each, ignore_errors=True)
 
     learn(vanish)
@@ -185,7 +185,7 @@ def test_a_folder_that_vanishes_in_the_middle_of_a_save_is_there_again_at_the_en
 
         def vanish(count: int, at: int = number, folder: Path = folder) -> None:
             if count == at:
-                for each in (folder, beside(folder, "new")):
+                for each in (folder, sibling_path(folder, "new")):
                     shutil.rmtree(each, ignore_errors=True)
 
         with before_each_call(vanish):
@@ -291,7 +291,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_the_work(
 def test_a_name_that_is_not_flushed_to_disk_loses_no_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first model is in its place when the flush of that place fails for good: the states went with it."""
     folder = tmp_path / "m"
-    whole = durable.sync_folder
+    whole = model_folder.sync_folder
 
     def sync(place: Path) -> None:
         if place == tmp_path:
@@ -303,7 +303,7 @@ def test_a_name_that_is_not_flushed_to_disk_loses_no_state(tmp_path: Path, monke
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(durable, "sync_folder", sync)
+        patch.setattr(model_folder, "sync_folder", sync)
         charlm.train(TEXT, plan=PLAN, folder=folder, report=report)
     assert Resumed(4, ()) in events_of(folder), "the step of the first validation"
     assert outcome(folder) == undisturbed()

@@ -16,7 +16,7 @@ import pytest
 from reference_run import PLAN, SOAK, TEXT, begin_or_go_on, ended, ending, events_of, outcome, reached, undisturbed
 
 import charlm
-from charlm.files.atomic import beside
+from charlm.checkpoints.model_folder import sibling_path
 from charlm.training.events import Event, Planned, Resumed
 from charlm.training.learner import Learner
 
@@ -113,7 +113,7 @@ def end(folder: Path) -> None:
         resumed = [event.step for event in events_of(folder) if isinstance(event, Resumed)]
         assert resumed in ([], [had_reached]), "nothing to go on from, or all that was finished"
     assert outcome(folder) == undisturbed()
-    left = {path.name for path in folder.parent.iterdir()} - {beside(folder, "lock").name if had_ended else ""}
+    left = {path.name for path in folder.parent.iterdir()} - {sibling_path(folder, "lock").name if had_ended else ""}
     assert left == {"m"}, "nothing is left behind, but for the lock of one that was killed when all was done"
 
 

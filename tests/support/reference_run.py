@@ -13,8 +13,8 @@ from conftest import STREAM
 import charlm
 from charlm.checkpoints import training_state as steps
 from charlm.checkpoints.checkpoint import is_model
-from charlm.files.atomic import METRICS
-from charlm.files.atomic import PLAN as PLAN_FILE
+from charlm.checkpoints.model_folder import METRICS
+from charlm.checkpoints.model_folder import PLAN as PLAN_FILE
 from charlm.plan import read_plan
 from charlm.training.events import Event, Report
 from charlm.training.run_folder import unfinished

@@ -11,7 +11,7 @@ import torch
 from reference_run import PLAN, TEXT, begin_or_go_on, outcome, undisturbed
 
 import charlm
-from charlm.files.atomic import PLAN as PLAN_FILE
+from charlm.checkpoints.model_folder import PLAN as PLAN_FILE
 from charlm.files.atomic import write_atomic
 from charlm.plan import read_plan
 from charlm.training import run_folder

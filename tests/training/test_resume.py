@@ -9,7 +9,7 @@ from conftest import QUICK, SMALL, STREAM
 from reference_run import ending, metrics
 
 import charlm
-from charlm.files.atomic import WEIGHTS
+from charlm.checkpoints.model_folder import WEIGHTS
 from charlm.tokenizers.byte import ByteTokenizer
 from charlm.tokenizers.char import CharTokenizer
 from charlm.training.events import Event, Resumed

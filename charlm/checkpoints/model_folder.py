@@ -1,0 +1,112 @@
+"""The names in a model's folder, its lock, and the swap of a new folder for an old one."""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from charlm.errors import ModelInUseError, SaveError
+from charlm.files.atomic import sync_folder, try_lock
+
+# The files of a model; `checkpoint` describes their content.
+FILES = CONFIG, TOKENIZER, WEIGHTS, PLAN, METRICS, CARD = (
+    "config.json",
+    "tokenizer.json",
+    "model.safetensors",
+    "plan.json",
+    "metrics.jsonl",
+    "README.md",
+)
+REPORT = "report.html"  # written by `charlm report`
+STEPS = "steps"  # the folder of training states while a run is unfinished; `training_state` describes their content
+ENDED = ".steps.tmp"  # the same folder while it is being deleted, after the run has ended
+_OURS = re.compile(r"\.?({})(\.\d+\.tmp)?".format("|".join(map(re.escape, (*FILES, REPORT)))))
+
+
+def sibling_path(folder: Path, role: str) -> Path:
+    """Path of the hidden folder or file next to a model's folder for a role: new, old or lock."""
+    folder = Path(os.path.abspath(folder))
+    return folder.parent / f".{folder.name}.{role}"
+
+
+def swap_in(new: Path, folder: Path) -> None:
+    """Replace `folder` by the complete folder `new`: rename the old one away, the new one in, then delete the old."""
+    old = sibling_path(folder, "old")
+    replaces = folder.exists()
+    if replaces:
+        os.rename(folder, old)
+    try:
+        os.rename(new, folder)
+    except BaseException:
+        if replaces:
+            os.rename(old, folder)
+        raise
+    try:
+        sync_folder(folder.parent)
+    finally:
+        remove_model(old)
+
+
+def finish_swap(folder: Path) -> None:
+    """Complete what a crash interrupted: a swap, the end of a run, or a write. The caller holds the lock."""
+    for place in (folder, sibling_path(folder, "new")):
+        if _is_ours(place):
+            shutil.rmtree(place / ENDED, ignore_errors=True)
+            for path in place.glob(".*.tmp"):
+                path.unlink(missing_ok=True)
+    old, new = sibling_path(folder, "old"), sibling_path(folder, "new")
+    if not _is_ours(old):
+        return
+    if not folder.exists():
+        os.rename(new if new.exists() else old, folder)
+    remove_model(old)
+
+
+def recover(folder: Path) -> None:
+    """Call `finish_swap` if a crash left something to finish; do nothing while a trainer runs or the disk refuses."""
+    if sibling_path(folder, "old").exists() or (folder / ENDED).exists():
+        with suppress(ModelInUseError, SaveError, OSError), lock(folder):
+            finish_swap(folder)
+
+
+def remove_model(folder: Path) -> None:
+    """Delete a folder of files that charlm writes; leave a folder that contains anything else untouched."""
+    if _is_ours(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether a folder contains nothing but a model's files, complete or half-written."""
+    if not folder.is_dir():
+        return False
+    return all(
+        _OURS.fullmatch(path.name) if path.is_file() else path.name in (STEPS, ENDED) and not path.is_symlink()
+        for path in folder.iterdir()
+    )
+
+
+@contextmanager
+def lock(folder: Path) -> Iterator[None]:
+    """Hold a model's folder for writing; the lock ends with the process, however the process ends.
+
+    Raises ModelInUseError if another process holds the lock, SaveError if the lock file cannot be written.
+    """
+    path = sibling_path(folder, "lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        opened = path.open("a+b")
+    except OSError as error:
+        reason = f"{error.filename or path}: {error.strerror or error}"
+        raise SaveError(f"{folder} cannot be written: {reason}", remedy="other_folder") from None
+    with opened as file:
+        # Two processes can hold locks on a file that its last holder has just deleted. Only the file that is still
+        # in the folder counts.
+        if not try_lock(file) or not path.exists() or not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            raise ModelInUseError(f"another process is training {folder}", remedy="model_in_use")
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                path.unlink()
