@@ -23,10 +23,8 @@ def learn(texts: Streams | Lines, config: ModelConfig, on_progress: OnProgress =
     """The vocabulary of these sequences. Raises ConfigError for settings that do not fit the kind, or the text."""
     kind = find(Tokenizer, config.tokenizer)
     kind.check(config)
-    counter = PieceCounter("vocabulary", texts.characters, on_progress)
-    return kind.train(
-        map(counter.count, texts.groups()), config, lines=texts.sequence == "line", on_progress=on_progress
-    )
+    pieces = map(PieceCounter("vocabulary", texts.characters, on_progress).count, texts.groups())
+    return kind.train(pieces, config, lines=texts.sequence == "line", on_progress=on_progress)
 
 
 def learn_all(documents: Iterable[AnyDocument], config: ModelConfig, on_progress: OnProgress = ignore) -> Tokenizer:

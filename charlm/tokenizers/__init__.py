@@ -52,8 +52,8 @@ class Tokenizer(ABC):
         """Build the vocabulary from the training texts, each in pieces, cut anywhere.
 
         config: of which the settings named in `SETTINGS` are heeded. lines: a newline ends a line and is no part of the
-        text. on_progress: called now and then by what takes time once the texts are read. Raises ConfigError for a vocabulary
-        that is larger than the text supports, or too small for it.
+        text. on_progress: called now and then by what takes time once the texts are read. Raises ConfigError for a
+        vocabulary that is larger than the text supports, or too small for it.
         """
 
     @classmethod

@@ -226,7 +226,7 @@ def test_lines_too_long_to_hold_one_out_are_refused(tmp_path: Path, large: None)
 def test_where_it_takes_time_it_is_told_how_far(
     run: Run, tmp_path: Path, large: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(progress, "_TELL_EVERY", 1000)
+    monkeypatch.setattr(progress, "_REPORT_EVERY", 1000)
     (tmp_path / "text").write_text(STREAM)
     told: list[ReadingProgress] = []
     prepare(tmp_path / "text", SMALL, QUICK, None, told.append)

@@ -64,7 +64,7 @@ def _size() -> int | None:
 
 
 class Plain:
-    """Prints a ReadingProgress as a line whenever twice as much is done, or it took twice as long, as at the last one."""
+    """Prints the progress of a read whenever the characters or the seconds have doubled since the last line."""
 
     def __init__(self, quiet: bool) -> None:
         self._quiet = quiet
