@@ -16,7 +16,7 @@ from pathlib import Path
 import charlm
 from charlm.checkpoints.checkpoint import describe
 from charlm.config import ModelConfig, TrainConfig
-from charlm.tasks.language import Prepared, prepare
+from charlm.tasks.language import Dataset, prepare
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def main() -> None:
         print(row(corpus, minutes, seed, prepared), flush=True)
 
 
-def row(corpus: str, minutes: str, seed: str, prepared: Prepared) -> str:
+def row(corpus: str, minutes: str, seed: str, prepared: Dataset) -> str:
     lines, held_out = prepared.sequence == "line", prepared.parts.valid
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "m"

@@ -52,7 +52,7 @@ def steps() -> None:
         ids, targets = torch.multinomial(counts.double(), 2 * T * B, replacement=True).view(2, T, B)
         batch = Batch(ids, targets, None, fresh=False)
         learners = [learner(kind, counts) for kind in kinds]
-        actions = [lambda each=each, batch=batch: each.learn(batch, 1e-3) for each in learners]
+        actions = [lambda each=each, batch=batch: each.step(batch, 1e-3) for each in learners]
         rates = [B * T / seconds for seconds in best_seconds(*actions, rounds=5)]
         print(f"| {V:,} | {' | '.join(f'{rate:,.0f}' for rate in rates)} | {rates[0] / rates[1]:.2f}× |", flush=True)
 

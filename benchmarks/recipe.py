@@ -42,10 +42,10 @@ def main() -> None:
     network.embedding.weight.data.mul_(scale)
     learner = Learner(network, config)
     for step in range(plan.steps):
-        learner.learn(batches[step], plan.learning_rate(step))
-        learner.average(step + 1, plan.progress(step + 1))
+        learner.step(batches[step], plan.learning_rate(step))
+        learner.update_average(step + 1, plan.progress(step + 1))
     print(f"{' '.join(changes) or 'defaults'}: {plan.steps:,} steps, {passes:.1f} passes, nats per token held out")
-    for name, kept in (("last weights", network), ("averaged", learner.best_guess)):
+    for name, kept in (("last weights", network), ("averaged", learner.averaged_network)):
         for window in (None, 256) if prepared.sequence == "stream" else (None,):
             found = evaluate(kept.eval(), prepared.tokenizer, prepared.sequence, [prepared.parts.valid], window=window)
             print(f"  {name}, window {window}: {found[0].known_nats_per_token:.4f}")

@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 from timing import best_seconds
 
-from charlm.checkpoints import training_state as steps
-from charlm.checkpoints.training_state import Saved
+from charlm.checkpoints import training_state
+from charlm.checkpoints.training_state import TrainingState
 from charlm.config import ModelConfig, TrainConfig
 from charlm.nn.network import Network
 from charlm.training.learner import Learner
@@ -28,12 +28,14 @@ def main() -> None:
     for layers, width in SIZES:
         shape = ModelConfig(layers=layers, hidden_size=width, embedding_size=64, dropout=0.0)
         learner = Learner(Network(replace(shape, sequence="stream"), V), TrainConfig())
-        learner.average(0, 1.0)
+        learner.update_average(0, 1.0)
         best = {f"best.{name}": tensor.clone() for name, tensor in learner.network.state_dict().items()}
-        saved = Saved(1, {}, learner.tensors() | best)
+        saved = TrainingState(1, {}, learner.tensors() | best)
         size = sum(tensor.nbytes for tensor in saved.tensors.values()) / 1e6
         with tempfile.TemporaryDirectory(dir=".") as place:
-            (seconds,) = best_seconds(lambda place=place, saved=saved: steps.save(Path(place), saved), rounds=8)
+            (seconds,) = best_seconds(
+                lambda place=place, saved=saved: training_state.save(Path(place), saved), rounds=8
+            )
         print(f"| {layers} × {width} | {size:.0f} | {seconds:.3f} | {seconds / every:.2%} |", flush=True)
 
 

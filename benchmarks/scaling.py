@@ -79,7 +79,7 @@ def measure(group: Group, asked: argparse.Namespace) -> None:
     size = 4 * (together.network.parameter_count() + 3)
     step, shared, ddp = (
         seconds(each, asked.rounds)
-        for each in (lambda: alone.gradient(batch), lambda: together.gradient(batch), by_ddp)
+        for each in (lambda: alone.backward(batch), lambda: together.backward(batch), by_ddp)
     )
     small, middle, large = (
         seconds(lambda length=length: dist.all_reduce(torch.zeros(length)), asked.rounds) for length in SIZES

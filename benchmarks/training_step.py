@@ -50,7 +50,7 @@ def main() -> None:
 
         shape = ModelConfig(cell=cell, hidden_size=H, layers=layers, embedding_size=E, dropout=0.0, sequence="stream")
         learners = [Learner(Network(shape, V), TrainConfig(precision=each)) for each in ("float32", "auto")]
-        steps = [lambda learner=learner: learner.learn(batch, 1e-3) for learner in learners]
+        steps = [lambda learner=learner: learner.step(batch, 1e-3) for learner in learners]
         theirs, single, mine = (B * T / seconds for seconds in best_seconds(torch_step, *steps, rounds=24))
         ratios = f"{single:,.0f} | {single / theirs:.2f}× | {mine:,.0f} | {mine / theirs:.2f}×"
         print(f"| {cell} | {H} | {layers} | {theirs:,.0f} | {ratios} |")
@@ -62,7 +62,7 @@ def all_cells(batch: Batch) -> None:
     for cell in names("nn.cells"):
         shapes = [ModelConfig(cell=cell, hidden_size=256, layers=n, embedding_size=E, dropout=0.0) for n in (1, 2)]
         learners = [Learner(Network(shape, V), TrainConfig()) for shape in shapes]
-        seconds = best_seconds(*(lambda learner=learner: learner.learn(batch, 1e-3) for learner in learners))
+        seconds = best_seconds(*(lambda learner=learner: learner.step(batch, 1e-3) for learner in learners))
         print(f"| {cell} | " + " | ".join(f"{B * T / each:,.0f}" for each in seconds) + " |", flush=True)
 
 

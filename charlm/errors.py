@@ -11,11 +11,13 @@
     ├── ModelInUseError          another process is training this model
     ├── DivergenceError          the loss is no longer a finite number
     ├── SaveError                the disk did not take the model
-    └── PeerError                another of the processes that train a model together is gone
+    └── DistributedError         a process that trains the model together with this one has ended
 
 Each message is one sentence for a person: what is wrong and where. What to try depends on who asks: an error names its
 remedy by a key, and the command line words the key as options (charlm/cli/remedies.py).
 """
+
+import warnings
 
 
 class CharlmError(Exception):
@@ -69,5 +71,12 @@ class SaveError(CharlmError):
     """The disk did not take what training made, to the end."""
 
 
-class PeerError(CharlmError):
-    """Another of the processes that train one model together has ended, or cannot be reached."""
+class DistributedError(CharlmError):
+    """Another of the processes that train one model together has ended or cannot be reached."""
+
+
+def __getattr__(name: str) -> type[CharlmError]:
+    if name == "PeerError":
+        warnings.warn("PeerError is deprecated; use DistributedError", DeprecationWarning, stacklevel=2)
+        return DistributedError
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

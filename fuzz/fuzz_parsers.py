@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from types import FunctionType
 
-from charlm.checkpoints import training_state as steps
+from charlm.checkpoints import training_state
 from charlm.checkpoints.checkpoint import describe
 from charlm.data import vocabulary
 from charlm.data.documents import in_memory
@@ -71,7 +71,7 @@ def state(files: dict[str, bytes]) -> None:
     place.mkdir(parents=True, exist_ok=True)
     for name, data in files.items():
         (place / name).write_bytes(data)
-    saved, damaged = steps.newest(PLACE)
+    saved, damaged = training_state.newest(PLACE)
     assert saved is not None or len(damaged) == 1
     if saved is not None:
         assert type(saved.step) is int

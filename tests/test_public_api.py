@@ -60,6 +60,12 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
         _ = charlm.nothing_such
 
 
+def test_an_error_that_was_renamed_has_its_old_name_for_one_release() -> None:
+    with pytest.warns(DeprecationWarning, match="DistributedError"):
+        from charlm.errors import PeerError
+    assert PeerError is charlm.DistributedError  # type: ignore[comparison-overlap,unused-ignore]
+
+
 def test_every_error_is_a_charlm_error_and_says_what_it_means() -> None:
     errors = [getattr(charlm, name) for name in charlm.__all__ if name.endswith("Error")]
     assert len(errors) > 5

@@ -12,7 +12,7 @@ CHECKPOINTS = Path("checkpoints")
 _LATEST = CHECKPOINTS / "latest"
 
 
-def folder_of(value: str) -> Path:
+def model_path(value: str) -> Path:
     """`checkpoints/VALUE`, or VALUE itself where it has a path separator.
 
     Raises ConfigError for a name that is empty, begins with `.`, `-` or `=`, or is `latest`, which names the last one.
@@ -33,7 +33,7 @@ def existing_folder(value: str | None) -> Path:
     """
     if value is None:
         value = latest()
-    folder = folder_of(value)
+    folder = model_path(value)
     recover(folder)
     if not folder.exists():
         near = difflib.get_close_matches(value, trained(), n=1)
@@ -53,7 +53,7 @@ def latest() -> str:
     """The name of the last trained model. Raises ModelError where none was trained here."""
     try:
         name = _LATEST.read_text(encoding="utf-8").strip()
-        folder_of(name)
+        model_path(name)
         return name
     except OSError:
         what = "no model was trained in this folder yet"
@@ -67,6 +67,6 @@ def latest() -> str:
 def set_latest(value: str) -> None:
     """Remember the model just trained; a folder elsewhere is remembered by its whole path."""
     CHECKPOINTS.mkdir(exist_ok=True)
-    folder = folder_of(value)
+    folder = model_path(value)
     name = value if folder.parent == CHECKPOINTS else str(folder.resolve())
     write_atomic(_LATEST, f"{name}\n".encode())

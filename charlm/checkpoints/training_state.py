@@ -29,7 +29,7 @@ _KEPT = 2
 _LARGEST_MANIFEST = 2**16  # bytes
 
 
-class Saved(NamedTuple):
+class TrainingState(NamedTuple):
     """A trainer's state after `step` steps."""
 
     step: int
@@ -37,7 +37,7 @@ class Saved(NamedTuple):
     tensors: dict[str, Tensor]
 
 
-def save(folder: Path, saved: Saved) -> None:
+def save(folder: Path, saved: TrainingState) -> None:
     """Write a state to `folder`/steps/<n>, and delete all but the last two that are whole. Raises OSError."""
     place = folder / STEPS / str(saved.step)
     if place.parent.is_symlink():
@@ -59,7 +59,7 @@ def save(folder: Path, saved: Saved) -> None:
         _delete(each)
 
 
-def newest(folder: Path) -> tuple[Saved | None, list[str]]:
+def newest(folder: Path) -> tuple[TrainingState | None, list[str]]:
     """The last state in `folder` that is whole, and a sentence for each later one that is damaged."""
     damaged: list[str] = []
     for place in reversed(_numbered(folder)):
@@ -116,7 +116,7 @@ def _numbered(folder: Path) -> list[Path]:
     return sorted(found, key=lambda each: int(each.name))
 
 
-def _read(place: Path) -> Saved:
+def _read(place: Path) -> TrainingState:
     manifest = parse_json(place / _MANIFEST, read_file(place / _MANIFEST, _LARGEST_MANIFEST))
     try:
         version, step, files = manifest["format_version"], manifest["step"], manifest["files"]
@@ -137,4 +137,4 @@ def _read(place: Path) -> Saved:
     values = parse_json(place / _VALUES, blobs[_VALUES])
     if not isinstance(values, dict):
         raise ModelError(f"{place / _VALUES} is not that of a trainer's state")
-    return Saved(step, values, unpack(place / _TENSORS, blobs[_TENSORS])[0])
+    return TrainingState(step, values, unpack(place / _TENSORS, blobs[_TENSORS])[0])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charlm.checkpoints import model_paths as naming
+from charlm.checkpoints import model_paths
 from charlm.cli.options import Json, Quiet, model_names
 from charlm.cli.output import say, write, write_json
 from charlm.cli.texts import files_or_stdin, in_memory, read_files, read_stdin
@@ -51,7 +51,7 @@ def compare(
 
     Example: charlm compare poems kn5 --file unseen.txt
     """
-    folders = [None if _is_ngram(name) else naming.existing_folder(name) for name in (a, b)]
+    folders = [None if _is_ngram(name) else model_paths.existing_folder(name) for name in (a, b)]
     if folders == [None, None]:
         raise ConfigError("an n-gram reads the tokens of a model: name a model beside it")
     if train and None not in folders:

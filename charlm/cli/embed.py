@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charlm.checkpoints import model_paths as naming
+from charlm.checkpoints import model_paths
 from charlm.cli.options import Json, Model, Quiet, defaulted
 from charlm.cli.output import say, write, write_json
 from charlm.interrupts import importing
@@ -92,7 +92,7 @@ def draw(
 
     Example: charlm embed map --model tales --output map.html
     """
-    path = output or Path(f"{naming.existing_folder(model).name}-map.svg")
+    path = output or Path(f"{model_paths.existing_folder(model).name}-map.svg")
     vectors = _vectors(model, side, quiet)
     from charlm.analysis import projection
     from charlm.pages import embedding_map
@@ -136,7 +136,7 @@ def export(
 
 
 def _vectors(model: str | None, side: str, quiet: bool) -> "Vectors":
-    folder = naming.existing_folder(model)
+    folder = model_paths.existing_folder(model)
     with importing():
         from charlm.analysis.vectors import Vectors
         from charlm.checkpoints.checkpoint import load

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charlm.checkpoints import model_paths as naming
+from charlm.checkpoints import model_paths
 from charlm.cli.options import Cache, Dynamic, Json, Model, Quiet, Unknown, defaulted, ways
 from charlm.cli.output import figure, say, write, write_json
 from charlm.cli.texts import files_or_stdin, read_files, tell_unknown
@@ -36,7 +36,7 @@ def evaluate(
 
     Example: charlm evaluate unseen.txt --model poems
     """
-    folder = naming.existing_folder(model)
+    folder = model_paths.existing_folder(model)
     documents = read_files(files_or_stdin(files), quiet).documents
 
     with importing():

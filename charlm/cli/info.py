@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from charlm.checkpoints import model_paths as naming
+from charlm.checkpoints import model_paths
 from charlm.cli.options import Json, Model, Quiet
 from charlm.cli.output import figure, say, write, write_json
 from charlm.config import ModelConfig
@@ -31,7 +31,7 @@ def info(
         with importing():
             from charlm.checkpoints.checkpoint import describe
 
-        folder = naming.existing_folder(model)
+        folder = model_paths.existing_folder(model)
         say(f"model {folder}", quiet or model is not None)
         values = describe(folder)
         rows = _rows(values)

@@ -6,14 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
-from charlm.checkpoints import model_paths as naming
+from charlm.checkpoints import model_paths
 from charlm.config import ModelConfig
 from charlm.registry import names
 
 
 def model_names(incomplete: str) -> list[str]:
     """The models in checkpoints/ that begin so, for the shell's completion."""
-    return [name for name in naming.trained() if name.startswith(incomplete)]
+    return [name for name in model_paths.trained() if name.startswith(incomplete)]
 
 
 def one_of(choices: Sequence[str]) -> Any:

@@ -5,6 +5,7 @@ from charlm.errors import CharlmError
 REMEDIES: dict[str, str] = {
     "model_in_use": "wait for it, or choose another --model",
     "other_folder": "choose another place with --model",
+    "resume_saved": "go on from the last save with --resume",
 }
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charlm.checkpoints import model_paths as naming
+from charlm.checkpoints import model_paths
 from charlm.checkpoints.model_folder import REPORT
 from charlm.cli.options import Json, Model, Quiet
 from charlm.cli.output import say, write, write_json
@@ -37,7 +37,7 @@ def report(
 
     Example: charlm report --model poems
     """
-    folder = naming.existing_folder(model)
+    folder = model_paths.existing_folder(model)
     with importing():
         from charlm.analysis.report import gather
     from charlm.pages.report_page import page

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charlm.checkpoints import model_paths as naming
+from charlm.checkpoints import model_paths
 from charlm.cli.interactive import converse
 from charlm.cli.options import Json, Model, Quiet, defaulted
 from charlm.cli.output import figure, say, write, write_json
@@ -110,7 +110,7 @@ def sample(
         _refuse(asked, _OF_A_PERSON, "--interactive draws nothing by itself")
     if repetition_ngram is not None and repetition_penalty is None:
         raise ConfigError("--repetition-ngram is of --repetition-penalty; give that too, or leave it out")
-    folder = naming.existing_folder(model)
+    folder = model_paths.existing_folder(model)
     prompt = in_memory(read_stdin(quiet), "begin with").text if prompt == "-" else prompt
 
     with importing():

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charlm.checkpoints import model_paths as naming
+from charlm.checkpoints import model_paths
 from charlm.cli.options import Cache, Dynamic, Json, Model, Quiet, Unknown, defaulted, one_of, ways
 from charlm.cli.output import say
 from charlm.cli.texts import files_or_stdin, read_files, read_stdin, sequences_of, stdin_lines, tell_unknown
@@ -73,7 +73,7 @@ def score(
     """
     name = _format(format, json=json, tsv=tsv, heat=heat, html=html is not None)
     _check(name, base, unit, unknown, full)
-    folder = naming.existing_folder(model)
+    folder = model_paths.existing_folder(model)
     if pairs is not None and (texts or file or unit or base or full or lines or name not in ("table", "json")):
         raise ConfigError("with --pairs whole sentences of that file are compared, as a table or with --json")
     if pairs is not None and (dynamic or cache):

@@ -6,7 +6,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charlm.checkpoints import model_paths as naming
+from charlm.checkpoints import model_paths
 from charlm.cli.output import say
 from charlm.cli.view.progress import Plain
 from charlm.data import corpus
@@ -136,7 +136,7 @@ def one_text(text: str | None, file: str | None, quiet: bool) -> str:
 
 def model_and_text(model: str | None, text: str | None, file: str | None, quiet: bool) -> "tuple[LanguageModel, str]":
     """A model and what it is to look into; which model that is, and what it does not know of the text, is said."""
-    folder = naming.existing_folder(model)
+    folder = model_paths.existing_folder(model)
     read = one_text(text, file, quiet)
     with importing():
         from charlm.checkpoints.checkpoint import load

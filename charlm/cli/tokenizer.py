@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charlm.checkpoints import model_paths as naming
+from charlm.checkpoints import model_paths
 from charlm.cli.options import (
     Closed,
     Json,
@@ -107,7 +107,7 @@ def show(
         from charlm.checkpoints import checkpoint
 
     if file is None:
-        folder = naming.existing_folder(model)
+        folder = model_paths.existing_folder(model)
         say(f"model {folder}", quiet or model is not None)
         found = checkpoint.load(folder).tokenizer
     else:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charlm.checkpoints import model_paths as naming
+from charlm.checkpoints import model_paths
 from charlm.cli.options import (
     Closed,
     Json,
@@ -141,7 +141,7 @@ def train(
     if launch.world_size > 1 and corpus.STDIN in (*sources, valid):
         raise ConfigError("several processes cannot read one stdin; put the text into a file")
     name = corpus.stem(sources[0]) if model is None else model
-    folder = naming.folder_of(name)
+    folder = model_paths.model_path(name)
     stored = read_plan(plan) if plan else None
     if stored and (budgets := [each for each in _BUDGETS if options[each] is not None]):
         raise ConfigError(f"a plan has its own number of steps; leave out --{budgets[0]}, or the --plan")
@@ -186,12 +186,12 @@ def train(
             way_on = "go on by the same command with --resume" if go_on else "there is nothing to keep yet"
             say(f"stopped; {way_on}", not launch.first)
         else:
-            naming.set_latest(name)
+            model_paths.set_latest(name)
             say(f"stopped; the best model so far, of step {kept.best_step:,}, is in {folder}")
         raise
     if not launch.first:
         return
-    naming.set_latest(name)
+    model_paths.set_latest(name)
     if not json:
         write(f"{folder}\n")
         say(f"next       charlm sample -m {shlex.quote(name)}", quiet)

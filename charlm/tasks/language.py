@@ -41,7 +41,7 @@ def _map_alone(rows: Sequence[Ids], read: Read) -> list[NDArray[np.float64]]:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class Dataset:
     """`counts` (V,): how often each symbol is a training target. The corpus itself is not read again."""
 
     corpus: Corpus
@@ -140,7 +140,7 @@ def prepare(
     valid: Source | None,
     on_progress: OnProgress = ignore,
     tokenizer: Tokenizer | None = None,
-) -> Prepared:
+) -> Dataset:
     """Read, choose the kind of sequence, hold out, build the tokenizer from the training part unless given, encode.
 
     on_progress: called now and then where that takes time. Raises CorpusError for a corpus that cannot be trained on,
@@ -175,7 +175,7 @@ def prepare(
         laid = ids.on_disk(numbered, tokenizer.size, key, shown)
     else:
         laid = ids.in_memory(numbered, tokenizer.size)
-    return Prepared(
+    return Dataset(
         corpus, sequence, why, parts, tokenizer, *laid, sha256, held_out, doubt, _vectors(tokenizer, model, config)
     )
 

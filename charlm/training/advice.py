@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from charlm.tasks.language import Prepared
+from charlm.tasks.language import Dataset
 
 _FEW_FOR_EACH = 100  # symbols of the corpus for each of the vocabulary
 _RARE = 5  # times, or fewer
 _MANY_RARE = 0.2  # of the vocabulary
 
 
-def warnings(prepared: Prepared) -> Iterator[str]:
+def warnings(prepared: Dataset) -> Iterator[str]:
     """A sentence for each doubt."""
     needed = (prepared.counts > 0) | ~prepared.tokenizer.spelling()  # what is there to spell others need not come
     needed[: len(prepared.tokenizer.CONTROL)] = False

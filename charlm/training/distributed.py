@@ -1,8 +1,8 @@
-"""The processes that train one model together, each with its own rows of every batch; alone, nothing here is done.
+"""The processes that train one model together; each reads its own rows of every batch. A single process does nothing.
 
-Gradients are summed in one all-reduce a step, so that all take the same step. What only one of them can see, a signal
-or the clock, is told in the same sum, and agreed on before the next step. What is sent are numbers and bytes, never
-objects, which torch would pickle.
+One all-reduce per step sums the gradients, so that all processes take the same step. A signal or the clock is seen by
+one process only: the same sum carries its request, and all of them act on it before the next step. Processes exchange
+numbers and bytes, never objects, which torch would pickle.
 """
 
 import secrets
@@ -20,122 +20,132 @@ from torch import distributed as dist
 from torch.distributed.distributed_c10d import PrefixStore, default_pg_timeout
 from torch.distributed.rendezvous import rendezvous
 
-from charlm.errors import PeerError
+from charlm.errors import DistributedError
 from charlm.training.torchrun import launched
 
-# An hour, for a process that prepares a large corpus; one that is gone is noticed at once.
-_PATIENCE = 2 * default_pg_timeout
-_POLL = 0.02  # seconds
+# One hour, for a process that prepares a large corpus. A process that has ended is noticed at once.
+_TIMEOUT = 2 * default_pg_timeout
+_POLL_SECONDS = 0.02
 
 
 @dataclass(eq=False)
 class Group:
-    """Process `rank` of `size`. All of them must call its methods in the same order. Raises PeerError."""
+    """Process `rank` of `size`. All processes must call its methods in the same order. Raises DistributedError."""
 
     rank: int = 0
     size: int = 1
-    local_rank: int = 0  # among those of this machine
-    _calling: bool = False  # this process asks the others to agree on something
-    _called: bool = False  # some process did, by the last `average`
+    local_rank: int = 0  # among the processes of this machine
+    _requests_sync: bool = False  # this process asks all of them to synchronise
+    _sync_requested: bool = False  # a process did, as the last `average_gradients` has shown
 
     @property
     def first(self) -> bool:
-        """Whether this process writes and talks."""
+        """Whether this process writes files and reports."""
         return self.rank == 0
 
     def rows(self, count: int) -> slice:
-        """The rows of this process, of so many; shares differ by one at most."""
+        """Return this process's share of `count` rows; shares differ by one row at most."""
         return slice(count * self.rank // self.size, count * (self.rank + 1) // self.size)
 
-    def average(self, parameters: Iterable[Tensor], loss: float, rows: int) -> float:
-        """Leave at the parameters the mean of the gradients over all rows, and return that of the losses; this process
-        has so many of the rows.
+    def average_gradients(self, parameters: Iterable[Tensor], loss: float, rows: int) -> float:
+        """Replace the gradients by their mean over the rows of all processes, and return the mean loss.
 
-        One all-reduce after the whole of backward. DistributedDataParallel would send the gradients of a layer while
-        those of the layer below are computed, but takes no batch in parts of unequal size; benchmarks/scaling.py
-        compares the two.
+        `loss` is the mean over this process's `rows`. The sum carries three more numbers after the gradients: the loss,
+        1, and whether this process requests a synchronisation. Each is weighted by `rows`, so the second becomes the
+        number of rows, and the third is positive if any process made a request; `sync_requested` returns it.
+
+        There is one all-reduce, after the whole of backward. DistributedDataParallel would send the gradients of a
+        layer while the layer below computes its own, but it accepts no micro-batches of unequal size;
+        benchmarks/scaling.py compares the two.
         """
         if self.size == 1:
             return loss
         chosen = list(parameters)
         parts = [each.grad.flatten() for each in chosen if each.grad is not None]
-        flat = torch.cat([*parts, parts[0].new_tensor([loss, 1, self._calling])]) * rows
+        flat = torch.cat([*parts, parts[0].new_tensor([loss, 1, self._requests_sync])]) * rows
         _all_reduce(summed := flat if flat.is_cuda else flat.cpu())
-        *means, told = torch.split(summed.to(flat.device) / summed[-2], [*map(len, parts), 3])
+        *means, extra = torch.split(summed.to(flat.device) / summed[-2], [*map(len, parts), 3])
         for parameter, mean in zip(chosen, means, strict=True):
             parameter.grad = mean.view_as(parameter)
-        loss, _, called = told.tolist()
-        self._called = called > 0
+        loss, _, requested = extra.tolist()
+        self._sync_requested = requested > 0
         return float(loss)
 
-    def called(self, wish: bool) -> bool:
-        """Whether all should agree now: some process had a wish before the last step; alone, whether this one has."""
-        if self.size == 1:
-            return wish
-        self._calling = wish
-        return self._called
+    def sync_requested(self, request: bool) -> bool:
+        """Request a synchronisation if `request`, and return whether all processes should synchronise now.
 
-    def highest(self, values: Sequence[int]) -> list[int]:
-        """Of each number the highest that any process has."""
-        self._calling = self._called = False
+        With several processes, they should if one of them had made a request by the last `average_gradients`. A process
+        by itself decides at once.
+        """
+        if self.size == 1:
+            return request
+        self._requests_sync = request
+        return self._sync_requested
+
+    def all_reduce_max(self, values: Sequence[int]) -> list[int]:
+        """Return the element-wise maximum over all processes, and forget all requests to synchronise."""
+        self._requests_sync = self._sync_requested = False
         if self.size == 1:
             return list(values)
-        found = torch.tensor(values, dtype=torch.int64)
-        _all_reduce(found, dist.ReduceOp.MAX)
-        return found.tolist()
+        result = torch.tensor(values, dtype=torch.int64)
+        _all_reduce(result, dist.ReduceOp.MAX)
+        return result.tolist()
 
-    def number(self, value: float) -> float:
-        """What the first process has here, as a time that it has measured."""
+    def broadcast_float(self, value: float) -> float:
+        """Return the number of the first process, for example a time that it has measured."""
         if self.size == 1:
             return value
-        found = torch.tensor([value], dtype=torch.float64)
-        with _peers():
-            dist.broadcast(found, src=0)
-        return found.item()
+        result = torch.tensor([value], dtype=torch.float64)
+        with _distributed_errors():
+            dist.broadcast(result, src=0)
+        return result.item()
 
-    def data(self, value: bytes) -> bytes:
-        """The same for bytes."""
+    def broadcast_bytes(self, value: bytes) -> bytes:
+        """Return the bytes of the first process."""
         if self.size == 1:
             return value
-        size = int(self.number(len(value)))
-        found = torch.frombuffer(bytearray(value if self.first else size) or bytearray(1), dtype=torch.uint8)
-        with _peers():
-            dist.broadcast(found, src=0)
-        return found.numpy().tobytes()[:size]
+        size = int(self.broadcast_float(len(value)))
+        result = torch.frombuffer(bytearray(value if self.first else size) or bytearray(1), dtype=torch.uint8)
+        with _distributed_errors():
+            dist.broadcast(result, src=0)
+        return result.numpy().tobytes()[:size]
 
-    def joined(self, part: Tensor) -> Tensor:
-        """The rows of all processes (B, ...), given those of each. Zeros are added to them, which changes none."""
+    def gather_rows(self, part: Tensor) -> Tensor:
+        """Concatenate the rows of all processes to (B, ...). The sum adds only zeros to them, which is exact."""
         if self.size == 1:
             return part
-        counts = self.highest([len(part) if rank == self.rank else 0 for rank in range(self.size)])
+        counts = self.all_reduce_max([len(part) if rank == self.rank else 0 for rank in range(self.size)])
         whole = torch.zeros(sum(counts), *part.shape[1:], dtype=part.dtype)
         whole[sum(counts[: self.rank]) :][: len(part)] = part.cpu()
         _all_reduce(whole)
         return whole.to(part.device)
 
-    def share(
+    def map_rows(
         self, rows: Sequence[NDArray[Any]], read: Callable[[Sequence[NDArray[Any]]], list[NDArray[np.float64]]]
     ) -> list[NDArray[np.float64]]:
-        """What `read` gives for each row (n,) → (n - 1,), where each process reads some of the rows."""
+        """Return what `read` gives for each row, (n,) → (n - 1,); each process reads some of the rows."""
         if self.size == 1:
             return read(rows)
         mine = range(self.rank, len(rows), self.size)
         ends = np.cumsum([max(0, len(row) - 1) for row in rows])
         whole = np.zeros(ends[-1])
-        found = np.split(whole, ends[:-1])
-        for place, values in zip(mine, read([rows[place] for place in mine]), strict=True):
-            found[place][:] = values
+        results = np.split(whole, ends[:-1])
+        for index, values in zip(mine, read([rows[index] for index in mine]), strict=True):
+            results[index][:] = values
         _all_reduce(torch.from_numpy(whole))
-        return found
+        return results
 
     @contextmanager
-    def in_turn(self) -> Iterator[None]:
-        """Inside, the first process of each machine goes before the others, which find what it leaves on the disk."""
+    def local_leader_first(self) -> Iterator[None]:
+        """Let the first process of each machine finish the block before the others enter it.
+
+        The others then read from the disk what the first one has written.
+        """
         if self.local_rank:
-            self.number(0)
+            self.broadcast_float(0)
         yield
         if not self.local_rank:
-            self.number(0)
+            self.broadcast_float(0)
 
 
 ALONE = Group()
@@ -143,9 +153,10 @@ ALONE = Group()
 
 @contextmanager
 def join() -> Iterator[Group]:
-    """The group that torchrun has made this process part of, or the one whose only member it is.
+    """Yield the group that torchrun started this process in, or a group of one.
 
-    It talks by gloo, and by nccl about what is on a GPU. A program that has called init_process_group keeps its own.
+    The processes communicate by gloo, and by nccl for tensors on a GPU. A program that has called init_process_group
+    keeps its own process group.
     """
     launch = launched()
     if launch.world_size == 1:
@@ -153,28 +164,31 @@ def join() -> Iterator[Group]:
         return
     ours = not dist.is_initialized()
     if ours:
-        with _peers():
-            store, rank, size = next(rendezvous("env://", launch.rank, launch.world_size, timeout=_PATIENCE))
-            store = PrefixStore(_name(store, rank, size), store)
-            dist.init_process_group(store=store, rank=rank, world_size=size, timeout=_PATIENCE)
+        with _distributed_errors():
+            store, rank, size = next(rendezvous("env://", launch.rank, launch.world_size, timeout=_TIMEOUT))
+            store = PrefixStore(_agree_on_name(store, rank, size), store)
+            dist.init_process_group(store=store, rank=rank, world_size=size, timeout=_TIMEOUT)
     try:
         yield Group(dist.get_rank(), dist.get_world_size(), launch.local_rank)
     except Exception:
-        ours = False  # the others may be gone, or wait for this one
+        ours = False  # the other processes may have ended, or wait for this one: leave the group without them
         raise
     finally:
         if ours:
             dist.destroy_process_group()
 
 
-def _name(store: Any, rank: int, size: int) -> str:
-    """A name that these processes have agreed on, and none before them: torchrun keeps one store for all its starts
-    (pytorch/pytorch#135712), and by the addresses of processes that are gone those of a restart would never meet."""
+def _agree_on_name(store: Any, rank: int, size: int) -> str:
+    """Agree with the other processes on a name that no earlier start has used, and return it.
+
+    torchrun keeps one store for all its restarts (pytorch/pytorch#135712). Without a new name, the processes of a
+    restart would read the addresses of processes that have ended.
+    """
     mine = secrets.token_hex(8)
     if rank:
         store.set(f"hello {rank}", mine)
-        while mine not in (heard := store.get("heard").decode().split()):  # else it is of an earlier start
-            time.sleep(_POLL)
+        while mine not in (heard := store.get("heard").decode().split()):  # else it was set by an earlier start
+            time.sleep(_POLL_SECONDS)
         store.set(f"agreed {rank}", heard[0])
         return str(heard[0])
     others = range(1, size)
@@ -183,18 +197,18 @@ def _name(store: Any, rank: int, size: int) -> str:
         store.set("heard", " ".join([mine, *heard]))
         if all(store.check([f"agreed {other}"]) and store.get(f"agreed {other}").decode() == mine for other in others):
             return mine
-        time.sleep(_POLL)
+        time.sleep(_POLL_SECONDS)
 
 
 def _all_reduce(values: Tensor, operation: Any = dist.ReduceOp.SUM) -> None:
-    with _peers():
+    with _distributed_errors():
         dist.all_reduce(values, operation)
 
 
 @contextmanager
-def _peers() -> Iterator[None]:
+def _distributed_errors() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        gone = "another of the processes that train this model has ended, or cannot be reached"
-        raise PeerError(f"{gone}; what it said tells why, and --resume goes on from what was saved") from error
+        problem = "another of the processes that train this model has ended or cannot be reached; its output says why"
+        raise DistributedError(problem, remedy="resume_saved") from error

@@ -57,7 +57,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Drawn:
+class Previewed:
     """What the network writes now: from the same prompt each time, the empty one, and the same random numbers."""
 
     step: int
@@ -66,7 +66,7 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Validated:
-    """The held-out part was evaluated; `best`: better than ever before, and kept. `samples` as in Drawn."""
+    """The held-out part was evaluated; `best`: better than ever before, and kept. `samples` as in Previewed."""
 
     progress: Progress
     evaluation: "Evaluation"
@@ -142,7 +142,7 @@ Event = (
     ReadingProgress
     | Planned
     | Progress
-    | Drawn
+    | Previewed
     | Validated
     | Revised
     | LossHigh

@@ -16,42 +16,42 @@ from charlm.training.distributed import ALONE, Group
 
 _BETAS = (0.9, 0.99)
 _EPSILON = 1e-8
-# The weights kept are a moving average over the end of the run (Polyak & Juditsky 1992): it smooths the last noise out.
+# The weights kept are a moving average over the end of the run (Polyak & Juditsky 1992), which smooths out the noise.
 _AVERAGE_FROM = 0.6  # share of the run
 _AVERAGE_EVERY = 5  # steps
 _AVERAGE_DECAY = 0.95
-_LOGITS = 2**24  # numbers of which there are a few kinds at once, at most: of a large vocabulary a part of the targets
+_MAX_LOGITS_PER_CHUNK = 2**24  # bounds memory: with a large vocabulary, the readout handles the targets in chunks
 
 
 class AdamW:
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019): the state for torch's fused update.
 
-    torch.optim.AdamW does the same, but its first use imports a compiler, which costs more than a second.
+    torch.optim.AdamW computes the same update, but its first use imports a compiler, which takes more than a second.
     """
 
     def __init__(self, parameters: Iterable[Tensor], weight_decay: float) -> None:
-        self.weight_decay = weight_decay  # of matrices
+        self.weight_decay = weight_decay  # applies to matrices only
         self.parameters = list(parameters)
-        self.means = [torch.zeros_like(each) for each in self.parameters]  # of the gradient
-        self.squares = [torch.zeros_like(each) for each in self.parameters]  # mean of its square
+        self.means = [torch.zeros_like(each) for each in self.parameters]  # moving mean of the gradient
+        self.squares = [torch.zeros_like(each) for each in self.parameters]  # moving mean of its square
         self.steps = [torch.zeros((), device=each.device) for each in self.parameters]
 
     def tensors(self) -> dict[str, list[Tensor]]:
-        """All that the next steps depend on; of each a tensor for every parameter."""
+        """Return the optimizer's state: for each kind of value, one tensor per parameter."""
         return {"mean": self.means, "square": self.squares, "steps": self.steps}
 
     @torch.no_grad()
     def step(self, rate: float) -> None:
         """Update every parameter by its gradient."""
         for matrices in (True, False):
-            chosen = [place for place, each in enumerate(self.parameters) if (each.dim() >= 2) == matrices]
+            chosen = [index for index, each in enumerate(self.parameters) if (each.dim() >= 2) == matrices]
             adamw(
-                [self.parameters[place] for place in chosen],
-                [self.parameters[place].grad for place in chosen],  # type: ignore[misc]  # all have one
-                [self.means[place] for place in chosen],
-                [self.squares[place] for place in chosen],
+                [self.parameters[index] for index in chosen],
+                [self.parameters[index].grad for index in chosen],  # type: ignore[misc]  # all have one
+                [self.means[index] for index in chosen],
+                [self.squares[index] for index in chosen],
                 [],
-                [self.steps[place] for place in chosen],
+                [self.steps[index] for index in chosen],
                 fused=True,
                 amsgrad=False,
                 beta1=_BETAS[0],
@@ -64,10 +64,11 @@ class AdamW:
 
 
 class Learner:
-    """A network, its optimizer, and the state it carries from window to window.
+    """A network, its optimizer, and the hidden state that it carries from window to window.
 
-    `best_guess` is the network to validate and to keep. The other processes of the `group` have the same network, and
-    other rows of each batch.
+    `averaged_network` is the network to validate and to keep: the network itself, or, late in the run, a moving average
+    of its weights. `micro_batches` is the number of pieces into which each batch is split to fit into memory. The other
+    processes of `group` hold the same network and read other rows of each batch.
     """
 
     def __init__(self, network: Network, config: TrainConfig, group: Group = ALONE) -> None:
@@ -75,39 +76,41 @@ class Learner:
         if config.freeze_embedding:
             network.embedding.requires_grad_(False)
         network.operands = getattr(torch, resolve_precision(config.precision, network.device))
-        self.best_guess = network
+        self.averaged_network = network
         self.clip = config.clip
         self.group = group
-        self.parts = 1  # a batch is taken in so many, one after the other
+        self.micro_batches = 1
         self.state: NetworkState | None = None
-        self._after: NetworkState | None = None  # the state, once the step is taken
+        self._next_state: NetworkState | None = None  # becomes `state` when the gradient is applied
         self.optimizer = AdamW(
             (each for each in network.parameters() if each.requires_grad), config.weight_decay or 0.0
         )
 
     def tensors(self) -> dict[str, Tensor]:
-        """All that the next steps depend on, by name, with the state of all rows of a batch, whichever process has
-        them; other memory is the learner's own."""
-        return self._named(tuple(tuple(map(self.group.joined, layer)) for layer in self.state or ()))
+        """Return everything that the next steps depend on, by name.
+
+        The hidden state has the rows of all processes. Every other tensor is the learner's own memory, not a copy.
+        """
+        return self._named(tuple(tuple(map(self.group.gather_rows, layer)) for layer in self.state or ()))
 
     def nbytes(self) -> int:
-        """Of these, as far as this process has them."""
+        """Return the bytes of this process's share of `tensors()`."""
         return sum(tensor.nbytes for tensor in self._named(self.state or ()).values())
 
     def _named(self, state: NetworkState) -> dict[str, Tensor]:
-        found = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
-        if self.best_guess is not self.network:
-            found |= {f"average.{name}": tensor for name, tensor in self.best_guess.state_dict().items()}
+        named = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
+        if self.averaged_network is not self.network:
+            named |= {f"average.{name}": tensor for name, tensor in self.averaged_network.state_dict().items()}
         for name, tensors in self.optimizer.tensors().items():
-            found |= {f"optimizer.{name}.{place}": tensor for place, tensor in enumerate(tensors)}
+            named |= {f"optimizer.{name}.{index}": tensor for index, tensor in enumerate(tensors)}
         for layer, parts in enumerate(state):
-            found |= {f"state.{layer}.{place}": part for place, part in enumerate(parts)}
-        return found
+            named |= {f"state.{layer}.{index}": part for index, part in enumerate(parts)}
+        return named
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Go on from what `tensors` returned, for a network of the same shape. Raises ValueError for anything else."""
+        """Continue from what `tensors` returned for a network of the same shape; raise ValueError for anything else."""
         averaged = any(name.startswith("average.") for name in tensors)
-        self.best_guess = copy.deepcopy(self.network) if averaged else self.network
+        self.averaged_network = copy.deepcopy(self.network) if averaged else self.network
         parts = [tensor for name, tensor in tensors.items() if name.startswith("state.") and tensor.numel()]
         state = self.network.zero_state(len(parts[0])) if parts else ()
         mine = self._named(state)
@@ -118,82 +121,86 @@ class Learner:
         rows = self.group.rows(len(parts[0])) if parts else slice(0)
         self.state = tuple(tuple(part[rows] for part in layer) for layer in state) or None
 
-    def learn(self, batch: Batch, rate: float) -> tuple[float, float]:
-        """Take one step; returns the loss (nats per token) and the norm of the gradient before clipping.
+    def step(self, batch: Batch, rate: float) -> tuple[float, float]:
+        """Take one step; return the loss (nats per token) and the gradient's norm before clipping.
 
-        Where either is not finite nothing is changed.
+        Change nothing if either number is not finite.
         """
-        loss, norm = self.gradient(batch)
+        loss, norm = self.backward(batch)
         if math.isfinite(loss + norm):
-            self.update(rate)
+            self.apply(rate)
         return loss, norm
 
-    def gradient(self, batch: Batch) -> tuple[float, float]:
-        """The first half of `learn`, which may be interrupted at any moment: nothing that counts is changed by it."""
-        loss, self._after = self._gradients(batch)
-        loss = self.group.average(self.network.parameters(), loss, batch.inputs.shape[1])
+    def backward(self, batch: Batch) -> tuple[float, float]:
+        """Compute the clipped gradient; return the loss and the norm before clipping.
+
+        This first half of `step` may be interrupted at any moment: it changes nothing that the next step depends on.
+        """
+        loss, self._next_state = self._accumulate(batch)
+        loss = self.group.average_gradients(self.network.parameters(), loss, batch.inputs.shape[1])
         return loss, float(torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.clip))
 
-    def update(self, rate: float) -> None:
-        """The second half, for the batch whose gradient was taken last."""
+    def apply(self, rate: float) -> None:
+        """Update the weights by the gradient of the last `backward`: the second half of `step`."""
         self.optimizer.step(rate)
-        self.state = self._after
+        self.state = self._next_state
 
-    def fit_memory(self, batch: Batch) -> None:
-        """Find out, by a trial that changes nothing else, in how many `parts` a batch fits into the device's memory.
+    def find_micro_batches(self, batch: Batch) -> None:
+        """Find the smallest number of micro-batches whose gradients fit into the device's memory.
 
-        Raises torch.OutOfMemoryError where not even one row does.
+        The trial changes nothing else. Raises torch.OutOfMemoryError if not even one row fits.
         """
         while True:
             try:
-                self._gradients(batch)
+                self._accumulate(batch)
                 return
             except torch.OutOfMemoryError:
-                if self.parts >= batch.inputs.shape[1]:
+                if self.micro_batches >= batch.inputs.shape[1]:
                     raise
-                self.parts *= 2
+                self.micro_batches *= 2
             finally:
                 self.network.zero_grad()
 
-    def _gradients(self, batch: Batch) -> tuple[float, NetworkState]:
-        """Leave the gradient of the loss at the parameters, summed up over the parts; the loss, and the state after."""
+    def _accumulate(self, batch: Batch) -> tuple[float, NetworkState]:
+        """Add up the gradients of all micro-batches in the parameters; return the loss and the next state."""
         device = self.network.device
         rows = batch.inputs.shape[1]
         self.network.zero_grad()
         total, states = 0.0, []
-        for some in torch.arange(rows, device=device).chunk(self.parts):
-            part = slice(int(some[0]), int(some[-1]) + 1)
+        for indices in torch.arange(rows, device=device).chunk(self.micro_batches):
+            part = slice(int(indices[0]), int(indices[-1]) + 1)
             resets = None if batch.resets is None else batch.resets[:, part].to(device)
-            before = None if batch.fresh or self.state is None else select(self.state, some)
+            before = None if batch.fresh or self.state is None else select(self.state, indices)
             outputs, after = self.network.outputs(batch.inputs[:, part].to(device), before, resets)
             total += self._backward(
-                outputs.flatten(0, 1), batch.targets[:, part].to(device).flatten(), len(some) / rows
+                outputs.flatten(0, 1), batch.targets[:, part].to(device).flatten(), len(indices) / rows
             )
             states.append(detach(after))
         return total, join(states)
 
     def _backward(self, outputs: Tensor, targets: Tensor, share: float) -> float:
-        """Leave the gradient of the mean loss of outputs (N, H) and targets (N,), times `share`; returns that product.
+        """Add the gradient of `share` times the mean loss of outputs (N, H) and targets (N,); return that product.
 
-        The readout goes there and back for a number of them after the other, so that never all logits are in memory.
+        The readout runs forward and backward on one chunk of targets after the other, so that the logits of all targets
+        are never in memory at once.
         """
         total, leaves = 0.0, outputs.detach().requires_grad_()
-        at_once = max(1, _LOGITS // self.network.predictable.numel())
-        for some, came in zip(torch.split(leaves, at_once), torch.split(targets, at_once), strict=True):
-            loss = -self.network.log_probability(some, came).sum() * (share / len(targets))
+        chunk = max(1, _MAX_LOGITS_PER_CHUNK // self.network.predictable.numel())
+        for some, some_targets in zip(torch.split(leaves, chunk), torch.split(targets, chunk), strict=True):
+            loss = -self.network.log_probability(some, some_targets).sum() * (share / len(targets))
             loss.backward()  # type: ignore[no-untyped-call]
             total += loss.item()
-        # outputs.backward(leaves.grad) does the same, but its first use imports a compiler.
+        # outputs.backward(leaves.grad) computes the same, but its first use imports a compiler.
         (outputs * leaves.grad).sum().backward()  # type: ignore[operator, no-untyped-call]
         return total
 
     @torch.no_grad()
-    def average(self, step: int, share: float) -> None:
-        """After every step: once far enough in the run, let `best_guess` follow the weights."""
-        if share < _AVERAGE_FROM or step % _AVERAGE_EVERY:
+    def update_average(self, step: int, progress: float) -> None:
+        """Update the averaged weights after step `step`; `progress` is the share of the run that is done."""
+        if progress < _AVERAGE_FROM or step % _AVERAGE_EVERY:
             return
-        if self.best_guess is self.network:
-            self.best_guess = copy.deepcopy(self.network)
-        pairs = zip(self.best_guess.parameters(), self.network.parameters(), strict=True)
+        if self.averaged_network is self.network:
+            self.averaged_network = copy.deepcopy(self.network)
+        pairs = zip(self.averaged_network.parameters(), self.network.parameters(), strict=True)
         for average, weight in pairs:
             average.lerp_(weight, 1 - _AVERAGE_DECAY)

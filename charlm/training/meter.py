@@ -11,7 +11,7 @@ from charlm.nn.native.library import path_in_use, resolve_precision
 from charlm.nn.network import Network
 from charlm.plan import Plan
 from charlm.scoring.evaluation import Evaluation
-from charlm.tasks.language import Prepared
+from charlm.tasks.language import Dataset
 from charlm.training.advice import warnings
 from charlm.training.distributed import Group
 from charlm.training.events import Finished, Planned, Progress
@@ -23,7 +23,7 @@ from charlm.training.run_folder import RunFolder
 class Told(Protocol):
     """What of a run is told; `training.run.Run` says what each is."""
 
-    prepared: Prepared
+    prepared: Dataset
     kept: RunFolder
     started: float
     device: torch.device
@@ -59,7 +59,7 @@ def planned(run: Told) -> Planned:
         precision=resolve_precision(train.precision, run.device),
         batch_size=run.batches.batch_size,
         seq_len=run.batches.seq_len,
-        parts=run.learner.parts,
+        parts=run.learner.micro_batches,
         shrunk=(run.batches.batch_size, run.batches.seq_len) < (train.batch_size, train.seq_len),
         epochs=run.plan.total / run.batches.steps_per_epoch,
         seconds=run.pace.left() if run.pace else None,

@@ -8,7 +8,7 @@ from charlm.checkpoints import numpy_loader as standalone
 from charlm.data.texts import Lines, Streams
 from charlm.plan import TEMPERATURE, Plan
 from charlm.scoring.evaluation import WARM_UP, Evaluation
-from charlm.tasks.language import Prepared
+from charlm.tasks.language import Dataset
 
 # Line ends, what turns the direction of writing, and what UTF-8 or YAML cannot hold.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
@@ -17,7 +17,7 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udff
 def model_card(
     name: str,
     plan: Plan,
-    prepared: Prepared,
+    prepared: Dataset,
     parameters: int,
     step: int,
     evaluation: Evaluation,
@@ -66,7 +66,7 @@ hold traces of it, and `tokenizer.json` every symbol that was learned.
 """
 
 
-def _front_matter(name: str, plan: Plan, prepared: Prepared, found: Evaluation) -> str:
+def _front_matter(name: str, plan: Plan, prepared: Dataset, found: Evaluation) -> str:
     """What the Hub reads: https://github.com/huggingface/hub-docs/blob/main/modelcard.md has the fields."""
     quoted = _shown(name.replace("\\", "\\\\").replace('"', '\\"'))
     bits = found.bits_per_char_known
@@ -97,7 +97,7 @@ tags:
 """
 
 
-def _rows(plan: Plan, prepared: Prepared, parameters: int, step: int) -> str:
+def _rows(plan: Plan, prepared: Dataset, parameters: int, step: int) -> str:
     model, parts, corpus = plan.model, prepared.parts, prepared.corpus
     rounded = ", factors of the recurrent products rounded to bfloat16" if plan.train.precision == "bfloat16" else ""
     rows = {
@@ -112,12 +112,12 @@ def _rows(plan: Plan, prepared: Prepared, parameters: int, step: int) -> str:
     return "\n".join(f"| {name} | {value} |" for name, value in rows.items())
 
 
-def _extent(prepared: Prepared, texts: Streams | Lines | Sequence[str]) -> str:
+def _extent(prepared: Dataset, texts: Streams | Lines | Sequence[str]) -> str:
     kind = "line" if prepared.sequence == "line" else "running text"
     return f"{prepared.parts.characters(texts):,} characters in {_count(len(texts), kind)}"
 
 
-def _held_out(prepared: Prepared) -> str:
+def _held_out(prepared: Dataset) -> str:
     if not prepared.parts.held_out:
         return "nothing: the corpus is too small"
     extent = _extent(prepared, prepared.parts.valid)
@@ -128,7 +128,7 @@ def _held_out(prepared: Prepared) -> str:
     return f"{extent}: the last part of {'the file' if len(prepared.corpus.documents) == 1 else 'each file'}"
 
 
-def _figures(prepared: Prepared, found: Evaluation) -> str:
+def _figures(prepared: Dataset, found: Evaluation) -> str:
     """The figures, and the protocol they were taken by."""
     nats, bits = found.known_nats_per_token, found.bits_per_char_known
     if bits is None:

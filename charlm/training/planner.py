@@ -12,7 +12,7 @@ from charlm.data.windows import Batches
 from charlm.nn.native.library import resolve_precision
 from charlm.nn.network import Network
 from charlm.plan import MOST_VALIDATIONS, VALIDATION_SHARE, Plan
-from charlm.tasks.language import Prepared
+from charlm.tasks.language import Dataset
 from charlm.training.distributed import ALONE, Group
 from charlm.training.learner import Learner
 from charlm.training.recipe import Sized, resolve, resolve_dropout, resolve_rates, weights
@@ -86,7 +86,7 @@ class Pace:
 
 
 def make_plan(
-    prepared: Prepared,
+    prepared: Dataset,
     model: ModelConfig,
     config: TrainConfig,
     device: torch.device,
@@ -120,7 +120,7 @@ def make_plan(
 
 
 def _measure(
-    prepared: Prepared,
+    prepared: Dataset,
     batches: Batches,
     model: ModelConfig,
     config: TrainConfig,
@@ -136,8 +136,8 @@ def _measure(
         network = prepared.network(resolve_dropout(sized, passes=0), device)
         learner = Learner(network, config, group)
         if device.type == "cuda":
-            learner.fit_memory(batches[0])
-        return network, _seconds_each(lambda step: learner.learn(batches[step], 0.0), budget, group)
+            learner.find_micro_batches(batches[0])
+        return network, _seconds_each(lambda step: learner.step(batches[step], 0.0), budget, group)
 
     usual = replace(model, hidden_size=model.hidden_size or _USUAL[0], layers=model.layers or _USUAL[1])
     usual = resolve(usual, batches.size, V, lambda size: math.inf).config
@@ -145,14 +145,14 @@ def _measure(
     if config.threads is None:
         step_seconds = _with_fewer_threads(step_seconds, lambda: trial(usual)[1], group)
     rate = tokens * weights(usual, V) / step_seconds  # weights applied to tokens, a second
-    left = group.number(started + budget - time.monotonic())
+    left = group.broadcast_float(started + budget - time.monotonic())
     chosen = resolve(model, batches.size, V, lambda size: left * rate / size)
     if chosen.config != usual:
         network, step_seconds = trial(chosen.config)
     some = _some(parts.valid, _TRIAL_CHARACTERS)
     before = time.perf_counter()
-    prepared.evaluate(network.eval(), some, group.share)
-    spent = group.number(time.perf_counter() - before)
+    prepared.evaluate(network.eval(), some, group.map_rows)
+    spent = group.broadcast_float(time.perf_counter() - before)
     validation_seconds = spent * parts.characters(parts.valid) / parts.characters(some)
     validations = _between(1, int(VALIDATION_SHARE * budget / validation_seconds), MOST_VALIDATIONS)
     return chosen, Pace(started, budget, step_seconds, validation_seconds, validations)
@@ -161,7 +161,7 @@ def _measure(
 def _with_fewer_threads(seconds: float, trial: Callable[[], float], group: Group) -> float:
     """Where other programs keep the cores busy, threads wait for each other: take one where that is much faster."""
     threads = torch.get_num_threads()
-    if group.number(threads) > 1:
+    if group.broadcast_float(threads) > 1:
         torch.set_num_threads(1)
         alone = trial()
         if alone * _MUCH_FASTER < seconds:
@@ -175,12 +175,12 @@ def _seconds_each(action: Callable[[int], object], budget: float, group: Group) 
     low, high = _TRIAL_BOUNDS
     until = time.monotonic() + min(high, max(low, _TRIAL_SHARE * budget))
     times: list[float] = []
-    while group.number(len(times) < 4 or time.monotonic() < until):
+    while group.broadcast_float(len(times) < 4 or time.monotonic() < until):
         before = time.perf_counter()
         action(len(times))
         times.append(time.perf_counter() - before)
     settled = sorted(times[1:])
-    return group.number(settled[len(settled) // 2])
+    return group.broadcast_float(settled[len(settled) // 2])
 
 
 def _some(texts: Sequence[str], characters: int) -> tuple[str, ...]:

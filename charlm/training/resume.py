@@ -6,16 +6,16 @@ from typing import Any, NamedTuple
 
 import torch
 
-from charlm.checkpoints import training_state as steps
+from charlm.checkpoints import training_state
 from charlm.checkpoints.checkpoint import is_model
 from charlm.checkpoints.model_folder import STEPS, finish_swap, lock
-from charlm.checkpoints.training_state import Saved
+from charlm.checkpoints.training_state import TrainingState
 from charlm.config import ModelConfig, TrainConfig
 from charlm.errors import ConfigError, CorpusError, ModelError
 from charlm.files.atomic import parse_json, to_json
 from charlm.files.tensors import pack, unpack
 from charlm.plan import Plan, plan_from
-from charlm.tasks.language import Prepared
+from charlm.tasks.language import Dataset
 from charlm.training.best import without
 from charlm.training.distributed import Group
 from charlm.training.learner import Learner
@@ -27,7 +27,7 @@ class Begun(NamedTuple):
     """A run that has not come to its end. Without a state that is whole it begins again, and the rest is None."""
 
     place: Path | None
-    saved: Saved | None
+    saved: TrainingState | None
     plan: Plan | None
     damaged: tuple[str, ...]  # what is wrong with the states that were passed over
 
@@ -41,7 +41,7 @@ def find_run(folder: Path) -> Begun | None:
         place = unfinished(folder)
         if place is None and is_model(folder):
             return None
-        saved, damaged = steps.newest(place) if place else (None, [])
+        saved, damaged = training_state.newest(place) if place else (None, [])
         if place is None or saved is None:
             return Begun(None, None, None, tuple(damaged))
         try:
@@ -54,31 +54,33 @@ def find_run(folder: Path) -> Begun | None:
 def find_together(group: Group, folder: Path) -> Begun | None:
     """`find_run` by the first process; the others are sent the state, and have no place to write."""
     begun = find_run(folder) if group.first else None
-    if not group.number(begun is not None):
+    if not group.broadcast_float(begun is not None):
         return None
     saved = begun.saved if begun else None
-    saved = send(group, saved) if group.number(saved is not None) else None
+    saved = send(group, saved) if group.broadcast_float(saved is not None) else None
     if begun:
         return begun
     place = Path("the state of the first process")
     return Begun(None, saved, plan_from(saved.values.get("plan"), place) if saved else None, ())
 
 
-def send(group: Group, saved: Saved | None) -> Saved:
+def send(group: Group, saved: TrainingState | None) -> TrainingState:
     """The state that the first process has, which need not have one."""
     if group.size == 1:
         assert saved
         return saved
-    given = saved or Saved(0, {}, {})
+    given = saved or TrainingState(0, {}, {})
     place = Path("the state of the first process")
-    step, values = parse_json(place, group.data(to_json([given.step, given.values])))
-    return Saved(step, values, unpack(place, group.data(pack(given.tensors, {})))[0])
+    step, values = parse_json(place, group.broadcast_bytes(to_json([given.step, given.values])))
+    return TrainingState(step, values, unpack(place, group.broadcast_bytes(pack(given.tensors, {})))[0])
 
 
 def send_plan(group: Group, plan: Plan) -> Plan:
     """The plan of the first process."""
     place = Path("the plan of the first process")
-    return plan if group.size == 1 else plan_from(parse_json(place, group.data(to_json(plan.to_json()))), place)
+    return (
+        plan if group.size == 1 else plan_from(parse_json(place, group.broadcast_bytes(to_json(plan.to_json()))), place)
+    )
 
 
 def restarted(group: Group, folder: Path, overwrite: bool) -> bool:
@@ -86,8 +88,8 @@ def restarted(group: Group, folder: Path, overwrite: bool) -> bool:
 
     Each machine counts its own failures. A finished model that is there is the run's, or the one to be overwritten.
     """
-    (restarts,) = group.highest([launched().restarts])
-    return restarts > 0 and bool(group.number(unfinished(folder) is not None or not overwrite))
+    (restarts,) = group.all_reduce_max([launched().restarts])
+    return restarts > 0 and bool(group.broadcast_float(unfinished(folder) is not None or not overwrite))
 
 
 def check_agrees(plan: Plan, model: ModelConfig, config: TrainConfig) -> None:
@@ -106,7 +108,7 @@ def check_agrees(plan: Plan, model: ModelConfig, config: TrainConfig) -> None:
                 raise ConfigError(f"the run that goes on has --{name} {found}, not {wanted}; {mend}")
 
 
-def check_state(saved: Saved, prepared: Prepared, plan: Plan) -> None:
+def check_state(saved: TrainingState, prepared: Dataset, plan: Plan) -> None:
     """Raise CorpusError where the text is another than that of the run, ModelError where the sizes are not its plan's.
 
     On the device that has no memory: a forged plan may describe a network that does not fit into any other.

@@ -7,8 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from charlm.checkpoints import checkpoint
-from charlm.checkpoints import training_state as steps
+from charlm.checkpoints import checkpoint, training_state
 from charlm.checkpoints.model_folder import (
     CARD,
     CONFIG,
@@ -21,13 +20,13 @@ from charlm.checkpoints.model_folder import (
     sibling_path,
     swap_in,
 )
-from charlm.checkpoints.training_state import Saved
+from charlm.checkpoints.training_state import TrainingState
 from charlm.errors import ModelExistsError
 from charlm.files.atomic import json_line, to_json, write_atomic
 from charlm.plan import Plan
 from charlm.scoring.evaluation import Evaluation
 from charlm.system import machine
-from charlm.tasks.language import Prepared
+from charlm.tasks.language import Dataset
 from charlm.training.best import Best
 from charlm.training.events import Progress
 from charlm.training.model_card import model_card
@@ -40,7 +39,7 @@ def check_free(folder: Path, overwrite: bool) -> None:
     if overwrite:
         return
     place = unfinished(folder)
-    if place and steps.newest(place)[0]:
+    if place and training_state.newest(place)[0]:
         raise ModelExistsError(f"a run for {folder} was cut short; go on with --resume, or start anew with --overwrite")
     if folder.exists():
         raise ModelExistsError(f"{folder} is there already; replace it with --overwrite, or choose another --model")
@@ -48,7 +47,7 @@ def check_free(folder: Path, overwrite: bool) -> None:
 
 def unfinished(folder: Path) -> Path | None:
     """Where the files of a run for `folder` are that has not come to its end."""
-    return next((place for place in (sibling_path(folder, "new"), folder) if steps.unfinished(place)), None)
+    return next((place for place in (sibling_path(folder, "new"), folder) if training_state.unfinished(place)), None)
 
 
 class RunFolder:
@@ -76,7 +75,7 @@ class RunFolder:
         if self._place.exists():
             raise ModelExistsError(f"{self._place} is in the way and not charlm's; move it, or choose another --model")
 
-    def describe(self, plan: Plan, prepared: Prepared) -> None:
+    def describe(self, plan: Plan, prepared: Dataset) -> None:
         """What is being trained, and on what."""
         self._plan, self._prepared = plan, prepared
 
@@ -86,7 +85,7 @@ class RunFolder:
             return
         if not self._described or not all((self._place / name).exists() for name in (CONFIG, TOKENIZER, PLAN)):
             self._described, self._stored, self.step = False, None, 0
-            steps.begin(self._place)
+            training_state.begin(self._place)
             checkpoint.create(self._place, self._plan.model, self._prepared.tokenizer, self._corpus())
             self._described = True
         if self._stored != self._plan:
@@ -113,17 +112,17 @@ class RunFolder:
                     self._place = self.folder
         self.step = best.step
 
-    def save(self, saved: Saved) -> None:
+    def save(self, saved: TrainingState) -> None:
         """Keep the whole state of the run."""
         if self._place is None:
             return
         self.begin()
-        steps.save(self._place, saved)
+        training_state.save(self._place, saved)
         self.saved = saved.step
 
-    def newest(self) -> Saved | None:
+    def newest(self) -> TrainingState | None:
         """The state saved last that is whole."""
-        return None if self._place is None else steps.newest(self._place)[0]
+        return None if self._place is None else training_state.newest(self._place)[0]
 
     def leave(self) -> None:
         """However the run has ended: delete files that are neither a model nor a state to go on from."""
@@ -140,7 +139,7 @@ class RunFolder:
     def finish(self) -> None:
         """The run has come to its end: its state is needed no more."""
         if self._place is not None:
-            steps.finish(self._place)
+            training_state.finish(self._place)
 
     def log(
         self, started: float, progress: Progress, evaluation: Evaluation | None = None, samples: Sequence[str] = ()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from charlm.errors import ConfigError
-from charlm.training.events import Drawn, Event, Progress, Resumed, RolledBack, Validated
+from charlm.training.events import Event, Previewed, Progress, Resumed, RolledBack, Validated
 
 
 class Writer(Protocol):
@@ -49,8 +49,8 @@ class Events:
                 self._writer.add_scalar("loss/held out", found.known_nats_per_token, step)
                 if found.bits_per_char_known is not None:
                     self._writer.add_scalar("bits per character/held out", found.bits_per_char_known, step)
-                self(Drawn(step, event.samples))
-            case Drawn():
+                self(Previewed(step, event.samples))
+            case Previewed():
                 for number, text in enumerate(event.samples, 1):
                     self._writer.add_text(f"sample {number}", _as_code(text), event.step)
             case Resumed():

@@ -48,8 +48,8 @@ def train(
     what happens. started: the time.monotonic() from which a budget in minutes counts; None is now.
 
     Raises CorpusError, ConfigError, ModelExistsError, ModelInUseError, SaveError where the disk would not take the
-    model to the end, DivergenceError where the loss stops being a number, or PeerError where another process is gone.
-    A KeyboardInterrupt stops training; the state is saved at once, and the best model so far is kept in the folder.
+    model to the end, DivergenceError where the loss stops being a number, or DistributedError where another process is
+    gone. A KeyboardInterrupt stops training; the state is saved at once, and the best model so far is kept.
 
     Where torchrun has started several processes, all call this with the same arguments, and train one model. The
     first reports, and writes into the folder. After a restart by torchrun the run goes on from the state saved last.
@@ -78,7 +78,7 @@ def train(
         model = with_tokenizer(model, tokenizer)
         plan = replace(plan, model=model) if plan else None
         device = _device(config.device, group)
-        with group.in_turn():
+        with group.local_leader_first():
             prepared = prepare(source, model, config, valid, report, tokenizer)
         _check_same(prepared.identity, group)
         if prepared.vectors:
@@ -119,7 +119,7 @@ def _follow(run: Run) -> None:
 
 def _check_same(identity: str, group: Group) -> None:
     """Raise CorpusError if the first process has read another text than this one, or made other tokens of it."""
-    if group.data(identity.encode()).decode() != identity:
+    if group.broadcast_bytes(identity.encode()).decode() != identity:
         raise CorpusError(
             "the corpus, or the symbols made of it, are not those of the first process;"
             " give all machines the same files and the same versions"

@@ -8,18 +8,28 @@ from dataclasses import dataclass
 
 import torch
 
-from charlm.checkpoints.training_state import Saved
+from charlm.checkpoints.training_state import TrainingState
 from charlm.errors import ConfigError, DivergenceError, ModelError, SaveError
 from charlm.interrupts import Interrupts
 from charlm.language_model import LanguageModel
 from charlm.plan import Plan
 from charlm.randomness import bits
 from charlm.scoring.evaluation import Evaluation
-from charlm.tasks.language import Prepared
+from charlm.tasks.language import Dataset
 from charlm.training import meter as telling
 from charlm.training.best import Best, best_from, tensors_of, values_of, without
 from charlm.training.distributed import ALONE, Group
-from charlm.training.events import Drawn, LossHigh, NotSaved, Report, Resumed, Revised, RolledBack, Stopped, Validated
+from charlm.training.events import (
+    LossHigh,
+    NotSaved,
+    Previewed,
+    Report,
+    Resumed,
+    Revised,
+    RolledBack,
+    Stopped,
+    Validated,
+)
 from charlm.training.learner import Learner
 from charlm.training.planner import Pace
 from charlm.training.resume import Begun, check_state, number, send
@@ -36,7 +46,7 @@ _DROPOUT = 3  # what a random number is for: batches have 0 to 2, each process f
 class Run:
     """A training run: what it was given, and how far it is."""
 
-    prepared: Prepared
+    prepared: Dataset
     kept: RunFolder
     report: Report
     started: float
@@ -69,7 +79,7 @@ class Run:
         self.network = self.prepared.network(self.plan.model, self.device)
         self.learner = Learner(self.network, self.plan.train, self.group)
         if self.device.type == "cuda":
-            self.learner.fit_memory(self.batches[0])
+            self.learner.find_micro_batches(self.batches[0])
         self.good = copy.deepcopy(self._state())  # what to roll back to where there is no folder
         if begun and begun.saved:
             self.started -= self._restore(begun.saved)
@@ -100,7 +110,7 @@ class Run:
         """Keep the whole state; where the disk does not take it, tell, and go on."""
         self._save(self._state())
 
-    def _save(self, state: Saved) -> None:
+    def _save(self, state: TrainingState) -> None:
         if self.kept.folder is None:
             self.good = copy.deepcopy(state)
         elif self.kept.saved != self.step:
@@ -133,9 +143,9 @@ class Run:
             self.revised = self.pace.revised(self.plan, self.step)
         due = self.group.first and now - self.saved_at > self.plan.train.save_every
         wishes = (self.interrupts.waiting or 0, int(due), self.revised)
-        if not self.group.called(any(wishes)):
+        if not self.group.sync_requested(any(wishes)):
             return
-        signal, save, total = self.group.highest(wishes)
+        signal, save, total = self.group.all_reduce_max(wishes)
         self.revised = 0
         if signal:
             self.interrupts.answer(signal)
@@ -154,15 +164,15 @@ class Run:
             torch.manual_seed(int(bits(self.plan.train.seed, _DROPOUT + self.group.rank, self.step)[0]))
         batch, rate = self.batches[self.step], self.plan.learning_rate(self.step)
         before = time.perf_counter()
-        loss, norm = self.learner.gradient(batch)
+        loss, norm = self.learner.backward(batch)
         if not math.isfinite(loss + norm):
             self._roll_back()
             return
         with self.interrupts.held():  # an update torn in the middle could not be saved
-            self.learner.update(rate)
+            self.learner.apply(rate)
             self.step += 1
             self.gradient_norm = norm
-            self.learner.average(self.step, self.plan.progress(self.step))
+            self.learner.update_average(self.step, self.plan.progress(self.step))
             weight = 1 / max(1, min(_SMOOTHED, self.step / 10))
             self.smoothed = loss if math.isnan(self.smoothed) else (1 - weight) * self.smoothed + weight * loss
             self.learning_seconds += time.perf_counter() - before
@@ -191,8 +201,8 @@ class Run:
         return DivergenceError(f"{at}{halved}{kept}; try --learning-rate {rate / 4:g}")
 
     def _validate(self) -> None:
-        before, network = time.monotonic(), self.learner.best_guess.eval()
-        evaluation = self.prepared.evaluate(network, self.prepared.parts.valid, self.group.share)
+        before, network = time.monotonic(), self.learner.averaged_network.eval()
+        evaluation = self.prepared.evaluate(network, self.prepared.parts.valid, self.group.map_rows)
         samples = self._draw()
         bar = self.best.evaluation.known_nats if self.best else math.inf
         best = evaluation.known_nats < bar  # never true of a NaN
@@ -212,11 +222,11 @@ class Run:
 
     def _log(self, samples: tuple[str, ...] = (), evaluation: Evaluation | None = None) -> None:
         if samples and evaluation is None:
-            self.report(Drawn(self.step, samples))
+            self.report(Previewed(self.step, samples))
         self._write(lambda: self.kept.log(self.started, telling.progress(self), evaluation, samples))
 
     def _draw(self) -> tuple[str, ...]:
-        model = LanguageModel(self.plan.model, self.prepared.tokenizer, self.learner.best_guess.eval())
+        model = LanguageModel(self.plan.model, self.prepared.tokenizer, self.learner.averaged_network.eval())
         samples = draw_specimens(model, self.plan.train.seed) if self.group.first else ()
         self.network.train()
         return samples
@@ -237,7 +247,7 @@ class Run:
             raise SaveError(f"the model could not be written: {self._why(error)}; make room, then {way_on}") from None
         self.kept.finish()
 
-    def _state(self) -> Saved:
+    def _state(self) -> TrainingState:
         """All that the rest of the run depends on; the tensors are the run's own memory."""
         values = {
             "plan": self.plan.to_json(),
@@ -249,9 +259,9 @@ class Run:
             "validated": self.validated,
             "metrics": self.kept.metrics,
         }
-        return Saved(self.step, values | values_of(self.best), self.learner.tensors() | tensors_of(self.best))
+        return TrainingState(self.step, values | values_of(self.best), self.learner.tensors() | tensors_of(self.best))
 
-    def _restore(self, saved: Saved) -> float:
+    def _restore(self, saved: TrainingState) -> float:
         """Returns the seconds the run had taken by then. Raises ModelError for a state that is none of this run."""
         values = saved.values
         try:

@@ -303,7 +303,7 @@ def test_a_run_that_goes_on_keeps_what_is_frozen(tmp_path: Path) -> None:
     (tmp_path / "whole").mkdir()
     charlm.train(TEXT, plan=plan, folder=tmp_path / "whole" / "m")
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Learner, "gradient", ending(Learner.gradient, 5))
+        patch.setattr(Learner, "backward", ending(Learner.backward, 5))
         charlm.train(TEXT, plan=plan, folder=tmp_path / "m")
     charlm.train(TEXT, folder=tmp_path / "m", resume=True)
     assert outcome(tmp_path / "m") == outcome(tmp_path / "whole" / "m")

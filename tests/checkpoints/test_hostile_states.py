@@ -30,7 +30,7 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run cut short by Ctrl-C before its sixth step; to be copied before it is changed."""
     place = tmp_path_factory.mktemp("begun")
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Learner, "gradient", ending(Learner.gradient, LAST))
+        patch.setattr(Learner, "backward", ending(Learner.backward, LAST))
         events_of(place / "m")
     assert sorted(os.listdir(place / "m" / "steps")) == [str(BEFORE), str(LAST)]
     return place

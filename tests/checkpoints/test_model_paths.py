@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import LINES, TINY, Outcome
 
-from charlm.checkpoints import model_paths as naming
+from charlm.checkpoints import model_paths
 
 Run = Callable[..., Outcome]
 READERS = (["score", "the cat"], ["sample", "--length", "3"], ["evaluate", "some.txt"])
@@ -122,7 +122,7 @@ def test_the_leftovers_of_a_crash_are_not_suggested(train: Run, run: Run) -> Non
     shutil.copytree("checkpoints/cats", "checkpoints/.cats.new")
     shutil.rmtree("checkpoints/cats")
     assert ".cats.new" not in run("sample", "--model", "cats").err
-    assert naming.trained() == []
+    assert model_paths.trained() == []
 
 
 def test_a_last_model_that_was_deleted_is_missed_by_name(train: Run, run: Run) -> None:

@@ -15,7 +15,7 @@ import charlm
 from charlm.data import cache, corpus
 from charlm.data import token_store as ids
 from charlm.data import windows as batches
-from charlm.tasks.language import Prepared, prepare
+from charlm.tasks.language import Dataset, prepare
 from charlm.training.events import Planned
 
 Run = Callable[..., Outcome]
@@ -28,7 +28,7 @@ def text(tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> No
     (tmp_path / "text").write_text(STREAM)
 
 
-def prepared(folder: Path, sequence: str = "auto") -> Prepared:
+def prepared(folder: Path, sequence: str = "auto") -> Dataset:
     return prepare(folder / "text", charlm.ModelConfig(sequence=sequence), QUICK, None)
 
 

@@ -24,7 +24,7 @@ from charlm.data.documents import Document, StoredDocument
 from charlm.data.token_store import map_ring
 from charlm.progress import ReadingProgress
 from charlm.randomness import bits
-from charlm.tasks.language import Prepared, prepare
+from charlm.tasks.language import Dataset, prepare
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 KINDS = pytest.mark.parametrize("kind", ["line", "stream"])
@@ -34,7 +34,7 @@ MODEST = settings(
 Run = Callable[..., Outcome]
 
 
-def everything(found: Prepared) -> dict[str, object]:
+def everything(found: Dataset) -> dict[str, object]:
     """All that a run depends on, and all that is told."""
     parts = found.parts
     return {
@@ -50,11 +50,11 @@ def everything(found: Prepared) -> dict[str, object]:
     }
 
 
-def prepared(source: object, kind: str = "auto") -> Prepared:
+def prepared(source: object, kind: str = "auto") -> Dataset:
     return prepare(source, charlm.ModelConfig(sequence=kind), QUICK, None)  # type: ignore[arg-type]
 
 
-def in_memory(found: Prepared) -> bool:
+def in_memory(found: Dataset) -> bool:
     return all(isinstance(document, Document) for document in found.corpus.documents) and not found.ring.mappings
 
 

@@ -99,7 +99,7 @@ def test_a_run_that_was_cut_short_goes_on_as_if_it_had_not_been(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shape = charlm.load(folder).config
-    monkeypatch.setattr(Learner, "gradient", ending(Learner.gradient, 33))
+    monkeypatch.setattr(Learner, "backward", ending(Learner.backward, 33))
     with pytest.raises(KeyboardInterrupt):
         charlm.train(LINES, ModelConfig(hidden_size=16, layers=1, **KINDS[folder.name]), CONFIG, folder=tmp_path / "m")
     monkeypatch.undo()

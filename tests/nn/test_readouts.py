@@ -189,7 +189,7 @@ def test_the_loss_of_training_is_the_probability_of_scoring(settings: dict[str, 
     """Of rows that are read from a zero state; whether one symbol is asked for, or its rank beside it."""
     learner = Learner(network(**settings), QUICK)
     text = torch.randint(2, V, (10, 4))
-    loss, _ = learner.gradient(Batch(text[:-1], text[1:], None, fresh=True))
+    loss, _ = learner.backward(Batch(text[:-1], text[1:], None, fresh=True))
     rows = [row.numpy().astype("int32") for row in text.t()]
     learner.network.eval()
     quick = log_probabilities(learner.network, rows)
@@ -205,9 +205,9 @@ def test_a_readout_that_goes_a_few_rows_at_a_time_leads_to_the_same_gradient(
 ) -> None:
     some, found = batch(), []
     for most in (10**9, 3 * V, 1):  # all rows, three, one
-        monkeypatch.setattr(optimization, "_LOGITS", most)
+        monkeypatch.setattr(optimization, "_MAX_LOGITS_PER_CHUNK", most)
         learner = Learner(network(**settings), QUICK)
-        loss, norm = learner.gradient(some)
+        loss, norm = learner.backward(some)
         found.append((torch.tensor([loss, norm]), [parameter.grad for parameter in learner.network.parameters()]))
     torch.testing.assert_close(found[0], found[1])
     torch.testing.assert_close(found[0], found[2])

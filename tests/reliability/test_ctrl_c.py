@@ -20,15 +20,15 @@ from forked_trainer import Screen, end, fork
 from reference_run import PLAN, TEXT, begin_or_go_on, ending, outcome, undisturbed
 
 import charlm
-from charlm.checkpoints import training_state as steps
-from charlm.tasks.language import Prepared
+from charlm.checkpoints import training_state
+from charlm.tasks.language import Dataset
 from charlm.training.learner import Learner
 from charlm.training.run_folder import unfinished
 
 BEGUN = re.escape("<begun>")
 WORK: dict[str, tuple[Any, str, str]] = {  # and the option with which the run begins, or goes on
-    "validating": (Prepared, "evaluate", "--plan=plan.json"),
-    "saving": (steps, "save", "--resume"),
+    "validating": (Dataset, "evaluate", "--plan=plan.json"),
+    "saving": (training_state, "save", "--resume"),
 }
 
 
@@ -50,7 +50,7 @@ def place(tmp_path: Path) -> Path:
 def stopped(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A place with a run that was stopped after five steps, one of which was followed by a validation."""
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Learner, "gradient", ending(Learner.gradient, 5))
+        patch.setattr(Learner, "backward", ending(Learner.backward, 5))
         begin_or_go_on(place / "m")
     return place
 
@@ -59,7 +59,7 @@ def newest(folder: Path) -> int:
     """The step of the last state; all are whole."""
     there = unfinished(folder)
     assert there
-    saved, damaged = steps.newest(there)
+    saved, damaged = training_state.newest(there)
     assert saved and not damaged
     return saved.step
 

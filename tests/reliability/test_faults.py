@@ -148,7 +148,7 @@ def learn(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[int], object]]
     """Makes training call something before each step, with 1, 2, 3 ..."""
 
     def watch(act: Callable[[int], object]) -> None:
-        whole, number = Learner.gradient, 0
+        whole, number = Learner.backward, 0
 
         def learned(self: Learner, *arguments: Any) -> Any:
             nonlocal number
@@ -156,7 +156,7 @@ def learn(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[int], object]]
             act(number)
             return whole(self, *arguments)
 
-        monkeypatch.setattr(Learner, "gradient", learned)
+        monkeypatch.setattr(Learner, "backward", learned)
 
     return watch
 
@@ -197,9 +197,9 @@ def test_a_folder_that_vanishes_in_the_middle_of_a_save_is_there_again_at_the_en
 def test_memory_that_runs_out_in_the_middle_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The state is saved at once, that is told, and the run goes on from there to the same end."""
     rarely, told = replace(PLAN, train=replace(PLAN.train, save_every=1e6)), list[Event]()
-    run_out = ending(Learner.gradient, 7, torch.OutOfMemoryError("CUDA out of memory"))
+    run_out = ending(Learner.backward, 7, torch.OutOfMemoryError("CUDA out of memory"))
     with monkeypatch.context() as patch, pytest.raises(torch.OutOfMemoryError):
-        patch.setattr(Learner, "gradient", run_out)
+        patch.setattr(Learner, "backward", run_out)
         charlm.train(TEXT, plan=rarely, folder=tmp_path / "m", report=told.append)
     assert Stopped(7, 7) in told
     assert Resumed(7, ()) in events_of(tmp_path / "m", rarely)
@@ -270,14 +270,14 @@ def test_a_folder_that_cannot_be_written_is_refused_before_the_work(
     folder = place / "m"
     if "goes on" in what:
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(Learner, "update", ending(Learner.update, 5))
+            patch.setattr(Learner, "apply", ending(Learner.apply, 5))
             begin_or_go_on(folder)
     closed = folder if folder.exists() else place
     there, mode = sorted(closed.rglob("*")), closed.stat().st_mode
     closed.chmod(0o555)
     try:
         with monkeypatch.context() as patch, pytest.raises(SaveError, match=r"Permission denied.*--model") as refused:
-            patch.setattr(Learner, "update", ending(Learner.update, 0))
+            patch.setattr(Learner, "apply", ending(Learner.apply, 0))
             begin_or_go_on(folder)
     finally:
         closed.chmod(mode)

@@ -146,7 +146,7 @@ def test_a_trainer_that_goes_on_can_be_killed_before_each_call_it_makes(tmp_path
     """Those of its first save, which is of a state that is there, and those of its end; in a soak all between too."""
     base = tmp_path / "base" / "m"
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Learner, "gradient", ending(Learner.gradient, 6))
+        patch.setattr(Learner, "backward", ending(Learner.backward, 6))
         begin_or_go_on(base)
     shutil.copytree(base.parent, tmp_path / "0")
     with pytest.MonkeyPatch.context() as patch:

@@ -53,7 +53,7 @@ class Training(RuleBasedStateMachine):
     def go_on(self, count: int, saves: set[int], end: type[BaseException]) -> None:
         """Train so many steps more at most, saving after some of them, until `end` comes."""
         expected, passed_over = self.expected(), self.newest(whole=False) > self.newest(whole=True)
-        learn, save, left = Learner.gradient, Run.save, count
+        learn, save, left = Learner.backward, Run.save, count
         told: list[Event] = []
         ended = False
 
@@ -72,7 +72,7 @@ class Training(RuleBasedStateMachine):
                 assert run.kept.saved == run.step == int(self.states()[-1].name) or self.damaged
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Learner, "gradient", learned)
+            patch.setattr(Learner, "backward", learned)
             patch.setattr(Run, "save", saved)
             if end is Crash:
                 patch.setattr(RunFolder, "leave", lambda kept: None)  # a process that is gone tidies nothing up

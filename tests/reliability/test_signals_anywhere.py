@@ -24,10 +24,9 @@ from forked_trainer import EXIT_CODES, PROCESSES, Screen, end, fork
 from reference_run import PLAN, TEXT, begin_or_go_on, outcome, undisturbed
 
 import charlm
-from charlm.checkpoints import checkpoint
-from charlm.checkpoints import training_state as steps
+from charlm.checkpoints import checkpoint, training_state
 from charlm.data import corpus
-from charlm.tasks.language import Prepared
+from charlm.tasks.language import Dataset
 from charlm.tokenizers.char import CharTokenizer
 from charlm.training import planner as pacing
 from charlm.training.learner import AdamW, Learner
@@ -41,9 +40,9 @@ BEFORE: dict[str, tuple[Any, str, tuple[str, ...]]] = {
     "measuring its speed": (pacing, "_seconds_each", ("--minutes=1", *TINY)),
 }
 UNDER_WAY: dict[str, tuple[Any, str, tuple[str, ...]]] = {
-    "taking a slow step": (Learner, "gradient", PLANNED),
-    "validating": (Prepared, "evaluate", PLANNED),
-    "saving a state": (steps, "save", PLANNED),
+    "taking a slow step": (Learner, "backward", PLANNED),
+    "validating": (Dataset, "evaluate", PLANNED),
+    "saving a state": (training_state, "save", PLANNED),
     "saving a model": (checkpoint, "save_weights", PLANNED),
 }
 SIGNALS = pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
@@ -56,7 +55,7 @@ def train(place: Path, what: str, reached: Any) -> None:
 
 
 def validate_at(terminal: str, place: Path) -> None:
-    forked.repeat(Prepared, "evaluate", lambda: os.write(2, b"<begun>"), 10**6, always=False)
+    forked.repeat(Dataset, "evaluate", lambda: os.write(2, b"<begun>"), 10**6, always=False)
     forked.command_at(terminal, place, "train", "text", "--model=./m", "--plan=plan.json")
 
 
@@ -124,7 +123,7 @@ def test_under_way_its_state_is_saved_and_it_goes_on_to_the_same_end(place: Path
     charlm.load(place / "m")
     there = unfinished(place / "m")
     assert there
-    saved, damaged = steps.newest(there)
+    saved, damaged = training_state.newest(there)
     assert saved and not damaged
     said = (place / "stderr").read_text()
     assert f"stopped at step {saved.step}; go on by the same command with --resume\n" in said
@@ -150,7 +149,7 @@ def test_a_signal_between_gradient_and_update_waits_for_the_end_of_the_step(
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(AdamW, "step", step)
         begin_or_go_on(tmp_path / "m")
-    saved, _ = steps.newest(unfinished(tmp_path / "m") or tmp_path)
+    saved, _ = training_state.newest(unfinished(tmp_path / "m") or tmp_path)
     assert saved and saved.step == 5
     begin_or_go_on(tmp_path / "m")
     assert outcome(tmp_path / "m") == undisturbed()
@@ -165,7 +164,7 @@ def test_a_terminal_that_is_closed_ends_it_though_nothing_can_be_told_any_more(p
     screen.hang_up()
     assert end(trainer) == EXIT_CODES["SIGHUP"]
     assert not (place / "m").exists()
-    saved, damaged = steps.newest(unfinished(place / "m") or place)
+    saved, damaged = training_state.newest(unfinished(place / "m") or place)
     assert saved and saved.step == 4 and not damaged
     begin_or_go_on(place / "m")
     assert outcome(place / "m") == undisturbed()

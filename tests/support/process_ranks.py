@@ -70,7 +70,7 @@ def command(*arguments: object) -> None:
 def train(text: str, plan: charlm.Plan, folder: Path) -> None:
     """Train, and leave the losses of all steps, and each event, in files of this process."""
     losses: list[float] = []
-    learn = Learner.gradient
+    learn = Learner.backward
     events: list[Event] = []
 
     def learned(learner: Learner, *arguments: Any) -> Any:
@@ -79,7 +79,7 @@ def train(text: str, plan: charlm.Plan, folder: Path) -> None:
         return found
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Learner, "gradient", learned)
+        patch.setattr(Learner, "backward", learned)
         charlm.train(text, plan=plan, folder=folder, report=events.append)
     Path(f"losses{os.environ.get('RANK', '')}").write_text(json.dumps(losses))
     Path(f"events{os.environ.get('RANK', '')}").write_text("\n".join(map(repr, events)))
@@ -87,7 +87,7 @@ def train(text: str, plan: charlm.Plan, folder: Path) -> None:
 
 def command_with_a_signal(name: str, whose: int, call: int, *arguments: object) -> None:
     """`charlm ARGUMENTS...`, where one process gets a signal in the middle of a step."""
-    learn, left = Learner.gradient, call
+    learn, left = Learner.backward, call
 
     def learned(learner: Learner, *given: Any) -> Any:
         nonlocal left
@@ -96,13 +96,13 @@ def command_with_a_signal(name: str, whose: int, call: int, *arguments: object) 
             os.kill(os.getpid(), signal.Signals[name])
         return learn(learner, *given)
 
-    Learner.gradient = learned  # type: ignore[method-assign]
+    Learner.backward = learned  # type: ignore[method-assign]
     command(*arguments)
 
 
 def command_with_a_nan(whose: int, call: int, *arguments: object) -> None:
     """`charlm ARGUMENTS...`, where the loss of one process is no number once."""
-    taken, left = Learner._gradients, call
+    taken, left = Learner._accumulate, call
 
     def gradients(learner: Learner, *given: Any) -> Any:
         nonlocal left
@@ -110,5 +110,5 @@ def command_with_a_nan(whose: int, call: int, *arguments: object) -> None:
         loss, state = taken(learner, *given)
         return (float("nan") if left == 0 and rank() == whose else loss), state
 
-    Learner._gradients = gradients  # type: ignore[method-assign]
+    Learner._accumulate = gradients  # type: ignore[method-assign]
     command(*arguments)

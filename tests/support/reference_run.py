@@ -11,7 +11,7 @@ from typing import Any
 from conftest import STREAM
 
 import charlm
-from charlm.checkpoints import training_state as steps
+from charlm.checkpoints import training_state
 from charlm.checkpoints.checkpoint import is_model
 from charlm.checkpoints.model_folder import METRICS
 from charlm.checkpoints.model_folder import PLAN as PLAN_FILE
@@ -87,5 +87,5 @@ def reached(folder: Path) -> int:
     if ended(folder):
         return STEPS
     place = unfinished(folder)
-    saved = steps.newest(place)[0] if place else None
+    saved = training_state.newest(place)[0] if place else None
     return saved.step if saved else 0

@@ -15,7 +15,7 @@ from conftest import LINES, QUICK, SMALL, STREAM
 from reference_run import SOAK
 
 import charlm
-from charlm.checkpoints import training_state as steps
+from charlm.checkpoints import training_state
 from charlm.checkpoints.checkpoint import describe
 from charlm.data.windows import Batches, Ring
 from charlm.tasks.language import prepare
@@ -36,7 +36,7 @@ import os, signal
 from charlm.cli import main
 from charlm.training.learner import Learner
 
-learn, taken = Learner.gradient, 0
+learn, taken = Learner.backward, 0
 
 def gradient(*arguments):
     global taken
@@ -45,7 +45,7 @@ def gradient(*arguments):
         os.kill(os.getpid(), signal.SIGKILL)
     return learn(*arguments)
 
-Learner.gradient = gradient
+Learner.backward = gradient
 main()
 """
 
@@ -112,7 +112,7 @@ def test_a_signal_to_one_process_stops_all_and_any_number_of_them_goes_on(
     assert "stopped at step 21; go on by the same command with --resume" in stopped.err[0].splitlines()
     assert (stopped.out, stopped.err[1]) == (["", ""], "")
     place = unfinished(tmp_path / "checkpoints/m")
-    saved = steps.newest(place)[0] if place else None
+    saved = training_state.newest(place)[0] if place else None
     assert saved and len(saved.tensors["state.0.0"]) == TRAINING.batch_size, "the state of all rows"
     ended = ranks.together(3, tmp_path, ranks.command, *stored, "--resume")
     assert ended.codes == [0, 0, 0]

@@ -32,10 +32,10 @@ def test_another_learner_goes_on_from_its_tensors(cell: str) -> None:
     """Whatever the state of a cell is."""
     first, second = learner(cell), learner(cell, seed=1)
     for _ in range(3):
-        first.learn(batch(), 0.01)
+        first.step(batch(), 0.01)
     second.restore({name: tensor.clone() for name, tensor in first.tensors().items()})
     some = batch()
-    assert first.learn(some, 0.01) == second.learn(some, 0.01)
+    assert first.step(some, 0.01) == second.step(some, 0.01)
     for name, tensor in first.tensors().items():
         assert torch.equal(second.tensors()[name], tensor), name
 
@@ -43,11 +43,11 @@ def test_another_learner_goes_on_from_its_tensors(cell: str) -> None:
 @pytest.mark.parametrize("parts", [2, 3, 8])
 def test_in_parts_it_is_the_same_step(parts: int) -> None:
     whole, pieces = learner(), learner()
-    pieces.parts = parts
+    pieces.micro_batches = parts
     for step in range(4):
         torch.manual_seed(step)
         some = batch(fresh=step == 2)
-        one, other = whole.learn(some, 0.01), pieces.learn(some, 0.01)
+        one, other = whole.step(some, 0.01), pieces.step(some, 0.01)
         assert one == pytest.approx(other, rel=1e-5)
     for name, tensor in whole.tensors().items():
         torch.testing.assert_close(pieces.tensors()[name], tensor, rtol=1e-4, atol=1e-5, msg=name)
@@ -64,8 +64,8 @@ def test_a_batch_that_does_not_fit_is_taken_in_parts_found_by_a_trial(monkeypatc
         return outputs(self, ids, *others)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Network, "outputs", small)
-    found.fit_memory(batch())
-    assert found.parts == 4
+    found.find_micro_batches(batch())
+    assert found.micro_batches == 4
     for name, tensor in same.tensors().items():
         assert torch.equal(found.tensors()[name], tensor)
 
@@ -76,18 +76,18 @@ def test_where_not_even_a_row_fits_it_is_an_error(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(Network, "outputs", nothing)
     with pytest.raises(torch.OutOfMemoryError):
-        learner().fit_memory(batch())
+        learner().find_micro_batches(batch())
 
 
 def test_a_step_that_is_no_number_changes_nothing() -> None:
     """Not the weights, the moments or the state it carries."""
     found = learner()
-    found.learn(batch(), 0.01)
+    found.step(batch(), 0.01)
     before = {name: tensor.clone() for name, tensor in found.tensors().items()}
     with torch.no_grad():
         kept = found.network.readout.bias[0].clone()
         found.network.readout.bias[0] = math.inf
-    loss, norm = found.learn(batch(), 0.01)
+    loss, norm = found.step(batch(), 0.01)
     assert not math.isfinite(loss + norm)
     with torch.no_grad():
         found.network.readout.bias[0] = kept
@@ -100,7 +100,7 @@ def test_a_gradient_that_explodes_is_clipped() -> None:
     found = learner()
     found.clip = 0.25
     found.network.readout.weight.data *= 1000
-    _, norm = found.learn(batch(), 0.01)
+    _, norm = found.step(batch(), 0.01)
     gradients = [parameter.grad for parameter in found.network.parameters() if parameter.grad is not None]
     assert norm > 10
     assert math.sqrt(sum(float(each.square().sum()) for each in gradients)) == pytest.approx(0.25, rel=1e-3)

@@ -21,13 +21,13 @@ from charlm.checkpoints import checkpoint
 from charlm.data.corpus import Corpus
 from charlm.data.documents import Document
 from charlm.nn.network import Network
-from charlm.tasks.language import Prepared, prepare
+from charlm.tasks.language import Dataset, prepare
 from charlm.training.best import Best
 from charlm.training.model_card import model_card
 from charlm.training.run_folder import RunFolder
 
 
-def trained(source: Any = LINES, valid: Any = None) -> tuple[charlm.Plan, Prepared, Network]:
+def trained(source: Any = LINES, valid: Any = None) -> tuple[charlm.Plan, Dataset, Network]:
     """All that a card is about, but for the training."""
     prepared = prepare(source, SMALL, QUICK, valid)
     plan = charlm.Plan(replace(SMALL, sequence=prepared.sequence, dropout=0.0), QUICK, steps=1234, validations=1)

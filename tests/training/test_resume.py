@@ -27,13 +27,13 @@ def plan(**changes: object) -> charlm.Plan:
 @pytest.fixture
 def stop_at(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
     """Make training stop as by Ctrl-C just before the step that follows so many."""
-    whole = Learner.gradient
+    whole = Learner.backward
 
     def stop(step: int) -> None:
-        monkeypatch.setattr(Learner, "gradient", ending(whole, step))
+        monkeypatch.setattr(Learner, "backward", ending(whole, step))
 
     yield stop
-    monkeypatch.setattr(Learner, "gradient", whole)
+    monkeypatch.setattr(Learner, "backward", whole)
 
 
 def test_a_run_goes_on_with_its_own_vocabulary_alone(

@@ -10,7 +10,7 @@ from conftest import LINES, TINY, Outcome
 
 import charlm
 from charlm.training import tensorboard
-from charlm.training.events import Drawn, Event, Progress, Validated
+from charlm.training.events import Event, Previewed, Progress, Validated
 
 Run = Callable[..., Outcome]
 
@@ -63,14 +63,14 @@ def test_every_figure_that_is_told_is_an_event(train: Run, monkeypatch: pytest.M
     figures = {each.step: each for each in told if isinstance(each, Progress)} | {20: valid.progress}
     for tag, name in (("loss/training", "nats_per_token"), ("run/gradient norm", "gradient_norm")):
         assert kept.scalars[tag] == {step: getattr(each, name) for step, each in figures.items()}
-    drawn = {each.step for each in told if isinstance(each, Drawn)} | {20}
+    drawn = {each.step for each in told if isinstance(each, Previewed)} | {20}
     assert set(kept.texts["sample 1"]) == drawn
     assert kept.texts["sample 1"][20].replace("    ", "", 1) == valid.samples[0]
 
 
 def test_a_sample_cannot_become_markup_there() -> None:
     kept = Kept()
-    tensorboard.Events(kept)(Drawn(3, ("# <b>\n[x](y)",)))
+    tensorboard.Events(kept)(Previewed(3, ("# <b>\n[x](y)",)))
     assert kept.texts == {"sample 1": {3: "    # <b>\n    [x](y)"}}
 
 

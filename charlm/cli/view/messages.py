@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 from charlm.cli.output import for_terminal
 from charlm.training.events import (
-    Drawn,
     Event,
     Finished,
     LossHigh,
     NotSaved,
     Planned,
+    Previewed,
     Progress,
     Resumed,
     Revised,
@@ -32,7 +32,7 @@ def lines(event: Event) -> list[str]:
     match event:
         case Planned():
             return _plan(event)
-        case Drawn():
+        case Previewed():
             return _sample(event.step, event.samples)
         case Validated():
             return [_validated(event), *_sample(event.progress.step, event.samples)]

@@ -11,7 +11,7 @@ from charlm.cli.view.messages import bits, clock, rate
 from charlm.cli.view.plot import sparkline
 from charlm.cli.view.progress import line
 from charlm.progress import ReadingProgress
-from charlm.training.events import Drawn, Event, Planned, Progress, Revised, Validated
+from charlm.training.events import Event, Planned, Previewed, Progress, Revised, Validated
 
 _MOST_POINTS = 4096  # of a curve that are kept
 _FIGURES = 24  # columns before a curve
@@ -43,12 +43,12 @@ class Picture:
                     self._train.append(event.bits_per_char)
                 if len(self._train) > _MOST_POINTS:
                     self._train = self._train[::2]
-            case Drawn():
+            case Previewed():
                 if event.samples:
                     self._sample, self._drawn_at = "\n".join(event.samples), event.step
             case Validated():
                 self._valid.append(bits(event.evaluation))
-                self.tell(Drawn(event.progress.step, event.samples))
+                self.tell(Previewed(event.progress.step, event.samples))
                 self.tell(event.progress)
             case Revised():
                 self._revised_at = event.at
