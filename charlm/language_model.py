@@ -19,7 +19,7 @@ from charlm.generation.generate import Piece, Sample, Settings, generate, read, 
 from charlm.generation.must_match.matching import MustMatch
 from charlm.generation.samplers import chain
 from charlm.nn.network import Network
-from charlm.nn.probability import Told, log_softmax
+from charlm.nn.probability import TokenProgress, log_softmax
 from charlm.scoring.adapting import Adapting
 from charlm.scoring.evaluation import Evaluation, evaluate
 from charlm.scoring.score import Convention, How, Score, score
@@ -56,7 +56,7 @@ class LanguageModel:
         """Whether the model can predict the end of a text: it never saw that of a single running text."""
         return bool(self.network.predictable[self.tokenizer.EOS])
 
-    def adapting(self, *ways: str, told: Told = lambda count: None) -> "LanguageModel":
+    def adapting(self, *ways: str, told: TokenProgress = lambda count: None) -> "LanguageModel":
         """This model, but learning from what it scores or evaluates, text after text in the order they come.
 
         ways: dynamic, cache or both; `adaptation` has them. Every token is predicted before it is learned from. Neither

@@ -21,7 +21,7 @@ from charlm.nn.cells import Cell
 from charlm.nn.embeddings import Embedding
 from charlm.nn.native.fused import Projected
 from charlm.nn.network import Network
-from charlm.nn.probability import log_probabilities, log_probability, log_softmax
+from charlm.nn.probability import log_probabilities, log_softmax, target_log_probability
 from charlm.tokenizers import Ids
 
 MOST = 300  # symbols: the work grows with the square of their number, or more
@@ -76,7 +76,7 @@ def by_gradient(network: Network, row: Ids) -> list[list[float]]:
         for first in range(0, steps, _ROWS):
             chosen = torch.arange(first, min(first + _ROWS, steps), device=ids.device)
             logits, _ = watched(ids[:-1].expand(steps, len(chosen)))  # a column for each prediction
-            logprobs = log_probability(log_softmax(logits), ids[1:].expand(steps, len(chosen)))  # (T, B)
+            logprobs = target_log_probability(log_softmax(logits), ids[1:].expand(steps, len(chosen)))  # (T, B)
             asked = logprobs[chosen, range(len(chosen))]
             (gradient,) = torch.autograd.grad(asked.sum(), embedding.read)
             weights = (gradient * embedding.read).sum(dim=2).t()  # (B, T)

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from charlm.analysis.symbol_classes import CLASSES, class_of
 from charlm.data.encoding import encode
 from charlm.language_model import LanguageModel
-from charlm.nn.probability import log_probability, masses, quantities
+from charlm.nn.probability import LOGPROB, masses, quantities
 from charlm.scoring.evaluation import cut
 from charlm.tokenizers import Ids, Tokenizer
 
 _SHORTEST = 8  # characters of a line that is ranked, where there are such: a short one is extreme by chance
+_CLASS_MASSES = "class masses"  # name of a quantity
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,15 @@ def look(model: LanguageModel, texts: Sequence[str]) -> Surprise:
         parts = cut(tokenizer.sequence(encoded.ids, eos=model.line), model.line, None, None)
         rows += parts.rows
         spans.append((encoded.text, parts.targets, len(parts.rows), parts.warm))
-    found = iter(quantities(model.network, rows, [log_probability, masses(groups)]))
+    found = iter(quantities(model.network, rows, {_CLASS_MASSES: masses(groups)}))
     lines: dict[str, Line] = {}
     sums, counts, unknown, tokens = np.zeros((len(CLASSES),) * 2), np.zeros(len(CLASSES)), 0, 0
     for text, targets, count, warm in spans:
         read = [next(found) for _ in range(count)]
-        logprobs, given = (np.concatenate([row[n][w:] for row, w in zip(read, warm, strict=True)]) for n in (0, 1))
+        logprobs, given = (
+            np.concatenate([row[name][w:] for row, w in zip(read, warm, strict=True)])
+            for name in (LOGPROB, _CLASS_MASSES)
+        )
         came = groups[targets].T.astype(float)  # (classes, T)
         sums, counts, tokens = sums + came @ given, counts + came.sum(1), tokens + len(targets)
         for line in _lines(tokenizer, text, targets, logprobs):

@@ -10,7 +10,7 @@ from charlm.data.sequences import everything, split
 from charlm.data.texts import Lines, Streams, encoded
 from charlm.errors import CorpusError
 from charlm.language_model import LanguageModel
-from charlm.nn.probability import Told
+from charlm.nn.probability import TokenProgress
 
 
 def learned(told: dict[str, Any], corpus: Corpus) -> tuple[Streams | Lines, bool]:
@@ -28,7 +28,9 @@ def learned(told: dict[str, Any], corpus: Corpus) -> tuple[Streams | Lines, bool
     return everything(corpus.documents, kind), same
 
 
-def baseline(model: LanguageModel, order: int, texts: Streams | Lines, told: Told = lambda count: None) -> KneserNey:
+def baseline(
+    model: LanguageModel, order: int, texts: Streams | Lines, told: TokenProgress = lambda count: None
+) -> KneserNey:
     """Kneser-Ney of that order, which can predict what the model can; told: as in `KneserNey.train`."""
     ids = np.concatenate(list(encoded(model.tokenizer, texts, close=model.ends)))
     return KneserNey.train(model.tokenizer.sequences(ids), order, model.network.predictable.cpu().numpy(), told)

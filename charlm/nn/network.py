@@ -108,9 +108,9 @@ class Network(nn.Module):
         """What the last cells put out (..., H) → logits (..., V)."""
         return self.readout.logits(self._through_dense(outputs), self.predictable)
 
-    def log_probability(self, outputs: Tensor, came: Tensor) -> Tensor:
+    def target_log_probability(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """log P (nats) of the symbols that came after each, by the same logits or sooner: (N, H) and (N,) → (N,)."""
-        return self.readout.log_probability(self._through_dense(outputs), came, self.predictable)
+        return self.readout.target_log_probability(self._through_dense(outputs), targets, self.predictable)
 
     def _through_dense(self, outputs: Tensor) -> Tensor:
         """By the dense layers, which know no time: (..., H) → (..., H)."""

@@ -1,7 +1,7 @@
 """Texts read one after the other by a model that adapts to them; `adaptation` has the ways."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from charlm.errors import ConfigError
 from charlm.nn import probability
 from charlm.nn.network import Network, detach
-from charlm.nn.probability import Quantity, Told
+from charlm.nn.probability import LOGPROB, Quantity, TokenProgress, Values
 from charlm.registry import find, names
 from charlm.scoring.adaptation import Adaptation
 from charlm.tokenizers import Ids
@@ -25,7 +25,7 @@ class Adapting:
     Raises ConfigError for no way, UnknownNameError.
     """
 
-    def __init__(self, network: Network, ways: Sequence[str], told: Told = lambda count: None) -> None:
+    def __init__(self, network: Network, ways: Sequence[str], told: TokenProgress = lambda count: None) -> None:
         if not ways:
             raise ConfigError(f"say how the model is to adapt: {' or '.join(names('scoring.adaptation'))}")
         self.ways = tuple(ways)
@@ -33,18 +33,19 @@ class Adapting:
         self._network = copy.deepcopy(network)
         self._adaptations = [find(Adaptation, way)(self._network) for way in ways]
 
-    def quantities(self, rows: Sequence[Ids], asked: Sequence[Quantity]) -> list[list[NDArray[Any]]]:
-        """What `probability.quantities` finds, but row after row, each by what those before it have taught."""
+    def quantities(self, rows: Sequence[Ids], others: Mapping[str, Quantity]) -> list[Values]:
+        """Return what `probability.quantities` returns, reading row after row and learning from each."""
         with torch.set_grad_enabled(any(each.by_gradient for each in self._adaptations)):
-            return [self._read(row, asked) for row in rows]
+            return [self._read(row, others) for row in rows]
 
     def log_probabilities(self, rows: Sequence[Ids]) -> list[NDArray[np.float64]]:
         """`probability.log_probabilities`, in the same way."""
-        return [found for (found,) in self.quantities(rows, [probability.log_probability])]
+        return [values[LOGPROB] for values in self.quantities(rows, {})]
 
-    def _read(self, row: Ids, asked: Sequence[Quantity]) -> list[NDArray[Any]]:
+    def _read(self, row: Ids, others: Mapping[str, Quantity]) -> Values:
+        asked: dict[str, Quantity] = {LOGPROB: probability.target_log_probability, **others}
         ids = self._network.column(row)  # (T + 1, 1)
-        found: list[list[NDArray[Any]]] = [[] for _ in asked]
+        found: dict[str, list[NDArray[Any]]] = {name: [] for name in asked}
         length = min(each.segment for each in self._adaptations)
         state = None
         for first in range(0, len(row) - 1, length):
@@ -54,13 +55,13 @@ class Adapting:
             adapted = logprobs.detach()
             for each in self._adaptations:
                 adapted = each.predict(adapted, outputs.detach(), came)
-            for parts, quantity in zip(found, asked, strict=True):
-                parts.append(quantity(adapted, came)[:, 0].cpu().numpy())
+            for name, quantity in asked.items():
+                found[name].append(quantity(adapted, came)[:, 0].cpu().numpy())
             for each in self._adaptations:
                 each.learn(logprobs, outputs.detach(), came)
             state = detach(state)
             self._told(len(came))
-        return [probability.joined(parts) for parts in found]
+        return {name: probability.joined(parts) for name, parts in found.items()}
 
 
 def in_words(ways: Sequence[str]) -> str:

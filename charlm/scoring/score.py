@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ from charlm.scoring.units import Unit
 from charlm.tokenizers import Ids, Tokenizer
 
 _Parts = tuple[list[str | None], NDArray[np.float64], NDArray[np.bool_]]  # names, log P, whether all of it is known
+_BOUNDARY, _ENTROPY, _RANK = "boundary", "entropy", "rank"  # names of quantities
+_LIKELIEST_IDS, _LIKELIEST_LOGPROBS = "likeliest_ids", "likeliest_logprobs"
 
 
 @dataclass(frozen=True)
@@ -100,24 +102,32 @@ def score(
     end = np.array([tokenizer.EOS] if how.eos else [], dtype=np.int32)
     rows = [np.concatenate((before, each.ids, end)) for each in encoded]
     first = max(1, len(before))  # the first token that has a probability
-    asked = _asked(tokenizer, how)
-    found = adapting.quantities(rows, asked) if adapting else probability.quantities(network, rows, asked)
+    others = _other_quantities(tokenizer, how)
+    read = adapting.quantities(rows, others) if adapting else probability.quantities(network, rows, others)
     return [
-        _Read(text, each, first - len(before), row[len(before) :], [part[first - 1 :] for part in parts]).score(
-            tokenizer, how, line, adapting
-        )
-        for text, each, row, parts in zip(texts, encoded, rows, found, strict=True)
+        _Read(
+            text,
+            each,
+            first - len(before),
+            row[len(before) :],
+            {name: part[first - 1 :] for name, part in values.items()},
+        ).score(tokenizer, how, line, adapting)
+        for text, each, row, values in zip(texts, encoded, rows, read, strict=True)
     ]
 
 
-def _asked(tokenizer: Tokenizer, how: Convention) -> list[probability.Quantity]:
-    asked: list[probability.Quantity] = [probability.log_probability]
+def _other_quantities(tokenizer: Tokenizer, how: Convention) -> dict[str, probability.Quantity]:
+    """Return what a score needs in addition to log P of the tokens."""
     if how.unit == units.WORD:
-        asked.append(probability.log_mass(units.boundaries(tokenizer)))
-    elif how.alternatives is not None:
-        asked += [probability.entropy, probability.rank]
-        asked += [each(how.alternatives) for each in (probability.likeliest, probability.highest)]
-    return asked
+        return {_BOUNDARY: probability.log_mass(units.boundaries(tokenizer))}
+    if how.alternatives is None:
+        return {}
+    return {
+        _ENTROPY: probability.entropy,
+        _RANK: probability.rank,
+        _LIKELIEST_IDS: probability.likeliest(how.alternatives),
+        _LIKELIEST_LOGPROBS: probability.highest(how.alternatives),
+    }
 
 
 def _check(tokenizer: Tokenizer, how: Convention) -> None:
@@ -145,11 +155,11 @@ class _Read:
     encoded: Encoded
     given: int
     ids: Ids
-    found: list[NDArray[Any]]
+    values: probability.Values
 
     def score(self, tokenizer: Tokenizer, how: Convention, line: bool, adapting: Adapting | None) -> Score:
         rest, scored = self.encoded.rest(self.given), self.ids[self.given :]
-        logprobs = self.found[0]
+        logprobs = self.values[probability.LOGPROB]
         total = measure(rest.text, scored, rest.lengths, logprobs, line=line, skipped=self.encoded.skipped)
         each = units.is_token(tokenizer, how.unit)
         names, values, known = self._tokens(tokenizer) if each else self._grouped(tokenizer, rest, how.unit)
@@ -173,8 +183,8 @@ class _Read:
             known=int(known.sum()),
             logprob_known=known_sum,
             perplexity_known=perplexity(-known_sum, int(known.sum())),
-            entropies=self.found[1].tolist() if detailed else None,
-            ranks=self.found[2].tolist() if detailed else None,
+            entropies=self.values[_ENTROPY].tolist() if detailed else None,
+            ranks=self.values[_RANK].tolist() if detailed else None,
             alternatives=self._alternatives(tokenizer) if how.alternatives else None,
             lengths=lengths,
             adapting=adapting.ways if adapting else None,
@@ -182,11 +192,11 @@ class _Read:
 
     def _tokens(self, tokenizer: Tokenizer) -> _Parts:
         scored = self.ids[self.given :]
-        return tokenizer.symbols(scored), self.found[0], scored != tokenizer.UNK
+        return tokenizer.symbols(scored), self.values[probability.LOGPROB], scored != tokenizer.UNK
 
     def _grouped(self, tokenizer: Tokenizer, rest: Encoded, unit: Unit) -> _Parts:
         """The words or characters, and <EOS> where it was scored."""
-        logprobs = self.found[0]
+        logprobs = self.values[probability.LOGPROB]
         words = unit == units.WORD
         starts = units.word_starts(tokenizer, rest.text) if words else list(range(len(rest.text)))
         pieces = units.groups(starts, rest.lengths)
@@ -196,11 +206,11 @@ class _Read:
             names.append(None)
         scored = self.ids[self.given :]
         known = [bool((scored[piece] != tokenizer.UNK).all()) for piece in pieces]
-        sums = units.closed(logprobs, self.found[1], pieces) if words else units.sums(logprobs, pieces)
+        sums = units.closed(logprobs, self.values[_BOUNDARY], pieces) if words else units.sums(logprobs, pieces)
         return names, np.array(sums), np.array(known, dtype=bool)
 
     def _alternatives(self, tokenizer: Tokenizer) -> list[list[tuple[str | None, float]]]:
-        ids, logprobs = self.found[3:]
+        ids, logprobs = self.values[_LIKELIEST_IDS], self.values[_LIKELIEST_LOGPROBS]
         return [
             list(zip(tokenizer.symbols(some), values.tolist(), strict=True))
             for some, values in zip(ids, logprobs, strict=True)

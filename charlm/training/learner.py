@@ -187,7 +187,7 @@ class Learner:
         total, leaves = 0.0, outputs.detach().requires_grad_()
         chunk = max(1, _MAX_LOGITS_PER_CHUNK // self.network.predictable.numel())
         for some, some_targets in zip(torch.split(leaves, chunk), torch.split(targets, chunk), strict=True):
-            loss = -self.network.log_probability(some, some_targets).sum() * (share / len(targets))
+            loss = -self.network.target_log_probability(some, some_targets).sum() * (share / len(targets))
             loss.backward()  # type: ignore[no-untyped-call]
             total += loss.item()
         # outputs.backward(leaves.grad) computes the same, but its first use imports a compiler.

@@ -61,19 +61,19 @@ def test_probabilities_sum_to_one_and_are_zero_for_what_cannot_come(readout: Rea
 
 def test_the_short_cut_gives_the_same_probability_and_the_same_gradient(readout: Readout) -> None:
     """Of every symbol, the impossible ones among them; and no parameter is left without a gradient."""
-    outputs, came = torch.randn(V, H, requires_grad=True), torch.randperm(V)
-    logprobs = torch.log_softmax(readout.logits(outputs, EVERYTHING), dim=-1).gather(1, came[:, None])[:, 0]
-    found = readout.log_probability(outputs, came, EVERYTHING)
+    outputs, targets = torch.randn(V, H, requires_grad=True), torch.randperm(V)
+    logprobs = torch.log_softmax(readout.logits(outputs, EVERYTHING), dim=-1).gather(1, targets[:, None])[:, 0]
+    found = readout.target_log_probability(outputs, targets, EVERYTHING)
     torch.testing.assert_close(found, logprobs)
     inputs = [outputs, *readout.parameters()]
     weight = torch.randn(V)
     ours, theirs = (torch.autograd.grad((each * weight).sum(), inputs) for each in (found, logprobs))
     torch.testing.assert_close(ours, theirs)
     some = without(3, 5)
-    found = readout.log_probability(outputs, came, some)
-    assert set(came[found == -torch.inf].tolist()) == {3, 5}
+    found = readout.target_log_probability(outputs, targets, some)
+    assert set(targets[found == -torch.inf].tolist()) == {3, 5}
     torch.testing.assert_close(
-        found, torch.log_softmax(readout.logits(outputs, some), 1).gather(1, came[:, None])[:, 0]
+        found, torch.log_softmax(readout.logits(outputs, some), 1).gather(1, targets[:, None])[:, 0]
     )
 
 
@@ -91,7 +91,7 @@ def test_where_the_same_symbol_came_each_time_all_parameters_have_a_gradient(rea
     """The optimizer wants one, if only zeros."""
     for symbol in (0, 20, 39):
         readout.zero_grad()
-        readout.log_probability(torch.randn(6, H), torch.full((6,), symbol), EVERYTHING).sum().backward()
+        readout.target_log_probability(torch.randn(6, H), torch.full((6,), symbol), EVERYTHING).sum().backward()
         assert all(each.grad is not None and each.grad.isfinite().all() for each in readout.parameters())
 
 
@@ -106,10 +106,10 @@ def test_an_adaptive_readout_is_that_of_torch() -> None:
     ours = adaptive()
     theirs = nn.AdaptiveLogSoftmaxWithLoss(H, V, [first for first, _ in ours.groups], div_value=2.0, head_bias=True)
     theirs.load_state_dict({name: value for name, value in ours.state_dict().items() if name != "places"})
-    outputs, came = torch.randn(100, H), torch.randint(V, (100,))
+    outputs, targets = torch.randn(100, H), torch.randint(V, (100,))
     torch.testing.assert_close(ours.logits(outputs, EVERYTHING), theirs.log_prob(outputs)[:, ours.places])
-    found = ours.log_probability(outputs, came, EVERYTHING)
-    torch.testing.assert_close(found, theirs(outputs, ours.places[came]).output)
+    found = ours.target_log_probability(outputs, targets, EVERYTHING)
+    torch.testing.assert_close(found, theirs(outputs, ours.places[targets]).output)
 
 
 def test_an_adaptive_probability_is_that_of_a_group_times_that_within_it() -> None:
@@ -136,7 +136,7 @@ def test_a_group_from_which_nothing_can_come_takes_no_probability(number: int) -
     assert (found[:, closed] == 0).all()
     torch.testing.assert_close(found.sum(dim=-1), torch.ones(5))
     others = [symbol for symbol in range(V) if symbol not in closed]
-    readout.log_probability(outputs, torch.tensor(others[:5]), without(*closed)).sum().backward()
+    readout.target_log_probability(outputs, torch.tensor(others[:5]), without(*closed)).sum().backward()
     assert all(each.grad is not None and each.grad.isfinite().all() for each in (outputs, *readout.parameters()))
 
 
@@ -194,9 +194,9 @@ def test_the_loss_of_training_is_the_probability_of_scoring(settings: dict[str, 
     learner.network.eval()
     quick = log_probabilities(learner.network, rows)
     assert loss == pytest.approx(-sum(each.sum() for each in quick) / 36)
-    whole = probability.quantities(learner.network, rows, [probability.log_probability, probability.rank])
-    for one, (other, _) in zip(quick, whole, strict=True):
-        assert one.tolist() == pytest.approx(other.tolist())
+    whole = probability.quantities(learner.network, rows, {"rank": probability.rank})
+    for one, other in zip(quick, whole, strict=True):
+        assert one.tolist() == pytest.approx(other["logprob"].tolist())
 
 
 @pytest.mark.parametrize("settings", SHAPES, ids=str)

@@ -29,8 +29,8 @@ class Readout(nn.Module, ABC):
         """(..., H) → (..., V), whose softmax is the distribution: minus infinity for what is not predictable."""
 
     @abstractmethod
-    def log_probability(self, outputs: Tensor, came: Tensor, predictable: Tensor) -> Tensor:
-        """log P (nats) of the symbols that came, as by the logits, or sooner: (N, H) and (N,) → (N,)."""
+    def target_log_probability(self, outputs: Tensor, targets: Tensor, predictable: Tensor) -> Tensor:
+        """log P (nats) of the symbols that targets, as by the logits, or sooner: (N, H) and (N,) → (N,)."""
 
     @abstractmethod
     def rows(self) -> Tensor:

@@ -50,9 +50,9 @@ class Adaptive(Readout):
             parts.append(head[..., self.shortlist + number, None] + within)
         return torch.cat(parts, dim=-1).index_select(-1, self.places)
 
-    def log_probability(self, outputs: Tensor, came: Tensor, predictable: Tensor) -> Tensor:
+    def target_log_probability(self, outputs: Tensor, targets: Tensor, predictable: Tensor) -> Tensor:
         shortlist, *masks = self._masks(predictable)
-        places = self.places[came]
+        places = self.places[targets]
         chosen = places.clone()  # in the head: the place of a frequent symbol, or that of a group
         groups = []
         for number, (first, end) in enumerate(self.groups):

@@ -26,5 +26,5 @@ class Dense(Readout):
     def logits(self, outputs: Tensor, predictable: Tensor) -> Tensor:
         return functional.linear(outputs, *self.linear(predictable))
 
-    def log_probability(self, outputs: Tensor, came: Tensor, predictable: Tensor) -> Tensor:
-        return -functional.cross_entropy(self.logits(outputs, predictable), came, reduction="none")
+    def target_log_probability(self, outputs: Tensor, targets: Tensor, predictable: Tensor) -> Tensor:
+        return -functional.cross_entropy(self.logits(outputs, predictable), targets, reduction="none")

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from charlm.nn.network import Network
-from charlm.nn.probability import log_probability
+from charlm.nn.probability import target_log_probability
 from charlm.scoring.adaptation import Adaptation
 
 RATE = 3e-4  # η
@@ -33,7 +33,8 @@ class Dynamic(Adaptation):
         self._segments = 0
 
     def learn(self, logprobs: Tensor, outputs: Tensor, came: Tensor) -> None:
-        known = log_probability(logprobs, came)[self._predictable[came]]  # no step makes what is impossible likelier
+        # No step makes an impossible token likelier.
+        known = target_log_probability(logprobs, came)[self._predictable[came]]
         if not len(known):
             return
         gradients = torch.autograd.grad(-known.sum() / self.segment, self._weights, materialize_grads=True)
