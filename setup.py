@@ -1,38 +1,58 @@
 """Build the compiled time loops of charlm/nn/native. Without a C compiler charlm runs on plain torch."""
 
 import platform
+import shutil
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 from setuptools import Extension, setup
+from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError
 
-# No -ffast-math: it would delete NaN checks, and with older gcc set flush-to-zero for the whole process.
+WINDOWS = sys.platform == "win32"
+NO_CLANG = (
+    "charlm: no clang-cl found; installed without the compiled loops, so training runs on plain torch, which is slower"
+)
+# No -ffast-math: it would delete NaN checks, and older gcc would set flush-to-zero for the whole process.
 FLAGS = ["-O3", "-std=gnu11", "-fPIC", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden"]
+if WINDOWS:
+    FLAGS = ["/O2", "/clang:-O3", "/clang:-std=gnu11", "/clang:-fno-math-errno", "/clang:-fno-trapping-math"]
 AVX2 = ["-mavx2", "-mfma"]
 AVX512 = [*AVX2, "-mavx512f", "-mavx512vl", "-mavx512dq", "-mavx512bw", "-mprefer-vector-width=512"]
 VARIANTS = {"baseline": []}
-HALF = {}  # whose operands of products are bfloat16: the time loops alone
+HALF = {}  # loops whose products take bfloat16 operands
 if platform.machine().lower() in ("x86_64", "amd64"):
     VARIANTS |= {"avx2": AVX2, "avx512": AVX512}
     HALF |= {"bf16": [*AVX512, "-mavx512bf16"]}
 
 
+def clang_cl() -> str | None:
+    """Return the path of clang-cl. MSVC's own compiler lacks the vector extensions that the loops are written in."""
+    return shutil.which("clang-cl") or shutil.which("clang-cl", path=r"C:\Program Files\LLVM\bin")
+
+
 class BuildLoops(build_ext):
-    """Compiles the loops once for each instruction set, and the table that chooses one."""
+    """Compile the loops once for each instruction set, and the table that chooses one."""
 
     def build_extension(self, ext):
+        link = {"libraries": ["m"]}
+        if WINDOWS:
+            self.compiler.initialize()
+            self.compiler.cc = clang_cl()
+            # Without a path of its own the linker would put the import library into the package.
+            link = {"extra_postargs": [f"/IMPLIB:{Path(self.build_temp).resolve() / 'recurrence.lib'}"]}
         objects = []
         for variant, flags in VARIANTS.items():
             objects += self._objects(["recurrence", "stack"], variant, [("VARIANT", variant)], flags)
         macros = [("CHARLM_X86", None)] if len(VARIANTS) > 1 else []
         for variant, flags in HALF.items():
-            with suppress(CompileError):  # of a compiler too old to know the instructions
+            with suppress(CompileError):  # the compiler is too old to know the instructions
                 objects += self._objects(["recurrence"], variant, [("VARIANT", variant), ("CHARLM_HALF", None)], flags)
                 macros += [("CHARLM_BF16", None)]
         objects += self._objects(["dispatch"], "", macros, [])
-        self.compiler.link_shared_object(objects, self.get_ext_fullpath(ext.name), libraries=["m"])
+        self.compiler.link_shared_object(objects, self.get_ext_fullpath(ext.name), **link)
 
     def _objects(self, names, variant, macros, flags):
         return self.compiler.compile(
@@ -43,9 +63,15 @@ class BuildLoops(build_ext):
         )
 
 
-setup(
-    ext_modules=[]
-    if sys.platform == "win32"
-    else [Extension("charlm.nn.native._recurrence", sources=[], optional=True)],
-    cmdclass={"build_ext": BuildLoops},
-)
+class AnyPython(bdist_wheel):
+    """Name the wheel after the platform alone: ctypes loads the loops, so one wheel serves every version of Python."""
+
+    def get_tag(self):
+        return ("py3", "none", super().get_tag()[2])
+
+
+loops = [Extension("charlm.nn.native._recurrence", sources=[], optional=True)]
+if WINDOWS and not clang_cl():
+    print(NO_CLANG, file=sys.stderr)
+    loops = []
+setup(ext_modules=loops, cmdclass={"build_ext": BuildLoops, "bdist_wheel": AnyPython})

@@ -62,7 +62,7 @@ class CompiledDraws:
         logits = self._next.new_empty(steps + 1, *self._next.shape)
         logits[0] = self._next
         drawn = torch.empty(steps, B, dtype=torch.long)
-        done = ctypes.c_long()
+        done = ctypes.c_int64()
         self._stack.steps, self._stack.done = steps, ctypes.addressof(done)
         self._stack.logits, self._stack.drawn, self._stack.chance = map(_address, (logits, drawn, chances))
         draw(self._stack)

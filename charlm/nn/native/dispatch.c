@@ -4,9 +4,14 @@
 
 #include "recurrence.h"
 
+#ifdef CHARLM_X86
+#include "cpu.h"
+#endif
+
 #ifdef _WIN32
 #define EXPORT __declspec(dllexport)
-static void yield(void) {}
+__declspec(dllimport) int __stdcall SwitchToThread(void); /* all that is needed of windows.h */
+static void yield(void) { SwitchToThread(); }
 #else
 #include <sched.h>
 #define EXPORT __attribute__((visibility("default")))
@@ -14,7 +19,7 @@ static void yield(void) { sched_yield(); }
 #endif
 
 typedef void loop(const void *, struct team *); /* what it works on is a struct recurrence or a struct stack */
-typedef void pack(const float *, float *, long, long, long);
+typedef void pack(const float *, float *, int64_t, int64_t, int64_t);
 enum { GRU_FORWARD, GRU_BACKWARD, LSTM_FORWARD, LSTM_BACKWARD, RNN_FORWARD, RNN_BACKWARD, STACK_DRAW, LOOPS };
 
 #define DECLARE(v)                                                                                               \
@@ -53,11 +58,8 @@ static int chosen = -1;
 EXPORT int choose(int wanted) {
     int best = BASELINE;
 #ifdef CHARLM_X86
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) best = AVX2;
-    if (best == AVX2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw"))
-        best = AVX512;
+    int features = cpu_features();
+    best = features & HAS_AVX512 ? AVX512 : features & HAS_AVX2 ? AVX2 : BASELINE;
 #endif
     chosen = wanted < 0 || wanted > best ? best : wanted;
     return chosen;
@@ -66,7 +68,7 @@ EXPORT int choose(int wanted) {
 /* Whether the chosen instruction set multiplies bfloat16. */
 EXPORT int has_half(void) {
 #ifdef CHARLM_BF16
-    return chosen == AVX512 && __builtin_cpu_supports("avx512bf16");
+    return chosen == AVX512 && cpu_features() & HAS_BF16;
 #else
     return 0;
 #endif
@@ -85,7 +87,7 @@ void meet(struct team *team) {
     if (team->size == 1) return;
     team->rounds++;
     __atomic_add_fetch(team->arrived, 1, __ATOMIC_ACQ_REL);
-    for (long spins = 0; __atomic_load_n(team->arrived, __ATOMIC_ACQUIRE) < team->rounds * team->size; spins++)
+    for (int64_t spins = 0; __atomic_load_n(team->arrived, __ATOMIC_ACQUIRE) < team->rounds * team->size; spins++)
         if (spins < 2000)
             pause_a_little();
         else
@@ -99,7 +101,7 @@ struct job {
     loop *run;
     const void *it;
     number *thread_number, *team_size;
-    long arrived;
+    int64_t arrived;
 };
 
 static void work(void *data) {
@@ -122,6 +124,6 @@ EXPORT void run(int which, int bfloat16, const void *it, unsigned threads, paral
 }
 
 /* Lay weights (gates · units, inner) out as a step's product reads them. */
-EXPORT void pack_weights(const float *w, float *to, long gates, long units, long inner) {
+EXPORT void pack_weights(const float *w, float *to, int64_t gates, int64_t units, int64_t inner) {
     packs[chosen](w, to, gates, units, inner);
 }

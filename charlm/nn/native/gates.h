@@ -7,13 +7,13 @@
 #include "vectors.h"
 
 /* W_x x + b of one row, from an array or a table. */
-INLINE vf input(const struct recurrence *it, long row, long G, long at) {
+INLINE vf input(const struct recurrence *it, int64_t row, int64_t G, int64_t at) {
     if (it->ids) return load(it->table + it->ids[row] * G + at);
     return load_operand((const operand *)it->projected + row * G + at);
 }
 
 /* Put the state after a step where the next one, and backward, read it. */
-INLINE void put_state(const struct recurrence *it, long at, vf h) {
+INLINE void put_state(const struct recurrence *it, int64_t at, vf h) {
     store(it->output + at, h);
 #ifdef CHARLM_HALF
     store_operand((operand *)it->operands + at, h);
@@ -22,8 +22,9 @@ INLINE void put_state(const struct recurrence *it, long at, vf h) {
 
 /* ---- GRU: r, z = σ(x + W h + b); n = tanh(x_n + r · (W_n h + b_n)); h' = n + z (h − n) ---- */
 
-INLINE void gru_rows(int rows, const struct recurrence *it, long row, long unit, const operand *state, const operand *w) {
-    const long B = it->B, H = it->H;
+INLINE void gru_rows(int rows, const struct recurrence *it, int64_t row, int64_t unit, const operand *state,
+                       const operand *w) {
+    const int64_t B = it->B, H = it->H;
     vf acc[ROWS * 3];
     biased_product(acc, rows, 3, it->bias + unit, H, state, w, H);
     for (int r = 0; r < rows; r++, row++) {
@@ -46,8 +47,9 @@ INLINE void gru_rows(int rows, const struct recurrence *it, long row, long unit,
 
 #define LSTM_ROWS (ROWS / 2) /* four gates leave registers for half as many */
 
-INLINE void lstm_rows(int rows, const struct recurrence *it, long row, long unit, const operand *state, const operand *w) {
-    const long B = it->B, H = it->H;
+INLINE void lstm_rows(int rows, const struct recurrence *it, int64_t row, int64_t unit, const operand *state,
+                        const operand *w) {
+    const int64_t B = it->B, H = it->H;
     vf acc[LSTM_ROWS * 4];
     vf bias[4]; /* here, not by biased_product: with so many sums the compiler loses them to memory, a third of the speed */
     for (int gate = 0; gate < 4; gate++) bias[gate] = load(it->bias + gate * H + unit);
@@ -83,8 +85,9 @@ INLINE vf activate(int activation, vf x) {
     return x;
 }
 
-INLINE void rnn_rows(int rows, const struct recurrence *it, long row, long unit, const operand *state, const operand *w) {
-    const long B = it->B, H = it->H;
+INLINE void rnn_rows(int rows, const struct recurrence *it, int64_t row, int64_t unit, const operand *state,
+                       const operand *w) {
+    const int64_t B = it->B, H = it->H;
     vf acc[ROWS];
     biased_product(acc, rows, 1, it->bias + unit, H, state, w, H);
     for (int r = 0; r < rows; r++, row++)

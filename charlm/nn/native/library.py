@@ -51,7 +51,7 @@ _POINTERS = (
 class _Recurrence(ctypes.Structure):
     """`struct recurrence` of recurrence.h."""
 
-    _fields_ = [(name, ctypes.c_long) for name in ("T", "B", "H", "activation")] + [
+    _fields_ = [(name, ctypes.c_int64) for name in ("T", "B", "H", "activation")] + [
         (name, ctypes.c_void_p) for name in _POINTERS
     ]
 
@@ -65,19 +65,19 @@ class Layer(ctypes.Structure):
 class Filter(ctypes.Structure):
     """`struct filter` of recurrence.h."""
 
-    _fields_ = [("kind", ctypes.c_long), ("setting", ctypes.c_double)]
+    _fields_ = [("kind", ctypes.c_int64), ("setting", ctypes.c_double)]
 
 
 class Stack(ctypes.Structure):
     """`struct stack` of recurrence.h."""
 
     _fields_ = [
-        *((name, ctypes.c_long) for name in ("B", "H", "V", "layers", "gates", "activation")),
+        *((name, ctypes.c_int64) for name in ("B", "H", "V", "layers", "gates", "activation")),
         *((name, ctypes.c_void_p) for name in ("table", "packed_readout", "bias_readout", "layer")),
         *((name, ctypes.c_void_p) for name in ("projected", "ids", "logits")),
-        *((name, ctypes.c_long) for name in ("symbols", "steps", "enough")),
-        ("end", ctypes.c_longlong),
-        ("filters", ctypes.c_long),
+        *((name, ctypes.c_int64) for name in ("symbols", "steps", "enough")),
+        ("end", ctypes.c_int64),
+        ("filters", ctypes.c_int64),
         *((name, ctypes.c_void_p) for name in ("filter", "chance", "work", "order", "drawn", "done")),
     ]
 
@@ -182,9 +182,9 @@ def pack(weight: Tensor, gates: int) -> Tensor:
     found.pack_weights(
         ctypes.c_void_p(weight.data_ptr()),
         ctypes.c_void_p(packed.data_ptr()),
-        ctypes.c_long(gates),
-        ctypes.c_long(units),
-        ctypes.c_long(inner),
+        ctypes.c_int64(gates),
+        ctypes.c_int64(units),
+        ctypes.c_int64(inner),
     )
     return packed
 

@@ -11,23 +11,23 @@
 
 /* Weights (gates · H, H) of units [first, last) for the backward product, whose inner index runs over all rows;
  * `vectors` blocks of units side by side. */
-static void pack_backward(const float *w, operand *to, int gates, long H, long first, long last, int vectors) {
-    for (long unit = first; unit < last; unit += vectors * LANES)
-        for (long row = 0; row < gates * H; row += PAIR)
-            for (long lane = 0; lane < vectors * LANES; lane++)
-                for (long pair = 0; pair < PAIR; pair++) *to++ = operand_of(w[(row + pair) * H + unit + lane]);
+static void pack_backward(const float *w, operand *to, int gates, int64_t H, int64_t first, int64_t last, int vectors) {
+    for (int64_t unit = first; unit < last; unit += vectors * LANES)
+        for (int64_t row = 0; row < gates * H; row += PAIR)
+            for (int64_t lane = 0; lane < vectors * LANES; lane++)
+                for (int64_t pair = 0; pair < PAIR; pair++) *to++ = operand_of(w[(row + pair) * H + unit + lane]);
 }
 
 INLINE void add(float *sum, vf d) { store(sum, load(sum) + d); }
 
 /* The gradient of W_h h + b. A thread adds to its own units only. */
-INLINE void recurrent_gradient(const struct recurrence *it, long row, long G, long at, vf d) {
+INLINE void recurrent_gradient(const struct recurrence *it, int64_t row, int64_t G, int64_t at, vf d) {
     store_operand((operand *)it->grad_recurrent + row * G + at, d);
     add(it->grad_bias + at, d);
 }
 
 /* That of W_x x + b, where it is another one or goes to the table. */
-INLINE void input_gradient(const struct recurrence *it, long row, long G, long at, vf d) {
+INLINE void input_gradient(const struct recurrence *it, int64_t row, int64_t G, int64_t at, vf d) {
     if (it->ids) {
         add(it->grad_table + it->ids[row] * G + at, d);
     } else if (it->grad_projected) {
@@ -36,8 +36,8 @@ INLINE void input_gradient(const struct recurrence *it, long row, long G, long a
 }
 
 /* carry (B, H) = (carry + d (B, inner) · w) · keep, for units [first, last). */
-INLINE void carry_rows(int rows, int vectors, long b, long unit, const operand *d, const operand *w, float *carry,
-                       const float *keep, long H, long inner) {
+INLINE void carry_rows(int rows, int vectors, int64_t b, int64_t unit, const operand *d, const operand *w, float *carry,
+                       const float *keep, int64_t H, int64_t inner) {
     vf acc[8 * 2];
     for (int r = 0; r < rows; r++)
         for (int v = 0; v < vectors; v++) acc[r * vectors + v] = load(carry + (b + r) * H + unit + v * LANES);
@@ -47,11 +47,11 @@ INLINE void carry_rows(int rows, int vectors, long b, long unit, const operand *
             store(carry + (b + r) * H + unit + v * LANES, keep ? acc[r * vectors + v] * splat(keep[b + r]) : acc[r * vectors + v]);
 }
 
-static void carry_back(const operand *d, const operand *packed, float *carry, const float *keep, long B, long H, long inner,
-                       long first, long last, int vectors) {
-    for (long unit = first; unit < last; unit += vectors * LANES) {
+static void carry_back(const operand *d, const operand *packed, float *carry, const float *keep, int64_t B, int64_t H,
+                       int64_t inner, int64_t first, int64_t last, int vectors) {
+    for (int64_t unit = first; unit < last; unit += vectors * LANES) {
         const operand *w = packed + (unit - first) * inner;
-        long b = 0;
+        int64_t b = 0;
         if (vectors == 2) {
             for (; b + ROWS <= B; b += ROWS) carry_rows(ROWS, 2, b, unit, d, w, carry, keep, H, inner);
             for (; b < B; b++) carry_rows(1, 2, b, unit, d, w, carry, keep, H, inner);
@@ -63,47 +63,48 @@ static void carry_back(const operand *d, const operand *packed, float *carry, co
 }
 
 /* Where a step reads the state from: as it is, or a copy with zeros where `keep` is 0. */
-static const operand *masked(const operand *state, operand *copy, const float *keep, long B, long H, struct team *team) {
+static const operand *masked(const operand *state, operand *copy, const float *keep, int64_t B, int64_t H,
+                             struct team *team) {
     if (!keep) return state;
     int zeros = 0;
-    for (long b = 0; b < B; b++) zeros |= keep[b] == 0.0f;
+    for (int64_t b = 0; b < B; b++) zeros |= keep[b] == 0.0f;
     if (!zeros) return state;
-    long first, last;
+    int64_t first, last;
     share(team, H, &first, &last);
-    for (long b = 0; b < B; b++)
-        for (long u = first; u < last; u++) copy[b * H + u] = keep[b] == 0.0f ? 0 : state[b * H + u];
+    for (int64_t b = 0; b < B; b++)
+        for (int64_t u = first; u < last; u++) copy[b * H + u] = keep[b] == 0.0f ? 0 : state[b * H + u];
     meet(team);
     return copy;
 }
 
 /* The forward loop of a cell, made of its rows. */
-#define FORWARD(cell, gates, full)                                                                                   \
-    void NAME(cell##_forward)(const void *what, struct team *team) {                                                 \
-        const struct recurrence *it = what;                                                                          \
-        const long B = it->B, H = it->H;                                                                             \
-        long first, last;                                                                                            \
-        share(team, H, &first, &last);                                                                               \
-        operand *packed = (operand *)it->packed + first * H * gates, *states = it->operands;                         \
-        pack_units(it->weight, packed, gates, H, H, first, last);                                                    \
-        for (long b = 0; b < B; b++)                                                                                 \
-            for (long u = first; u < last; u += LANES) put_state(it, b * H + u, load(it->output + b * H + u));       \
-        meet(team);                                                                                                  \
-        for (long t = 0; t < it->T; t++) {                                                                           \
-            const float *keep = it->keep ? it->keep + t * B : NULL;                                                  \
-            const operand *state = masked(states + t * B * H, it->scratch, keep, B, H, team);                        \
-            for (long unit = first; unit < last; unit += LANES) {                                                    \
-                const operand *w = packed + (unit - first) * H * gates;                                              \
-                long b = 0;                                                                                          \
-                for (; b + full <= B; b += full) cell##_rows(full, it, t * B + b, unit, state + b * H, w);           \
-                for (; b < B; b++) cell##_rows(1, it, t * B + b, unit, state + b * H, w);                            \
-            }                                                                                                        \
-            meet(team);                                                                                              \
-        }                                                                                                            \
+#define FORWARD(cell, gates, full)                                                                                \
+    void NAME(cell##_forward)(const void *what, struct team *team) {                                              \
+        const struct recurrence *it = what;                                                                       \
+        const int64_t B = it->B, H = it->H;                                                                       \
+        int64_t first, last;                                                                                      \
+        share(team, H, &first, &last);                                                                            \
+        operand *packed = (operand *)it->packed + first * H * gates, *states = it->operands;                      \
+        pack_units(it->weight, packed, gates, H, H, first, last);                                                 \
+        for (int64_t b = 0; b < B; b++)                                                                           \
+            for (int64_t u = first; u < last; u += LANES) put_state(it, b * H + u, load(it->output + b * H + u)); \
+        meet(team);                                                                                               \
+        for (int64_t t = 0; t < it->T; t++) {                                                                     \
+            const float *keep = it->keep ? it->keep + t * B : NULL;                                               \
+            const operand *state = masked(states + t * B * H, it->scratch, keep, B, H, team);                     \
+            for (int64_t unit = first; unit < last; unit += LANES) {                                              \
+                const operand *w = packed + (unit - first) * H * gates;                                           \
+                int64_t b = 0;                                                                                    \
+                for (; b + full <= B; b += full) cell##_rows(full, it, t * B + b, unit, state + b * H, w);        \
+                for (; b < B; b++) cell##_rows(1, it, t * B + b, unit, state + b * H, w);                         \
+            }                                                                                                     \
+            meet(team);                                                                                           \
+        }                                                                                                         \
     }
 
 /* What every backward loop starts with: the thread's units, and its weights packed. */
 struct way_back {
-    long first, last;
+    int64_t first, last;
     int vectors;
     operand *packed;
 };
@@ -118,8 +119,8 @@ static struct way_back start_back(const struct recurrence *it, int gates, const 
 }
 
 /* The state's gradient through the product of step t, once all threads have left theirs in grad_recurrent. */
-static void step_back(const struct recurrence *it, const struct way_back *way, int gates, long t, struct team *team) {
-    const long B = it->B, H = it->H, G = gates * H;
+static void step_back(const struct recurrence *it, const struct way_back *way, int gates, int64_t t, struct team *team) {
+    const int64_t B = it->B, H = it->H, G = gates * H;
     meet(team);
     carry_back((const operand *)it->grad_recurrent + t * B * G, way->packed, it->carry, it->keep ? it->keep + t * B : NULL,
                B, H, G, way->first, way->last, way->vectors);
@@ -131,15 +132,15 @@ FORWARD(gru, 3, ROWS)
 
 void NAME(gru_backward)(const void *what, struct team *team) {
     const struct recurrence *it = what;
-    const long B = it->B, H = it->H;
+    const int64_t B = it->B, H = it->H;
     const vf one = splat(1.0f);
     struct way_back way = start_back(it, 3, team);
-    for (long t = it->T - 1; t >= 0; t--) {
-        for (long b = 0; b < B; b++) {
-            const long row = t * B + b;
+    for (int64_t t = it->T - 1; t >= 0; t--) {
+        for (int64_t b = 0; b < B; b++) {
+            const int64_t row = t * B + b;
             const float *saved = it->saved + row * 4 * H;
             vf kept = splat(it->keep ? it->keep[row] : 1.0f);
-            for (long u = way.first; u < way.last; u += LANES) {
+            for (int64_t u = way.first; u < way.last; u += LANES) {
                 vf r = load(saved + u), z = load(saved + H + u), n = load(saved + 2 * H + u), hn = load(saved + 3 * H + u);
                 vf d = load(it->grad_output + row * H + u) + load(it->carry + b * H + u);
                 vf dn = d * (one - z) * (one - n * n);
@@ -164,15 +165,15 @@ FORWARD(lstm, 4, LSTM_ROWS)
 
 void NAME(lstm_backward)(const void *what, struct team *team) {
     const struct recurrence *it = what;
-    const long B = it->B, H = it->H;
+    const int64_t B = it->B, H = it->H;
     const vf one = splat(1.0f);
     struct way_back way = start_back(it, 4, team);
-    for (long t = it->T - 1; t >= 0; t--) {
-        for (long b = 0; b < B; b++) {
-            const long row = t * B + b;
+    for (int64_t t = it->T - 1; t >= 0; t--) {
+        for (int64_t b = 0; b < B; b++) {
+            const int64_t row = t * B + b;
             const float *saved = it->saved + row * 5 * H;
             vf kept = splat(it->keep ? it->keep[row] : 1.0f);
-            for (long u = way.first; u < way.last; u += LANES) {
+            for (int64_t u = way.first; u < way.last; u += LANES) {
                 vf i = load(saved + u), f = load(saved + H + u), g = load(saved + 2 * H + u), o = load(saved + 3 * H + u);
                 vf squashed = load(saved + 4 * H + u);
                 vf da = load(it->grad_output + row * H + u) + load(it->carry + b * H + u);
@@ -206,12 +207,12 @@ INLINE vf slope(int activation, vf h) {
 
 void NAME(rnn_backward)(const void *what, struct team *team) {
     const struct recurrence *it = what;
-    const long B = it->B, H = it->H;
+    const int64_t B = it->B, H = it->H;
     struct way_back way = start_back(it, 1, team);
-    for (long t = it->T - 1; t >= 0; t--) {
-        for (long b = 0; b < B; b++) {
-            const long row = t * B + b;
-            for (long u = way.first; u < way.last; u += LANES) {
+    for (int64_t t = it->T - 1; t >= 0; t--) {
+        for (int64_t b = 0; b < B; b++) {
+            const int64_t row = t * B + b;
+            for (int64_t u = way.first; u < way.last; u += LANES) {
                 vf d = load(it->grad_output + row * H + u) + load(it->carry + b * H + u);
                 d *= slope(it->activation, load(it->output + (row + B) * H + u));
                 store(it->carry + b * H + u, (vf){0});

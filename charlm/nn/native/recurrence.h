@@ -2,12 +2,14 @@
 #ifndef CHARLM_RECURRENCE_H
 #define CHARLM_RECURRENCE_H
 
+#include <stdint.h> /* `long` has 32 bits on Windows */
+
 /* Operands of products are float, or bfloat16 in the loops compiled for it; the rest is float in both. */
 struct recurrence {
-    long T, B, H;
-    long activation;            /* rnn: 0 tanh, 1 relu, 2 sigmoid, 3 identity */
+    int64_t T, B, H;
+    int64_t activation;         /* rnn: 0 tanh, 1 relu, 2 sigmoid, 3 identity */
     const void *projected;      /* (T, B, G) operands, G = gates · H: W_x x + b; or, in its place, */
-    const long long *ids;       /* (T, B) symbols, and */
+    const int64_t *ids;         /* (T, B) symbols, and */
     const float *table;         /* (V, G): W_x x + b of each */
     const float *weight;        /* (G, H) */
     const float *bias;          /* (G) */
@@ -37,36 +39,36 @@ struct layer {
 };
 
 struct filter {                 /* a sampler: how logits are changed before the draw */
-    long kind;
+    int64_t kind;
     double setting;
 };
 
 struct stack {
-    long B, H, V, layers, gates, activation; /* V: symbols, padded to a multiple of 16 */
+    int64_t B, H, V, layers, gates, activation; /* V: symbols, padded to a multiple of 16 */
     const float *table;          /* (V, G): W_x x + b of the lowest layer for every symbol */
     const float *packed_readout; /* packed (V, H) */
     const float *bias_readout;   /* (V) */
     const struct layer *layer;
     float *projected;            /* (B, G) to work in */
-    long long *ids;              /* (B) the symbols read */
+    int64_t *ids;                /* (B) the symbols read */
     float *logits;               /* (steps + 1, B, V), at 0 those of the first draw */
-    long symbols;                /* V without padding */
-    long steps;                  /* at most: it is over when more than */
-    long enough;                 /* rows have drawn */
-    long long end;
-    long filters;
+    int64_t symbols;             /* V without padding */
+    int64_t steps;               /* at most: it is over when more than */
+    int64_t enough;              /* rows have drawn */
+    int64_t end;
+    int64_t filters;
     const struct filter *filter;
     const double *chance;        /* (steps, B) in [0, 1) */
     double *work;                /* (B, V) to work in */
-    long *order;                 /* (B, V) to work in */
-    long long *drawn;            /* (steps, B) */
-    long *done;                  /* steps that were made */
+    int64_t *order;              /* (B, V) to work in */
+    int64_t *drawn;              /* (steps, B) */
+    int64_t *done;               /* steps that were made */
 };
 
 struct team {
     int index, size;
-    long rounds;      /* how often this thread has met the others */
-    long *arrived;    /* by all of them together */
+    int64_t rounds;   /* how often this thread has met the others */
+    int64_t *arrived; /* by all of them together */
 };
 
 void meet(struct team *team);

@@ -7,48 +7,50 @@
 
 #include "gates.h"
 
-void NAME(pack)(const float *w, float *to, long gates, long H, long inner) { pack_units(w, to, gates, H, inner, 0, H); }
+void NAME(pack)(const float *w, float *to, int64_t gates, int64_t H, int64_t inner) {
+    pack_units(w, to, gates, H, inner, 0, H);
+}
 
 /* out (B, gates, H) = a (B, inner) · packed w + bias, for units [first, last). */
-INLINE void dense_rows(int rows, int gates, long b, long unit, const float *a, const float *w, const float *bias, float *out,
-                       long H, long inner) {
+INLINE void dense_rows(int rows, int gates, int64_t b, int64_t unit, const float *a, const float *w, const float *bias,
+                       float *out, int64_t H, int64_t inner) {
     vf acc[ROWS * 4];
     biased_product(acc, rows, gates, bias + unit, H, a + b * inner, w, inner);
     for (int r = 0; r < rows; r++)
         for (int gate = 0; gate < gates; gate++) store(out + ((b + r) * gates + gate) * H + unit, acc[r * gates + gate]);
 }
 
-INLINE void dense_units(int full, int gates, const float *a, const float *packed, const float *bias, float *out, long B, long H,
-                        long inner, long first, long last) {
-    for (long unit = first; unit < last; unit += LANES) {
+INLINE void dense_units(int full, int gates, const float *a, const float *packed, const float *bias, float *out, int64_t B,
+                        int64_t H, int64_t inner, int64_t first, int64_t last) {
+    for (int64_t unit = first; unit < last; unit += LANES) {
         const float *w = packed + unit * inner * gates;
-        long b = 0;
+        int64_t b = 0;
         for (; b + full <= B; b += full) dense_rows(full, gates, b, unit, a, w, bias, out, H, inner);
         for (; b < B; b++) dense_rows(1, gates, b, unit, a, w, bias, out, H, inner);
     }
 }
 
-static void dense(long gates, const float *a, const float *packed, const float *bias, float *out, long B, long H, long inner,
-                  long first, long last) {
+static void dense(int64_t gates, const float *a, const float *packed, const float *bias, float *out, int64_t B, int64_t H,
+                  int64_t inner, int64_t first, int64_t last) {
     if (gates == 1) dense_units(ROWS, 1, a, packed, bias, out, B, H, inner, first, last);
     if (gates == 3) dense_units(ROWS, 3, a, packed, bias, out, B, H, inner, first, last);
     if (gates == 4) dense_units(LSTM_ROWS, 4, a, packed, bias, out, B, H, inner, first, last);
 }
 
-#define STEP(cell, gates, full)                                                                             \
-    for (long unit = first; unit < last; unit += LANES) {                                                   \
-        const float *w = layer->packed_hh + unit * H * gates;                                               \
-        long b = 0;                                                                                         \
-        for (; b + full <= B; b += full) cell##_rows(full, &it, b, unit, layer->state + b * H, w);          \
-        for (; b < B; b++) cell##_rows(1, &it, b, unit, layer->state + b * H, w);                           \
+#define STEP(cell, gates, full)                                                                    \
+    for (int64_t unit = first; unit < last; unit += LANES) {                                       \
+        const float *w = layer->packed_hh + unit * H * gates;                                      \
+        int64_t b = 0;                                                                             \
+        for (; b + full <= B; b += full) cell##_rows(full, &it, b, unit, layer->state + b * H, w); \
+        for (; b < B; b++) cell##_rows(1, &it, b, unit, layer->state + b * H, w);                  \
     }
 
 /* Read a symbol a row: states and logits (B, V) move on. */
 static void step(const struct stack *stack, float *logits, struct team *team) {
-    const long B = stack->B, H = stack->H, gates = stack->gates;
-    long first, last;
+    const int64_t B = stack->B, H = stack->H, gates = stack->gates;
+    int64_t first, last;
     share(team, H, &first, &last);
-    for (long l = 0; l < stack->layers; l++) {
+    for (int64_t l = 0; l < stack->layers; l++) {
         const struct layer *layer = &stack->layer[l];
         struct recurrence it = {.T = 1, .B = B, .H = H, .activation = stack->activation};
         it.bias = layer->bias_hh;
@@ -66,9 +68,9 @@ static void step(const struct stack *stack, float *logits, struct team *team) {
         if (gates == 1) STEP(rnn, 1, ROWS)
         meet(team);
     }
-    for (long l = 0; l < stack->layers; l++) { /* what is now the state is the next step's state before */
+    for (int64_t l = 0; l < stack->layers; l++) { /* what is now the state is the next step's state before */
         const struct layer *layer = &stack->layer[l];
-        for (long b = 0; b < B; b++) {
+        for (int64_t b = 0; b < B; b++) {
             memcpy(layer->state + b * H + first, layer->state + (B + b) * H + first, sizeof(float) * (last - first));
             if (layer->memory)
                 memcpy(layer->memory + b * H + first, layer->memory + (B + b) * H + first, sizeof(float) * (last - first));
@@ -81,17 +83,17 @@ static void step(const struct stack *stack, float *logits, struct team *team) {
 
 /* ---- The draw ---- */
 
-static double largest(const double *x, long V) {
+static double largest(const double *x, int64_t V) {
     double best = -INFINITY;
-    for (long i = 0; i < V; i++)
+    for (int64_t i = 0; i < V; i++)
         if (x[i] > best) best = x[i];
     return best;
 }
 
-static void temperature(double *x, long V, double tau) {
+static void temperature(double *x, int64_t V, double tau) {
     double best = largest(x, V);
     int found = 0;
-    for (long i = 0; i < V; i++)
+    for (int64_t i = 0; i < V; i++)
         if (tau > 0) {
             x[i] = x[i] == best ? 0 : (x[i] - best) / tau;
         } else {
@@ -102,72 +104,72 @@ static void temperature(double *x, long V, double tau) {
 }
 
 /* A heap of symbols with the likeliest on top, of equals the one with the lower number. */
-static int before(const double *x, long i, long j) { return x[i] > x[j] || (x[i] == x[j] && i < j); }
+static int before(const double *x, int64_t i, int64_t j) { return x[i] > x[j] || (x[i] == x[j] && i < j); }
 
-static void sink(const double *x, long *heap, long at, long size) {
-    for (long child; (child = 2 * at + 1) < size; at = child) {
+static void sink(const double *x, int64_t *heap, int64_t at, int64_t size) {
+    for (int64_t child; (child = 2 * at + 1) < size; at = child) {
         if (child + 1 < size && before(x, heap[child + 1], heap[child])) child++;
         if (!before(x, heap[child], heap[at])) return;
-        long other = heap[at];
+        int64_t other = heap[at];
         heap[at] = heap[child];
         heap[child] = other;
     }
 }
 
 /* Keep the likeliest symbols: at most k, and no more than reach p together. */
-static void keep_likeliest(double *x, long *heap, long V, double k, double p) {
+static void keep_likeliest(double *x, int64_t *heap, int64_t V, double k, double p) {
     double best = largest(x, V), total = 0, mass = 0;
     if (p < 1)
-        for (long i = 0; i < V; i++) total += exp(x[i] - best);
-    for (long i = 0; i < V; i++) heap[i] = i;
-    for (long at = V / 2 - 1; at >= 0; at--) sink(x, heap, at, V);
-    long left = V;
+        for (int64_t i = 0; i < V; i++) total += exp(x[i] - best);
+    for (int64_t i = 0; i < V; i++) heap[i] = i;
+    for (int64_t at = V / 2 - 1; at >= 0; at--) sink(x, heap, at, V);
+    int64_t left = V;
     while (left > 0 && V - left < k && (left == V || p >= 1 || mass < p * total)) {
-        long top = heap[0];
+        int64_t top = heap[0];
         if (p < 1) mass += exp(x[top] - best);
         heap[0] = heap[--left];
         heap[left] = top;
         sink(x, heap, 0, left);
     }
-    for (long at = 0; at < left; at++) x[heap[at]] = -INFINITY;
+    for (int64_t at = 0; at < left; at++) x[heap[at]] = -INFINITY;
 }
 
 enum { TEMPERATURE, TOP_K, TOP_P };
 
 /* The symbol at which the cumulative distribution of the filtered logits passes `chance`. */
-static long draw(const struct stack *stack, const float *logits, double chance, double *x, long *order) {
-    const long V = stack->symbols;
-    for (long i = 0; i < V; i++) x[i] = logits[i];
-    for (long f = 0; f < stack->filters; f++) {
+static int64_t draw(const struct stack *stack, const float *logits, double chance, double *x, int64_t *order) {
+    const int64_t V = stack->symbols;
+    for (int64_t i = 0; i < V; i++) x[i] = logits[i];
+    for (int64_t f = 0; f < stack->filters; f++) {
         const struct filter *filter = &stack->filter[f];
         if (filter->kind == TEMPERATURE) temperature(x, V, filter->setting);
         if (filter->kind == TOP_K) keep_likeliest(x, order, V, filter->setting, 1);
         if (filter->kind == TOP_P) keep_likeliest(x, order, V, (double)V, filter->setting);
     }
     double best = largest(x, V), total = 0;
-    for (long i = 0; i < V; i++) x[i] = total += exp(x[i] - best);
-    for (long i = 0; i < V; i++)
+    for (int64_t i = 0; i < V; i++) x[i] = total += exp(x[i] - best);
+    for (int64_t i = 0; i < V; i++)
         if (x[i] > chance * total) return i;
     return V - 1;
 }
 
 void NAME(stack_draw)(const void *what, struct team *team) {
     const struct stack *stack = what;
-    const long B = stack->B;
-    long ended = 0;
-    for (long s = 0; s < stack->steps; s++) {
+    const int64_t B = stack->B;
+    int64_t ended = 0;
+    for (int64_t s = 0; s < stack->steps; s++) {
         float *logits = stack->logits + s * B * stack->V;
-        for (long b = team->index; b < B; b += team->size) {
-            long at = b * stack->V;
+        for (int64_t b = team->index; b < B; b += team->size) {
+            int64_t at = b * stack->V;
             stack->ids[b] = draw(stack, logits + at, stack->chance[s * B + b], stack->work + at, stack->order + at);
             stack->drawn[s * B + b] = stack->ids[b];
         }
         meet(team);
         step(stack, logits + B * stack->V, team);
         meet(team);
-        for (long b = 0; b < B; b++)
+        for (int64_t b = 0; b < B; b++)
             if (stack->drawn[s * B + b] == stack->end) { /* a row that had ended before is not counted again */
-                long t = s - 1;
+                int64_t t = s - 1;
                 while (t >= 0 && stack->drawn[t * B + b] != stack->end) t--;
                 ended += t < 0;
             }

@@ -83,8 +83,8 @@ INLINE operand operand_of(float x) { return x; }
 #endif
 
 /* acc (rows × vectors) += a (rows × inner) · packed w (inner × vectors · LANES). */
-INLINE void product(vf *acc, int rows, int vectors, const operand *a, long stride, const operand *w, long inner) {
-    for (long k = 0; k < inner; k += PAIR) {
+INLINE void product(vf *acc, int rows, int vectors, const operand *a, int64_t stride, const operand *w, int64_t inner) {
+    for (int64_t k = 0; k < inner; k += PAIR) {
         vf column[4];
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; v++) column[v] = load((const float *)(w + (k * vectors + v * PAIR) * LANES));
@@ -107,8 +107,8 @@ INLINE void product(vf *acc, int rows, int vectors, const operand *a, long strid
 }
 
 /* acc (rows × gates) = a (rows × inner) · packed w + bias, whose gates lie H apart. */
-INLINE void biased_product(vf *acc, int rows, int gates, const float *bias, long H, const operand *a, const operand *w,
-                           long inner) {
+INLINE void biased_product(vf *acc, int rows, int gates, const float *bias, int64_t H, const operand *a, const operand *w,
+                           int64_t inner) {
 #pragma GCC unroll 4
     for (int gate = 0; gate < gates; gate++) {
         vf start = load(bias + gate * H);
@@ -119,21 +119,21 @@ INLINE void biased_product(vf *acc, int rows, int gates, const float *bias, long
 }
 
 /* The units [first, last) of a thread; borders lie on multiples of 16, so that no two threads share a cache line. */
-INLINE void share(const struct team *team, long H, long *first, long *last) {
-    long blocks = H / 16;
+INLINE void share(const struct team *team, int64_t H, int64_t *first, int64_t *last) {
+    int64_t blocks = H / 16;
     *first = blocks * team->index / team->size * 16;
     *last = blocks * (team->index + 1) / team->size * 16;
 }
 
 /* Weights (gates · H, inner) of units [first, last) as `product` streams them: block of LANES units, inner, gate, unit. */
-INLINE void pack_units(const float *w, operand *to, long gates, long H, long inner, long first, long last) {
-    for (long unit = first; unit < last; unit += LANES, to += inner * gates * LANES)
-        for (long gate = 0; gate < gates; gate++)
-            for (long lane = 0; lane < LANES; lane++) { /* rows are read in order: their starts fall on few cache sets */
+INLINE void pack_units(const float *w, operand *to, int64_t gates, int64_t H, int64_t inner, int64_t first, int64_t last) {
+    for (int64_t unit = first; unit < last; unit += LANES, to += inner * gates * LANES)
+        for (int64_t gate = 0; gate < gates; gate++)
+            for (int64_t lane = 0; lane < LANES; lane++) { /* rows are read in order: their starts fall on few cache sets */
                 const float *row = w + (gate * H + unit + lane) * inner;
                 operand *column = to + (gate * LANES + lane) * PAIR;
-                for (long k = 0; k < inner; k += PAIR)
-                    for (long pair = 0; pair < PAIR; pair++) column[k * gates * LANES + pair] = operand_of(row[k + pair]);
+                for (int64_t k = 0; k < inner; k += PAIR)
+                    for (int64_t pair = 0; pair < PAIR; pair++) column[k * gates * LANES + pair] = operand_of(row[k + pair]);
             }
 }
 
