@@ -10,7 +10,7 @@ import torch
 
 from charlm.config import ModelConfig, check_range
 from charlm.data.encoding import UnknownPolicy, encode
-from charlm.data.sequences import whole
+from charlm.data.sequences import sequences_of
 from charlm.errors import ConfigError
 from charlm.generation.beam import search
 from charlm.generation.distinct import distinct
@@ -111,7 +111,7 @@ class LanguageModel:
     ) -> list[Evaluation]:
         """`evaluate` for each text, read side by side; `Evaluation.total` sums them up."""
         kind = self.config.sequence
-        documents = [whole(text, kind) for text in texts]
+        documents = [sequences_of(text, kind) for text in texts]
         return evaluate(self.network, self.tokenizer, kind, documents, unknown, window, streams, self.adaptation)
 
     def sample(self, prompt: str = "", **settings: Unpack[Settings]) -> list[Sample]:
@@ -140,7 +140,7 @@ class LanguageModel:
                 logits, _ = sampler(logits, logits.new_empty(1, 0, dtype=torch.long), None)
             probabilities = log_softmax(logits[0]).exp().tolist()
         order = sorted(range(len(probabilities)), key=lambda index: -probabilities[index])
-        return [Next(index, self.tokenizer.symbol(index), probabilities[index]) for index in order]
+        return [Next(index, self.tokenizer.token_text(index), probabilities[index]) for index in order]
 
     def draw(
         self,

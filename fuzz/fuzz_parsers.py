@@ -17,7 +17,7 @@ from types import FunctionType
 from charlm.checkpoints import training_state
 from charlm.checkpoints.checkpoint import describe
 from charlm.data import vocabulary
-from charlm.data.documents import in_memory
+from charlm.data.documents import document_from_bytes
 from charlm.errors import CharlmError
 from charlm.files.atomic import to_json
 from charlm.files.tensors import unpack
@@ -38,7 +38,7 @@ def tokenizer(data: bytes) -> None:
     (PLACE / "tokenizer.json").write_bytes(data)
     found = vocabulary.read(PLACE / "tokenizer.json")
     assert vocabulary.rebuild(vocabulary.describe(found)).size == found.size
-    text = "".join(symbol for symbol in found.symbols(range(found.size)) if symbol)
+    text = "".join(symbol for symbol in found.token_texts(range(found.size)) if symbol)
     found.decode(found.encode(text))
 
 
@@ -92,7 +92,7 @@ def values(data: bytes) -> None:
 def corpus(data: bytes) -> None:
     """What is read is what was there, but for a mark in front, which is told."""
     notes: list[str] = []
-    document = in_memory("text", data, notes)
+    document = document_from_bytes("text", data, notes)
     mark = b"\xef\xbb\xbf"
     assert document.text.encode() == data.removeprefix(mark) and bool(notes) == data.startswith(mark)
 

@@ -50,7 +50,7 @@ def why(model: LanguageModel, text: str) -> Why:
         raise ConfigError(f"the text has {amount} symbols; give one of 1 to {MOST}, or a part of it")
     logprobs = model.score(text).logprobs
     row = model.tokenizer.sequence(ids, eos=model.line)
-    tokens = model.tokenizer.symbols(row[1:])
+    tokens = model.tokenizer.token_texts(row[1:])
     return Why(text, tokens, logprobs, by_deletion(model.network, row), by_gradient(model.network, row))
 
 

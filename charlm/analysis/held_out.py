@@ -5,7 +5,7 @@ from itertools import chain
 from typing import Any
 
 from charlm.data.corpus import STDIN, Corpus, read
-from charlm.data.sequences import beside, split, whole
+from charlm.data.sequences import hold_out, sequences_of, with_validation
 from charlm.errors import CorpusError
 
 _AT_MOST = 200_000  # characters: more would cost time and tell nothing new
@@ -23,14 +23,14 @@ def held_out(described: dict[str, Any], files: Sequence[str]) -> tuple[list[str]
     """
     kind = described["config"]["sequence"]
     if files:
-        beginnings = (whole(document.head(_AT_MOST), kind) for document in read(files).documents)
+        beginnings = (sequences_of(document.head(_AT_MOST), kind) for document in read(files).documents)
         return _first(chain.from_iterable(beginnings)), ", ".join(files)
     corpus, aside = described["corpus"], described["corpus"]["held_out"]
     documents = _again(corpus["files"], corpus["sha256"]).documents
     try:
         if aside:
-            return _first(beside(documents, _again(aside, None).documents, kind).valid), ", ".join(aside)
-        parts = split(documents, kind, described["plan"]["train"]["valid_fraction"])
+            return _first(with_validation(documents, _again(aside, None).documents, kind).valid), ", ".join(aside)
+        parts = hold_out(documents, kind, described["plan"]["train"]["valid_fraction"])
     except CorpusError as error:
         raise NotThereError(str(error)) from None
     if not parts.held_out:

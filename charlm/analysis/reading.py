@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.data.sequences import whole
+from charlm.data.sequences import sequences_of
 from charlm.tokenizers import Ids, Tokenizer
 
 
@@ -11,7 +11,7 @@ def rows(tokenizer: Tokenizer, text: str, kind: str, most: int) -> list[Ids]:
     """Each sequence of a text of this kind, START first; a line is closed by EOS. What is beyond `most` symbols in all
     is left out; empty lines are."""
     found: list[Ids] = []
-    for sequence in filter(None, whole(text, kind)):
+    for sequence in filter(None, sequences_of(text, kind)):
         row = tokenizer.sequence(tokenizer.encode(sequence), eos=kind == "line")
         found.append(row[:most])
         most -= len(row)
@@ -27,7 +27,7 @@ def is_content(row: Ids) -> NDArray[np.bool_]:
 
 def shown(tokenizer: Tokenizer, row: Ids) -> list[str]:
     """Each of them for people."""
-    return [Tokenizer.REPLACEMENT if text is None else text for text in tokenizer.symbols(row[is_content(row)])]
+    return [Tokenizer.REPLACEMENT if text is None else text for text in tokenizer.token_texts(row[is_content(row)])]
 
 
 def completed(tokenizer: Tokenizer, row: Ids) -> list[str]:

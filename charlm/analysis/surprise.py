@@ -52,7 +52,7 @@ class Surprise:
 def look(model: LanguageModel, texts: Sequence[str]) -> Surprise:
     """Read sequences as `evaluate` does: lines each from a zero state, a stream in pieces after what came before."""
     tokenizer = model.tokenizer
-    kinds = [class_of(tokenizer.symbol(index)) for index in range(tokenizer.size)]
+    kinds = [class_of(tokenizer.token_text(index)) for index in range(tokenizer.size)]
     groups = np.array([[kind == each for each in CLASSES] for kind in kinds])
     rows: list[Ids] = []
     spans: list[tuple[str, Ids, int, list[int]]] = []  # of each text: itself, its targets, its rows, what warms up
@@ -90,7 +90,7 @@ def _ranked(lines: dict[str, Line]) -> tuple[Line, ...]:
 
 def _lines(tokenizer: Tokenizer, text: str, targets: Ids, logprobs: NDArray[np.float64]) -> Iterator[Line | None]:
     """The lines of a text with what each of its tokens cost; None for one with an unknown character."""
-    names = tokenizer.symbols(targets)
+    names = tokenizer.token_texts(targets)
     lengths = tokenizer.lengths(text, targets[targets != tokenizer.EOS]).tolist()
     ends = zip(lengths, accumulate(lengths), strict=True)
     breaks = [place for place, (length, end) in enumerate(ends) if length and text[end - 1] == "\n"]

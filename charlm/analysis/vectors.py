@@ -57,14 +57,14 @@ class Vectors:
         """
         check_choice("side", side, SIDES)
         tokenizer, network = model.tokenizer, model.network
-        names = tokenizer.symbols(range(tokenizer.size))
+        names = tokenizer.token_texts(range(tokenizer.size))
         chosen = [index for index, name in enumerate(names) if name is not None]
         first: Cell = network.cells[0]  # type: ignore[assignment]
         rows = network.embedding.rows(first) if side == "input" else network.readout.rows()
         table = rows.detach().cpu().numpy()
         met = network.predictable.cpu().numpy()
         if tokenizer.AMBIGUOUS:  # what spells others may never have come
-            met = met & ~tokenizer.spelling()
+            met = met & ~tokenizer.fallback_tokens()
         return Vectors(tuple(names[index] or "" for index in chosen), table[chosen], met[chosen])
 
     def find(self, word: str) -> int:

@@ -31,10 +31,10 @@ def cache(
             write(f"{_megabytes(freed)} freed in {kept.folder()}\n")
         return
 
-    from charlm.data.token_store import about
+    from charlm.data.token_store import describe_entry
 
     for path, size in found:
-        known = about(path) or {}
+        known = describe_entry(path) or {}
         if json:
             values = {name: known.get(name) for name in ("corpus", "tokenizer", "characters")}
             write_json({"path": str(path), "bytes": size, **values})

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charlm.checkpoints import model_paths
+from charlm.cli.inputs import files_or_stdin, read_files, read_stdin, require_in_memory
 from charlm.cli.options import Json, Quiet, model_names
 from charlm.cli.output import say, write, write_json
-from charlm.cli.texts import files_or_stdin, in_memory, read_files, read_stdin
 from charlm.cli.view.progress import reading
 from charlm.data.corpus import STDIN, Corpus
 from charlm.data.documents import Document
@@ -62,7 +62,7 @@ def compare(
     documents = [read_stdin(quiet) if text == STDIN else Document("text", text) for text in arguments or ()]
     named = read_files([pairs] if pairs else file or [], quiet) if pairs or file else None
     documents += named.documents if named else ()
-    read = [in_memory(document, "compare") for document in documents]
+    read = [require_in_memory(document, "compare") for document in documents]
     characters = sum(document.characters for document in read)
     if characters > _MOST:
         raise CorpusError(f"the text has {characters:,} characters, too many to compare; give {_MOST:,} at most")

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charlm.checkpoints import model_paths
+from charlm.cli.inputs import files_or_stdin, read_files, report_unknown
 from charlm.cli.options import Cache, Dynamic, Json, Model, Quiet, Unknown, defaulted, ways
 from charlm.cli.output import figure, say, write, write_json
-from charlm.cli.texts import files_or_stdin, read_files, tell_unknown
 from charlm.cli.view.progress import Plain, reading
 from charlm.interrupts import importing
 
@@ -54,7 +54,7 @@ def evaluate(
             language_model = language_model.adapting(*adapting, told=told)
         found = list(evaluate_documents(language_model, documents, on_progress=Plain(quiet), **settings))  # type: ignore[arg-type]
     total = Evaluation.total(found)
-    tell_unknown(language_model, documents, total.unknown, unknown, quiet)
+    report_unknown(language_model, documents, total.unknown, unknown, quiet)
     if language_model.tokenizer.AMBIGUOUS:
         say(f"the figures are {ONE_WAY}", quiet)
     names = [document.name for document in documents]

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from charlm.cli.inputs import load_model_and_text, read_text
 from charlm.cli.options import Json, Model, Quiet, defaulted
 from charlm.cli.output import say, write, write_json
-from charlm.cli.texts import model_and_text, one_text
 from charlm.cli.view.plot import plot
 from charlm.config import ModelConfig, TrainConfig, check_range
 from charlm.errors import ConfigError
@@ -65,14 +65,14 @@ def gradients(
         raise ConfigError(f"a trained model has its shape; --{next(iter(shape)).replace('_', '-')} goes with --cell")
     curves: Iterator[Curve]
     if cell:
-        read = one_text(text, file, quiet)
+        read = read_text(text, file, quiet)
         with importing():
             from charlm.analysis.gradient_curves import MOST, of_cell
 
         configs = [replace(FRESH, cell=each, **shape) for each in dict.fromkeys(cell)]  # type: ignore[arg-type]
         curves = (curve for config in configs for curve in of_cell(config, read, distance, seed))
     else:
-        trained, read = model_and_text(model, text, file, quiet)
+        trained, read = load_model_and_text(model, text, file, quiet)
 
         from charlm.analysis.gradient_curves import MOST, of_model
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charlm.analysis.probes import PROPERTIES
+from charlm.cli.inputs import load_model_and_text
 from charlm.cli.options import Json, Model, Quiet, one_of
 from charlm.cli.output import say, write, write_json
-from charlm.cli.texts import model_and_text
 from charlm.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def neurons(
         raise ConfigError("give one of --unit (and --layer), --find and --gates; the last two look at all layers")
     if find is not None and find not in PROPERTIES:
         raise ConfigError(f"no property is named {find!r}; there are: {', '.join(PROPERTIES)}")
-    language_model, read = model_and_text(model, text, file, quiet)
+    language_model, read = load_model_and_text(model, text, file, quiet)
 
     from charlm.analysis.gates import saturations
     from charlm.analysis.neurons import follow

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from charlm.cli.formats.comparison import verdict
+from charlm.cli.inputs import require_in_memory
 from charlm.cli.output import say, write, write_json
-from charlm.cli.texts import in_memory
 from charlm.comparison.bootstrap import interval
 from charlm.comparison.compare import Reader, totals
 from charlm.comparison.pairs import Accuracy, Pair, accuracies, judge, parse, right, sentences
@@ -17,7 +17,7 @@ from charlm.tokenizers import Tokenizer
 
 def score_pairs(model: LanguageModel, document: AnyDocument, eos: bool, how: How, *, json: bool, quiet: bool) -> None:
     """How often the model finds the good sentence likelier."""
-    pairs = parse(document.name, in_memory(document, "compare").text)
+    pairs = parse(document.name, require_in_memory(document, "compare").text)
     found = judge(model, pairs, eos=eos, **how)
     if json:
         write_json({**_values(pairs, found), "eos": eos})
@@ -30,7 +30,7 @@ def score_pairs(model: LanguageModel, document: AnyDocument, eos: bool, how: How
 
 def compare_pairs(readers: tuple[Reader, Reader], document: AnyDocument, *, json: bool, quiet: bool) -> None:
     """Both accuracies, and their difference with its interval over pairs."""
-    pairs = parse(document.name, in_memory(document, "compare").text)
+    pairs = parse(document.name, require_in_memory(document, "compare").text)
     found = [right(totals(reader, sentences(pairs))) for reader in readers]
     differences = [int(first) - int(second) for first, second in zip(*found, strict=True)]
     difference, around = sum(differences) / len(pairs), interval(differences, [1] * len(pairs))

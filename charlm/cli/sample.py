@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charlm.checkpoints import model_paths
+from charlm.cli.inputs import read_files, read_stdin, report_unknown, require_in_memory
 from charlm.cli.interactive import converse
 from charlm.cli.options import Json, Model, Quiet, defaulted
 from charlm.cli.output import figure, say, write, write_json
-from charlm.cli.texts import in_memory, read_files, read_stdin, tell_unknown
 from charlm.cli.view.pages import Pages
 from charlm.data.documents import Document
 from charlm.errors import ConfigError
@@ -111,7 +111,7 @@ def sample(
     if repetition_ngram is not None and repetition_penalty is None:
         raise ConfigError("--repetition-ngram is of --repetition-penalty; give that too, or leave it out")
     folder = model_paths.existing_folder(model)
-    prompt = in_memory(read_stdin(quiet), "begin with").text if prompt == "-" else prompt
+    prompt = require_in_memory(read_stdin(quiet), "begin with").text if prompt == "-" else prompt
 
     with importing():
         from charlm.checkpoints.checkpoint import load
@@ -129,7 +129,7 @@ def sample(
     say(", ".join(told), quiet or not told)
     if must_match is not None:
         say("symbols that cannot lead to a match are left out one by one; logprob is the free model's", quiet)
-    tell_unknown(language_model, [Document("", prompt)], language_model.unknown(prompt), unknown or "", quiet)
+    report_unknown(language_model, [Document("", prompt)], language_model.unknown(prompt), unknown or "", quiet)
     compared = (
         _compared(events, (document.pieces() for document in corpus)) if corpus else ((event, None) for event in events)
     )

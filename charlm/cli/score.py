@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charlm.checkpoints import model_paths
+from charlm.cli.inputs import document_sequences, files_or_stdin, read_files, read_stdin, report_unknown, stdin_lines
 from charlm.cli.options import Cache, Dynamic, Json, Model, Quiet, Unknown, defaulted, one_of, ways
 from charlm.cli.output import say
-from charlm.cli.texts import files_or_stdin, read_files, read_stdin, sequences_of, stdin_lines, tell_unknown
 from charlm.cli.view.progress import progress
 from charlm.config import check_choice
 from charlm.data.corpus import STDIN
@@ -131,7 +131,7 @@ def score(
     form.end()
     if first_unknown is not None:
         number, text = first_unknown
-        tell_unknown(language_model, [Document("", text)], unknowns, unknown, quiet, start=number)
+        report_unknown(language_model, [Document("", text)], unknowns, unknown, quiet, start=number)
 
 
 def _format(given: str | None, **flags: bool) -> str:
@@ -162,9 +162,9 @@ def _singles(texts: Iterable[str], documents: Iterable[AnyDocument], kind: str, 
         if text == STDIN and kind == "line":
             yield from stdin_lines(quiet)
         else:
-            yield from sequences_of(read_stdin(quiet) if text == STDIN else Document("the text", text), kind)
+            yield from document_sequences(read_stdin(quiet) if text == STDIN else Document("the text", text), kind)
     for document in documents:
-        yield from sequences_of(document, kind)
+        yield from document_sequences(document, kind)
 
 
 def _groups(texts: Iterable[str]) -> Iterator[list[str]]:

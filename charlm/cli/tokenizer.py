@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charlm.checkpoints import model_paths
+from charlm.cli.inputs import files_or_stdin, read_files, read_stdin, read_vocabulary
 from charlm.cli.options import (
     Closed,
     Json,
@@ -23,7 +24,6 @@ from charlm.cli.options import (
     with_options,
 )
 from charlm.cli.output import figure, for_terminal, say, write, write_json
-from charlm.cli.texts import files_or_stdin, read_files, read_stdin, read_vocabulary
 from charlm.cli.view.progress import Plain
 from charlm.config import ModelConfig
 from charlm.data.corpus import STDIN
@@ -124,7 +124,7 @@ def show(
 def _about(tokenizer: "Tokenizer") -> dict[str, Any]:
     from charlm.registry import name_of
 
-    longest = max((each for each in tokenizer.symbols(range(tokenizer.size)) if each), key=len, default="")
+    longest = max((each for each in tokenizer.token_texts(range(tokenizer.size)) if each), key=len, default="")
     return {"tokenizer": name_of(tokenizer), "symbols": tokenizer.size, "longest": longest}
 
 
@@ -138,7 +138,7 @@ def _fitted(tokenizer: "Tokenizer", document: AnyDocument) -> dict[str, Any]:
     ids = tokenizer.encode(document.head(_SHOWN)).tolist()
     names = [
         tokenizer.CONTROL[index] if name is None else name
-        for index, name in zip(ids, tokenizer.symbols(ids), strict=True)
+        for index, name in zip(ids, tokenizer.token_texts(ids), strict=True)
     ]
     return {
         **asdict(fit),

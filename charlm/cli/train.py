@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charlm.checkpoints import model_paths
+from charlm.cli.inputs import files_or_stdin, read_vocabulary
 from charlm.cli.options import (
     Closed,
     Json,
@@ -23,7 +24,6 @@ from charlm.cli.options import (
     with_options,
 )
 from charlm.cli.output import say, write, write_json
-from charlm.cli.texts import files_or_stdin, read_vocabulary
 from charlm.config import VOCABULARY, ModelConfig, TrainConfig
 from charlm.data import corpus
 from charlm.errors import ConfigError

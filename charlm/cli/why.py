@@ -12,9 +12,9 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from charlm.cli.inputs import load_model_and_text
 from charlm.cli.options import Json, Model, Quiet, defaulted
 from charlm.cli.output import for_terminal, write, write_json
-from charlm.cli.texts import model_and_text
 from charlm.config import check_choice
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def why(
     Example: charlm why "the cats were"
     """
     check_choice("by", by, _WAYS)
-    language_model, read = model_and_text(model, text, file, quiet)
+    language_model, read = load_model_and_text(model, text, file, quiet)
 
     from charlm.analysis.attribution import why as ask
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from charlm.comparison.ngram import KneserNey
 from charlm.data.corpus import Corpus
-from charlm.data.sequences import everything, split
-from charlm.data.texts import Lines, Streams, encoded
+from charlm.data.sequences import all_sequences, hold_out
+from charlm.data.texts import Lines, Streams, encode_sequences
 from charlm.errors import CorpusError
 from charlm.language_model import LanguageModel
 from charlm.nn.probability import TokenProgress
@@ -24,13 +24,13 @@ def learned(told: dict[str, Any], corpus: Corpus) -> tuple[Streams | Lines, bool
         raise CorpusError(f"{many}, too many for an n-gram, whose counts are held in memory; give a part of it")
     kind, same = told["config"]["sequence"], corpus.fingerprint() == told["corpus"]["sha256"]
     if same and not told["corpus"]["held_out"]:
-        return split(corpus.documents, kind, told["plan"]["train"]["valid_fraction"]).train, True
-    return everything(corpus.documents, kind), same
+        return hold_out(corpus.documents, kind, told["plan"]["train"]["valid_fraction"]).train, True
+    return all_sequences(corpus.documents, kind), same
 
 
 def baseline(
     model: LanguageModel, order: int, texts: Streams | Lines, told: TokenProgress = lambda count: None
 ) -> KneserNey:
     """Kneser-Ney of that order, which can predict what the model can; told: as in `KneserNey.train`."""
-    ids = np.concatenate(list(encoded(model.tokenizer, texts, close=model.ends)))
+    ids = np.concatenate(list(encode_sequences(model.tokenizer, texts, close=model.ends)))
     return KneserNey.train(model.tokenizer.sequences(ids), order, model.network.predictable.cpu().numpy(), told)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from charlm.comparison.bootstrap import interval
 from charlm.data.encoding import encode
-from charlm.data.texts import lines, newlines
+from charlm.data.texts import lines, newline_offsets
 from charlm.errors import CorpusError
 from charlm.scoring.evaluation import cut
 from charlm.tokenizers import Ids, Tokenizer
@@ -122,7 +122,7 @@ def _line_starts(texts: Sequence[str]) -> Numbers:
     found: list[int] = []
     place = 0
     for text in texts:
-        inner = newlines(text) + 1
+        inner = newline_offsets(text) + 1
         found += [place, *(inner[inner < len(text)] + place).tolist()] if text else []
         place += len(text)
     if not found:

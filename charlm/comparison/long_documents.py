@@ -12,7 +12,7 @@ import numpy as np
 from charlm.config import check_range
 from charlm.data.documents import AnyDocument, StoredDocument
 from charlm.data.encoding import UnknownPolicy, encode
-from charlm.data.texts import each_line
+from charlm.data.texts import iterate_lines
 from charlm.errors import ConfigError
 from charlm.language_model import LanguageModel
 from charlm.nn.probability import log_probabilities
@@ -76,7 +76,7 @@ def _groups(documents: Iterable[AnyDocument]) -> Iterator[list[AnyDocument] | St
 def _lines(
     model: LanguageModel, document: AnyDocument, unknown: UnknownPolicy, window: int | None
 ) -> Iterator[Evaluation]:
-    for group in groups(each_line(document.name, document.pieces())):
+    for group in groups(iterate_lines(document.name, document.pieces())):
         settings = unknown, window, None, model.adaptation
         yield from evaluate(model.network, model.tokenizer, "line", [group], *settings)
 

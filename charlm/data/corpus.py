@@ -25,13 +25,13 @@ from charlm.data.documents import (
     PIECE,
     AnyDocument,
     StoredDocument,
-    beginning,
-    in_memory,
+    decode_stream,
+    decompressed,
+    document_from_bytes,
+    document_from_file,
+    first_characters,
     raw_blocks,
     readable,
-    stored,
-    streamed,
-    unpacked,
 )
 from charlm.errors import CorpusError
 from charlm.progress import OnProgress, ignore
@@ -106,7 +106,7 @@ def read_stdin(notes: list[str]) -> AnyDocument:
 def stream_stdin(notes: list[str]) -> Iterator[str]:
     """The same in pieces, as they come, which are not kept."""
     stdin = _stdin()
-    return streamed(STDIN_NAME, iter(lambda: stdin.read1(PIECE), b""), notes)
+    return decode_stream(STDIN_NAME, iter(lambda: stdin.read1(PIECE), b""), notes)
 
 
 def read_beginning(path: str, characters: int, notes: list[str]) -> str:
@@ -116,7 +116,7 @@ def read_beginning(path: str, characters: int, notes: list[str]) -> str:
     """
     if path == STDIN:
         return read_stdin(notes).head(characters)
-    return beginning(streamed(path, raw_blocks(Path(path)), notes), characters)
+    return first_characters(decode_stream(path, raw_blocks(Path(path)), notes), characters)
 
 
 def stem(path: str) -> str:
@@ -167,15 +167,15 @@ class _Reader:
     def _read(self, name: str, file: BinaryIO, path: Path | None) -> AnyDocument:
         """path: where it can be read again; None for what comes but once."""
         begun = file.read(self._room + 1)
-        data = begun if len(begun) > self._room else unpacked(io.BytesIO(begun)).read(self._room + 1)
+        data = begun if len(begun) > self._room else decompressed(io.BytesIO(begun)).read(self._room + 1)
         if len(data) <= self._room:
             self._room -= len(data)
-            return in_memory(name, data, self.notes)
+            return document_from_bytes(name, data, self.notes)
         if path is not None:
-            return stored(name, path, self.notes, self._on_progress)
+            return document_from_file(name, path, self.notes, self._on_progress)
         copy = _copied(itertools.chain([begun], iter(lambda: file.read(PIECE), b"")))
         try:
-            document = stored(name, copy, self.notes, self._on_progress)
+            document = document_from_file(name, copy, self.notes, self._on_progress)
         except BaseException:
             _delete(copy)
             raise

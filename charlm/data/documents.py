@@ -90,7 +90,7 @@ class StoredDocument:
 
     def head(self, count: int) -> str:
         """The first `count` characters."""
-        return beginning(self.pieces(), count)
+        return first_characters(self.pieces(), count)
 
     def tail(self, count: int) -> str:
         """The last `count` characters."""
@@ -104,7 +104,7 @@ class StoredDocument:
 
     def pieces(self) -> Iterator[str]:
         """The text, in pieces that end after a newline where there is one."""
-        return decoded(self.blocks(), self.name, len(_MARK) * self.marked)
+        return decode_blocks(self.blocks(), self.name, len(_MARK) * self.marked)
 
     def blocks(self) -> Iterator[bytes]:
         """The same as UTF-8, cut anywhere."""
@@ -122,7 +122,7 @@ class StoredDocument:
 AnyDocument = Document | StoredDocument
 
 
-def unpacked(file: BinaryIO) -> BinaryIO | gzip.GzipFile:
+def decompressed(file: BinaryIO) -> BinaryIO | gzip.GzipFile:
     """A file, or what is in it if it was packed by gzip: by its content, whatever its name."""
     packed = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
     file.seek(0)
@@ -132,13 +132,13 @@ def unpacked(file: BinaryIO) -> BinaryIO | gzip.GzipFile:
 def raw_blocks(path: Path, start: int = 0) -> Iterator[bytes]:
     """The bytes of a file, unpacked, from a place on. Raises CorpusError."""
     with readable(path), path.open("rb") as file:
-        data = unpacked(file)
+        data = decompressed(file)
         data.seek(start)
         while block := data.read(PIECE):
             yield block
 
 
-def beginning(pieces: Iterable[str], count: int) -> str:
+def first_characters(pieces: Iterable[str], count: int) -> str:
     """The first `count` characters; what comes after them is not asked for."""
     found = ""
     for piece in pieces:
@@ -148,7 +148,7 @@ def beginning(pieces: Iterable[str], count: int) -> str:
     return found[:count]
 
 
-def in_memory(name: str, data: bytes, notes: list[str]) -> Document:
+def document_from_bytes(name: str, data: bytes, notes: list[str]) -> Document:
     """A document of these bytes. Raises CorpusError where they are no UTF-8 text."""
     _refuse_utf16(name, data)
     try:
@@ -161,7 +161,7 @@ def in_memory(name: str, data: bytes, notes: list[str]) -> Document:
     return Document(name, text)
 
 
-def stored(name: str, path: Path, notes: list[str], on_progress: OnProgress) -> StoredDocument:
+def document_from_file(name: str, path: Path, notes: list[str], on_progress: OnProgress) -> StoredDocument:
     """A document in a file, which is read once for that. Raises CorpusError where it is no UTF-8 text."""
     first = next(raw_blocks(path), b"")
     _refuse_utf16(name, first)
@@ -178,7 +178,7 @@ def stored(name: str, path: Path, notes: list[str], on_progress: OnProgress) -> 
             yield block
 
     characters, ends, crlf, last = 0, 0, 0, ""
-    for piece in PieceCounter("reading", None, on_progress).count(decoded(blocks(), name, len(_MARK) * marked)):
+    for piece in PieceCounter("reading", None, on_progress).count(decode_blocks(blocks(), name, len(_MARK) * marked)):
         characters += len(piece)
         ends += piece.count("\n")
         if "\r" in piece:  # one letter is found sooner than two
@@ -188,7 +188,7 @@ def stored(name: str, path: Path, notes: list[str], on_progress: OnProgress) -> 
     return StoredDocument(name, path, marked, characters, size, Lines(ends, crlf, last != "\n"), digest.hexdigest())
 
 
-def streamed(name: str, blocks: Iterable[bytes], notes: list[str]) -> Iterator[str]:
+def decode_stream(name: str, blocks: Iterable[bytes], notes: list[str]) -> Iterator[str]:
     """The text of what comes but once, in pieces as `decoded` gives them. Raises CorpusError."""
     rest = iter(blocks)
     first = b""
@@ -198,10 +198,10 @@ def streamed(name: str, blocks: Iterable[bytes], notes: list[str]) -> Iterator[s
     mark = len(_MARK) * first.startswith(_MARK)
     if mark:
         _note_mark(name, notes)
-    return decoded(itertools.chain([first[mark:]], rest), name, mark)
+    return decode_blocks(itertools.chain([first[mark:]], rest), name, mark)
 
 
-def decoded(blocks: Iterable[bytes], name: str, offset: int = 0) -> Iterator[str]:
+def decode_blocks(blocks: Iterable[bytes], name: str, offset: int = 0) -> Iterator[str]:
     """Text of UTF-8 that is cut anywhere, in pieces that end after a newline where there is one.
 
     offset: where in the file the first block begins. Raises CorpusError, with the place, for what is no UTF-8.

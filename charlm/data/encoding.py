@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from charlm.config import check_choice
 from charlm.errors import UnknownCharacterError
-from charlm.tokenizers import Ids, Tokenizer, parts
+from charlm.tokenizers import Ids, Tokenizer, select_text
 
 _FORMS: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")  # é as one code point, or as e and an accent
 UnknownPolicy = Literal["unk", "error", "skip"]
@@ -51,7 +51,7 @@ def encode(tokenizer: Tokenizer, text: str, unknown: UnknownPolicy, before: int 
             f"the model has no symbol for {describe(first.text)} at character {before + first.position + 1:,} of"
             f" the text; leave it out, or say --unknown unk or skip{other_form(tokenizer, text)}"
         )
-    kept, skipped = ("".join(parts(text, lengths, chosen)) for chosen in (known, ~known))
+    kept, skipped = ("".join(select_text(text, lengths, chosen)) for chosen in (known, ~known))
     return Encoded(kept, ids[known], lengths[known], skipped)
 
 

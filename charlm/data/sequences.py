@@ -41,7 +41,7 @@ class Split:
         return sum(map(len, texts)) + (len(texts) if self.sequence == "line" else 0)
 
 
-def choose(documents: Sequence[AnyDocument]) -> tuple[str, str]:
+def choose_mode(documents: Sequence[AnyDocument]) -> tuple[str, str]:
     """`line` or `stream`, with the reason in words: what `--sequence auto` does."""
     for document in documents:
         head = document.head(_LOOK_AT)
@@ -56,7 +56,7 @@ def choose(documents: Sequence[AnyDocument]) -> tuple[str, str]:
     return "line", f"no line is blank or longer than {_LONGEST_LINE:,} characters"
 
 
-def odd_lines(documents: Sequence[AnyDocument]) -> str:
+def unusual_lines(documents: Sequence[AnyDocument]) -> str:
     """The blank and the long lines that keep a text from being one of lines, where they are next to none; else ""."""
     count, odd = 0, {"blank": 0, "long": 0}
     for document in documents:
@@ -69,7 +69,7 @@ def odd_lines(documents: Sequence[AnyDocument]) -> str:
     return " and ".join(f"{count:,} {kind} line{'s' * (count > 1)}" for kind, count in odd.items() if count)
 
 
-def split(documents: Sequence[AnyDocument], sequence: str, fraction: float) -> Split:
+def hold_out(documents: Sequence[AnyDocument], sequence: str, fraction: float) -> Split:
     """Hold out about `fraction`, by a rule that knows no seed.
 
     Of a stream, the last part of each document, cut by characters; of lines, those whose number, counted through all
@@ -80,7 +80,7 @@ def split(documents: Sequence[AnyDocument], sequence: str, fraction: float) -> S
     letters = train.characters - (len(train) if sequence == "line" else 0)
     if letters >= 2 and (valid if sequence == "line" else any(valid)):
         return _checked(train, valid, True, documents)
-    train = everything(documents, sequence)  # too small to spare any of it
+    train = all_sequences(documents, sequence)  # too small to spare any of it
     for document in documents:
         if isinstance(document, StoredDocument):
             short = f"a line short enough to be held out ({HELD_OUT_AT_MOST:,} characters)"
@@ -88,17 +88,17 @@ def split(documents: Sequence[AnyDocument], sequence: str, fraction: float) -> S
     return _checked(train, tuple(train), False, documents)
 
 
-def beside(documents: Sequence[AnyDocument], held: Sequence[AnyDocument], sequence: str) -> Split:
+def with_validation(documents: Sequence[AnyDocument], held: Sequence[AnyDocument], sequence: str) -> Split:
     """Learn all of the documents, and hold out others. Raises CorpusError where they are too small or too large."""
     for document in held:
         if isinstance(document, StoredDocument):
             much = f"{document.name} has {document.characters:,} characters, too many to validate on again and again"
             raise CorpusError(f"{much}; give a part of it")
-    valid = tuple(everything(held, sequence))
-    return _checked(everything(documents, sequence), valid, True, documents)
+    valid = tuple(all_sequences(held, sequence))
+    return _checked(all_sequences(documents, sequence), valid, True, documents)
 
 
-def everything(documents: Sequence[AnyDocument], sequence: str) -> Streams | Lines:
+def all_sequences(documents: Sequence[AnyDocument], sequence: str) -> Streams | Lines:
     """All sequences of these documents; no text at all is a line, but no stream."""
     if sequence == "line":
         return Lines(tuple(documents))
@@ -106,7 +106,7 @@ def everything(documents: Sequence[AnyDocument], sequence: str) -> Streams | Lin
     return Streams(texts, tuple(document.characters for document in texts))
 
 
-def whole(text: str, sequence: str) -> list[str]:
+def sequences_of(text: str, sequence: str) -> list[str]:
     """The sequences of a text of which nothing is held out."""
     return lines(text) if sequence == "line" else [text]
 

@@ -27,7 +27,7 @@ def lines(text: str) -> list[str]:
     return [line.removesuffix("\r") for line in ended] + rest
 
 
-def each_line(name: str, pieces: Iterable[str]) -> Iterator[str]:
+def iterate_lines(name: str, pieces: Iterable[str]) -> Iterator[str]:
     """The lines of a text of any size, one after the other. Raises CorpusError for one that is too long."""
     line = ""
     for piece in _with_plain_ends(pieces):
@@ -153,7 +153,7 @@ def _with_plain_ends(pieces: Iterable[str]) -> Iterator[str]:
 
 def _cut(piece: str, chosen: list[int]) -> Iterator[tuple[str, bool]]:
     """The piece in parts; `chosen` are lines of it, numbered from 0."""
-    ends = newlines(piece) + 1
+    ends = newline_offsets(piece) + 1
     place = 0
     for line in chosen:
         start = int(ends[line - 1]) if line else 0
@@ -164,13 +164,13 @@ def _cut(piece: str, chosen: list[int]) -> Iterator[tuple[str, bool]]:
     yield piece[place:], False
 
 
-def newlines(piece: str) -> NDArray[np.int64]:
+def newline_offsets(piece: str) -> NDArray[np.int64]:
     """Where they are."""
     points = np.frombuffer(piece.encode("utf-32-le", "surrogatepass"), dtype="<u4")
     return np.flatnonzero(points == ord("\n"))
 
 
-def encoded(
+def encode_sequences(
     tokenizer: Tokenizer, texts: Streams | Lines, *, close: bool, on_progress: OnProgress = ignore
 ) -> Iterator[Ids]:
     """The ids of these sequences, piece by piece, each closed by EOS if `close`, which lines always are."""

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.data import cache
-from charlm.data.windows import Ring
+from charlm.data.windows import TokenRing
 from charlm.errors import ModelError
 from charlm.files.atomic import parse_json, read_file, to_json
 from charlm.tokenizers import Ids, Tokenizer
@@ -32,21 +32,21 @@ _LARGEST_ABOUT = 2**28  # bytes
 _BLOCK = 2**20  # bytes
 
 
-class Laid(NamedTuple):
+class StoredTokens(NamedTuple):
     """A ring, and how often each symbol is a target (V,)."""
 
-    ring: Ring
+    ring: TokenRing
     counts: NDArray[np.int64]
 
 
-def in_memory(pieces: Iterable[Ids], size: int) -> Laid:
+def store_in_memory(pieces: Iterable[Ids], size: int) -> StoredTokens:
     """Lay ids one behind the other; `size` is that of the vocabulary."""
     counts = np.zeros(size, dtype=np.int64)
     targets, starts = map(np.concatenate, zip(*_parts(pieces, counts), strict=True))
-    return Laid(Ring(targets, starts), counts)
+    return StoredTokens(TokenRing(targets, starts), counts)
 
 
-def on_disk(pieces: Iterable[Ids], size: int, key: str, about: dict[str, Any]) -> Laid:
+def store_on_disk(pieces: Iterable[Ids], size: int, key: str, about: dict[str, Any]) -> StoredTokens:
     """The same in files, which are there already where `key` is known; `pieces` is then not read.
 
     about: what `charlm cache` shows of it. Raises SaveError where the disk does not take it.
@@ -56,12 +56,12 @@ def on_disk(pieces: Iterable[Ids], size: int, key: str, about: dict[str, Any]) -
     try:
         if counts is None:
             counts = _write(place, pieces, size, about)
-        return Laid(map_ring(place / _TARGETS, place / _STARTS, _kind(size)), counts)
+        return StoredTokens(map_ring(place / _TARGETS, place / _STARTS, _kind(size)), counts)
     except OSError as error:
         raise cache.not_written(error) from None
 
 
-def about(place: Path) -> dict[str, Any] | None:
+def describe_entry(place: Path) -> dict[str, Any] | None:
     """What is known of an entry of the cache; None where it is none, or damaged."""
     try:
         found = parse_json(place / _ABOUT, read_file(place / _ABOUT, _LARGEST_ABOUT))
@@ -125,7 +125,7 @@ class _Checked:
 
 def _whole(place: Path, size: int) -> NDArray[np.int64] | None:
     """The counts of an entry that agrees with its checksums; None where there is none."""
-    known = about(place)
+    known = describe_entry(place)
     try:
         if known is None or known["format_version"] != FORMAT_VERSION or len(known["counts"]) != size:
             return None
@@ -144,10 +144,10 @@ def _sum(path: Path) -> dict[str, Any]:
         return {"bytes": file.tell(), "sha256": digest.hexdigest()}
 
 
-def map_ring(targets: Path, starts: Path, kind: np.dtype[Any]) -> Ring:
+def map_ring(targets: Path, starts: Path, kind: np.dtype[Any]) -> TokenRing:
     """A ring in two files, of which the system keeps in memory what is read. Raises OSError, ValueError."""
     mappings = tuple(map(_map, (targets, starts)))
-    return Ring(np.frombuffer(mappings[0], dtype=kind), np.frombuffer(mappings[1], dtype=_START), mappings)
+    return TokenRing(np.frombuffer(mappings[0], dtype=kind), np.frombuffer(mappings[1], dtype=_START), mappings)
 
 
 def _map(path: Path) -> mmap.mmap:

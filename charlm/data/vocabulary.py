@@ -10,7 +10,7 @@ import numpy as np
 
 from charlm.config import ModelConfig
 from charlm.data.documents import AnyDocument
-from charlm.data.sequences import choose, everything
+from charlm.data.sequences import all_sequences, choose_mode
 from charlm.data.texts import Lines, Streams
 from charlm.errors import CharlmError, ModelError, ModelExistsError
 from charlm.files.atomic import json_line, parse_json, read_file, to_json, write_atomic
@@ -30,8 +30,8 @@ def learn(texts: Streams | Lines, config: ModelConfig, on_progress: OnProgress =
 def learn_all(documents: Iterable[AnyDocument], config: ModelConfig, on_progress: OnProgress = ignore) -> Tokenizer:
     """That of whole documents, none of which is held out."""
     documents = tuple(documents)
-    sequence = choose(documents)[0] if config.sequence == "auto" else config.sequence
-    return learn(everything(documents, sequence), config, on_progress)
+    sequence = choose_mode(documents)[0] if config.sequence == "auto" else config.sequence
+    return learn(all_sequences(documents, sequence), config, on_progress)
 
 
 @dataclass
@@ -107,7 +107,7 @@ def read(path: Path) -> Tokenizer:
         why = (error.strerror if isinstance(error, OSError) else None) or error
         raise ModelError(f"the tokenizer {path} cannot be read: {why}") from None
     try:
-        others = (find(Tokenizer, name).foreign(data) for name in names("tokenizers"))
+        others = (find(Tokenizer, name).from_other_format(data) for name in names("tokenizers"))
         found = None if data.lstrip()[:1] == b"{" else next((each for each in others if each), None)
         return found or rebuild(parse_json(path, data))
     except ValueError as error:

@@ -17,12 +17,14 @@ from charlm.errors import CorpusError
 from charlm.randomness import bits, uniform
 from charlm.tokenizers import Tokenizer
 
-COLD_STARTS = 0.05  # chance, a window and kind, that a stream forgets: a fresh prompt is then scored well too
+# Chance that a row of a stream resets its state in a window, for each of the two kinds of reset. A model trained so
+# also predicts the beginning of a prompt well.
+STATE_RESET_PROBABILITY = 0.05
 _RELEASE_AFTER = 2**24  # targets read; of a mapped file they would stay in memory
 _OFFSET, _AT_WINDOW, _AT_LINE = range(3)  # what a random number is for
 
 
-class Ring(NamedTuple):
+class TokenRing(NamedTuple):
     """Sequences one behind the other: the targets (N,), and where sequences start, ascending, the first at 0.
 
     `mappings`: the files they lie in, where they are not in memory.
@@ -59,32 +61,32 @@ class Batch(NamedTuple):
     fresh: bool
 
 
-class Batches:
+class TrainingWindows:
     """`batches[step]` is the window of one step, for any step ≥ 0.
 
-    `whole`: a pass reads whole sequences only, each stream from the next start of one (lines). Otherwise (streams)
-    it may start anywhere; now and then a row then forgets its state, half the time at a window's start and half at
-    the start of a line, where the start symbol stands in for what came before.
+    `align_to_starts`: each row begins a pass at the start of a sequence (line mode). Otherwise (stream mode) it begins
+    anywhere, and resets its state from time to time: half of the resets are at the start of a window, half at the start
+    of a line, where START replaces the input.
 
-    `chosen`: which of so many rows are wanted; only these are made. Without it, all.
+    `select_rows`: which of so many rows are wanted; only these are made. Without it, all.
     """
 
     def __init__(
         self,
-        ring: Ring,
+        ring: TokenRing,
         batch_size: int,
         seq_len: int,
         seed: int,
         *,
-        whole: bool,
+        align_to_starts: bool,
         line_ends: NDArray[np.bool_],
-        chosen: Callable[[int], slice] = slice,
+        select_rows: Callable[[int], slice] = slice,
     ) -> None:
-        self.ring, self.seed, self.whole, self.line_ends = ring, seed, whole, line_ends
+        self.ring, self.seed, self.align_to_starts, self.line_ends = ring, seed, align_to_starts, line_ends
         self.size = len(ring.targets)  # N
         self.seq_len = min(seq_len, self.size)  # T
         self.batch_size = min(batch_size, self.size // self.seq_len)  # B
-        self._rows = np.arange(self.batch_size)[chosen(self.batch_size)]
+        self._rows = np.arange(self.batch_size)[select_rows(self.batch_size)]
         self.steps_per_epoch = self.size // (self.seq_len * self.batch_size)
         self._read = 0  # targets since the ring was released
 
@@ -93,7 +95,7 @@ class Batches:
         epoch, window = divmod(step, self.steps_per_epoch)
         offset = int(bits(self.seed, _OFFSET, epoch)[0] % np.uint64(self.size))
         first = (offset + self._rows * self.size // self.batch_size) % self.size  # (B,)
-        if self.whole:
+        if self.align_to_starts:
             after = np.searchsorted(self.ring.starts, first)
             first = self.ring.starts[after % len(self.ring.starts)]
         places = first + window * self.seq_len + np.arange(self.seq_len)[:, None]
@@ -102,7 +104,7 @@ class Batches:
         inputs = self.ring.targets[places - 1]  # at 0 this is the last symbol, but a sequence starts there
         resets = self.ring.is_start(places)
         inputs[resets] = Tokenizer.START
-        if not self.whole:
+        if not self.align_to_starts:
             self._forget(step, inputs, resets)
         self._read += targets.size
         if self._read > _RELEASE_AFTER:
@@ -116,9 +118,9 @@ class Batches:
         )
 
     def _forget(self, step: int, inputs: NDArray[Any], resets: NDArray[np.bool_]) -> None:
-        resets[0] |= uniform(self.seed, _AT_WINDOW, step, self._rows) < COLD_STARTS
+        resets[0] |= uniform(self.seed, _AT_WINDOW, step, self._rows) < STATE_RESET_PROBABILITY
         lines = self.line_ends[inputs]  # (T, B): a line starts here
-        forget = (uniform(self.seed, _AT_LINE, step, self._rows) < COLD_STARTS) & lines.any(axis=0)
+        forget = (uniform(self.seed, _AT_LINE, step, self._rows) < STATE_RESET_PROBABILITY) & lines.any(axis=0)
         row = np.flatnonzero(forget)
         at = lines.argmax(axis=0)[forget]
         resets[at, row] = True

@@ -179,7 +179,7 @@ class _Read:
             bos=how.bos,
             context=how.context,
             unit=how.unit,
-            given=tokenizer.symbols(self.ids[: self.given]),
+            given=tokenizer.token_texts(self.ids[: self.given]),
             known=int(known.sum()),
             logprob_known=known_sum,
             perplexity_known=perplexity(-known_sum, int(known.sum())),
@@ -192,7 +192,7 @@ class _Read:
 
     def _tokens(self, tokenizer: Tokenizer) -> _Parts:
         scored = self.ids[self.given :]
-        return tokenizer.symbols(scored), self.values[probability.LOGPROB], scored != tokenizer.UNK
+        return tokenizer.token_texts(scored), self.values[probability.LOGPROB], scored != tokenizer.UNK
 
     def _grouped(self, tokenizer: Tokenizer, rest: Encoded, unit: Unit) -> _Parts:
         """The words or characters, and <EOS> where it was scored."""
@@ -212,6 +212,6 @@ class _Read:
     def _alternatives(self, tokenizer: Tokenizer) -> list[list[tuple[str | None, float]]]:
         ids, logprobs = self.values[_LIKELIEST_IDS], self.values[_LIKELIEST_LOGPROBS]
         return [
-            list(zip(tokenizer.symbols(some), values.tolist(), strict=True))
+            list(zip(tokenizer.token_texts(some), values.tolist(), strict=True))
             for some, values in zip(ids, logprobs, strict=True)
         ]

@@ -48,7 +48,7 @@ def check(tokenizer: Tokenizer, unit: Unit) -> None:
     several = next((text for text in texts if len(text) > 1), None)
     if unit == CHAR and several:
         raise ConfigError(f"the model's token {several!r} has a probability, its characters have none; say --unit word")
-    inside = re.compile(r"\S\s", re.ASCII if tokenizer.PARTIAL else re.UNICODE)
+    inside = re.compile(r"\S\s", re.ASCII if tokenizer.HAS_BYTE_TOKENS else re.UNICODE)
     spanning = next((text for text in texts if inside.search(text)), None)
     if unit == WORD and spanning:
         raise ConfigError(f"the model's token {spanning!r} is part of two words, and its probability of neither")
@@ -56,17 +56,17 @@ def check(tokenizer: Tokenizer, unit: Unit) -> None:
 
 def is_token(tokenizer: Tokenizer, unit: str) -> bool:
     """Whether each such unit, where it has an exact probability, is one token."""
-    return unit == TOKEN or (unit == CHAR and not tokenizer.PARTIAL)
+    return unit == TOKEN or (unit == CHAR and not tokenizer.HAS_BYTE_TOKENS)
 
 
 def for_reading(tokenizer: Tokenizer) -> Unit:
     """Tokens, or characters where every token is one or a part of one: the smallest unit that can be read."""
-    return CHAR if tokenizer.PARTIAL and all(len(text) <= 1 for text in _texts(tokenizer)) else TOKEN
+    return CHAR if tokenizer.HAS_BYTE_TOKENS and all(len(text) <= 1 for text in _texts(tokenizer)) else TOKEN
 
 
 def boundaries(tokenizer: Tokenizer) -> NDArray[np.bool_]:
     """(V,): the symbols that end a word by coming after it, whitespace and EOS."""
-    space = re.compile(r"\s", re.ASCII if tokenizer.PARTIAL else re.UNICODE)
+    space = re.compile(r"\s", re.ASCII if tokenizer.HAS_BYTE_TOKENS else re.UNICODE)
     ends = np.array([space.match(text) is not None for text in _texts(tokenizer)])
     ends[tokenizer.EOS] = True
     return ends
@@ -74,7 +74,7 @@ def boundaries(tokenizer: Tokenizer) -> NDArray[np.bool_]:
 
 def word_starts(tokenizer: Tokenizer, text: str) -> list[int]:
     """Where in the text each word begins, the whitespace before it included; whitespace at the end is by itself."""
-    return [match.start() for match in (_ASCII_WORD if tokenizer.PARTIAL else _WORD).finditer(text)]
+    return [match.start() for match in (_ASCII_WORD if tokenizer.HAS_BYTE_TOKENS else _WORD).finditer(text)]
 
 
 def groups(starts: Sequence[int], lengths: NDArray[np.int64]) -> list[slice]:
@@ -107,4 +107,4 @@ def closed(logprobs: NDArray[np.float64], boundary: NDArray[np.float64], pieces:
 
 def _texts(tokenizer: Tokenizer) -> list[str]:
     """Of each symbol; none of one that is part of a character."""
-    return [tokenizer.surface(index).decode("utf-8", "ignore") for index in range(tokenizer.size)]
+    return [tokenizer.token_bytes(index).decode("utf-8", "ignore") for index in range(tokenizer.size)]

@@ -12,14 +12,13 @@ import torch
 from numpy.typing import NDArray
 
 from charlm.config import VOCABULARY, ModelConfig, TrainConfig
-from charlm.data import token_store as ids
-from charlm.data import vocabulary
+from charlm.data import token_store, vocabulary
 from charlm.data.corpus import Corpus, read
 from charlm.data.documents import Document
-from charlm.data.sequences import Split, beside, choose, odd_lines, split
-from charlm.data.texts import encoded
+from charlm.data.sequences import Split, choose_mode, hold_out, unusual_lines, with_validation
+from charlm.data.texts import encode_sequences
 from charlm.data.vocabulary import learn
-from charlm.data.windows import Batches, Ring
+from charlm.data.windows import TokenRing, TrainingWindows
 from charlm.errors import ConfigError
 from charlm.files import word2vec
 from charlm.nn.network import Network
@@ -49,7 +48,7 @@ class Dataset:
     why: str
     parts: Split
     tokenizer: Tokenizer
-    ring: Ring
+    ring: TokenRing
     counts: NDArray[np.int64]
     sha256: str  # of what is learned and what is held out
     held_out: tuple[str, ...] = ()  # files of held-out text of its own
@@ -63,16 +62,16 @@ class Dataset:
         possible[len(self.tokenizer.CONTROL) :] = True
         return possible & ~self.tokenizer.line_ends() if self.sequence == "line" else possible  # they end in EOS
 
-    def batches(self, config: TrainConfig, rows: Callable[[int], slice] = slice, processes: int = 1) -> Batches:
+    def batches(self, config: TrainConfig, rows: Callable[[int], slice] = slice, processes: int = 1) -> TrainingWindows:
         """The windows of a run, of each the rows of this process. Raises ConfigError where it would have none."""
-        found = Batches(
+        found = TrainingWindows(
             self.ring,
             config.batch_size,
             config.seq_len,
             config.seed,
-            whole=self.sequence == "line",
+            align_to_starts=self.sequence == "line",
             line_ends=self.tokenizer.line_ends(),
-            chosen=rows,
+            select_rows=rows,
         )
         if found.batch_size < processes:
             few = f"{processes} processes cannot share a batch of {found.batch_size}"
@@ -153,30 +152,30 @@ def prepare(
         )
     corpus = as_corpus(source, on_progress)
     documents = corpus.documents
-    sequence, why = (model.sequence, "as asked") if model.sequence != "auto" else choose(documents)
-    doubt = odd_lines(documents) if model.sequence == "auto" and sequence == "stream" else ""
+    sequence, why = (model.sequence, "as asked") if model.sequence != "auto" else choose_mode(documents)
+    doubt = unusual_lines(documents) if model.sequence == "auto" and sequence == "stream" else ""
     held_out: tuple[str, ...] = ()
     if valid is None:
-        parts = split(documents, sequence, config.valid_fraction)
+        parts = hold_out(documents, sequence, config.valid_fraction)
     else:
         held = as_corpus(valid, on_progress)
         held_out = held.names
         corpus = replace(corpus, notes=corpus.notes + held.notes)
-        parts = beside(documents, held.documents, sequence)
+        parts = with_validation(documents, held.documents, sequence)
     # One document has no end to learn: what follows its training part is more of it.
     close = sequence == "line" or len(documents) > 1
     tokenizer = tokenizer or learn(parts.train, model, on_progress)
     corpus.fingerprint()  # kept there
     sha256 = _fingerprint(parts, on_progress)
-    numbered = encoded(tokenizer, parts.train, close=close, on_progress=on_progress)
+    numbered = encode_sequences(tokenizer, parts.train, close=close, on_progress=on_progress)
     if corpus.large:
         key = json.dumps([sha256, sequence, close, model.tokenizer, tokenizer.to_json()])
         shown = {"corpus": corpus.names, "tokenizer": model.tokenizer, "characters": parts.train.characters}
-        laid = ids.on_disk(numbered, tokenizer.size, key, shown)
+        stored = token_store.store_on_disk(numbered, tokenizer.size, key, shown)
     else:
-        laid = ids.in_memory(numbered, tokenizer.size)
+        stored = token_store.store_in_memory(numbered, tokenizer.size)
     return Dataset(
-        corpus, sequence, why, parts, tokenizer, *laid, sha256, held_out, doubt, _vectors(tokenizer, model, config)
+        corpus, sequence, why, parts, tokenizer, *stored, sha256, held_out, doubt, _vectors(tokenizer, model, config)
     )
 
 
@@ -184,7 +183,7 @@ def _vectors(tokenizer: Tokenizer, model: ModelConfig, config: TrainConfig) -> w
     """What the file that was named has of the symbols. Raises ConfigError where its vectors do not fit the model."""
     if config.embedding_file is None:
         return None
-    found = word2vec.read(Path(config.embedding_file), tokenizer.symbols(range(tokenizer.size)))
+    found = word2vec.read(Path(config.embedding_file), tokenizer.token_texts(range(tokenizer.size)))
     width = found.matrix.shape[1]
     if model.embedding_size not in (None, width):
         wide = f"{config.embedding_file} has vectors of {width:,} numbers"

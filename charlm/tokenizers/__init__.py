@@ -30,12 +30,12 @@ class Tokenizer(ABC):
     """Built from the training text by `train`, kept as JSON by `to_json` and `from_json`."""
 
     SETTINGS: ClassVar[frozenset[str]] = frozenset()  # those of VOCABULARY that `train` heeds
-    PARTIAL: ClassVar[bool] = False  # whether there are symbols that are a part of a character
+    HAS_BYTE_TOKENS: ClassVar[bool] = False  # whether there are symbols that are a part of a character
     AMBIGUOUS: ClassVar[bool] = False  # whether other symbols than those of `encode` can spell the same text
     UNK: ClassVar[int] = 0  # a symbol outside the vocabulary
     START: ClassVar[int] = 1  # stands before the first symbol of a sequence
     EOS: ClassVar[int] = 2  # closes a sequence
-    not_used: tuple[str, ...] = ()  # what of a file of another program is not, in words
+    import_notes: tuple[str, ...] = ()  # what of a file of another program is not, in words
     CONTROL: ClassVar[tuple[str, ...]] = ("<UNK>", "<START>", "<EOS>")
     REPLACEMENT: ClassVar[str] = "\ufffd"  # what <UNK> looks like in decoded text
 
@@ -66,7 +66,7 @@ class Tokenizer(ABC):
                 raise ConfigError(f"the {config.tokenizer} tokenizer has no --{option}; leave it out")
 
     @classmethod
-    def foreign(cls, data: bytes) -> "Tokenizer | None":
+    def from_other_format(cls, data: bytes) -> "Tokenizer | None":
         """A vocabulary in the file format of another program; None where this kind knows none, or it is not that.
 
         Raises ValueError, with what is wrong, for such a file that is damaged.
@@ -115,12 +115,12 @@ class Tokenizer(ABC):
         """
 
     @abstractmethod
-    def symbol(self, index: int) -> str | None:
+    def token_text(self, index: int) -> str | None:
         """One symbol for people: its text, None for a control symbol, `<0xC3>` for a byte that is no character."""
 
-    def surface(self, index: int) -> bytes:
+    def token_bytes(self, index: int) -> bytes:
         """The text of one symbol in UTF-8, of which it may be a part; of a control symbol none."""
-        return (self.symbol(index) or "").encode("utf-8", "surrogatepass")
+        return (self.token_text(index) or "").encode("utf-8", "surrogatepass")
 
     def count_unknown(self, text: str) -> int:
         """How often `encode` has to write UNK."""
@@ -139,24 +139,24 @@ class Tokenizer(ABC):
     def without_unknown(self, text: str) -> str:
         """The text less what has no symbol."""
         ids = self.encode(text)
-        return "".join(parts(text, self.lengths(text, ids), ids != self.UNK))
+        return "".join(select_text(text, self.lengths(text, ids), ids != self.UNK))
 
     def has(self, character: str) -> bool:
         """Whether a symbol's text has this character, though it may be unknown when it stands alone."""
-        return any(character.encode("utf-8", "surrogatepass") in self.surface(index) for index in range(self.size))
+        return any(character.encode("utf-8", "surrogatepass") in self.token_bytes(index) for index in range(self.size))
 
     def decoder(self) -> Callable[[int], str]:
         """A function that takes a sequence symbol by symbol and returns the text each one completes: that of `decode`.
 
         A character in parts comes with the last of them; a control symbol ends what is not complete.
         """
-        if not self.PARTIAL:
+        if not self.HAS_BYTE_TOKENS:
             return lambda index: self.decode((index,))
         bytes_ = codecs.getincrementaldecoder("utf-8")("replace")
 
         def decode(index: int) -> str:
             if index >= len(self.CONTROL):
-                return bytes_.decode(self.surface(index))
+                return bytes_.decode(self.token_bytes(index))
             cut = bytes_.decode(b"", final=True)
             bytes_.reset()
             return cut + self.REPLACEMENT if index == self.UNK else cut
@@ -168,20 +168,20 @@ class Tokenizer(ABC):
         decode = self.decoder()
         return np.fromiter((len(decode(int(index))) for index in ids), dtype=np.int64, count=len(ids))
 
-    def symbols(self, ids: Sequence[int] | Ids) -> list[str | None]:
+    def token_texts(self, ids: Sequence[int] | Ids) -> list[str | None]:
         """Each symbol for people, None for control symbols."""
-        return [self.symbol(int(index)) for index in ids]
+        return [self.token_text(int(index)) for index in ids]
 
     def line_ends(self) -> NDArray[np.bool_]:
         """(V,): whether a symbol's text ends in a newline, so that what follows begins a line."""
-        return np.array([self.surface(index).endswith(b"\n") for index in range(self.size)])
+        return np.array([self.token_bytes(index).endswith(b"\n") for index in range(self.size)])
 
-    def spelling(self) -> NDArray[np.bool_]:
+    def fallback_tokens(self) -> NDArray[np.bool_]:
         """(V,): what is there to spell what has no symbol of its own, and may stand nowhere else: bytes, letters."""
         return np.zeros(self.size, dtype=bool)
 
 
-def parts(text: str, lengths: NDArray[np.int64], chosen: NDArray[np.bool_]) -> Iterator[str]:
+def select_text(text: str, lengths: NDArray[np.int64], chosen: NDArray[np.bool_]) -> Iterator[str]:
     """What of a text belongs to some of its symbols, which complete so many characters each."""
     ends = np.cumsum(lengths)
     for start, end in zip((ends - lengths)[chosen].tolist(), ends[chosen].tolist(), strict=True):

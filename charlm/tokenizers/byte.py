@@ -19,7 +19,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")  # half of a character of UTF-16, whi
 class ByteTokenizer(Tokenizer):
     """Nothing is learned. A lone surrogate, which is no character and has no bytes, is the one thing that is UNK."""
 
-    PARTIAL = True
+    HAS_BYTE_TOKENS = True
 
     @classmethod
     def train(
@@ -71,15 +71,15 @@ class ByteTokenizer(Tokenizer):
         lengths[:-1][(ids[1:] >= _FIRST + 0x80) & (ids[1:] < _FIRST + 0xC0)] = 0
         return lengths
 
-    def symbol(self, index: int) -> str | None:
+    def token_text(self, index: int) -> str | None:
         if index < _FIRST:
             return None
         return chr(index - _FIRST) if index < _FIRST + 0x80 else f"<0x{index - _FIRST:02X}>"
 
-    def surface(self, index: int) -> bytes:
+    def token_bytes(self, index: int) -> bytes:
         return bytes((index - _FIRST,)) if index >= _FIRST else b""
 
-    def spelling(self) -> NDArray[np.bool_]:
+    def fallback_tokens(self) -> NDArray[np.bool_]:
         return np.arange(self.size) >= _FIRST
 
 

@@ -77,7 +77,7 @@ class CharTokenizer(Tokenizer):
         shown = numbers[(numbers != self.START) & (numbers != self.EOS)]
         return bytes(self._points[shown]).decode("utf-32-le", "surrogatepass")
 
-    def symbol(self, index: int) -> str | None:
+    def token_text(self, index: int) -> str | None:
         return self.characters[index - len(self.CONTROL)] if index >= len(self.CONTROL) else None
 
     def lengths(self, text: str, ids: Ids) -> NDArray[np.int64]:

@@ -22,10 +22,10 @@ from charlm.errors import ConfigError
 from charlm.progress import OnProgress, ReadingProgress, ignore
 from charlm.tokenizers import Ids, Tokenizer, Unknown
 from charlm.tokenizers.sentencepiece import model_file
-from charlm.tokenizers.sentencepiece.learning import learn, sentences
+from charlm.tokenizers.sentencepiece.chunks import WITHHELD, split_chunks
 from charlm.tokenizers.sentencepiece.pieces import Piece, check
-from charlm.tokenizers.sentencepiece.sample import draw
-from charlm.tokenizers.sentencepiece.stretches import WITHHELD, parts
+from charlm.tokenizers.sentencepiece.sample_corpus import sample_corpus
+from charlm.tokenizers.sentencepiece.trainer import sentences, train_pieces
 
 _FIRST = len(Tokenizer.CONTROL)  # the number of the first piece
 _FIXED = _FIRST + 256 + 1  # symbols that are always there: control symbols, bytes and the space
@@ -40,7 +40,7 @@ class SubwordTokenizer(Tokenizer):
 
     SETTINGS = frozenset({"vocab_size", "model_type"})
     AMBIGUOUS = True
-    PARTIAL = True
+    HAS_BYTE_TOKENS = True
 
     def __init__(self, model_type: str, pieces: list[Piece]) -> None:
         """Raises ValueError where sentencepiece does not take them."""
@@ -76,7 +76,7 @@ class SubwordTokenizer(Tokenizer):
         the number of characters, up to 8,192. Raises CorpusError where sentencepiece fails.
         """
         asked = config.vocab_size
-        found = draw(texts, min(max(_LEAST, _FOR_EACH * (asked or 0)), _MOST))
+        found = sample_corpus(texts, min(max(_LEAST, _FOR_EACH * (asked or 0)), _MOST))
         text = sentences(found.texts)
         letters = len(set(text) - {"\n", " "})
         longer = min(math.isqrt(found.characters), _LARGEST_UNASKED) if asked is None else asked - _FIXED - letters
@@ -86,7 +86,7 @@ class SubwordTokenizer(Tokenizer):
                 f" always there; make it {_FIXED + letters:,} or more"
             )
         drawn = sum(map(len, found.texts))
-        pieces = learn(
+        pieces = train_pieces(
             *(config.model_type, letters + longer, text),
             lambda seconds: on_progress(ReadingProgress("subwords", drawn, found.characters, seconds)),
         )
@@ -107,12 +107,12 @@ class SubwordTokenizer(Tokenizer):
         return SubwordTokenizer(self.model_type, [self.pieces[place] for place in order])
 
     @classmethod
-    def foreign(cls, data: bytes) -> "SubwordTokenizer | None":
+    def from_other_format(cls, data: bytes) -> "SubwordTokenizer | None":
         if not data.startswith(b"\n"):  # where the first piece begins
             return None
-        model_type, pieces, not_used = model_file.read(data)
+        model_type, pieces, import_notes = model_file.read(data)
         tokenizer = cls(model_type, pieces)
-        tokenizer.not_used = not_used
+        tokenizer.import_notes = import_notes
         return tokenizer
 
     @classmethod
@@ -141,7 +141,7 @@ class SubwordTokenizer(Tokenizer):
 
     def encode_pieces(self, pieces: Iterable[str], *, lines: bool = False) -> Iterator[Ids]:
         apart = self._apart | {"\n": [self.EOS]} if lines else self._apart
-        for some in parts(pieces):
+        for some in split_chunks(pieces):
             stretches = [part for part in some if part not in apart]
             found = iter(self._processor.encode(stretches, num_threads=1))
             ids = chain.from_iterable(apart[part] if part in apart else next(found) for part in some)
@@ -157,7 +157,7 @@ class SubwordTokenizer(Tokenizer):
         lengths[:-1][self._continues[ids[1:]]] = 0
         return lengths
 
-    def symbol(self, index: int) -> str | None:
+    def token_text(self, index: int) -> str | None:
         if index < _FIRST:
             return None
         piece = self.pieces[index - _FIRST]
@@ -165,7 +165,7 @@ class SubwordTokenizer(Tokenizer):
             return chr(piece) if piece < 0x80 else f"<0x{piece:02X}>"
         return piece[0]
 
-    def surface(self, index: int) -> bytes:
+    def token_bytes(self, index: int) -> bytes:
         return self._surfaces[index]
 
     def first_unknown(self, text: str) -> Unknown | None:
@@ -175,7 +175,7 @@ class SubwordTokenizer(Tokenizer):
     def without_unknown(self, text: str) -> str:
         return _SURROGATE.sub("", text)
 
-    def spelling(self) -> NDArray[np.bool_]:
+    def fallback_tokens(self) -> NDArray[np.bool_]:
         return np.array([False] * _FIRST + [isinstance(each, int) or len(each[0]) == 1 for each in self.pieces])
 
 

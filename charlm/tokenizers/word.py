@@ -116,10 +116,10 @@ class WordTokenizer(Tokenizer):
         lengths: NDArray[np.int64] = self._lengths[ids]
         return lengths
 
-    def symbol(self, index: int) -> str | None:
+    def token_text(self, index: int) -> str | None:
         return self._texts[index] if index >= len(self.CONTROL) else None
 
-    def spelling(self) -> NDArray[np.bool_]:
+    def fallback_tokens(self) -> NDArray[np.bool_]:
         spelling = [len(word) == 1 and not (self.closed and _is_word(word)) for word in self.words]
         return np.array([False] * len(self.CONTROL) + spelling)
 

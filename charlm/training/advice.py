@@ -11,7 +11,9 @@ _MANY_RARE = 0.2  # of the vocabulary
 
 def warnings(prepared: Dataset) -> Iterator[str]:
     """A sentence for each doubt."""
-    needed = (prepared.counts > 0) | ~prepared.tokenizer.spelling()  # what is there to spell others need not come
+    needed = (
+        prepared.counts > 0
+    ) | ~prepared.tokenizer.fallback_tokens()  # what is there to spell others need not come
     needed[: len(prepared.tokenizer.CONTROL)] = False
     counts = prepared.counts[needed]
     symbols, total = len(counts), int(counts.sum())

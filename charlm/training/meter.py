@@ -6,7 +6,7 @@ from typing import Protocol
 
 import torch
 
-from charlm.data.windows import Batches
+from charlm.data.windows import TrainingWindows
 from charlm.nn.native.library import path_in_use, resolve_precision
 from charlm.nn.network import Network
 from charlm.plan import Plan
@@ -33,7 +33,7 @@ class Told(Protocol):
     group: Group
     network: Network
     learner: Learner
-    batches: Batches
+    batches: TrainingWindows
     step: int
     smoothed: float
     gradient_norm: float

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from charlm.config import ModelConfig, TrainConfig
-from charlm.data.windows import Batches
+from charlm.data.windows import TrainingWindows
 from charlm.nn.native.library import resolve_precision
 from charlm.nn.network import Network
 from charlm.plan import MOST_VALIDATIONS, VALIDATION_SHARE, Plan
@@ -121,7 +121,7 @@ def make_plan(
 
 def _measure(
     prepared: Dataset,
-    batches: Batches,
+    batches: TrainingWindows,
     model: ModelConfig,
     config: TrainConfig,
     device: torch.device,

@@ -12,7 +12,7 @@ import charlm
 from charlm.cli import compare as command
 from charlm.comparison.ngram import KneserNey
 from charlm.data.documents import Document
-from charlm.data.sequences import split
+from charlm.data.sequences import hold_out
 
 Run = Callable[..., Outcome]
 PAIRS = "the cat ran\tthe cat rna\t2\na dog sat\ta dog sta\t10\nthe cats slept\tthe cats stpel\t10\n"
@@ -64,7 +64,7 @@ def test_words_have_an_upper_bound_and_an_ngram_of_words(run: Run, known: str) -
 
 def test_the_ngram_learns_what_the_model_learned_and_nothing_held_out(run: Run, known: str) -> None:
     done = run("compare", known, "kn3", "--file", "new.txt", "--json")
-    learned = split([Document("", LINES)], "line", 0.1).train
+    learned = hold_out([Document("", LINES)], "line", 0.1).train
     assert f"{learned.characters:,} characters of lines.txt, those that checkpoints/lines learned" in done.err
     assert learned.characters < len(LINES)
     model = charlm.load("checkpoints/lines")

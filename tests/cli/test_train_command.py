@@ -18,7 +18,7 @@ import charlm
 from charlm.cli.view import messages as wording
 from charlm.config import ModelConfig
 from charlm.data.documents import Document
-from charlm.data.sequences import split
+from charlm.data.sequences import hold_out
 from charlm.training.events import Planned
 
 Run = Callable[..., Outcome]
@@ -108,7 +108,7 @@ def test_the_validation_number_is_that_of_evaluate(train: Run, run: Run, files: 
     if files[0] == "stream.txt":
         parts = [text[int(0.9 * len(text)) :] for text in texts]
     else:  # lines stand alone, so that one file of them all will do
-        lines = split([Document(name, text) for name, text in zip(files, texts, strict=True)], "line", 0.1).valid
+        lines = hold_out([Document(name, text) for name, text in zip(files, texts, strict=True)], "line", 0.1).valid
         parts = ["".join(f"{line}\n" for line in lines)]
     held_out = [f"held-{place}" for place in range(len(parts))]
     for name, part in zip(held_out, parts, strict=True):

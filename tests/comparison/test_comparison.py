@@ -91,15 +91,15 @@ def test_a_place_that_comes_again_and_again_is_shown_once() -> None:
 class Pairs(CharTokenizer):
     """Characters, and the symbol z for the two letters ab."""
 
-    def symbol(self, index: int) -> str | None:
-        found = super().symbol(index)
+    def token_text(self, index: int) -> str | None:
+        found = super().token_text(index)
         return "ab" if found == "z" else found
 
     def encode(self, text: str) -> Ids:
         return super().encode(text.replace("ab", "z"))
 
     def lengths(self, text: str, ids: Ids) -> NDArray[np.int64]:
-        return np.array([len(symbol or "?") for symbol in self.symbols(ids)])
+        return np.array([len(symbol or "?") for symbol in self.token_texts(ids)])
 
 
 def test_tokens_that_differ_are_compared_over_the_characters_they_share() -> None:

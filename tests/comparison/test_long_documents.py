@@ -10,7 +10,7 @@ from conftest import LINES, STREAM, Outcome
 
 import charlm
 from charlm.analysis import held_out
-from charlm.cli import texts as command_texts
+from charlm.cli import inputs
 from charlm.comparison import long_documents as segments
 from charlm.data import corpus, documents, texts
 from charlm.scoring import lines
@@ -94,7 +94,7 @@ def test_a_long_text_is_scored_line_by_line_or_not_at_all(
     assert (found.out, found.err) == (expected.out, expected.err)
     refused = run("score", "-m", stream_folder, "--file", "text")
     assert (refused.code, "charlm evaluate" in refused.err) == (1, True)
-    monkeypatch.setattr(command_texts, "_LISTED", 5)
+    monkeypatch.setattr(inputs, "_LISTED", 5)
     refused = run("score", "-m", stream_folder, "abcdef")
     assert (refused.code, "the text has 6 characters, too many for a list" in refused.err) == (1, True)
     assert run("score", "-m", line_folder, "the cat").code == 0, "a line is not meant"
@@ -115,7 +115,7 @@ def test_of_a_file_that_is_looked_into_the_beginning_is_read_alone(
     run: Run, command: list[str], line_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What comes later may be no text at all."""
-    monkeypatch.setattr(command_texts, "_LOOKED_AT", 200)
+    monkeypatch.setattr(inputs, "_LOOKED_AT", 200)
     monkeypatch.setattr(documents, "PIECE", 50)
     model = [] if "--cell=rnn" in command else ["-m", line_folder]
     expected = run(*command, *model, "--json", "-q", LINES[:200])

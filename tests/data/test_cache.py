@@ -12,9 +12,7 @@ import pytest
 from conftest import QUICK, SMALL, STREAM, TINY, Outcome
 
 import charlm
-from charlm.data import cache, corpus
-from charlm.data import token_store as ids
-from charlm.data import windows as batches
+from charlm.data import cache, corpus, token_store, windows
 from charlm.tasks.language import Dataset, prepare
 from charlm.training.events import Planned
 
@@ -61,7 +59,7 @@ def test_a_corpus_is_encoded_once_and_another_one_again(tmp_path: Path, monkeypa
     first = prepared(tmp_path)
     (tmp_path / "text").rename(tmp_path / "again")
     with monkeypatch.context() as patch:
-        patch.setattr(ids, "_write", None)
+        patch.setattr(token_store, "_write", None)
         again = prepare(tmp_path / "again", charlm.ModelConfig(), QUICK, None)
     assert again.ring.targets.tolist() == first.ring.targets.tolist()
     assert (again.counts == first.counts).all()
@@ -69,7 +67,7 @@ def test_a_corpus_is_encoded_once_and_another_one_again(tmp_path: Path, monkeypa
     prepared(tmp_path, "line")
     (tmp_path / "text").write_text(STREAM + "!")
     prepared(tmp_path)
-    monkeypatch.setattr(ids, "FORMAT_VERSION", ids.FORMAT_VERSION + 1)
+    monkeypatch.setattr(token_store, "FORMAT_VERSION", token_store.FORMAT_VERSION + 1)
     prepared(tmp_path)
     assert len(cache.entries()) == 4
 
@@ -154,7 +152,7 @@ def test_what_was_read_of_a_mapped_file_does_not_stay_in_memory(
 
     found[0]
     assert resident() > 0
-    monkeypatch.setattr(batches, "_RELEASE_AFTER", 0)
+    monkeypatch.setattr(windows, "_RELEASE_AFTER", 0)
     found[1]
     assert resident() == 0
 

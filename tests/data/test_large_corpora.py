@@ -240,7 +240,7 @@ def test_where_it_takes_time_it_is_told_how_far(
 
 def test_a_ring_may_have_more_places_than_a_number_of_32_bits(tmp_path: Path) -> None:
     """Of a file that is nothing but a hole, the places that the first windows read are written."""
-    from charlm.data.windows import Batches
+    from charlm.data.windows import TrainingWindows
 
     size, rows, width = 2**32 + 12_345, 5, 8
     with (tmp_path / "targets").open("wb") as file:
@@ -255,12 +255,12 @@ def test_a_ring_may_have_more_places_than_a_number_of_32_bits(tmp_path: Path) ->
             np.arange(100 * row + 7, 100 * row + 8 + width).astype("<u2").tofile(file)
     np.array([0, places[1] + 3, 2**32 + 12]).astype("<i8").tofile(tmp_path / "starts")
     ring = map_ring(tmp_path / "targets", tmp_path / "starts", np.dtype("<u2"))
-    batches = Batches(ring, rows, width, 3, whole=False, line_ends=np.zeros(2**16, dtype=bool))
+    batches = TrainingWindows(ring, rows, width, 3, align_to_starts=False, line_ends=np.zeros(2**16, dtype=bool))
     inputs, targets, resets, _ = batches[0]
     assert targets[:, 4].tolist() == list(range(408, 416))
     assert inputs[1:, 4].tolist() == list(range(408, 415))
     assert resets is not None and resets[1:].nonzero().tolist() == [[2, 1]]
-    lines = Batches(ring, rows, width, 3, whole=True, line_ends=np.zeros(2**16, dtype=bool))
+    lines = TrainingWindows(ring, rows, width, 3, align_to_starts=True, line_ends=np.zeros(2**16, dtype=bool))
     assert lines[0].resets is not None and lines[0].resets[0].all()
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import charlm
 from charlm.data.corpus import Corpus
 from charlm.data.documents import Document
-from charlm.data.sequences import choose, split, whole
+from charlm.data.sequences import choose_mode, hold_out, sequences_of
 from charlm.tasks.language import prepare
 
 MODEST = settings(max_examples=100, deadline=None, derandomize=True)
@@ -31,7 +31,7 @@ def test_lines_end_in_newline_or_carriage_return_and_newline(text: str) -> None:
 
 def test_an_empty_text_is_one_empty_line() -> None:
     assert charlm.lines("") == charlm.lines("\n") == [""]
-    assert whole("", "stream") == [""]
+    assert sequences_of("", "stream") == [""]
 
 
 @pytest.mark.parametrize(
@@ -56,12 +56,12 @@ def test_an_empty_text_is_one_empty_line() -> None:
 )
 def test_auto_chooses_and_says_why(text: str, kind: str, why: str) -> None:
     """`line` where the first megabyte has at least 100 lines, none blank but at the end, none over 1,000 characters."""
-    chosen, reason = choose([document(text)])
+    chosen, reason = choose_mode([document(text)])
     assert (chosen, why in reason) == (kind, True), reason
 
 
 def test_auto_is_a_stream_where_one_file_of_several_is() -> None:
-    chosen, why = choose([document("a line\n" * 100), document("prose", "b.txt")])
+    chosen, why = choose_mode([document("a line\n" * 100), document("prose", "b.txt")])
     assert (chosen, why) == ("stream", "b.txt has fewer than 100 lines")
 
 
@@ -69,7 +69,7 @@ def test_auto_is_a_stream_where_one_file_of_several_is() -> None:
 def test_of_a_stream_the_last_tenth_of_each_file_is_held_out(size: int) -> None:
     """Cut by characters, to the nearest character."""
     texts = [(letter * size) for letter in "ab"]
-    found = split([document(text) for text in texts], "stream", 0.1)
+    found = hold_out([document(text) for text in texts], "stream", 0.1)
     assert found.held_out
     for text, train, valid in zip(texts, found.train, found.valid, strict=True):
         assert train + valid == text
@@ -80,8 +80,8 @@ def test_of_a_stream_the_last_tenth_of_each_file_is_held_out(size: int) -> None:
 @given(st.lists(st.text("ab \n", min_size=2), min_size=1, max_size=4), st.sampled_from(["line", "stream"]))
 def test_every_sequence_is_learned_or_held_out(texts: list[str], kind: str) -> None:
     """Or, where there is too little to hold any out, both."""
-    found = split([document(text) for text in texts], kind, 0.3)
-    everything = [each for text in texts for each in whole(text, kind)]
+    found = hold_out([document(text) for text in texts], kind, 0.3)
+    everything = [each for text in texts for each in sequences_of(text, kind)]
     if not found.held_out:
         assert tuple(found.train) == found.valid == tuple(everything)
     elif kind == "line":
@@ -91,7 +91,7 @@ def test_every_sequence_is_learned_or_held_out(texts: list[str], kind: str) -> N
 
 
 def held_lines(count: int, fraction: float = 0.1) -> set[int]:
-    found = split([document("".join(f"{number}\n" for number in range(count)))], "line", fraction)
+    found = hold_out([document("".join(f"{number}\n" for number in range(count)))], "line", fraction)
     assert sorted(map(int, (*found.train, *found.valid))) == list(range(count))
     assert list(map(int, found.train)) == sorted(map(int, found.train))
     return set(map(int, found.valid))
@@ -103,13 +103,13 @@ def test_of_lines_those_whose_number_hashes_into_the_fraction_are_held_out() -> 
     assert abs(len(held) - 1000) < 120
     assert held_lines(4000) == {number for number in held if number < 4000}
     assert held < held_lines(10_000, 0.3)
-    other = split([document("".join(f"other {number}\n" for number in range(10_000)))], "line", 0.1)
+    other = hold_out([document("".join(f"other {number}\n" for number in range(10_000)))], "line", 0.1)
     assert {int(line.split()[1]) for line in other.valid} == held
 
 
 def test_a_tenth_of_the_lines_of_many_small_files_is_held_out() -> None:
     """1,000 lines in 500 files: 100 ± 9."""
-    found = split([document(f"{number} a\n{number} b\n", str(number)) for number in range(500)], "line", 0.1)
+    found = hold_out([document(f"{number} a\n{number} b\n", str(number)) for number in range(500)], "line", 0.1)
     held_out = len(found.valid)
     assert found.held_out and abs(held_out - 100) < 40
 
@@ -127,7 +127,7 @@ def test_the_held_out_part_and_the_vocabulary_do_not_depend_on_the_seed(kind: st
 def test_at_most_two_million_characters_are_held_out(kind: str, files: int) -> None:
     """Of 30 million, 7 % rather than a tenth."""
     text = ("x" * 99 + "\n") * (300_000 // files)
-    found = split([document(text + "end\n")] * files, kind, 0.1)
+    found = hold_out([document(text + "end\n")] * files, kind, 0.1)
     held_out = found.characters(found.valid)
     assert 1_900_000 < held_out <= 2_000_000
 
@@ -151,23 +151,23 @@ def test_only_symbols_that_are_a_target_somewhere_can_be_predicted() -> None:
 
 
 def test_line_ends_of_two_characters_are_counted_and_in_a_stream_kept() -> None:
-    lines = split([document("a\r\nb\nc\r\n" * 40)], "line", 0.1)
+    lines = hold_out([document("a\r\nb\nc\r\n" * 40)], "line", 0.1)
     assert lines.crlf_lines == 80 and {*lines.train, *lines.valid} == {"a", "b", "c"}
     assert lines.characters(("a", "bc")) == 5  # a line end is one character
-    stream = split([document("a\r\nb\nc\r\n" * 40)], "stream", 0.1)
+    stream = hold_out([document("a\r\nb\nc\r\n" * 40)], "stream", 0.1)
     assert stream.crlf_lines == 0 and "".join((*stream.train, *stream.valid)) == "a\r\nb\nc\r\n" * 40
 
 
 @pytest.mark.parametrize(("text", "kind"), [("ab", "stream"), ("ab", "line"), ("a\n", "line"), ("\n\n", "line")])
 def test_what_is_too_small_to_hold_any_out_is_validated_on_itself(text: str, kind: str) -> None:
-    found = split([document(text)], kind, 0.1)
-    assert not found.held_out and tuple(found.train) == found.valid == tuple(whole(text, kind))
+    found = hold_out([document(text)], kind, 0.1)
+    assert not found.held_out and tuple(found.train) == found.valid == tuple(sequences_of(text, kind))
 
 
 @pytest.mark.parametrize(("text", "kind"), [("a", "stream"), ("", "line"), ("\n", "line")])
 def test_fewer_than_two_training_tokens_are_refused(text: str, kind: str) -> None:
     with pytest.raises(charlm.CorpusError, match="at least two"):
-        split([document(text)], kind, 0.1)
+        hold_out([document(text)], kind, 0.1)
 
 
 def test_a_corpus_of_one_distinct_symbol_can_be_learned() -> None:

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from charlm.data.documents import Document
-from charlm.data.sequences import everything
-from charlm.data.texts import encoded
-from charlm.data.token_store import in_memory
-from charlm.data.windows import COLD_STARTS, Batches, Ring
+from charlm.data.sequences import all_sequences
+from charlm.data.texts import encode_sequences
+from charlm.data.token_store import store_in_memory
+from charlm.data.windows import STATE_RESET_PROBABILITY, TokenRing, TrainingWindows
 from charlm.tokenizers import Tokenizer
 from charlm.tokenizers.char import CharTokenizer
 
@@ -26,7 +26,7 @@ def made(
     *,
     whole: bool = False,
     line_every: int | None = None,
-) -> Batches:
+) -> TrainingWindows:
     """Windows over sequences of these lengths; of a stream, every `line_every`-th symbol is a line end."""
     size = sum(lengths)
     starts = np.cumsum([0, *lengths[:-1]])
@@ -34,10 +34,12 @@ def made(
     if line_every:
         line_ends[FIRST + line_every - 1 :: line_every] = True
     targets = np.arange(FIRST, FIRST + size, dtype=np.int32)
-    return Batches(Ring(targets, starts), batch_size, seq_len, seed, whole=whole, line_ends=line_ends)
+    return TrainingWindows(
+        TokenRing(targets, starts), batch_size, seq_len, seed, align_to_starts=whole, line_ends=line_ends
+    )
 
 
-def places(batches: Batches, epoch: int = 0) -> list[NDArray[np.int64]]:
+def places(batches: TrainingWindows, epoch: int = 0) -> list[NDArray[np.int64]]:
     """Where on the ring the targets (T, B) of each window of an epoch lie."""
     first = epoch * batches.steps_per_epoch
     return [batches[first + step].targets.numpy() - FIRST for step in range(batches.steps_per_epoch)]
@@ -156,7 +158,7 @@ def test_a_stream_now_and_then_forgets_so_that_a_cold_start_is_learned() -> None
         assert not (targets[started] - FIRST).remainder(8).any()  # the start symbol stands before a line
         assert not (resets & ~started)[1:].any()
         cold += int((resets & ~started)[0].sum())
-    assert COLD_STARTS == 0.05
+    assert STATE_RESET_PROBABILITY == 0.05
     assert abs(cold - 200) < 60 and abs(at_line - 200) < 60
 
 
@@ -169,10 +171,12 @@ def test_a_stream_without_lines_has_no_resets_inside_a_window() -> None:
 
 
 def test_a_ring_lays_sequences_one_behind_the_other_each_closed_by_its_end() -> None:
-    def ring(texts: list[str], sequence: str, *, close: bool) -> Ring:
+    def ring(texts: list[str], sequence: str, *, close: bool) -> TokenRing:
         documents = [Document("f", text) for text in texts]
         tokenizer = CharTokenizer("ab")
-        return in_memory(encoded(tokenizer, everything(documents, sequence), close=close), tokenizer.size).ring
+        return store_in_memory(
+            encode_sequences(tokenizer, all_sequences(documents, sequence), close=close), tokenizer.size
+        ).ring
 
     for closed in (ring(["ab\n\na"], "line", close=True), ring(["ab", "", "a"], "line", close=True)):
         assert closed.targets.tolist() == [3, 4, Tokenizer.EOS, Tokenizer.EOS, 3, Tokenizer.EOS]

@@ -35,7 +35,7 @@ from charlm.training.run_folder import unfinished
 OLD = charlm.Plan(PLAN.model, PLAN.train, steps=1, validations=1)
 PLANNED = ("--plan=plan.json",)
 BEFORE: dict[str, tuple[Any, str, tuple[str, ...]]] = {
-    "reading": (corpus, "in_memory", PLANNED),
+    "reading": (corpus, "document_from_bytes", PLANNED),
     "encoding": (CharTokenizer, "encode", PLANNED),
     "measuring its speed": (pacing, "_seconds_each", ("--minutes=1", *TINY)),
 }

@@ -16,8 +16,8 @@ class Pieces(CharTokenizer):
         super().__init__("abz")
         self.piece = piece
 
-    def symbol(self, index: int) -> str | None:
-        return self.piece if index == 5 else super().symbol(index)
+    def token_text(self, index: int) -> str | None:
+        return self.piece if index == 5 else super().token_text(index)
 
 
 def test_characters_have_every_unit() -> None:

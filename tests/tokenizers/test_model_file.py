@@ -10,7 +10,7 @@ import pytest
 from conftest import LINES, TINY, Outcome
 
 from charlm.tokenizers import Tokenizer
-from charlm.tokenizers.sentencepiece import learning
+from charlm.tokenizers.sentencepiece import trainer
 from charlm.tokenizers.subword import SubwordTokenizer
 
 Run = Callable[..., Outcome]
@@ -20,7 +20,7 @@ EACH = pytest.mark.parametrize("model_type", ["unigram", "bpe"])
 def foreign(**options: Any) -> bytes:
     """A model by sentencepiece's own settings, which change a text."""
     text = LINES + "ﬁne ½ " * 20
-    return learning.train({"vocab_size": 120, "hard_vocab_limit": False, "minloglevel": 2, **options}, text)
+    return trainer.run_trainer({"vocab_size": 120, "hard_vocab_limit": False, "minloglevel": 2, **options}, text)
 
 
 @EACH
@@ -29,19 +29,19 @@ def test_the_pieces_of_another_program_are_used_and_its_changes_of_a_text_are_no
     import sentencepiece
 
     data = foreign(model_type=model_type, user_defined_symbols=["<sep>"])
-    tokenizer = SubwordTokenizer.foreign(data)
+    tokenizer = SubwordTokenizer.from_other_format(data)
     assert tokenizer is not None
-    assert tokenizer.not_used == (
+    assert tokenizer.import_notes == (
         "its rules of normalisation",
         "the space it puts before a text",
         "how it squeezes spaces",
         "4 of its symbols (control, unused or user-defined ones)",
     )
     assert tokenizer.size == len(Tokenizer.CONTROL) + 256 + len(its_pieces := pieces(data))
-    assert tokenizer.symbols(range(3, tokenizer.size))[: len(its_pieces)] == its_pieces
+    assert tokenizer.token_texts(range(3, tokenizer.size))[: len(its_pieces)] == its_pieces
     text = " the cats slept a dog ran"
     theirs = sentencepiece.SentencePieceProcessor(model_proto=data).encode(text, out_type=str)
-    assert tokenizer.symbols(tokenizer.encode(text)) == [piece.replace("▁", " ") for piece in theirs]
+    assert tokenizer.token_texts(tokenizer.encode(text)) == [piece.replace("▁", " ") for piece in theirs]
     text = "  ﬁne ½  <sep>\n漢 "
     assert tokenizer.decode(tokenizer.encode(text)) == text
 
@@ -59,8 +59,8 @@ def pieces(data: bytes) -> list[str]:
 
 def test_a_model_that_changes_nothing_has_nothing_to_be_said_of_it() -> None:
     data = foreign(model_type="bpe", byte_fallback=True, vocab_size=400, normalization_rule_name="identity")
-    found = SubwordTokenizer.foreign(data)
-    assert found is not None and "rules" not in "".join(found.not_used)
+    found = SubwordTokenizer.from_other_format(data)
+    assert found is not None and "rules" not in "".join(found.import_notes)
 
 
 def test_a_model_file_of_sentencepiece_serves_at_the_command_line(run: Run, tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_a_model_file_of_sentencepiece_serves_at_the_command_line(run: Run, tmp_
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"PK\3\4"])
 def test_what_is_no_model_of_sentencepiece_is_for_others(data: bytes) -> None:
-    assert SubwordTokenizer.foreign(data) is None
+    assert SubwordTokenizer.from_other_format(data) is None
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_what_is_no_model_of_sentencepiece_is_for_others(data: bytes) -> None:
 )
 def test_a_damaged_model_is_refused(data: bytes, why: str) -> None:
     with pytest.raises(ValueError, match=why):
-        SubwordTokenizer.foreign(data)
+        SubwordTokenizer.from_other_format(data)
     tally.count("bad files tried")
 
 
@@ -112,7 +112,7 @@ def test_a_model_that_was_changed_at_random_is_refused_or_loses_no_text() -> Non
         for _ in range(chance.randrange(4)):
             data[chance.randrange(1, len(data))] = chance.choice([0, 1, 10, 127, 128, 255, chance.randrange(256)])
         try:
-            found = SubwordTokenizer.foreign(bytes(data))
+            found = SubwordTokenizer.from_other_format(bytes(data))
         except ValueError:
             refused += 1
         else:

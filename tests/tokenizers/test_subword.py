@@ -21,9 +21,9 @@ from charlm.config import ModelConfig
 from charlm.errors import ConfigError, CorpusError
 from charlm.progress import ReadingProgress
 from charlm.tokenizers import subword
-from charlm.tokenizers.sentencepiece import child, learning
+from charlm.tokenizers.sentencepiece import trainer, trainer_process
 from charlm.tokenizers.sentencepiece.pieces import complete
-from charlm.tokenizers.sentencepiece.sample import BLOCK, draw
+from charlm.tokenizers.sentencepiece.sample_corpus import BLOCK, sample_corpus
 from charlm.tokenizers.subword import SubwordTokenizer
 
 Run = Callable[..., Outcome]
@@ -68,9 +68,14 @@ def test_characters_of_all_of_unicode_come_back(model_type: str) -> None:
 @pytest.mark.parametrize(("model_type", "words"), [("unigram", "t|h|e| cat|s| slept"), ("bpe", "the| cats| slept")])
 def test_what_is_frequent_is_one_symbol_and_the_names_of_others_are_text(model_type: str, words: str) -> None:
     tokenizer = trained(model_type)
-    assert tokenizer.symbols(tokenizer.encode("the cats slept\n")) == [*words.split("|"), "\n"]
-    assert [tokenizer.surface(int(index)) for index in tokenizer.encode("▁\0")] == [b"\xe2", b"\x96", b"\x81", b"\0"]
-    symbols = tokenizer.symbols(range(tokenizer.size))
+    assert tokenizer.token_texts(tokenizer.encode("the cats slept\n")) == [*words.split("|"), "\n"]
+    assert [tokenizer.token_bytes(int(index)) for index in tokenizer.encode("▁\0")] == [
+        b"\xe2",
+        b"\x96",
+        b"\x81",
+        b"\0",
+    ]
+    symbols = tokenizer.token_texts(range(tokenizer.size))
     assert symbols[:3] == [None] * 3 and symbols.count("<0xE2>") == symbols.count("A") == 1
 
 
@@ -102,11 +107,11 @@ def test_of_a_long_line_each_stretch_is_encoded_by_itself() -> None:
     """A line of 1,024 characters more is cut where a word begins, so that it needs no memory, and costs no word."""
     tokenizer = trained("bpe")
     line = "the cats slept " * 1000
-    symbols = tokenizer.symbols(tokenizer.encode(line))
+    symbols = tokenizer.token_texts(tokenizer.encode(line))
     assert symbols == ["the", " cats", " slept"] + [" the", " cats", " slept"] * 999 + [" "]
     assert tokenizer.decode(tokenizer.encode("x" * 10**6)) == "x" * 10**6
-    after = tokenizer.symbols(tokenizer.encode("x" * 1022 + "    slept"))[1022:]
-    assert after == tokenizer.symbols(tokenizer.encode("    slept")), "a run of spaces begins a word"
+    after = tokenizer.token_texts(tokenizer.encode("x" * 1022 + "    slept"))[1022:]
+    assert after == tokenizer.token_texts(tokenizer.encode("    slept")), "a run of spaces begins a word"
 
 
 @EACH
@@ -142,9 +147,9 @@ TEXTS = [[str(number) * 7 + "\n" for number in range(9000)], ["ab"] * 30_000, ["
 
 def test_a_sample_is_even_and_depends_on_the_texts_alone() -> None:
     whole = ["".join(text) for text in TEXTS]
-    assert draw(TEXTS, 10**9) == (whole[:2], sum(map(len, whole)))
-    drawn = draw(TEXTS, 100_000)
-    assert draw([[text] for text in whole], 100_000) == drawn
+    assert sample_corpus(TEXTS, 10**9) == (whole[:2], sum(map(len, whole)))
+    drawn = sample_corpus(TEXTS, 100_000)
+    assert sample_corpus([[text] for text in whole], 100_000) == drawn
     size = sum(map(len, drawn.texts))
     assert 25_000 < size <= 100_000 and size % BLOCK < 2 * BLOCK and drawn.characters == sum(map(len, whole))
     assert all(any(part in text for text in whole) for part in drawn.texts)
@@ -167,8 +172,8 @@ def test_a_sample_is_even_and_depends_on_the_texts_alone() -> None:
 def test_when_the_trainer_dies_that_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, why: str
 ) -> None:
-    (tmp_path / "child.py").write_text(program)
-    monkeypatch.setattr(child, "__file__", str(tmp_path / "child.py"))
+    (tmp_path / "trainer_process.py").write_text(program)
+    monkeypatch.setattr(trainer_process, "__file__", str(tmp_path / "trainer_process.py"))
     with pytest.raises(CorpusError, match=why) as caught:
         train(LINES)
     assert str(caught.value).isprintable()
@@ -185,16 +190,16 @@ sys.exit("enough")
 
 def test_how_long_the_trainer_has_taken_is_told_while_it_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And from how much of the text it learns. The trainer of this test ends once it has been told of thrice."""
-    (tmp_path / "child.py").write_text(WAITING)
-    monkeypatch.setattr(child, "__file__", str(tmp_path / "child.py"))
-    monkeypatch.setattr(learning, "_EVERY", 0.001)
+    (tmp_path / "trainer_process.py").write_text(WAITING)
+    monkeypatch.setattr(trainer_process, "__file__", str(tmp_path / "trainer_process.py"))
+    monkeypatch.setattr(trainer, "_EVERY", 0.001)
     monkeypatch.setattr(subword, "_LEAST", 64 * BLOCK)
     told: list[ReadingProgress] = []
 
     def on_progress(event: ReadingProgress) -> None:
         told.append(event)
         if len(told) == 3:
-            (tmp_path / "child.py.told").touch()
+            (tmp_path / "trainer_process.py.told").touch()
 
     text = "the cats slept\n" * 10 * BLOCK  # of which more is drawn than a pipe holds
     with pytest.raises(CorpusError, match="enough"):
@@ -215,13 +220,13 @@ def test_a_person_sees_that_subwords_are_learned(run: Run, tmp_path: Path) -> No
 
 PARENT = """
 import os, sys
-from charlm.tokenizers.sentencepiece import child
-from charlm.tokenizers.sentencepiece import learning
+from charlm.tokenizers.sentencepiece import trainer_process
+from charlm.tokenizers.sentencepiece import trainer
 place, *closed = sys.argv[1:]
 for stream in map(int, closed):
     os.close(stream)
-child.__file__ = f"{place}/child.py" if not closed else child.__file__
-model = learning.train({"vocab_size": 30, "model_type": "bpe", "hard_vocab_limit": False}, "a b")
+trainer_process.__file__ = f"{place}/trainer_process.py" if not closed else trainer_process.__file__
+model = trainer.run_trainer({"vocab_size": 30, "model_type": "bpe", "hard_vocab_limit": False}, "a b")
 open(f"{place}/model", "wb").write(model)
 """
 ASLEEP = """
@@ -235,10 +240,10 @@ print("done", file=alive)
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are those of POSIX")
 def test_ctrl_c_ends_the_trainer_too(tmp_path: Path) -> None:
-    (tmp_path / "child.py").write_text(ASLEEP)
-    os.mkfifo(tmp_path / "child.py.alive")
+    (tmp_path / "trainer_process.py").write_text(ASLEEP)
+    os.mkfifo(tmp_path / "trainer_process.py.alive")
     parent = subprocess.Popen([sys.executable, "-c", PARENT, tmp_path], stderr=subprocess.PIPE)
-    with (tmp_path / "child.py.alive").open() as alive:
+    with (tmp_path / "trainer_process.py.alive").open() as alive:
         assert alive.readline() == "begun\n"
         parent.send_signal(signal.SIGINT)
         _, talk = parent.communicate()

@@ -14,7 +14,7 @@ from charlm.errors import ConfigError
 from charlm.registry import find, names
 from charlm.tokenizers import Tokenizer
 from charlm.tokenizers.char import CharTokenizer
-from charlm.tokenizers.sentencepiece import child, learning
+from charlm.tokenizers.sentencepiece import trainer, trainer_process
 
 EACH = pytest.mark.parametrize("kind", [find(Tokenizer, name) for name in names("tokenizers")])
 MODEST = settings(max_examples=100, deadline=None, derandomize=True)
@@ -28,7 +28,7 @@ CONTROLS = {Tokenizer.UNK, Tokenizer.START, Tokenizer.EOS}
 def no_child_process() -> Iterator[None]:
     """Subwords are learned hundreds of times here; `test_subword.py` has the process of its own."""
     with pytest.MonkeyPatch.context() as changed:
-        changed.setattr(learning, "train", lambda options, text, wait: child.train(options, text))
+        changed.setattr(trainer, "run_trainer", lambda options, text, wait: trainer_process.train(options, text))
         yield
 
 
@@ -45,7 +45,7 @@ def test_every_text_comes_back_as_it_was(kind: type[Tokenizer], texts: list[str]
         ids = tokenizer.encode(text)
         assert tokenizer.decode(ids) == text
         assert not CONTROLS & set(ids.tolist())
-        assert b"".join(tokenizer.surface(int(index)) for index in ids) == text.encode()
+        assert b"".join(tokenizer.token_bytes(int(index)) for index in ids) == text.encode()
         assert tokenizer.lengths(text, ids).sum() == len(text)
         assert tokenizer.first_unknown(text) is None and tokenizer.without_unknown(text) == text
 
@@ -99,7 +99,7 @@ def test_each_symbol_of_a_text_completes_so_many_of_its_characters(
     lengths = tokenizer.lengths(text, ids)
     assert len(lengths) == len(ids) and lengths.sum() == len(text)
     ends = np.cumsum(lengths)
-    surfaces = [tokenizer.surface(int(index)) for index in ids]
+    surfaces = [tokenizer.token_bytes(int(index)) for index in ids]
     done = 0  # of the symbols
     for place, end in enumerate(ends.tolist()):
         if lengths[place] and Tokenizer.UNK not in ids[done : place + 1]:
@@ -150,7 +150,7 @@ def test_control_symbols_have_no_surface_form(kind: type[Tokenizer], control: st
     tokenizer = train(kind, text)
     assert not CONTROLS & set(tokenizer.encode(text).tolist())
     assert tokenizer.decode(tokenizer.encode(text)) == text
-    assert [tokenizer.symbol(index) for index in sorted(CONTROLS)] == [None, None, None]
+    assert [tokenizer.token_text(index) for index in sorted(CONTROLS)] == [None, None, None]
     a = tokenizer.encode("a")
     assert tokenizer.decode([Tokenizer.START, *a, Tokenizer.EOS]) == "a"
     assert tokenizer.decode([*a, Tokenizer.UNK, *a]) == "a\ufffda"
@@ -173,7 +173,7 @@ def test_characters_are_numbered_in_code_point_order_after_the_control_symbols()
     tokenizer = train(CharTokenizer, "b😀", "aé")
     assert tokenizer.size == 7
     assert tokenizer.encode("abé😀").tolist() == [3, 4, 5, 6]
-    assert [tokenizer.symbol(index) for index in range(7)] == [None, None, None, "a", "b", "é", "😀"]
+    assert [tokenizer.token_text(index) for index in range(7)] == [None, None, None, "a", "b", "é", "😀"]
 
 
 def test_rare_characters_fold_into_unknown() -> None:

@@ -24,7 +24,7 @@ def train(*texts: str, lines: bool = False, **config: Any) -> WordTokenizer:
 def cut(text: str) -> list[str | None]:
     """Where every word is a symbol: what they are."""
     tokenizer = train(text, min_count=1)
-    return tokenizer.symbols(tokenizer.encode(text))
+    return tokenizer.token_texts(tokenizer.encode(text))
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_the_common_words_come_first_and_the_rest_is_spelled() -> None:
     tokenizer = train("the cat the cat the dog ate a rat")
     assert tokenizer.words[:3] == (" ", "a", "the")  # the letters of words that are there once among them
     assert [each for each in tokenizer.words if len(each) > 1] == ["the", "cat"]
-    assert tokenizer.symbols(tokenizer.encode("the dog cat")) == ["the", " ", "d", "o", "g", " ", "cat"]
+    assert tokenizer.token_texts(tokenizer.encode("the dog cat")) == ["the", " ", "d", "o", "g", " ", "cat"]
     uses = np.bincount(tokenizer.encode("the cat the cat the dog ate a rat"), minlength=tokenizer.size)[3:]
     assert (np.diff(uses) <= 0).all()
 
@@ -93,8 +93,8 @@ def test_a_closed_vocabulary_still_spells_what_is_no_word() -> None:
     ids = tokenizer.encode("a zebra.  a b")
     assert tokenizer.decode(ids) == "a \ufffd.  a \ufffd"
     assert tokenizer.lengths("a zebra.  a b", ids).tolist() == [1, 1, 5, 1, 1, 1, 1, 1, 1]
-    assert {str(tokenizer.symbol(index)) for index in np.flatnonzero(tokenizer.spelling())} == {" ", "."}
-    assert train("a cat. a cat.").spelling()[3:].sum() == len(set("a cat."))
+    assert {str(tokenizer.token_text(index)) for index in np.flatnonzero(tokenizer.fallback_tokens())} == {" ", "."}
+    assert train("a cat. a cat.").fallback_tokens()[3:].sum() == len(set("a cat."))
 
 
 def test_the_size_is_what_was_asked_for_or_the_reason_why_not() -> None:
@@ -120,7 +120,7 @@ def test_lines_have_no_newline_in_them() -> None:
     tokenizer = train("the cat\n\n\nthe cat\n", lines=True)
     assert not any("\n" in each for each in tokenizer.words)
     ids = np.concatenate(list(tokenizer.encode_pieces(["the cat\n", "\nthe\n"], lines=True)))
-    assert tokenizer.symbols(ids) == ["the", " ", "cat", None, None, "the", None]
+    assert tokenizer.token_texts(ids) == ["the", " ", "cat", None, None, "the", None]
 
 
 @MODEST

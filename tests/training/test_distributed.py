@@ -17,7 +17,7 @@ from reference_run import SOAK
 import charlm
 from charlm.checkpoints import training_state
 from charlm.checkpoints.checkpoint import describe
-from charlm.data.windows import Batches, Ring
+from charlm.data.windows import TokenRing, TrainingWindows
 from charlm.tasks.language import prepare
 from charlm.training.distributed import Group
 from charlm.training.run_folder import unfinished
@@ -210,10 +210,10 @@ def test_processes_killed_again_and_again_come_to_the_same_end(tmp_path: Path, o
 def test_the_rows_of_all_processes_are_the_batch(whole: bool, size: int) -> None:
     """Also where a stream forgets at the start of a line, which depends on its row."""
     targets = np.array([3, 4, 5, 1] * 100, dtype=np.int32)
-    ring = Ring(targets, np.arange(0, 400, 4) if whole else np.array([0]))
+    ring = TokenRing(targets, np.arange(0, 400, 4) if whole else np.array([0]))
     line_ends = np.arange(6) == 1
     batches = [
-        Batches(ring, 7, 10, 0, whole=whole, line_ends=line_ends, chosen=Group(rank, count).rows)
+        TrainingWindows(ring, 7, 10, 0, align_to_starts=whole, line_ends=line_ends, select_rows=Group(rank, count).rows)
         for count in (1, size)
         for rank in range(count)
     ]

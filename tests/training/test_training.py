@@ -12,7 +12,7 @@ from conftest import LINES, QUICK, SMALL, STREAM
 
 import charlm
 from charlm.data.documents import Document
-from charlm.data.sequences import split
+from charlm.data.sequences import hold_out
 from charlm.plan import read_plan
 from charlm.registry import names
 from charlm.training.events import Finished, Planned, Progress, Revised, Validated
@@ -118,7 +118,7 @@ def test_the_model_given_back_is_the_best_by_validation_not_the_last() -> None:
 @pytest.mark.parametrize(("text", "sequence"), [(STREAM, "stream"), (LINES, "line")])
 def test_the_validation_number_is_that_of_evaluate(text: str, sequence: str) -> None:
     model, events = events_of(text, SMALL, QUICK)
-    held_out = split([Document("text", text)], sequence, 0.1).valid
+    held_out = hold_out([Document("text", text)], sequence, 0.1).valid
     assert of(Finished, events)[-1].evaluation == model.evaluate("\n".join(held_out))
 
 
@@ -200,7 +200,7 @@ def test_after_divergence_the_best_model_so_far_is_there(tmp_path: Path) -> None
     with pytest.raises(charlm.DivergenceError, match=str(tmp_path / "m")):
         charlm.train(LINES, plan=plan, folder=tmp_path / "m", report=events.append)
     best = min(event.evaluation.nats_per_token for event in of(Validated, events))
-    kept = charlm.load(tmp_path / "m").evaluate("\n".join(split([Document("text", LINES)], "line", 0.1).valid))
+    kept = charlm.load(tmp_path / "m").evaluate("\n".join(hold_out([Document("text", LINES)], "line", 0.1).valid))
     assert kept.nats_per_token == best < 10
 
 

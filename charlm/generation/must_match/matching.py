@@ -37,7 +37,7 @@ class MustMatch(Sampler):
         Raises ConfigError where no such text matches, or for what `automaton` refuses.
         """
         symbols = zip(range(tokenizer.size), predictable.tolist(), strict=True)
-        texts = [_text(tokenizer.surface(index)) if possible else "" for index, possible in symbols]
+        texts = [_text(tokenizer.token_bytes(index)) if possible else "" for index, possible in symbols]
         characters = sorted(set("".join(texts)))
         table, accepted = automaton(pattern, characters)
         if len(table) * len(texts) > _LARGEST_TABLE:
@@ -53,7 +53,7 @@ class MustMatch(Sampler):
                 following[:, index] = table[following[:, index], column[character]]
         needed = _distances(following, accepted)
         if needed[0] == _NEVER:
-            parts = "; symbols that are parts of characters are left out" if tokenizer.PARTIAL else ""
+            parts = "; symbols that are parts of characters are left out" if tokenizer.HAS_BYTE_TOKENS else ""
             raise ConfigError(f"must-match: no text that the model can write matches {pattern[:40]!r}{parts}")
         if needed[0] > length:
             raise ConfigError(

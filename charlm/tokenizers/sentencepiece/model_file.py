@@ -23,11 +23,11 @@ Value = int | bytes
 
 
 class Model(NamedTuple):
-    """`not_used`: what of the file is not, in words."""
+    """`import_notes`: what of the file is not, in words."""
 
     model_type: str
     pieces: list[Piece]
-    not_used: tuple[str, ...]
+    import_notes: tuple[str, ...]
 
 
 def write(model_type: str, pieces: Sequence[Piece]) -> bytes:
@@ -68,13 +68,13 @@ def read(data: bytes) -> Model:
         raise ValueError("it is neither a unigram model nor one of byte pair encoding")
     if all(isinstance(piece, int) for piece in found):
         raise ValueError("it has no pieces of text")
-    not_used = {  # where a file does not say, there are no rules, and all else is done
+    import_notes = {  # where a file does not say, there are no rules, and all else is done
         "its rules of normalisation": normalizer.get(2) or normalizer.get(6),
         "the space it puts before a text": normalizer.get(3, 1),
         "how it squeezes spaces": normalizer.get(4, 1),
         f"{left_out:,} of its symbols (control, unused or user-defined ones)": left_out,
     }
-    said = tuple(name for name, there in not_used.items() if there)
+    said = tuple(name for name, there in import_notes.items() if there)
     return Model(_TYPES[kind], check(_TYPES[kind], complete(found)), said)
 
 

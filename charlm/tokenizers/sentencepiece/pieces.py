@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from charlm.tokenizers.sentencepiece.stretches import WITHHELD
+from charlm.tokenizers.sentencepiece.chunks import WITHHELD
 
 TYPES = ("unigram", "bpe")
 MOST = 2**20

@@ -15,7 +15,7 @@ _WITHHELD = re.compile(f"([{''.join(sorted(WITHHELD))}])")
 _CUT = re.compile(rf".{{1,{LONGEST}}}(?<! )(?= )|.{{1,{LONGEST}}}")
 
 
-def parts(pieces: Iterable[str]) -> Iterator[list[str]]:
+def split_chunks(pieces: Iterable[str]) -> Iterator[list[str]]:
     """The parts, in order, of one text that comes in pieces, cut anywhere; a part is not empty.
 
     What is held back at any time is one stretch.

@@ -47,7 +47,7 @@ def read_stdin(quiet: bool) -> AnyDocument:
     return found
 
 
-def in_memory(document: AnyDocument, use: str) -> Document:
+def require_in_memory(document: AnyDocument, use: str) -> Document:
     """The text itself. Raises CorpusError for one that is too long to be held for this use."""
     if isinstance(document, Document):
         return document
@@ -59,21 +59,21 @@ def read_vocabulary(path: Path, quiet: bool) -> "Tokenizer":
     from charlm.data import vocabulary
 
     found = vocabulary.read(path)
-    if found.not_used:
-        left = ", and not ".join(found.not_used)
+    if found.import_notes:
+        left = ", and not ".join(found.import_notes)
         say(f"{path}: its pieces and their scores are used, and not {left}: no text is changed", quiet)
     return found
 
 
-def sequences_of(document: AnyDocument, kind: str) -> Iterator[str]:
+def document_sequences(document: AnyDocument, kind: str) -> Iterator[str]:
     """What a model of lines or of a stream reads by itself. Raises CorpusError where that is too long for it."""
-    from charlm.data.sequences import whole
-    from charlm.data.texts import each_line
+    from charlm.data.sequences import sequences_of
+    from charlm.data.texts import iterate_lines
 
     if isinstance(document, Document) and (kind == "line" or document.characters <= _LISTED):
-        yield from whole(document.text, kind)
+        yield from sequences_of(document.text, kind)
     elif kind == "line":
-        yield from each_line(document.name, document.pieces())
+        yield from iterate_lines(document.name, document.pieces())
     else:
         long = f"{document.name} has {document.characters:,} characters, too many for a list of all of them"
         raise CorpusError(f"{long}; charlm evaluate says how likely it is as a whole")
@@ -81,17 +81,17 @@ def sequences_of(document: AnyDocument, kind: str) -> Iterator[str]:
 
 def stdin_lines(quiet: bool) -> Iterator[str]:
     """The lines piped in, as they come; no line where nothing comes."""
-    from charlm.data.texts import each_line
+    from charlm.data.texts import iterate_lines
 
     notes: list[str] = []
     pieces = filter(None, corpus.stream_stdin(notes))
     for note in notes:
         say(note, quiet)
     first = next(pieces, None)
-    return iter(()) if first is None else each_line(corpus.STDIN_NAME, chain([first], pieces))
+    return iter(()) if first is None else iterate_lines(corpus.STDIN_NAME, chain([first], pieces))
 
 
-def tell_unknown(
+def report_unknown(
     model: "LanguageModel", documents: Iterable[AnyDocument], count: int, policy: str, quiet: bool, *, start: int = 1
 ) -> None:
     """Say how many characters the model has no symbol for, and which is the first; texts count from `start`."""
@@ -113,11 +113,11 @@ def tell_unknown(
 def _parts(document: AnyDocument, line: bool) -> Iterator[tuple[str, bool]]:
     """Lines, or what a stream is read in; and whether a line end follows."""
     if line:
-        return ((text, True) for text in sequences_of(document, "line"))
+        return ((text, True) for text in document_sequences(document, "line"))
     return ((text, False) for text in document.pieces())
 
 
-def one_text(text: str | None, file: str | None, quiet: bool) -> str:
+def read_text(text: str | None, file: str | None, quiet: bool) -> str:
     """The text that a command looks into: the argument, or as much of a file or of stdin as is looked at.
 
     Raises ConfigError for two of them.
@@ -134,14 +134,16 @@ def one_text(text: str | None, file: str | None, quiet: bool) -> str:
     return found
 
 
-def model_and_text(model: str | None, text: str | None, file: str | None, quiet: bool) -> "tuple[LanguageModel, str]":
+def load_model_and_text(
+    model: str | None, text: str | None, file: str | None, quiet: bool
+) -> "tuple[LanguageModel, str]":
     """A model and what it is to look into; which model that is, and what it does not know of the text, is said."""
     folder = model_paths.existing_folder(model)
-    read = one_text(text, file, quiet)
+    read = read_text(text, file, quiet)
     with importing():
         from charlm.checkpoints.checkpoint import load
 
     found = load(folder)
     say(f"model {folder}", quiet or model is not None)
-    tell_unknown(found, [Document("", read)], found.unknown(read), "unk", quiet)
+    report_unknown(found, [Document("", read)], found.unknown(read), "unk", quiet)
     return found, read

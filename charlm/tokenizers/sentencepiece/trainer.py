@@ -14,9 +14,9 @@ from typing import Any, BinaryIO
 
 from charlm.errors import CorpusError
 from charlm.interrupts import Interrupts
-from charlm.tokenizers.sentencepiece import child, model_file
+from charlm.tokenizers.sentencepiece import model_file, trainer_process
+from charlm.tokenizers.sentencepiece.chunks import LONGEST, WITHHELD, split_chunks
 from charlm.tokenizers.sentencepiece.pieces import Piece, complete
-from charlm.tokenizers.sentencepiece.stretches import LONGEST, WITHHELD, parts
 
 Wait = Callable[[float], None]  # called at once and every second, with the seconds so far
 
@@ -49,22 +49,22 @@ _OPTIONS = {
 
 def sentences(texts: Iterable[str]) -> str:
     """What the trainer may see of them, a sentence on each line."""
-    stretches = (part for text in texts for some in parts([text]) for part in some if part not in WITHHELD)
+    stretches = (part for text in texts for some in split_chunks([text]) for part in some if part not in WITHHELD)
     return "\n".join(stretches)
 
 
-def learn(model_type: str, most: int, text: str, wait: Wait) -> list[Piece]:
+def train_pieces(model_type: str, most: int, text: str, wait: Wait) -> list[Piece]:
     """The bytes, the space, and at most so many other pieces. Raises CorpusError where the trainer fails or dies."""
     if not text:
         return complete([])
     size = _FIXED + (" " in text) + most
-    return model_file.read(train({"model_type": model_type, "vocab_size": size, **_OPTIONS}, text, wait)).pieces
+    return model_file.read(run_trainer({"model_type": model_type, "vocab_size": size, **_OPTIONS}, text, wait)).pieces
 
 
-def train(options: dict[str, Any], text: str, wait: Wait = lambda seconds: None) -> bytes:
-    """What `child.train` returns, in a process of its own, which ends where this one is interrupted."""
+def run_trainer(options: dict[str, Any], text: str, wait: Wait = lambda seconds: None) -> bytes:
+    """What `trainer_process.train` returns, in a process of its own, which ends where this one is interrupted."""
     # -P: what lies beside the program is no library.
-    command = [sys.executable, "-P", child.__file__, json.dumps(options)]
+    command = [sys.executable, "-P", trainer_process.__file__, json.dumps(options)]
     with Interrupts() as interrupts, ExitStack() as stack:
         with interrupts.held():  # a process that is not known yet could not be ended
             try:

@@ -8,14 +8,14 @@ from charlm.randomness import uniform
 BLOCK = 4096  # characters that are drawn together
 
 
-class Sample(NamedTuple):
+class SampledCorpus(NamedTuple):
     """`texts` are what was drawn, neighbours joined; `characters` are those of all texts."""
 
     texts: list[str]
     characters: int
 
 
-def draw(texts: Iterable[Iterable[str]], at_most: int) -> Sample:
+def sample_corpus(texts: Iterable[Iterable[str]], at_most: int) -> SampledCorpus:
     """All of the texts, each in pieces, cut anywhere, or blocks of them, of at most so many characters in all.
 
     Whether a block is drawn depends on its number, not on the seed, nor on how the texts were cut.
@@ -36,7 +36,7 @@ def draw(texts: Iterable[Iterable[str]], at_most: int) -> Sample:
                 kept = [each for each in kept if each[1] < share]
                 size = sum(len(block) for _, _, block in kept)
         number += 1  # the next block is no neighbour
-    return Sample(list(_joined(kept)), characters)
+    return SampledCorpus(list(_joined(kept)), characters)
 
 
 def _blocks(pieces: Iterable[str]) -> Iterator[str]:
