@@ -4,98 +4,67 @@
     print(model.sample("Once upon", temperature=0.8)[0].text)
     print(model.score("cats average 15 hours").bits_per_char)
 
-Importing this package does not import torch; the first use of a name below does.
+Importing this package does not import torch; the first use of a function or class below does.
 """
 
+import warnings
+from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from charlm.version import __version__
+from charlm.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from charlm.checkpoints.checkpoint import load
-    from charlm.config import ModelConfig, TrainConfig
-    from charlm.data.texts import lines
-    from charlm.errors import (
-        CharlmError,
-        ConfigError,
-        CorpusError,
-        CorpusNotFoundError,
-        DistributedError,
-        DivergenceError,
-        ModelError,
-        ModelExistsError,
-        ModelInUseError,
-        SaveError,
-        UnknownCharacterError,
-        UnknownNameError,
-    )
-    from charlm.generation.generate import Sample
-    from charlm.language_model import LanguageModel, Next
-    from charlm.plan import Plan
-    from charlm.scoring.evaluation import Evaluation
-    from charlm.scoring.score import Score
-    from charlm.training.train import train
+    # Each public name is written here only. Type checkers run these lines; `_modules` reads them.
+    from charlm.checkpoints.checkpoint import load as load
+    from charlm.config import ModelConfig as ModelConfig
+    from charlm.config import TrainConfig as TrainConfig
+    from charlm.data.texts import lines as lines
+    from charlm.errors import CharlmError as CharlmError
+    from charlm.errors import ConfigError as ConfigError
+    from charlm.errors import CorpusError as CorpusError
+    from charlm.errors import CorpusNotFoundError as CorpusNotFoundError
+    from charlm.errors import DistributedError as DistributedError
+    from charlm.errors import DivergenceError as DivergenceError
+    from charlm.errors import ModelError as ModelError
+    from charlm.errors import ModelExistsError as ModelExistsError
+    from charlm.errors import ModelInUseError as ModelInUseError
+    from charlm.errors import SaveError as SaveError
+    from charlm.errors import UnknownCharacterError as UnknownCharacterError
+    from charlm.errors import UnknownNameError as UnknownNameError
+    from charlm.generation.generate import Sample as Sample
+    from charlm.language_model import LanguageModel as LanguageModel
+    from charlm.language_model import Next as Next
+    from charlm.plan import Plan as Plan
+    from charlm.scoring.evaluation import Evaluation as Evaluation
+    from charlm.scoring.score import Score as Score
+    from charlm.training.train import train as train
 
-_HOME = {
-    "load": "checkpoints.checkpoint",
-    "train": "training.train",
-    "lines": "data.texts",
-    "LanguageModel": "language_model",
-    "Next": "language_model",
-    "Score": "scoring.score",
-    "Sample": "generation.generate",
-    "Evaluation": "scoring.evaluation",
-    "Plan": "plan",
-    "ModelConfig": "config",
-    "TrainConfig": "config",
-    "CharlmError": "errors",
-    "ConfigError": "errors",
-    "CorpusError": "errors",
-    "CorpusNotFoundError": "errors",
-    "DistributedError": "errors",
-    "DivergenceError": "errors",
-    "ModelError": "errors",
-    "ModelExistsError": "errors",
-    "ModelInUseError": "errors",
-    "SaveError": "errors",
-    "UnknownCharacterError": "errors",
-    "UnknownNameError": "errors",
-}
+_RENAMED: dict[str, str] = {}  # old public names, which this release still accepts, and their new ones
 
-__all__ = [
-    "CharlmError",
-    "ConfigError",
-    "CorpusError",
-    "CorpusNotFoundError",
-    "DistributedError",
-    "DivergenceError",
-    "Evaluation",
-    "LanguageModel",
-    "ModelConfig",
-    "ModelError",
-    "ModelExistsError",
-    "ModelInUseError",
-    "Next",
-    "Plan",
-    "Sample",
-    "SaveError",
-    "Score",
-    "TrainConfig",
-    "UnknownCharacterError",
-    "UnknownNameError",
-    "__version__",
-    "lines",
-    "load",
-    "train",
-]
+
+@cache
+def _modules() -> dict[str, str]:
+    """Return the module that defines each public name."""
+    import ast  # not at the top: the command line never needs it
+
+    source = cast(Any, __spec__).loader.get_source(__name__)  # not a path, so that a zip file works too
+    (block,) = (node for node in ast.parse(source).body if isinstance(node, ast.If))
+    imports = (node for node in block.body if isinstance(node, ast.ImportFrom))
+    return {alias.name: str(node.module) for node in imports for alias in node.names}
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return sorted([*_modules(), "__version__"])
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
+    if name == "__all__":
+        return __dir__()
+    if name in _RENAMED:
+        new = _RENAMED[name]
+        warnings.warn(f"charlm.{name} is deprecated; use charlm.{new}", DeprecationWarning, stacklevel=2)
+        name = new
+    if name.startswith("__") or name not in _modules():
         raise AttributeError(f"module 'charlm' has no attribute {name!r}")
-    return getattr(import_module(f"charlm.{_HOME[name]}"), name)
+    return getattr(import_module(_modules()[name]), name)

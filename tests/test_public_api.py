@@ -1,4 +1,4 @@
-"""What `import charlm` gives, and that it gives it without waiting for torch."""
+"""The names that `import charlm` offers, and that they are offered without importing torch."""
 
 import inspect
 import json
@@ -16,7 +16,7 @@ HEAVY = ("torch", "numpy", "safetensors", "charlm.data.download", "rich.live")
 
 
 def fresh(code: str, folder: Path) -> object:
-    """What a new interpreter prints as JSON."""
+    """Return what a new interpreter prints as JSON."""
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, check=True, encoding="utf-8")
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -43,7 +43,7 @@ except SystemExit:
 
 
 def test_dir_lists_what_all_lists(tmp_path: Path) -> None:
-    """Before anything is used: what a person sees who presses Tab."""
+    """What Tab shows before any name is used."""
     listed = fresh("import charlm, json; print(json.dumps(dir(charlm)))", tmp_path)
     assert {name for name in listed if not name.startswith("_")} == set(charlm.__all__) - {"__version__"}
 
@@ -53,6 +53,15 @@ def test_all_is_sorted_and_all_of_it_can_be_imported() -> None:
     namespace: dict[str, object] = {}
     exec("from charlm import *", namespace)
     assert set(charlm.__all__) <= set(namespace)
+
+
+def test_a_renamed_name_works_for_one_release_with_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(charlm._RENAMED, "OldScore", "Score")
+    with pytest.warns(DeprecationWarning, match=r"charlm\.OldScore is deprecated; use charlm\.Score"):
+        assert charlm.OldScore is charlm.Score
+    assert "OldScore" not in dir(charlm)
+    for old, new in charlm._RENAMED.items():
+        assert new in charlm.__all__ and old not in charlm.__all__
 
 
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
