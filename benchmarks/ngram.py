@@ -20,7 +20,7 @@ from pathlib import Path
 
 import charlm
 from charlm.comparison.baseline import baseline
-from charlm.comparison.compare import Comparison, Reader, compare
+from charlm.comparison.compare import ComparedModel, Comparison, compare
 from charlm.config import ModelConfig, TrainConfig
 from charlm.nn.probability import log_probabilities
 from charlm.tasks.language import prepare
@@ -40,11 +40,11 @@ def main() -> None:
 def row(corpus: str, minutes: str) -> str:
     model, parts = trained(corpus, minutes), prepare(corpus, ModelConfig(), TrainConfig(), None).parts
     held_out = ["".join(f"{line}\n" for line in parts.valid)] if model.line else list(parts.valid)
-    own = Reader("charlm", model.tokenizer, model.line, partial(log_probabilities, model.network))
+    own = ComparedModel("charlm", model.tokenizer, model.line, partial(log_probabilities, model.network))
     found: list[Comparison] = []
     for order in ORDERS:
         ngram = baseline(model, order, parts.train)
-        other = Reader(f"kn{order}", model.tokenizer, model.line, ngram.log_probabilities)
+        other = ComparedModel(f"kn{order}", model.tokenizer, model.line, ngram.log_probabilities)
         found.append(compare(own, other, held_out))
     best = min(found, key=lambda each: each.bits_per_char[1])
     low, high = best.interval or (float("nan"), float("nan"))

@@ -20,7 +20,7 @@ from charlm.generation.must_match.matching import MustMatch
 from charlm.generation.samplers import chain
 from charlm.nn.network import Network
 from charlm.nn.probability import TokenProgress, log_softmax
-from charlm.scoring.adapting import Adapting
+from charlm.scoring.adapting import AdaptiveReader
 from charlm.scoring.evaluation import Evaluation, evaluate
 from charlm.scoring.score import Convention, How, Score, score
 from charlm.tokenizers import Tokenizer
@@ -45,7 +45,7 @@ class LanguageModel:
     config: ModelConfig
     tokenizer: Tokenizer
     network: Network
-    adaptation: Adapting | None = None  # what reads the texts that are scored, in a model that adapts to them
+    adaptation: AdaptiveReader | None = None  # what reads the texts that are scored, in a model that adapts to them
 
     @property
     def line(self) -> bool:
@@ -64,7 +64,7 @@ class LanguageModel:
 
         Raises ConfigError, UnknownNameError.
         """
-        return replace(self, adaptation=Adapting(self.network, ways, told))
+        return replace(self, adaptation=AdaptiveReader(self.network, ways, told))
 
     def score(self, text: str, *, eos: bool | None = None, **how: Unpack[How]) -> Score:
         """The probability of one text by the chain rule; `score_many` says what the settings mean.
@@ -112,7 +112,16 @@ class LanguageModel:
         """`evaluate` for each text, read side by side; `Evaluation.total` sums them up."""
         kind = self.config.sequence
         documents = [sequences_of(text, kind) for text in texts]
-        return evaluate(self.network, self.tokenizer, kind, documents, unknown, window, streams, self.adaptation)
+        return evaluate(
+            self.network,
+            self.tokenizer,
+            kind,
+            documents,
+            unknown=unknown,
+            window=window,
+            streams=streams,
+            adapting=self.adaptation,
+        )
 
     def sample(self, prompt: str = "", **settings: Unpack[Settings]) -> list[Sample]:
         """Draw `count` continuations of a prompt of any length; the settings are those of `draw`."""

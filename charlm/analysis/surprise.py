@@ -3,16 +3,16 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
 
 from charlm.analysis.symbol_classes import CLASSES, class_of
-from charlm.data.encoding import encode
 from charlm.language_model import LanguageModel
 from charlm.nn.probability import LOGPROB, masses, quantities
-from charlm.scoring.evaluation import cut
+from charlm.scoring.passages import passage, read_quantities
 from charlm.tokenizers import Ids, Tokenizer
 
 _SHORTEST = 8  # characters of a line that is ranked, where there are such: a short one is extreme by chance
@@ -54,25 +54,15 @@ def look(model: LanguageModel, texts: Sequence[str]) -> Surprise:
     tokenizer = model.tokenizer
     kinds = [class_of(tokenizer.token_text(index)) for index in range(tokenizer.size)]
     groups = np.array([[kind == each for each in CLASSES] for kind in kinds])
-    rows: list[Ids] = []
-    spans: list[tuple[str, Ids, int, list[int]]] = []  # of each text: itself, its targets, its rows, what warms up
-    for text in texts:
-        encoded = encode(tokenizer, text, "unk")
-        parts = cut(tokenizer.sequence(encoded.ids, eos=model.line), model.line, None, None)
-        rows += parts.rows
-        spans.append((encoded.text, parts.targets, len(parts.rows), parts.warm))
-    found = iter(quantities(model.network, rows, {_CLASS_MASSES: masses(groups)}))
+    passages = [passage(tokenizer, text, line=model.line, eos=model.line) for text in texts]
+    read = partial(quantities, model.network, others={_CLASS_MASSES: masses(groups)})
     lines: dict[str, Line] = {}
     sums, counts, unknown, tokens = np.zeros((len(CLASSES),) * 2), np.zeros(len(CLASSES)), 0, 0
-    for text, targets, count, warm in spans:
-        read = [next(found) for _ in range(count)]
-        logprobs, given = (
-            np.concatenate([row[name][w:] for row, w in zip(read, warm, strict=True)])
-            for name in (LOGPROB, _CLASS_MASSES)
-        )
-        came = groups[targets].T.astype(float)  # (classes, T)
-        sums, counts, tokens = sums + came @ given, counts + came.sum(1), tokens + len(targets)
-        for line in _lines(tokenizer, text, targets, logprobs):
+    for each, values in zip(passages, read_quantities(passages, read), strict=True):
+        classes = groups[each.targets].T.astype(float)  # (classes, T)
+        sums, counts = sums + classes @ values[_CLASS_MASSES], counts + classes.sum(1)
+        tokens += len(each.targets)
+        for line in _lines(tokenizer, each.encoded.text, each.targets, values[LOGPROB]):
             if line is None:
                 unknown += 1
             else:

@@ -18,7 +18,7 @@ from charlm.errors import ConfigError, CorpusError, CorpusNotFoundError
 from charlm.interrupts import importing
 
 if TYPE_CHECKING:
-    from charlm.comparison.compare import Floats, Reader
+    from charlm.comparison.compare import ComparedModel, Floats
     from charlm.data.texts import Lines, Streams
     from charlm.language_model import LanguageModel
     from charlm.tokenizers import Ids
@@ -120,23 +120,23 @@ def _counted(
 
 def _readers(
     names: tuple[str, str], models: Sequence["LanguageModel | None"], texts: "Streams | Lines | None", quiet: bool
-) -> tuple["Reader", "Reader"]:
+) -> tuple["ComparedModel", "ComparedModel"]:
     """The two; an n-gram has the tokens of the model beside it."""
     from charlm.comparison.baseline import baseline
-    from charlm.comparison.compare import Reader
+    from charlm.comparison.compare import ComparedModel
     from charlm.nn import probability
 
     def logprobs(name: str, model: "LanguageModel", rows: "Sequence[Ids]") -> "list[Floats]":
         with reading(not quiet, name, sum(map(len, rows)) - len(rows)) as told:
             return probability.log_probabilities(model.network, rows, told)
 
-    def reader(name: str, model: "LanguageModel | None", other: "LanguageModel | None") -> Reader:
+    def reader(name: str, model: "LanguageModel | None", other: "LanguageModel | None") -> ComparedModel:
         if model:
-            return Reader(name, model.tokenizer, model.line, partial(logprobs, name, model))
+            return ComparedModel(name, model.tokenizer, model.line, partial(logprobs, name, model))
         assert other is not None and texts is not None
         with reading(not quiet, f"counting for {name}") as told:
             ngram = baseline(other, int(name.removeprefix(_NGRAM)), texts, told)
-        return Reader(name, other.tokenizer, other.line, ngram.log_probabilities)
+        return ComparedModel(name, other.tokenizer, other.line, ngram.log_probabilities)
 
     first, second = models
     return reader(names[0], first, second), reader(names[1], second, first)

@@ -7,7 +7,7 @@ from charlm.cli.formats.comparison import verdict
 from charlm.cli.inputs import require_in_memory
 from charlm.cli.output import say, write, write_json
 from charlm.comparison.bootstrap import interval
-from charlm.comparison.compare import Reader, totals
+from charlm.comparison.compare import ComparedModel, totals
 from charlm.comparison.pairs import Accuracy, Pair, accuracies, judge, parse, right, sentences
 from charlm.data.documents import AnyDocument
 from charlm.language_model import LanguageModel
@@ -28,7 +28,9 @@ def score_pairs(model: LanguageModel, document: AnyDocument, eos: bool, how: How
         _tell_unknown(model.tokenizer, pairs, quiet)
 
 
-def compare_pairs(readers: tuple[Reader, Reader], document: AnyDocument, *, json: bool, quiet: bool) -> None:
+def compare_pairs(
+    readers: tuple[ComparedModel, ComparedModel], document: AnyDocument, *, json: bool, quiet: bool
+) -> None:
     """Both accuracies, and their difference with its interval over pairs."""
     pairs = parse(document.name, require_in_memory(document, "compare").text)
     found = [right(totals(reader, sentences(pairs))) for reader in readers]

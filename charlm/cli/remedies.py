@@ -6,6 +6,7 @@ REMEDIES: dict[str, str] = {
     "model_in_use": "wait for it, or choose another --model",
     "other_folder": "choose another place with --model",
     "resume_saved": "go on from the last save with --resume",
+    "streams": "leave --streams out",
 }
 
 

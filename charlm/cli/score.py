@@ -85,6 +85,7 @@ def score(
         from charlm.checkpoints.checkpoint import load
         from charlm.cli import formats as forms
         from charlm.scoring import units
+        from charlm.scoring.batching import batches
         from charlm.scoring.score import Convention
 
     language_model = load(folder)
@@ -120,7 +121,7 @@ def score(
     unknowns, numbered, first_unknown = 0, 0, None
     piped = STDIN in (arguments or ())
     with progress((piped or bool(file)) and not quiet, piped) as told:
-        for some in ([text] for text in singles) if adapting else _groups(singles):
+        for some in ([text] for text in singles) if adapting else batches(singles, len, _CHARACTERS, _AT_ONCE):
             for found in language_model.score_many(some, eos=ends, **how):
                 numbered += 1
                 unknowns += found.unknown
@@ -165,17 +166,3 @@ def _singles(texts: Iterable[str], documents: Iterable[AnyDocument], kind: str, 
             yield from document_sequences(read_stdin(quiet) if text == STDIN else Document("the text", text), kind)
     for document in documents:
         yield from document_sequences(document, kind)
-
-
-def _groups(texts: Iterable[str]) -> Iterator[list[str]]:
-    """Texts to be read side by side; together they are as many, or as long, as memory should hold."""
-    group: list[str] = []
-    characters = 0
-    for text in texts:
-        group.append(text)
-        characters += len(text)
-        if len(group) == _AT_ONCE or characters >= _CHARACTERS:
-            yield group
-            group, characters = [], 0
-    if group:
-        yield group

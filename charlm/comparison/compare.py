@@ -1,9 +1,9 @@
-"""Two models on one text: bits per character of each, how sure the difference is, and where it is largest.
+"""Compare two models on one text: bits per character of each, how certain the difference is, and where it is largest.
 
-Each reads the text as it learned to: a model of a stream as one running text, as `evaluation` reads it, a
-model of lines each line from its start, whose end is the newline. The tokens may differ, since sums are compared
-over the same characters: over lines, and for the places over the shortest stretches that are whole tokens of both. The
-end of a running text is no character and is not scored.
+Each model reads the text as it was trained to: a stream model reads one running text, as `scoring.passages` cuts it; a
+line model reads each line from its start, and its end token stands for the newline. The two may have different tokens,
+so costs are compared over the same characters: over lines, and over the shortest stretches that are whole tokens of
+both. The end of a running text is not a character and is not scored.
 """
 
 import math
@@ -18,17 +18,17 @@ from charlm.comparison.bootstrap import interval
 from charlm.data.encoding import encode
 from charlm.data.texts import lines, newline_offsets
 from charlm.errors import CorpusError
-from charlm.scoring.evaluation import cut
+from charlm.scoring.passages import passage, read_logprobs
 from charlm.tokenizers import Ids, Tokenizer
 
 Floats = NDArray[np.float64]
-Numbers = NDArray[np.int64]
-_BEFORE, _AFTER = 18, 8  # characters shown around a place
-_ALIKE = 8  # characters before two places that make them one
+Integers = NDArray[np.int64]
+_SHOWN_BEFORE, _SHOWN_AFTER = 18, 8  # characters of the line around a stretch
+_SAME_CONTEXT = 8  # two equal stretches after the same characters count as one
 
 
-class Reader(NamedTuple):
-    """What is compared; `logprobs` gives log P (nats) of each token but the first of rows that are read alone."""
+class ComparedModel(NamedTuple):
+    """A model or an n-gram; `logprobs` returns log P (nats) of each token but the first, for rows read separately."""
 
     name: str
     tokenizer: Tokenizer
@@ -36,10 +36,10 @@ class Reader(NamedTuple):
     logprobs: Callable[[Sequence[Ids]], list[Floats]]
 
 
-class Place(NamedTuple):
-    """A stretch of the text, what is around it in its line, and what it costs each model."""
+class Stretch(NamedTuple):
+    """A stretch of the text, the text around it in its line, and what it costs each model in bits."""
 
-    line: int  # from 1 through all texts
+    line: int  # from 1, counted through all texts
     before: str
     text: str
     after: str
@@ -48,30 +48,32 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Comparison:
-    """Of the first model and the second; `difference` is the first less the second."""
+    """Figures of the first model and of the second; `difference` is the first minus the second."""
 
     bits_per_char: tuple[float, float]
     difference: float
-    interval: tuple[float, float] | None  # of 95 %; None for one line alone
+    interval: tuple[float, float] | None  # 95 %; None for a single line
     lines: int
     characters: int
-    left_out: int  # lines with a character that has no symbol, or probability 0, in one of the models
-    places: tuple[list[Place], list[Place]]  # where the first is better by most, and where the second is
+    left_out: int  # lines with a character that is unknown to one model, or to which one model gives probability 0
+    stretches: tuple[list[Stretch], list[Stretch]]  # where the first model is better by most, and where the second is
 
 
-def compare(a: Reader, b: Reader, texts: Sequence[str], places: int = 5) -> Comparison:
-    """Compare on texts, each read by itself. With a model of lines every line of a text ends in one newline.
+def compare(a: ComparedModel, b: ComparedModel, texts: Sequence[str], stretches: int = 5) -> Comparison:
+    """Compare two models on texts, each read separately; return at most `stretches` stretches for each model.
 
-    Raises CorpusError where no line can be compared.
+    If one of them is a line model, every line of a text is closed by one newline.
+
+    Raises CorpusError if there is no text, or no line that can be compared.
     """
     if a.line or b.line:
         texts = ["".join(f"{line}\n" for line in lines(text)) for text in texts]
     text, starts = "".join(texts), _line_starts(texts)
-    tokens = [_tokens(reader, texts) for reader in (a, b)]
-    sums = np.array([np.bincount(_which(starts, each.begins), each.nats, len(starts)) for each in tokens])
+    tokens = [_read_tokens(model, texts) for model in (a, b)]
+    sums = np.array([np.bincount(_interval_of(starts, each.begins), each.nats, len(starts)) for each in tokens])
     kept = np.isfinite(sums).all(axis=0)
     if not kept.any():
-        raise CorpusError(f"there is no line of which {a.name} and {b.name} both know every character")
+        raise CorpusError(f"every line has a character that {a.name} or {b.name} does not know; give another text")
     sizes = np.diff([*starts, len(text)])[kept]
     bits = sums[:, kept] / math.log(2)
     characters = int(sizes.sum())
@@ -83,89 +85,91 @@ def compare(a: Reader, b: Reader, texts: Sequence[str], places: int = 5) -> Comp
         lines=int(kept.sum()),
         characters=characters,
         left_out=int((~kept).sum()),
-        places=_places(text, starts, kept, tokens, places),
+        stretches=_largest_differences(text, starts, kept, tokens, stretches),
     )
 
 
-def totals(reader: Reader, sentences: Sequence[str]) -> list[float]:
-    """log P (nats) of each sentence, read by itself; with its end where that is a line's."""
-    ids = (encode(reader.tokenizer, sentence, "unk").ids for sentence in sentences)
-    found = reader.logprobs([reader.tokenizer.sequence(each, eos=reader.line) for each in ids])
-    return [float(logprobs.sum()) for logprobs in found]
+def totals(model: ComparedModel, sentences: Sequence[str]) -> list[float]:
+    """Return log P (nats) of each sentence, read by itself; for a line model, with its end."""
+    ids = (encode(model.tokenizer, sentence, "unk").ids for sentence in sentences)
+    rows = [model.tokenizer.sequence(each, eos=model.line) for each in ids]
+    return [float(logprobs.sum()) for logprobs in model.logprobs(rows)]
 
 
 class _Tokens(NamedTuple):
-    """Where in the text each begins and ends, and what it costs: infinitely much where it has no symbol."""
+    """Where in the text each token begins and ends, and its cost in nats: infinity for an unknown token."""
 
-    begins: Numbers
-    ends: Numbers
+    begins: Integers
+    ends: Integers
     nats: Floats
 
 
-def _tokens(reader: Reader, texts: Sequence[str]) -> _Tokens:
-    """Of all texts, laid one behind the other."""
-    parts = [part for text in texts for part in (text.split("\n")[:-1] if reader.line else [text])]
-    encoded = [encode(reader.tokenizer, part, "unk") for part in parts]
-    rows = (reader.tokenizer.sequence(each.ids, eos=reader.line) for each in encoded)
-    cuts = [cut(row, reader.line, None, None) for row in rows]
-    read = iter(reader.logprobs([row for each in cuts for row in each.rows]))
-    logprobs = np.concatenate([each.counted(read) for each in cuts])
-    unknown = np.concatenate([each.targets for each in cuts]) == Tokenizer.UNK
-    newline = np.ones(int(reader.line), dtype=np.int64)
-    sizes = np.concatenate([part for each in encoded for part in (each.lengths, newline)])
+def _read_tokens(model: ComparedModel, texts: Sequence[str]) -> _Tokens:
+    """Return the tokens of all texts, with offsets into the joined text."""
+    sequences = [each for text in texts for each in (text.split("\n")[:-1] if model.line else [text])]
+    passages = [passage(model.tokenizer, each, line=model.line, eos=model.line) for each in sequences]
+    logprobs = np.concatenate(list(read_logprobs(passages, model.logprobs)))
+    unknown = np.concatenate([each.targets for each in passages]) == Tokenizer.UNK
+    newline = np.ones(int(model.line), dtype=np.int64)
+    sizes = np.concatenate([lengths for each in passages for lengths in (each.encoded.lengths, newline)])
     ends = np.cumsum(sizes)
     return _Tokens(ends - sizes, ends, np.where(unknown, np.inf, -logprobs))
 
 
-def _line_starts(texts: Sequence[str]) -> Numbers:
-    """Where the lines of all texts begin, which are laid one behind the other."""
-    found: list[int] = []
-    place = 0
+def _line_starts(texts: Sequence[str]) -> Integers:
+    """Return the offsets in the joined text at which the lines of all texts begin."""
+    starts: list[int] = []
+    offset = 0
     for text in texts:
         inner = newline_offsets(text) + 1
-        found += [place, *(inner[inner < len(text)] + place).tolist()] if text else []
-        place += len(text)
-    if not found:
-        raise CorpusError("there is no text to compare on: 0 characters")
-    return np.array(found)
+        starts += [offset, *(inner[inner < len(text)] + offset).tolist()] if text else []
+        offset += len(text)
+    if not starts:
+        raise CorpusError("the text to compare on is empty; give at least one character")
+    return np.array(starts)
 
 
-def _which(starts: Numbers, places: Numbers) -> Numbers:
-    """The stretch that each place lies in, by where these begin."""
-    return np.searchsorted(starts, places, side="right") - 1
+def _interval_of(starts: Integers, offsets: Integers) -> Integers:
+    """Return the index of the interval that each offset is in; `starts` are the offsets at which intervals begin."""
+    return np.searchsorted(starts, offsets, side="right") - 1
 
 
-def _places(
-    text: str, starts: Numbers, kept: NDArray[np.bool_], tokens: Sequence[_Tokens], count: int
-) -> tuple[list[Place], list[Place]]:
-    """Where each costs less than the other by most, in the lines that were compared."""
+def _largest_differences(
+    text: str, starts: Integers, kept: NDArray[np.bool_], tokens: Sequence[_Tokens], count: int
+) -> tuple[list[Stretch], list[Stretch]]:
+    """Return the stretches, in lines that are compared, that cost one model less than the other by most.
+
+    A stretch ends where tokens of both models end. No shorter stretch has a cost in both, since the cost of a token
+    cannot be divided among its characters.
+    """
     ends = np.intersect1d(tokens[0].ends, tokens[1].ends)
     ends = ends[ends > 0]
     begins = np.array([0, *ends[:-1]])
-    bits = np.array([np.bincount(_which(begins, each.begins), each.nats, len(ends)) for each in tokens]) / math.log(2)
-    inside = kept[_which(starts, begins)]
-    with np.errstate(invalid="ignore"):  # what is left out may cost infinitely much
-        more = np.where(inside, bits[1] - bits[0], 0.0)
-    order = np.argsort(-more, kind="stable")
+    costs = [np.bincount(_interval_of(begins, each.begins), each.nats, len(ends)) for each in tokens]
+    bits = np.array(costs) / math.log(2)
+    inside = kept[_interval_of(starts, begins)]
+    with np.errstate(invalid="ignore"):  # the cost in a line that is left out may be infinite for both
+        gains = np.where(inside, bits[1] - bits[0], 0.0)
+    order = np.argsort(-gains, kind="stable")
 
-    def place(index: int) -> Place:
-        line = int(_which(starts, begins[index]))
+    def stretch(index: int) -> Stretch:
+        line = int(_interval_of(starts, begins[index]))
         first, last = begins[index], ends[index]
         line_end = starts[line + 1] if line + 1 < len(starts) else len(text)
-        before = text[max(starts[line], first - _BEFORE) : first]
-        after = text[last : max(last, min(line_end, last + _AFTER))]
-        return Place(line + 1, before, text[first:last], after, (float(bits[0, index]), float(bits[1, index])))
+        before = text[max(starts[line], first - _SHOWN_BEFORE) : first]
+        after = text[last : max(last, min(line_end, last + _SHOWN_AFTER))]
+        return Stretch(line + 1, before, text[first:last], after, (float(bits[0, index]), float(bits[1, index])))
 
-    best = (place(index) for index in order if more[index] > 0)
-    worst = (place(index) for index in order[::-1] if more[index] < 0)
-    return _different(best, count), _different(worst, count)
+    best = (stretch(index) for index in order if gains[index] > 0)
+    worst = (stretch(index) for index in order[::-1] if gains[index] < 0)
+    return _distinct(best, count), _distinct(worst, count)
 
 
-def _different(places: Iterable[Place], count: int) -> list[Place]:
-    """The first so many, each with another text before it."""
-    found: dict[tuple[str, str], Place] = {}
-    for each in places:
-        if len(found) == count:
+def _distinct(stretches: Iterable[Stretch], count: int) -> list[Stretch]:
+    """Return the first `count` stretches that differ in their text or in the characters before it."""
+    chosen: dict[tuple[str, str], Stretch] = {}
+    for each in stretches:
+        if len(chosen) == count:
             break
-        found.setdefault((each.before[-_ALIKE:], each.text), each)
-    return list(found.values())
+        chosen.setdefault((each.before[-_SAME_CONTEXT:], each.text), each)
+    return list(chosen.values())

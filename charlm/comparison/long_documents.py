@@ -1,29 +1,30 @@
-"""How well a model predicts documents of any size: a long one is read segment by segment, in bounded memory.
+"""Evaluate documents of any size: a long one is read segment by segment, in bounded memory.
 
-The protocol is that of `evaluation`: a stream in pieces, each after the 256 tokens before it, also where a segment
-begins; a long one has 64 for each segment. A model that adapts reads each segment in one piece, and learns from the 256
-tokens before it twice.
+A segment of a running text is read as `scoring.passages` reads a whole text, after the 256 tokens before it. The number
+of pieces therefore has no upper bound: it is 64 for each segment. A model that adapts reads each segment in one piece,
+and learns twice from the 256 tokens before it.
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 
 import numpy as np
 
-from charlm.config import check_range
+from charlm.config import TextMode, check_range
 from charlm.data.documents import AnyDocument, StoredDocument
 from charlm.data.encoding import UnknownPolicy, encode
 from charlm.data.texts import iterate_lines
 from charlm.errors import ConfigError
 from charlm.language_model import LanguageModel
-from charlm.nn.probability import log_probabilities
 from charlm.progress import OnProgress, ReadingProgress, ignore
-from charlm.scoring.evaluation import WARM_UP, Evaluation, cut, evaluate, undivided
-from charlm.scoring.lines import groups
-from charlm.scoring.measure import measure
+from charlm.scoring.batching import batches
+from charlm.scoring.evaluation import Evaluation, evaluate, one_stream, row_reader
+from charlm.scoring.lines import line_batches
+from charlm.scoring.passages import CONTEXT_TOKENS, cut_stream, read_logprobs
 from charlm.tokenizers import Ids
 
-_SEGMENT = 2**22  # characters
-_LONGEST_WINDOW = 2**18  # tokens
+_SEGMENT_CHARACTERS = 2**22
+_MAX_WINDOW = 2**18  # tokens
 
 
 def evaluate_documents(
@@ -35,84 +36,96 @@ def evaluate_documents(
     unknown: UnknownPolicy = "unk",
     on_progress: OnProgress = ignore,
 ) -> Iterator[Evaluation]:
-    """`LanguageModel.evaluate` of each document. Short ones are read side by side; of a long one it is told how far.
+    """Evaluate each document as `LanguageModel.evaluate` does. Short documents are read in parallel.
 
-    Raises ConfigError, CorpusError as it does, and where a long text should be read in a number of streams.
+    on_progress: called after each segment of a long document.
+
+    Raises ConfigError and CorpusError like `LanguageModel.evaluate`, and ConfigError for a long text with `streams`.
     """
-    for group in _groups(documents):
-        if isinstance(group, list):
-            texts = ["".join(document.pieces()) for document in group]
-            yield from model.evaluate_many(texts, window=window, streams=streams, unknown=unknown)
+    for long, group in groupby(documents, _is_long):
+        if not long:
+            for batch in batches(group, _stored_characters, _SEGMENT_CHARACTERS):
+                texts = ["".join(document.pieces()) for document in batch]
+                yield from model.evaluate_many(texts, window=window, streams=streams, unknown=unknown)
             continue
-        if streams is not None:
-            raise ConfigError(f"{group.name} is too long to be read in {streams:,} streams; leave --streams out")
-        check_range("window", window, 1, _LONGEST_WINDOW)
-        parts: list[Evaluation] = []
-        for part in (_lines if model.line else _stream)(model, group, unknown, window):
-            parts = [Evaluation.total([*parts, part])]
-            on_progress(ReadingProgress("evaluating", parts[0].characters, group.characters))
-        yield parts[0]
+        for document in group:
+            if streams is not None:
+                raise ConfigError(f"{document.name} is too long to be read in {streams:,} streams", remedy="streams")
+            check_range("window", window, 1, _MAX_WINDOW)
+            total: Evaluation | None = None
+            for part in (_lines if model.line else _segments)(model, document, unknown, window):
+                total = Evaluation.total([total, part]) if total else part
+                on_progress(ReadingProgress("evaluating", total.characters, document.characters))
+            assert total is not None
+            yield total
 
 
-def _groups(documents: Iterable[AnyDocument]) -> Iterator[list[AnyDocument] | StoredDocument]:
-    """Short documents together, all that are in memory among them; long ones alone."""
-    group: list[AnyDocument] = []
-    size = 0  # of those in it that are not in memory yet
-    for document in documents:
-        if isinstance(document, StoredDocument):
-            size += document.characters
-            if group and size > _SEGMENT:
-                yield group
-                group, size = [], document.characters
-            if document.characters > _SEGMENT:
-                yield document
-                size = 0
-                continue
-        group.append(document)
-    if group:
-        yield group
+def _is_long(document: AnyDocument) -> bool:
+    return isinstance(document, StoredDocument) and document.characters > _SEGMENT_CHARACTERS
+
+
+def _stored_characters(document: AnyDocument) -> int:
+    """Number of characters that reading the document adds to memory: none if it is in memory already."""
+    return document.characters if isinstance(document, StoredDocument) else 0
 
 
 def _lines(
     model: LanguageModel, document: AnyDocument, unknown: UnknownPolicy, window: int | None
 ) -> Iterator[Evaluation]:
-    for group in groups(iterate_lines(document.name, document.pieces())):
-        settings = unknown, window, None, model.adaptation
-        yield from evaluate(model.network, model.tokenizer, "line", [group], *settings)
+    for batch in line_batches(iterate_lines(document.name, document.pieces())):
+        yield from evaluate(
+            model.network,
+            model.tokenizer,
+            TextMode.LINE,
+            [batch],
+            unknown=unknown,
+            window=window,
+            adapting=model.adaptation,
+        )
 
 
-def _stream(
+def _segments(
     model: LanguageModel, document: AnyDocument, unknown: UnknownPolicy, window: int | None
 ) -> Iterator[Evaluation]:
-    network, tokenizer = model.network, model.tokenizer
-    end = [tokenizer.EOS] if network.predictable[tokenizer.EOS] else []
-    before: Ids = np.array([tokenizer.START], dtype=np.int32)  # what is read, and not counted
-    streams = undivided(window, None) if model.adaptation else None
-    left, done = encode(tokenizer, "", unknown), 0  # of the text: what did not fill a window, and characters before
-    for segment, last in _segments(document):
-        text = left.followed(encode(tokenizer, segment, unknown, done))
-        ids = np.concatenate((before, text.ids, end if last else [])).astype(np.int32)
-        if window and len(ids) - len(before) < window and done:  # what is left of the text
-            return
-        parts = cut(ids, False, window, streams, len(before) - 1)
-        rows = parts.rows
-        logs = model.adaptation.log_probabilities(rows) if model.adaptation else log_probabilities(network, rows)
-        logprobs = parts.counted(iter(logs))
-        found = measure(text.text, parts.targets, text.lengths, logprobs, line=False, skipped=text.skipped)
-        pieces = None if window else len(rows)
-        ways = model.adaptation.ways if model.adaptation else None
-        yield Evaluation(**vars(found), streams=pieces, window=window, adapting=ways)
-        read = len(before) + len(parts.targets)
-        before = ids[read - 1 : read] if window else ids[-WARM_UP - 1 :]
-        left = text.rest(len(parts.targets) if window else len(text.ids))
-        done += len(segment)
+    """Evaluate a running text segment by segment.
+
+    Two things are carried from segment to segment. `before` is what the first target is read after: START at first,
+    then the last tokens of the segment before, so that a segment does not begin in a cold state. `rest` is the end of
+    a segment that does not fill a window; it is counted with the next segment, so that the windows are those of the
+    whole text.
+    """
+    tokenizer = model.tokenizer
+    end = [tokenizer.EOS] if model.ends else []
+    streams = one_stream(window, None) if model.adaptation else None
+    read = row_reader(model.network, model.adaptation)
+    before: Ids = np.array([tokenizer.START], dtype=np.int32)
+    rest, characters = encode(tokenizer, "", unknown), 0  # characters: of the segments before this one
+    for segment, last in _split(document):
+        encoded = rest.followed(encode(tokenizer, segment, unknown, characters))
+        ids = np.concatenate((before, encoded.ids, end if last else [])).astype(np.int32)
+        if window and len(ids) - len(before) < window and characters:
+            return  # the last partial window of the text, which is left out
+        part = cut_stream(encoded, ids, window=window, streams=streams, context=len(before) - 1)
+        (logprobs,) = read_logprobs([part], read)
+        yield Evaluation(
+            **vars(part.measure(logprobs, line=False)),
+            streams=None if window else len(part.rows),
+            window=window,
+            adapting=model.adaptation.methods if model.adaptation else None,
+        )
+        targets = len(part.targets)
+        if window:  # a window begins in a zero state, after one token
+            before, rest = ids[len(before) + targets - 1 : len(before) + targets], encoded.rest(targets)
+        else:
+            before, rest = ids[-CONTEXT_TOKENS - 1 :], encoded.rest(len(encoded.ids))
+        characters += len(segment)
 
 
-def _segments(document: AnyDocument) -> Iterator[tuple[str, bool]]:
-    """Its text in parts, and of each whether it is the last."""
+def _split(document: AnyDocument) -> Iterator[tuple[str, bool]]:
+    """Yield the text in segments, each with whether it is the last."""
     text = ""
     for piece in document.pieces():
-        if len(text) >= _SEGMENT:
+        if len(text) >= _SEGMENT_CHARACTERS:
             yield text, False
             text = ""
         text += piece

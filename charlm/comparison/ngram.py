@@ -15,17 +15,17 @@ sorted array of such keys, and is counted and looked up for all of a text at onc
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from charlm.config import check_range
+from charlm.scoring.batching import batches
 from charlm.tokenizers import Ids, Tokenizer
 
 HIGHEST = 99  # order
 _FALL_BACK = (0.5, 1.0, 1.5)  # where counts of counts give no discounts: KenLM's choice
-_AT_ONCE = 2**20  # tokens looked up
+_BATCH_TOKENS = 2**20  # tokens looked up
 _UNSEEN = -1
 
 Floats = NDArray[np.float64]
@@ -79,7 +79,7 @@ class KneserNey:
     def log_probabilities(self, rows: Sequence[Ids]) -> list[Floats]:
         """log P(row[t] | what is before it in the row) in nats for t ≥ 1: (n,) → (n - 1,)."""
         found: list[Floats] = []
-        for some in _groups(rows):
+        for some in batches(rows, len, _BATCH_TOKENS):
             lengths = [len(row) for row in some]
             with np.errstate(divide="ignore"):  # a symbol that cannot be predicted has probability 0
                 logprobs = np.log(self._probabilities(np.concatenate(some), lengths))
@@ -150,16 +150,3 @@ def _smoothed(adjusted: Numbers, contexts: Numbers, size: int) -> tuple[Floats, 
     handed_on = np.bincount(contexts, taken, size) / np.maximum(1, totals)
     handed_on[totals == 0] = 1.0
     return (adjusted - taken) / np.maximum(1, totals[contexts]), handed_on
-
-
-def _groups(rows: Sequence[Ids]) -> Iterator[list[Ids]]:
-    group: list[Any] = []
-    tokens = 0
-    for row in rows:
-        if group and tokens + len(row) > _AT_ONCE:
-            yield group
-            group, tokens = [], 0
-        group.append(row)
-        tokens += len(row)
-    if group:
-        yield group

@@ -1,4 +1,4 @@
-"""Texts read one after the other by a model that adapts to them; `adaptation` has the ways."""
+"""Read texts in order with a model that adapts to them; the methods are in `scoring.adaptation`."""
 
 import copy
 from collections.abc import Mapping, Sequence
@@ -12,26 +12,27 @@ from charlm.errors import ConfigError
 from charlm.nn import probability
 from charlm.nn.network import Network, detach
 from charlm.nn.probability import LOGPROB, Quantity, TokenProgress, Values
+from charlm.progress import ignore
 from charlm.registry import find, names
 from charlm.scoring.adaptation import Adaptation
 from charlm.tokenizers import Ids
 
 
-class Adapting:
-    """A copy of a network, and what some ways to adapt have learned from all that was read so far.
+class AdaptiveReader:
+    """A copy of a network, with what the adaptation methods have learned from everything read so far.
 
-    told: hears after each segment how many tokens that had.
+    on_progress: called after each segment with its number of tokens.
 
-    Raises ConfigError for no way, UnknownNameError.
+    Raises ConfigError if no method is given, UnknownNameError for one that does not exist.
     """
 
-    def __init__(self, network: Network, ways: Sequence[str], told: TokenProgress = lambda count: None) -> None:
-        if not ways:
-            raise ConfigError(f"say how the model is to adapt: {' or '.join(names('scoring.adaptation'))}")
-        self.ways = tuple(ways)
-        self._told = told
+    def __init__(self, network: Network, methods: Sequence[str], on_progress: TokenProgress = ignore) -> None:
+        if not methods:
+            raise ConfigError(f"name a method by which the model adapts: {' or '.join(names('scoring.adaptation'))}")
+        self.methods = tuple(methods)
+        self._on_progress = on_progress
         self._network = copy.deepcopy(network)
-        self._adaptations = [find(Adaptation, way)(self._network) for way in ways]
+        self._adaptations = [find(Adaptation, method)(self._network) for method in methods]
 
     def quantities(self, rows: Sequence[Ids], others: Mapping[str, Quantity]) -> list[Values]:
         """Return what `probability.quantities` returns, reading row after row and learning from each."""
@@ -39,32 +40,33 @@ class Adapting:
             return [self._read(row, others) for row in rows]
 
     def log_probabilities(self, rows: Sequence[Ids]) -> list[NDArray[np.float64]]:
-        """`probability.log_probabilities`, in the same way."""
+        """Return what `probability.log_probabilities` returns, in the same way."""
         return [values[LOGPROB] for values in self.quantities(rows, {})]
 
     def _read(self, row: Ids, others: Mapping[str, Quantity]) -> Values:
-        asked: dict[str, Quantity] = {LOGPROB: probability.target_log_probability, **others}
+        quantities: dict[str, Quantity] = {LOGPROB: probability.target_log_probability, **others}
         ids = self._network.column(row)  # (T + 1, 1)
-        found: dict[str, list[NDArray[Any]]] = {name: [] for name in asked}
+        values: dict[str, list[NDArray[Any]]] = {name: [] for name in quantities}
+        # A method may predict only so many tokens before it learns from them, so the shortest segment is right for all.
         length = min(each.segment for each in self._adaptations)
         state = None
         for first in range(0, len(row) - 1, length):
             segment = ids[first : first + length + 1]
             outputs, state = self._network.outputs(segment[:-1], state)
-            logprobs, came = probability.log_softmax(self._network.logits(outputs)), segment[1:]
+            logprobs, targets = probability.log_softmax(self._network.logits(outputs)), segment[1:]
             adapted = logprobs.detach()
             for each in self._adaptations:
-                adapted = each.predict(adapted, outputs.detach(), came)
-            for name, quantity in asked.items():
-                found[name].append(quantity(adapted, came)[:, 0].cpu().numpy())
+                adapted = each.predict(adapted, outputs.detach(), targets)
+            for name, quantity in quantities.items():
+                values[name].append(quantity(adapted, targets)[:, 0].cpu().numpy())
             for each in self._adaptations:
-                each.learn(logprobs, outputs.detach(), came)
+                each.learn(logprobs, outputs.detach(), targets)
             state = detach(state)
-            self._told(len(came))
-        return {name: probability.joined(parts) for name, parts in found.items()}
+            self._on_progress(len(targets))
+        return {name: probability.joined(parts) for name, parts in values.items()}
 
 
-def in_words(ways: Sequence[str]) -> str:
-    """How a model adapts, for people."""
-    told = " and ".join(find(Adaptation, way).words for way in ways)
-    return f"adapting to what came before, in this order, by {told}"
+def in_words(methods: Sequence[str]) -> str:
+    """Describe in a phrase how a model adapts."""
+    described = " and ".join(find(Adaptation, method).words for method in methods)
+    return f"adapting to the text read so far, in order, by {described}"

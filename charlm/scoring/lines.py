@@ -1,10 +1,10 @@
-"""How well a model of lines predicts documents: every line from a zero state to its EOS.
+"""Measure lines: each is read from a zero state to its EOS.
 
-Lines can be many and short, so that what is done for each of them alone counts: they are encoded and measured together,
-a limited number at once, and one by one only where a character has no symbol.
+A corpus can have very many short lines, so the work per line matters. Lines are encoded and measured together, a
+limited number at once. Only a line with an unknown character is handled by itself.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, fields
 from itertools import chain, pairwise
 from typing import Any
@@ -13,71 +13,64 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.data.encoding import UnknownPolicy, encode
+from charlm.scoring.batching import batches
 from charlm.scoring.measure import Measure, measure
+from charlm.scoring.passages import RowReader
 from charlm.tokenizers import Ids, Tokenizer
 
-AT_ONCE = 2**16  # lines: of each there are some objects
-CHARACTERS = 2**22  # at once, but for the last line
-
-# Rows of tokens → log P of each token but the first.
-Read = Callable[[Sequence[Ids]], list[NDArray[np.float64]]]
+MAX_LINES = 2**16  # in a batch: each line takes a few Python objects
+MAX_CHARACTERS = 2**22  # in a batch
 
 
-def groups(lines: Iterable[str]) -> Iterator[list[str]]:
-    """As many lines at once as are good for the memory."""
-    group: list[str] = []
-    size = 0
-    for line in lines:
-        if len(group) == AT_ONCE or size > CHARACTERS:
-            yield group
-            group, size = [], 0
-        group.append(line)
-        size += len(line)
-    if group:
-        yield group
+def line_batches(lines: Iterable[str]) -> Iterator[list[str]]:
+    """Yield the lines in batches that fit in memory."""
+    return batches(lines, len, MAX_CHARACTERS, MAX_LINES)
 
 
 def measure_lines(
-    tokenizer: Tokenizer, documents: Sequence[Sequence[str]], unknown: UnknownPolicy, read: Read
+    tokenizer: Tokenizer, documents: Sequence[Sequence[str]], unknown: UnknownPolicy, read: RowReader
 ) -> list[Measure]:
-    """The measure of each document, which is one line or more. Raises UnknownCharacterError where `unknown` says so."""
+    """Measure each document, which has one line or more. Raises UnknownCharacterError if `unknown` is "error"."""
     if not documents:
         return []
     lines = chain.from_iterable(documents)
-    sums = np.concatenate([_sums(tokenizer, group, unknown, read) for group in groups(lines)])
+    sums = np.concatenate([_line_sums(tokenizer, batch, unknown, read) for batch in line_batches(lines)])
     bounds = np.cumsum([0, *map(len, documents)]).tolist()
     return [_measure(sums[first:last].sum(axis=0)) for first, last in pairwise(bounds)]
 
 
-def _sums(tokenizer: Tokenizer, lines: Sequence[str], unknown: UnknownPolicy, read: Read) -> NDArray[np.float64]:
-    """The fields of the measure of each line (n, fields)."""
-    rows, odd = _rows(tokenizer, lines)
-    encoded = {place: encode(tokenizer, lines[place], unknown) for place in odd}
-    for place, each in encoded.items():
-        rows[place] = tokenizer.sequence(each.ids, eos=True)
-    logprobs = read(rows)
+def _line_sums(
+    tokenizer: Tokenizer, lines: Sequence[str], unknown: UnknownPolicy, read: RowReader
+) -> NDArray[np.float64]:
+    """Return the fields of each line's measure: (n, fields)."""
+    rows, with_unknown = _rows(tokenizer, lines)
+    encoded = {index: encode(tokenizer, lines[index], unknown) for index in with_unknown}
+    for index, each in encoded.items():
+        rows[index] = tokenizer.sequence(each.ids, eos=True)
+    logprobs = list(read(rows))
     tokens = np.array([len(each) for each in logprobs])
     nats = -np.add.reduceat(np.concatenate(logprobs), np.cumsum(tokens) - tokens)
-    characters = np.array([len(line) + 1 for line in lines])  # a line end is one of each
+    characters = np.array([len(line) + 1 for line in lines])  # the line end is one character and one byte
     size = np.array([len(line.encode("utf-8", "surrogatepass")) + 1 for line in lines])
     known = (nats, tokens, characters)
-    sums = np.stack([*known, size, np.zeros(len(lines)), *known], axis=1)  # in the order of the fields
-    for place, each in encoded.items():
-        found = measure(each.text, rows[place][1:], each.lengths, logprobs[place], line=True, skipped=each.skipped)
-        sums[place] = astuple(found)
+    sums = np.stack([*known, size, np.zeros(len(lines)), *known], axis=1)  # in the order of Measure's fields
+    for index, each in encoded.items():
+        targets = rows[index][1:]
+        own = measure(each.text, targets, each.lengths, logprobs[index], line=True, skipped=each.skipped)
+        sums[index] = astuple(own)
     return sums
 
 
 def _rows(tokenizer: Tokenizer, lines: Sequence[str]) -> tuple[list[Ids], list[int]]:
-    """Each line from START to EOS, and which of them have something unknown."""
+    """Return the ids of each line from START to EOS, and the indices of the lines with an unknown character."""
     text = "".join(f"{line}\n" for line in lines)
     ids = tokenizer.sequences(np.concatenate(list(tokenizer.encode_pieces([text], lines=True))))
     starts = np.flatnonzero(ids == tokenizer.START)
-    odd = np.searchsorted(starts, np.flatnonzero(ids == tokenizer.UNK)) - 1
-    return np.split(ids, starts[1:]), np.unique(odd).tolist()
+    with_unknown = np.searchsorted(starts, np.flatnonzero(ids == tokenizer.UNK)) - 1
+    return np.split(ids, starts[1:]), np.unique(with_unknown).tolist()
 
 
 def _measure(sums: NDArray[np.float64]) -> Measure:
-    """All but the nats are counts."""
+    """Build a Measure from its fields; all but the nats are integers."""
     named: dict[str, Any] = dict(zip((each.name for each in fields(Measure)), sums.tolist(), strict=True))
     return Measure(**{name: value if name.endswith("nats") else int(value) for name, value in named.items()})

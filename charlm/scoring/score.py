@@ -15,7 +15,7 @@ from charlm.nn import probability
 from charlm.nn.network import Network
 from charlm.nn.probability import perplexity
 from charlm.scoring import units
-from charlm.scoring.adapting import Adapting
+from charlm.scoring.adapting import AdaptiveReader
 from charlm.scoring.measure import measure
 from charlm.scoring.units import Unit
 from charlm.tokenizers import Ids, Tokenizer
@@ -87,7 +87,7 @@ def score(
     how: Convention,
     *,
     line: bool,
-    adapting: Adapting | None = None,
+    adapting: AdaptiveReader | None = None,
 ) -> list[Score]:
     """Score each text from a zero state. `line`: a line end, which is EOS, counts as a character.
 
@@ -157,7 +157,7 @@ class _Read:
     ids: Ids
     values: probability.Values
 
-    def score(self, tokenizer: Tokenizer, how: Convention, line: bool, adapting: Adapting | None) -> Score:
+    def score(self, tokenizer: Tokenizer, how: Convention, line: bool, adapting: AdaptiveReader | None) -> Score:
         rest, scored = self.encoded.rest(self.given), self.ids[self.given :]
         logprobs = self.values[probability.LOGPROB]
         total = measure(rest.text, scored, rest.lengths, logprobs, line=line, skipped=self.encoded.skipped)
@@ -187,7 +187,7 @@ class _Read:
             ranks=self.values[_RANK].tolist() if detailed else None,
             alternatives=self._alternatives(tokenizer) if how.alternatives else None,
             lengths=lengths,
-            adapting=adapting.ways if adapting else None,
+            adapting=adapting.methods if adapting else None,
         )
 
     def _tokens(self, tokenizer: Tokenizer) -> _Parts:

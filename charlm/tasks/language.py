@@ -95,7 +95,7 @@ class Dataset:
     def evaluate(self, network: Network, texts: Sequence[str], map_rows: MapRows = _map_alone) -> Evaluation:
         """What `charlm evaluate` reports of these sequences; `map_rows` may share the rows among processes."""
 
-        def read(network: Network, rows: Sequence[Ids]) -> list[NDArray[np.float64]]:
+        def read(rows: Sequence[Ids]) -> list[NDArray[np.float64]]:
             return map_rows(rows, partial(log_probabilities, network))
 
         return evaluate(network, self.tokenizer, self.sequence, [texts], read=read)[0]

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from charlm.checkpoints import numpy_loader as standalone
 from charlm.data.texts import Lines, Streams
 from charlm.plan import TEMPERATURE, Plan
-from charlm.scoring.evaluation import WARM_UP, Evaluation
+from charlm.scoring.evaluation import Evaluation
+from charlm.scoring.passages import CONTEXT_TOKENS
 from charlm.tasks.language import Dataset
 
 # Line ends, what turns the direction of writing, and what UTF-8 or YAML cannot hold.
@@ -142,7 +143,7 @@ def _figures(prepared: Dataset, found: Evaluation) -> str:
     else:
         pieces = found.streams or 1
         cut = pieces > len(prepared.parts.valid)
-        warm = f", each after the {WARM_UP} symbols before it, which are not scored" if cut else ""
+        warm = f", each after the {CONTEXT_TOKENS} symbols before it, which are not scored" if cut else ""
         protocol.append(f"read in {_count(pieces, 'piece')} from a zero state{warm}")
         ends = "a symbol and is scored" if prepared.predictable[prepared.tokenizer.EOS] else "not scored"
         protocol.append(f"the end of a text is {ends}")

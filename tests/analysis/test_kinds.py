@@ -272,7 +272,7 @@ def test_a_long_text_is_evaluated_in_segments_as_at_once(
     text = STREAM.replace("\n\n", "\n")
     (tmp_path / "text").write_text(text)
     monkeypatch.setattr(documents, "PIECE", 400)
-    monkeypatch.setattr(segments, "_SEGMENT", 500)
+    monkeypatch.setattr(segments, "_SEGMENT_CHARACTERS", 500)
     for kind in ("byte", "word", "subword"):
         model = charlm.load(folders[f"{kind}-stream"])
         (found,) = segments.evaluate_documents(model, read([tmp_path / "text"]).documents, window=7)

@@ -114,7 +114,7 @@ def test_the_ngram_of_a_model_with_held_out_files_learns_its_whole_corpus(run: R
         (["lines", "kn100", "the cat"], 2, "order"),
         (["lines", "lines", "the cat", "--train", "lines.txt"], 2, "--train"),
         (["lines", "lines", "the cat", "--pairs", "pairs.tsv"], 2, "not both"),
-        (["lines", "lines", "été"], 1, "no line"),
+        (["lines", "lines", "été"], 1, "every line"),
         (["lines", "kn3", "--file", "nowhere"], 2, "nowhere"),
     ],
 )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from charlm import CorpusError, LanguageModel, ModelConfig
 from charlm.comparison.bootstrap import DRAWS, interval
-from charlm.comparison.compare import Reader, compare
+from charlm.comparison.compare import ComparedModel, compare
 from charlm.nn.probability import log_probabilities
 from charlm.tokenizers import Ids, Tokenizer
 from charlm.tokenizers.byte import ByteTokenizer
@@ -20,13 +20,13 @@ from charlm.tokenizers.word import WordTokenizer
 TEXT = "the cat sat\na dog ran\nthe cats slept\n"
 
 
-def reader(model: LanguageModel, name: str = "model") -> Reader:
-    return Reader(name, model.tokenizer, model.line, partial(log_probabilities, model.network))
+def reader(model: LanguageModel, name: str = "model") -> ComparedModel:
+    return ComparedModel(name, model.tokenizer, model.line, partial(log_probabilities, model.network))
 
 
-def uniform(tokenizer: Tokenizer, bits: float, *, line: bool = True) -> Reader:
+def uniform(tokenizer: Tokenizer, bits: float, *, line: bool = True) -> ComparedModel:
     """Every token costs so many bits."""
-    return Reader(
+    return ComparedModel(
         f"{bits} bits", tokenizer, line, lambda rows: [np.full(len(row) - 1, -bits * math.log(2)) for row in rows]
     )
 
@@ -41,7 +41,7 @@ def test_each_has_the_bits_that_evaluate_gives_it(model: LanguageModel) -> None:
 
 def test_a_model_does_not_differ_from_itself(line_model: LanguageModel) -> None:
     found = compare(reader(line_model), reader(line_model), [TEXT])
-    assert (found.difference, found.interval, found.places) == (0, (0, 0), ([], []))
+    assert (found.difference, found.interval, found.stretches) == (0, (0, 0), ([], []))
 
 
 def test_lines_and_a_running_text_compare_on_lines_that_end_in_a_newline(
@@ -61,10 +61,10 @@ def test_a_line_that_one_of_them_cannot_read_is_left_out_of_both(line_model: Lan
     found = compare(reader(line_model), other, ["a cat\na dög\na cét\na dog\n"])
     assert (found.lines, found.left_out, found.characters) == (2, 2, 12)
     assert found.bits_per_char[0] == pytest.approx(line_model.evaluate("a cat\na dog\n").bits_per_char, rel=1e-6)
-    assert {place.line for places in found.places for place in places} <= {1, 4}
-    with pytest.raises(CorpusError, match="no line"):
+    assert {place.line for places in found.stretches for place in places} <= {1, 4}
+    with pytest.raises(CorpusError, match="every line"):
         compare(reader(line_model), other, ["ééé\nööö\n"])
-    with pytest.raises(CorpusError, match="no text"):
+    with pytest.raises(CorpusError, match="is empty"):
         compare(uniform(CharTokenizer("a"), 1, line=False), uniform(CharTokenizer("a"), 1, line=False), [""])
 
 
@@ -72,7 +72,7 @@ def test_the_places_are_where_the_bits_differ_by_most() -> None:
     """P(b | a) is 1/2 in one and 1/4 in the other, P(end | b) 1/2 and 1/4, P(end | a) 1/4 and 1/2."""
     other = {**BIGRAMS, "a": {"a": 1 / 4, "b": 1 / 4, "": 1 / 2}, "b": {"a": 1 / 2, "b": 1 / 4, "": 1 / 4}}
     found = compare(reader(of_bigrams(BIGRAMS)), reader(of_bigrams(other)), ["ab\naa\n"])
-    better, worse = found.places
+    better, worse = found.stretches
     assert [(each.line, each.before, each.text, each.after) for each in better] == [
         (1, "a", "b", "\n"),
         (1, "ab", "\n", ""),
@@ -84,7 +84,7 @@ def test_the_places_are_where_the_bits_differ_by_most() -> None:
 
 def test_a_place_that_comes_again_and_again_is_shown_once() -> None:
     other = of_bigrams({**BIGRAMS, "a": {"a": 1 / 4, "b": 1 / 4, "": 1 / 2}})
-    better, _ = compare(reader(of_bigrams(BIGRAMS)), reader(other), ["aaaaaaaaaab\nbaaaaaaaaaab\nbab\n"]).places
+    better, _ = compare(reader(of_bigrams(BIGRAMS)), reader(other), ["aaaaaaaaaab\nbaaaaaaaaaab\nbab\n"]).stretches
     assert [each.line for each in better] == [1, 3]
 
 
@@ -107,7 +107,7 @@ def test_tokens_that_differ_are_compared_over_the_characters_they_share() -> Non
     characters, longer = uniform(CharTokenizer("abc"), 2), uniform(Pairs("abcz"), 3)
     found = compare(characters, longer, ["cab\n", "c\n"])
     assert found.bits_per_char == pytest.approx((2, (9 + 6) / 6))
-    (place,) = found.places[1]
+    (place,) = found.stretches[1]
     assert (place.line, place.text, place.before) == (1, "ab", "c")
     assert place.bits == pytest.approx((4, 3))
 
@@ -116,7 +116,7 @@ def test_a_character_costs_what_its_bytes_cost() -> None:
     """Of "é", which is two bytes, the last one completes it."""
     found = compare(uniform(CharTokenizer("aé"), 2), uniform(ByteTokenizer(), 1.5), ["aéa\n", "aa\n"])
     assert found.bits_per_char == pytest.approx((2, 8 * 1.5 / 7))
-    (place,) = found.places[0]
+    (place,) = found.stretches[0]
     assert (place.before, place.text, place.after) == ("a", "é", "a\n")
     assert place.bits == pytest.approx((2, 3))
 

@@ -31,8 +31,8 @@ def test_a_long_text_is_evaluated_in_segments(
     model = request.getfixturevalue(f"{kind}_model")
     text = {"line": LINES, "stream": STREAM}[kind].replace("cat", "çat").replace("long", "lông") * 3
     (tmp_path / "text").write_text(text)
-    monkeypatch.setattr(segments, "_SEGMENT", 3000)
-    monkeypatch.setattr(lines, "CHARACTERS", 3000)
+    monkeypatch.setattr(segments, "_SEGMENT_CHARACTERS", 3000)
+    monkeypatch.setattr(lines, "MAX_CHARACTERS", 3000)
     request.getfixturevalue("large")
     (document,) = corpus.read([tmp_path / "text"]).documents
     (found,) = segments.evaluate_documents(model, [document], unknown=unknown)
@@ -48,7 +48,7 @@ def test_a_segment_goes_on_from_the_one_before(
 ) -> None:
     """Each is as short as a line here, and yet the text is as likely as it is in one reading."""
     (tmp_path / "text").write_text(STREAM)
-    monkeypatch.setattr(segments, "_SEGMENT", 30)
+    monkeypatch.setattr(segments, "_SEGMENT_CHARACTERS", 30)
     (found,) = segments.evaluate_documents(stream_model, corpus.read([tmp_path / "text"]).documents)
     assert found.streams and found.streams > 50
     assert found.nats == pytest.approx(stream_model.evaluate(STREAM, streams=1).nats, rel=1e-4)
@@ -59,7 +59,7 @@ def test_windows_of_a_long_text_are_those_of_a_short_one(
 ) -> None:
     text = STREAM.replace("long", "lông")
     (tmp_path / "text").write_text(text)
-    monkeypatch.setattr(segments, "_SEGMENT", 500)
+    monkeypatch.setattr(segments, "_SEGMENT_CHARACTERS", 500)
     (document,) = corpus.read([tmp_path / "text"]).documents
     for window in (1, 7, 100, 499):
         (found,) = segments.evaluate_documents(stream_model, [document], window=window)
@@ -71,7 +71,7 @@ def test_windows_of_a_long_text_are_those_of_a_short_one(
 def test_an_unknown_character_of_a_long_text_is_placed_in_all_of_it(
     run: Run, stream_folder: Path, tmp_path: Path, large: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(segments, "_SEGMENT", 500)
+    monkeypatch.setattr(segments, "_SEGMENT_CHARACTERS", 500)
     (tmp_path / "text").write_text(STREAM[:2000] + "é" + STREAM)
     for policy in ("error", "unk"):
         assert "character 2,001 of" in run("evaluate", "text", "-m", stream_folder, "--unknown", policy).err

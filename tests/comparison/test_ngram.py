@@ -90,7 +90,7 @@ def test_rows_do_not_depend_on_those_beside_them(monkeypatch: pytest.MonkeyPatch
     model = KneserNey.train(laid([[START, 3, 4, 5, 3, 4, 6, 3]]), 3, mask({3, 4, 5, 6}))
     alone = [model.log_probabilities([row])[0].tolist() for row in rows]
     assert [found.tolist() for found in model.log_probabilities(rows)] == alone
-    monkeypatch.setattr("charlm.comparison.ngram._AT_ONCE", 3)
+    monkeypatch.setattr("charlm.comparison.ngram._BATCH_TOKENS", 3)
     assert [found.tolist() for found in model.log_probabilities(rows)] == alone
 
 

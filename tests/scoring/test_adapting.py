@@ -16,7 +16,7 @@ from charlm.comparison import long_documents as segments
 from charlm.nn import probability
 from charlm.registry import names
 from charlm.scoring.adaptation import cache, dynamic
-from charlm.scoring.adapting import Adapting
+from charlm.scoring.adapting import AdaptiveReader
 
 Run = Callable[..., Outcome]
 WAYS = [("cache",), ("dynamic",), ("dynamic", "cache")]
@@ -67,7 +67,7 @@ def test_lines_are_read_in_their_order_and_learned_from(
 @each_way
 def test_probabilities_sum_to_one_whatever_was_read(model: charlm.LanguageModel, ways: tuple[str, ...]) -> None:
     """Also after unknown characters, from which nothing is to be learned: what is impossible stays so."""
-    adapting = Adapting(model.network, ways)
+    adapting = AdaptiveReader(model.network, ways)
     ids = model.tokenizer.encode(REPEATED + "ö€ö€" + REPEATED)
     row = np.concatenate(([model.tokenizer.START], ids)).astype(np.int32)
     impossible = probability.log_mass((~model.network.predictable).numpy())
@@ -168,7 +168,7 @@ def test_a_stream_is_not_cut_for_a_model_that_adapts(stream_model: charlm.Langua
 def test_a_long_text_is_adapted_to_through_its_segments(
     run: Run, stream_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(segments, "_SEGMENT", 100)
+    monkeypatch.setattr(segments, "_SEGMENT_CHARACTERS", 100)
     (tmp_path / "long.txt").write_text(REPEATED * 4)
     found = [
         json.loads(run("evaluate", "long.txt", "--json", "-m", stream_folder, *options).out)
@@ -195,10 +195,10 @@ def test_the_command_says_how_it_adapted(run: Run, line_folder: Path, options: l
     for form in ("--tsv", "--heat", "--format=kenlm", "--html=page.html", "--full"):
         done = run("score", form, *options, "-m", line_folder, *texts)
         told = done.out + done.err + (Path("page.html").read_text() if "page" in form else "")
-        assert done.code == 0 and told.count("adapting to what came before") >= 1, form
+        assert done.code == 0 and told.count("adapting to the text read so far") >= 1, form
     Path("lines").write_text("the cat ran\n" * 2)
     done = run("evaluate", "lines", *options, "-m", line_folder)
-    assert "adapting to what came before, in this order, by " in done.out
+    assert "adapting to the text read so far, in order, by " in done.out
     assert "dynamic evaluation" in done.out or "--dynamic" not in options
     assert {path: path.read_bytes() for path in files} == files, "the model on disk is what it was"
 

@@ -174,7 +174,7 @@ def test_a_text_shorter_than_a_window_is_refused(stream_model: charlm.LanguageMo
 
 @pytest.mark.parametrize("settings", [{"window": 4}, {"streams": 2}])
 def test_lines_are_not_cut(line_model: charlm.LanguageModel, settings: dict[str, int]) -> None:
-    with pytest.raises(charlm.ConfigError, match="model of lines"):
+    with pytest.raises(charlm.ConfigError, match="line model"):
         line_model.evaluate(LINES, **settings)
 
 
@@ -206,7 +206,7 @@ def test_lines_together_are_the_lines_one_by_one(
     """However many are read at once, of whatever document, with what has no symbol or without."""
     model = {"char": line_model, "word": closed_model}[kind]
     ids_of = model.tokenizer.encode
-    monkeypatch.setattr(lines, "AT_ONCE", at_once)
+    monkeypatch.setattr(lines, "MAX_LINES", at_once)
     found = model.evaluate_many(["".join(f"{line}\n" for line in document) for document in documents], unknown=unknown)
     for evaluation, document in zip(found, documents, strict=True):
         scores = model.score_many(document, unknown=unknown)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 from charlm.cli.output import figure
 
 if TYPE_CHECKING:
-    from charlm.comparison.compare import Comparison, Place, Reader
+    from charlm.comparison.compare import ComparedModel, Comparison, Stretch
 
 
-def values(readers: Sequence["Reader"], found: "Comparison") -> dict[str, Any]:
+def values(readers: Sequence["ComparedModel"], found: "Comparison") -> dict[str, Any]:
     """As JSON: the sides are a and b."""
     return {
         **{
@@ -23,13 +23,13 @@ def values(readers: Sequence["Reader"], found: "Comparison") -> dict[str, Any]:
         "left_out": found.left_out,
         "places": [
             {"better": side, **place._asdict()}
-            for side, places in zip("ab", found.places, strict=True)
+            for side, places in zip("ab", found.stretches, strict=True)
             for place in places
         ],
     }
 
 
-def table(readers: Sequence["Reader"], found: "Comparison") -> str:
+def table(readers: Sequence["ComparedModel"], found: "Comparison") -> str:
     """For people: the figures, who is better, and the places."""
     width = max(len(reader.name) for reader in readers)
     lines = [
@@ -48,14 +48,14 @@ def table(readers: Sequence["Reader"], found: "Comparison") -> str:
         by_line = next(reader.name for reader in readers if reader.line)
         lines.append(f"{by_line} reads each line by itself, the other one after the other")
     lines.append(verdict(readers, found.difference, found.interval, less_is_better=True))
-    for reader, places in zip(readers, found.places, strict=True):
+    for reader, places in zip(readers, found.stretches, strict=True):
         if places:
             lines += ["", f"where {reader.name} is better by most, in bits", *_rows(readers, places)]
     return "".join(f"{line}\n" for line in lines)
 
 
 def verdict(
-    readers: Sequence["Reader"], difference: float, interval: tuple[float, float] | None, *, less_is_better: bool
+    readers: Sequence["ComparedModel"], difference: float, interval: tuple[float, float] | None, *, less_is_better: bool
 ) -> str:
     """The difference, its interval, and who is better; `less_is_better` of bits, not of accuracy."""
     told = f"difference {difference:+.4f}"
@@ -71,7 +71,7 @@ def _count(lines: int) -> str:
     return f"{lines:,} line{'s' * (lines != 1)}"
 
 
-def _rows(readers: Sequence["Reader"], places: Sequence["Place"]) -> list[str]:
+def _rows(readers: Sequence["ComparedModel"], places: Sequence["Stretch"]) -> list[str]:
     """The line, the bits of each, and the place in brackets."""
     heads = [reader.name[-8:] for reader in readers]  # of a path the end says most
     rows = [f"{'line':>7}  {heads[0]:>8}  {heads[1]:>8}"]

@@ -1,0 +1,110 @@
+"""The one way from a text to the log-probability of each of its tokens: encode, cut into rows, read, keep what counts.
+
+A line is one row, from START to EOS. A running text is cut into rows so that many parts of it can be read in parallel;
+each row begins in a zero state. There are two ways to cut it:
+
+- streams: equal pieces. Each row begins with the tokens before its piece, at most `CONTEXT_TOKENS`. They warm up the
+  state and are not counted, so almost nothing is lost by cutting.
+- window: rows of that many targets, each after the one token before its first target. A last partial window is left
+  out.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charlm.config import check_range
+from charlm.data.encoding import Encoded, UnknownPolicy, encode
+from charlm.errors import CorpusError
+from charlm.nn.probability import LOGPROB, Values
+from charlm.scoring.measure import Measure, measure
+from charlm.tokenizers import Ids, Tokenizer
+
+CONTEXT_TOKENS = 256
+_MIN_PIECE_TOKENS = 4096
+_MAX_PIECES = 64
+
+Floats = NDArray[np.float64]
+# Rows of token ids → log P (nats) of each token but the first: (n,) → (n - 1,).
+RowReader = Callable[[Sequence[Ids]], Iterable[Floats]]
+# Rows of token ids → by its name, each quantity of each token but the first: (n,) → (n - 1,) or (n - 1, m).
+QuantityReader = Callable[[Sequence[Ids]], Iterable[Values]]
+
+
+class Passage(NamedTuple):
+    """A text, or part of one, in the rows that a model reads.
+
+    targets: (T,), the ids that count, in order. context: for each row, how many of its targets do not count.
+    """
+
+    encoded: Encoded
+    targets: Ids
+    rows: list[Ids]
+    context: list[int]
+
+    def measure(self, logprobs: Floats, *, line: bool) -> Measure:
+        """Sum up log P (T,) of the targets."""
+        encoded = self.encoded
+        return measure(encoded.text, self.targets, encoded.lengths, logprobs, line=line, skipped=encoded.skipped)
+
+
+def passage(
+    tokenizer: Tokenizer,
+    text: str,
+    *,
+    line: bool,
+    eos: bool,
+    unknown: UnknownPolicy = "unk",
+    window: int | None = None,
+    streams: int | None = None,
+) -> Passage:
+    """Encode and cut one sequence: a line, or a whole running text.
+
+    eos: whether <EOS> is the last target. Raises UnknownCharacterError, and what `cut_stream` raises.
+    """
+    encoded = encode(tokenizer, text, unknown)
+    ids = tokenizer.sequence(encoded.ids, eos=eos)
+    if line:
+        return Passage(encoded, ids[1:], [ids], [0])
+    return cut_stream(encoded, ids, window=window, streams=streams)
+
+
+def cut_stream(encoded: Encoded, ids: Ids, *, window: int | None, streams: int | None, context: int = 0) -> Passage:
+    """Cut a running text, or a part of one, into windows, or into `streams` pieces (None: as many as its length suits).
+
+    ids: START or the last token of the part before, after `context` tokens before that one, and then the targets.
+    Raises ConfigError for a number out of range, CorpusError for a text that is shorter than one window.
+    """
+    count = len(ids) - 1 - context  # targets
+    if window is not None:
+        check_range("window", window, 1, float("inf"))
+        if count < window:
+            raise CorpusError(f"the text has {count:,} tokens, fewer than one window of {window:,}")
+        starts = range(context, context + count - window + 1, window)
+        rows = [ids[start : start + window + 1] for start in starts]
+        return Passage(encoded, ids[context + 1 : context + len(rows) * window + 1], rows, [0] * len(rows))
+    streams = min(_MAX_PIECES, max(1, count // _MIN_PIECE_TOKENS)) if streams is None else streams
+    check_range("streams", streams, 1, max(1, count))
+    bounds = [context + count * piece // streams for piece in range(streams + 1)]
+    before = [min(CONTEXT_TOKENS, bound) for bound in bounds[:-1]]
+    rows = [ids[bounds[k] - before[k] : bounds[k + 1] + 1] for k in range(streams)]
+    return Passage(encoded, ids[context + 1 :], rows, before)
+
+
+def read_quantities(passages: Sequence[Passage], read: QuantityReader) -> Iterator[Values]:
+    """Read the rows of all passages in one call; yield each passage's quantities of its targets: (T,) or (T, m)."""
+    results = iter(read([row for each in passages for row in each.rows]))
+    for each in passages:
+        rows = [next(results) for _ in each.rows]
+        yield {
+            name: np.concatenate([row[name][count:] for row, count in zip(rows, each.context, strict=True)])
+            for name in rows[0]
+        }
+
+
+def read_logprobs(passages: Sequence[Passage], read: RowReader) -> Iterator[Floats]:
+    """Read the rows of all passages in one call; yield log P (T,) of each passage's targets, in nats."""
+    named = read_quantities(passages, lambda rows: ({LOGPROB: logprobs} for logprobs in read(rows)))
+    return (each[LOGPROB] for each in named)
