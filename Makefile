@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-browser lint bench soak audit clean
+.PHONY: demo test test-browser lint docs docs-pages bench soak audit clean
 
 demo: checkpoints/demo/model.safetensors
 	$(BIN)/charlm sample --model demo --prompt "def " --temperature 0.7
@@ -28,6 +28,13 @@ lint: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The pages that come from the code, then the site in site/; a broken link or a warning fails.
+docs: .venv/installed-docs docs-pages
+	$(BIN)/zensical build --clean --strict
+
+docs-pages: .venv/installed
+	$(BIN)/python docs/generate.py
 
 # The figures of speed, each a ratio measured in one run, then how well n-grams and every cell predict: three quarters of an
 # hour in which nothing else should run. benchmarks/README.md names the commands behind the others.
@@ -58,5 +65,9 @@ audit: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
+.venv/installed-docs: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	touch $@
+
 clean:
-	rm -rf .venv demo checkpoints/demo
+	rm -rf .venv demo site checkpoints/demo

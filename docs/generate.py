@@ -1,0 +1,228 @@
+"""Write the pages that come from the code: cli.md from each command's help, python-api.md from docstrings.
+
+    python docs/generate.py [--check]
+
+`--check` writes nothing and exits with 1 if a page is stale.
+"""
+
+import argparse
+import ast
+import importlib
+import inspect
+import io
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import redirect_stdout, suppress
+from pathlib import Path
+from textwrap import dedent
+from unittest.mock import patch
+
+import charlm
+from charlm import cli
+
+HERE = Path(__file__).parent
+WIDTH = 80  # columns of the help
+
+_CLI = """# Command line
+
+This page shows the help of every command. `docs/generate.py` writes it.
+
+Results go to standard output, everything else to standard error. `-` stands for standard input, and `--` ends the
+options. With `--json`, a command prints one compact JSON object per line. `--debug` shows the traceback of an error.
+`NO_COLOR` turns colors and the live view off; `FORCE_COLOR` turns colors on in a pipe.
+
+| exit code | meaning |
+| --- | --- |
+| 0 | done |
+| 1 | failed |
+| 2 | usage: a name that does not exist, or an option out of range |
+| 3 | the model is missing or unusable |
+| 4 | another process is training the model |
+| 130, 143, 129 | stopped by Ctrl-C, by SIGTERM, by SIGHUP |
+"""
+
+_API = """# Python
+
+This page shows everything that `import charlm` offers. `docs/generate.py` writes it from the docstrings.
+
+```python
+import charlm
+
+model = charlm.load("checkpoints/corpus")
+print(model.score("the cat sat").bits_per_char)
+```
+
+Importing charlm does not import torch; the first use of a name does.
+"""
+_GROUPS = {
+    "Functions": lambda thing: inspect.isroutine(thing),
+    "The model": lambda thing: thing is charlm.LanguageModel,
+    "Results": lambda thing: inspect.isclass(thing) and not issubclass(thing, Exception) and not _is_setting(thing),
+    "Settings": lambda thing: inspect.isclass(thing) and _is_setting(thing),
+    "Errors": lambda thing: inspect.isclass(thing) and issubclass(thing, Exception),
+}
+
+
+def pages() -> dict[Path, str]:
+    """The generated pages, with the text that they should have."""
+    return {HERE / "cli.md": command_line(), HERE / "python-api.md": python_api()}
+
+
+def command_line() -> str:
+    return "\n".join([_CLI, *(f"## {name}\n\n```text\n{text}```\n" for name, text in _helps(["charlm"]))])
+
+
+def _helps(command: list[str]) -> Iterator[tuple[str, str]]:
+    """The help of a command, then that of each command that it lists."""
+    printed = io.StringIO()
+    with (
+        patch.dict(os.environ, {"COLUMNS": str(WIDTH), "NO_COLOR": "1"}),
+        redirect_stdout(printed),
+        suppress(SystemExit),
+    ):
+        cli.main([*command[1:], "--help"])
+    text = printed.getvalue().rstrip() + "\n"
+    yield " ".join(command), text
+    _, _, listed = text.partition("\nCommands:\n")
+    for name in re.findall(r"^  (\w[\w-]*) ", listed.partition("\n\n")[0], flags=re.MULTILINE):
+        yield from _helps([*command, name])
+
+
+def python_api() -> str:
+    parts = [_API]
+    public = {name: getattr(charlm, name) for name in charlm.__all__ if not name.startswith("__")}
+    for title, belongs in _GROUPS.items():
+        members = {name: thing for name, thing in public.items() if belongs(thing)}
+        for name in members:
+            del public[name]
+        parts += [f"## {title}\n", *(_described(name, thing) for name, thing in members.items())]
+    assert not public, f"no group has {', '.join(public)}"
+    return "\n".join(parts)
+
+
+def _is_setting(thing: type) -> bool:
+    return thing.__name__.endswith("Config") or thing is charlm.Plan
+
+
+def _described(name: str, thing: object) -> str:
+    if isinstance(thing, type):
+        return _class(name, thing)
+    return f"### {name}\n\n```text\ncharlm.{_signature(_node(thing), thing)}\n```\n\n{_docstring(thing)}\n"
+
+
+def _class(name: str, kind: type) -> str:
+    """A class with its fields and methods; those of its bases come first, but for errors."""
+    own = [base for base in reversed(kind.__mro__) if base.__module__.startswith("charlm.")]
+    base = own[-2].__name__ if len(own) > 1 and issubclass(kind, Exception) else ""
+    derived = f"A `{base}`. " if base else ""
+    parts = [f"### {name}\n\n{derived}{_docstring(kind)}\n"]
+    if issubclass(kind, Exception):
+        return parts[0]
+    if fields := [field for each in own for field in _fields(each)]:
+        parts.append("\n".join(fields) + "\n")
+    methods = {method.name: (each, method) for each in own for method in _methods(each)}
+    return "\n".join([*parts, *(_method(kind, *pair) for pair in methods.values())])
+
+
+def _methods(kind: type) -> Iterator[ast.FunctionDef]:
+    for node in _node(kind).body:
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_") and ast.get_docstring(node):
+            yield node
+
+
+def _method(kind: type, home: type, method: ast.FunctionDef) -> str:
+    title, member = f"#### {kind.__name__}.{method.name}\n\n", inspect.getattr_static(home, method.name)
+    if isinstance(member, property):
+        returned = f"`{ast.unparse(method.returns)}`. " if method.returns else ""
+        return f"{title}{returned}{_docstring(member.fget)}\n"
+    function = member.__func__ if isinstance(member, classmethod | staticmethod) else member
+    return f"{title}```text\n{_signature(method, function)}\n```\n\n{_docstring(function)}\n"
+
+
+def _fields(kind: type) -> Iterator[str]:
+    """Each field of a dataclass or named tuple: its type, its default, and the comment that explains it."""
+    lines = dedent(inspect.getsource(kind)).splitlines()
+    for node in _node(kind).body:
+        if not isinstance(node, ast.AnnAssign) or "ClassVar" in ast.unparse(node.annotation):
+            continue
+        if ast.unparse(node.target).startswith("_"):
+            continue
+        _, _, comment = lines[(node.end_lineno or node.lineno) - 1].partition("  # ")
+        default = f" = {ast.unparse(node.value)}" if node.value else ""
+        said = f": {_escaped(comment)}" if comment else ""
+        yield f"- `{ast.unparse(node.target)}: {ast.unparse(node.annotation)}{default}`{said}"
+
+
+def _node(thing: object) -> ast.ClassDef | ast.FunctionDef:
+    (node,) = ast.parse(dedent(inspect.getsource(thing))).body  # type: ignore[arg-type]
+    assert isinstance(node, ast.ClassDef | ast.FunctionDef)
+    return node
+
+
+def _signature(node: ast.ClassDef | ast.FunctionDef, function: object) -> str:
+    """A call with its annotations, one parameter per line if they do not fit on one."""
+    assert isinstance(node, ast.FunctionDef)
+    parameters = list(_parameters(node.args, function))
+    returned = f" -> {ast.unparse(node.returns)}" if node.returns else ""
+    line = f"{node.name}({', '.join(parameters)}){returned}"
+    if len(line) <= WIDTH:
+        return line
+    return "\n".join([f"{node.name}(", *(f"    {each}," for each in parameters), f"){returned}"])
+
+
+def _parameters(arguments: ast.arguments, function: object) -> Iterator[str]:
+    """Each parameter but `self`; `**settings: Unpack[Settings]` becomes the parameters that it stands for."""
+    positional = [*arguments.posonlyargs, *arguments.args]
+    defaults = [*[None] * (len(positional) - len(arguments.defaults)), *arguments.defaults]
+    named = [each for each in zip(positional, defaults, strict=True) if each[0].arg not in ("self", "cls")]
+    yield from (_parameter(*each) for each in named)
+    if arguments.vararg:
+        yield f"*{_parameter(arguments.vararg, None)}"
+    unpacked = re.fullmatch(r"Unpack\[(\w+)\]", ast.unparse(getattr(arguments.kwarg, "annotation", None) or ast.Pass()))
+    if (arguments.kwonlyargs or unpacked) and not arguments.vararg:
+        yield "*"
+    yield from (_parameter(*each) for each in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True))
+    if unpacked:
+        settings = getattr(importlib.import_module(function.__module__), unpacked[1])  # type: ignore[attr-defined]
+        yield from (f"{ast.unparse(each)} = ..." for each in _node(settings).body if isinstance(each, ast.AnnAssign))
+    elif arguments.kwarg:
+        yield f"**{_parameter(arguments.kwarg, None)}"
+
+
+def _parameter(argument: ast.arg, default: ast.expr | None) -> str:
+    return ast.unparse(argument) + (f" = {ast.unparse(default)}" if default else "")
+
+
+def _docstring(thing: object) -> str:
+    return _escaped(inspect.getdoc(thing) or "")
+
+
+def _escaped(text: str) -> str:
+    """Text for Markdown: what looks like HTML outside code, such as <EOS>, is text."""
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        if not line.startswith("    "):
+            parts = line.split("`")
+            parts[::2] = [re.sub(r"([<*])", r"\\\1", part) for part in parts[::2]]
+            lines[number] = "`".join(parts)
+    return "\n".join(lines)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true")
+    check = parser.parse_args().check
+    stale = False
+    for path, text in pages().items():
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            stale = True
+            print(f"{path.name} {'is stale; run docs/generate.py' if check else 'written'}", file=sys.stderr)
+            if not check:
+                path.write_text(text, encoding="utf-8")
+    return int(check and stale)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
