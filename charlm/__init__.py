@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from charlm.checkpoints.checkpoint import load as load
     from charlm.config import ModelConfig as ModelConfig
     from charlm.config import TrainConfig as TrainConfig
-    from charlm.data.texts import lines as lines
+    from charlm.data.sequences import lines as lines
     from charlm.errors import CharlmError as CharlmError
     from charlm.errors import ConfigError as ConfigError
     from charlm.errors import CorpusError as CorpusError

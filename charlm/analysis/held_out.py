@@ -5,7 +5,8 @@ from itertools import chain
 from typing import Any
 
 from charlm.data.corpus import STDIN, Corpus, read
-from charlm.data.sequences import hold_out, sequences_of, with_validation
+from charlm.data.sequences import sequences_of
+from charlm.data.split import hold_out, with_validation
 from charlm.errors import CorpusError
 
 _AT_MOST = 200_000  # characters: more would cost time and tell nothing new

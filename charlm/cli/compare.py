@@ -19,7 +19,7 @@ from charlm.interrupts import importing
 
 if TYPE_CHECKING:
     from charlm.comparison.compare import ComparedModel, Floats
-    from charlm.data.texts import Lines, Streams
+    from charlm.data.sequences import Lines, Streams
     from charlm.language_model import LanguageModel
     from charlm.tokenizers import Ids
 

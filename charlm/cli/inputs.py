@@ -67,8 +67,7 @@ def read_vocabulary(path: Path, quiet: bool) -> "Tokenizer":
 
 def document_sequences(document: AnyDocument, kind: str) -> Iterator[str]:
     """What a model of lines or of a stream reads by itself. Raises CorpusError where that is too long for it."""
-    from charlm.data.sequences import sequences_of
-    from charlm.data.texts import iterate_lines
+    from charlm.data.sequences import iterate_lines, sequences_of
 
     if isinstance(document, Document) and (kind == "line" or document.characters <= _LISTED):
         yield from sequences_of(document.text, kind)
@@ -81,7 +80,7 @@ def document_sequences(document: AnyDocument, kind: str) -> Iterator[str]:
 
 def stdin_lines(quiet: bool) -> Iterator[str]:
     """The lines piped in, as they come; no line where nothing comes."""
-    from charlm.data.texts import iterate_lines
+    from charlm.data.sequences import iterate_lines
 
     notes: list[str] = []
     pieces = filter(None, corpus.stream_stdin(notes))

@@ -6,8 +6,8 @@ import numpy as np
 
 from charlm.comparison.ngram import KneserNey
 from charlm.data.corpus import Corpus
-from charlm.data.sequences import all_sequences, hold_out
-from charlm.data.texts import Lines, Streams, encode_sequences
+from charlm.data.sequences import Lines, Streams, all_sequences, encode_sequences
+from charlm.data.split import hold_out
 from charlm.errors import CorpusError
 from charlm.language_model import LanguageModel
 from charlm.nn.probability import TokenProgress

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from charlm.comparison.bootstrap import interval
 from charlm.data.encoding import encode
-from charlm.data.texts import lines, newline_offsets
+from charlm.data.sequences import lines, newline_offsets
 from charlm.errors import CorpusError
 from charlm.scoring.passages import passage, read_logprobs
 from charlm.tokenizers import Ids, Tokenizer

@@ -13,7 +13,7 @@ import numpy as np
 from charlm.config import TextMode, check_range
 from charlm.data.documents import AnyDocument, StoredDocument
 from charlm.data.encoding import UnknownPolicy, encode
-from charlm.data.texts import iterate_lines
+from charlm.data.sequences import iterate_lines
 from charlm.errors import ConfigError
 from charlm.language_model import LanguageModel
 from charlm.progress import OnProgress, ReadingProgress, ignore

@@ -7,7 +7,7 @@ of words between subject and verb.
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Unpack
 
-from charlm.data.texts import lines
+from charlm.data.sequences import lines
 from charlm.errors import CorpusError
 from charlm.language_model import LanguageModel
 from charlm.scoring.score import How

@@ -1,101 +1,184 @@
-"""Documents → the sequences a model learns, and the ones held out.
+"""The sequences of a corpus, which need not fit into memory: running texts or lines, in pieces, as often as asked.
 
-`line`: each line is a sequence of its own (names, sentences, logs). `stream`: each document is one running text.
+`groups()` gives them: a group is one running text or all the lines, and comes in pieces. Of lines each ends in one
+newline, whatever its end in the file was, and that is the only use of a newline there.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.data.documents import PIECE, AnyDocument, StoredDocument
-from charlm.data.texts import Lines, Streams, lines
+from charlm.data.documents import AnyDocument
 from charlm.errors import CorpusError
-from charlm.randomness import uniform
+from charlm.progress import OnProgress, PieceCounter, ignore
+from charlm.tokenizers import Ids, Tokenizer
 
-HELD_OUT_AT_MOST = 2_000_000  # characters: more would cost time and tell nothing new
-_LOOK_AT = 1_000_000  # characters of each document that `choose` looks at
-_FEWEST_LINES = 100
-_LONGEST_LINE = 1_000
-_FEW_ODD = 0.01  # share of the lines
+LONGEST_LINE = 2**24  # characters that are read at once
+_NONE = np.empty(0, dtype=np.int64)
+
+
+def lines(text: str) -> list[str]:
+    """The lines of a text without their ends, which are `\\n` or `\\r\\n`; a text always has at least one line."""
+    found = text.split("\n")
+    ended = found[:-1]
+    rest = found[-1:] if found[-1] or not ended else []
+    return [line.removesuffix("\r") for line in ended] + rest
+
+
+def iterate_lines(name: str, pieces: Iterable[str]) -> Iterator[str]:
+    """The lines of a text of any size, one after the other. Raises CorpusError for one that is too long."""
+    line = ""
+    for piece in _with_plain_ends(pieces):
+        *ended, line = (line + piece).split("\n")
+        yield from ended
+        if len(line) > LONGEST_LINE:
+            long = f"{name} has a line of more than {LONGEST_LINE:,} characters"
+            raise CorpusError(f"{long}, and a model of lines reads each at once; train one with --sequence stream")
 
 
 @dataclass(frozen=True)
-class Split:
-    """The sequences of one corpus: those to learn, and those held out to validate."""
+class Streams:
+    """Of each document the first so many characters, one sequence each."""
 
-    train: Streams | Lines
-    valid: tuple[str, ...]
-    held_out: bool  # False where the corpus is too small, and validation is on the training text
-    crlf_lines: int = 0  # lines that ended in \\r\\n rather than \\n
+    documents: tuple[AnyDocument, ...]
+    lengths: tuple[int, ...]
+    sequence = "stream"
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __iter__(self) -> Iterator[str]:
+        """Each whole, in memory."""
+        return map("".join, self.groups())
 
     @property
-    def sequence(self) -> str:
-        return self.train.sequence
+    def characters(self) -> int:
+        return sum(self.lengths)
 
-    def characters(self, texts: Streams | Lines | Sequence[str]) -> int:
-        """Of these sequences, the line ends of lines included."""
-        if isinstance(texts, Streams | Lines):
-            return texts.characters
-        return sum(map(len, texts)) + (len(texts) if self.sequence == "line" else 0)
+    def groups(self) -> Iterator[Iterator[str]]:
+        for document, length in zip(self.documents, self.lengths, strict=True):
+            yield _first(document.pieces(), length)
 
 
-def choose_mode(documents: Sequence[AnyDocument]) -> tuple[str, str]:
-    """`line` or `stream`, with the reason in words: what `--sequence auto` does."""
-    for document in documents:
-        head = document.head(_LOOK_AT)
-        inner = lines(head.rstrip("\r\n") if document.characters <= _LOOK_AT else head)
-        if len(inner) < _FEWEST_LINES:
-            return "stream", f"{document.name} has fewer than {_FEWEST_LINES} lines"
-        if "" in inner:
-            return "stream", f"line {inner.index('') + 1} of {document.name} is blank"
-        longest = max(map(len, inner))
-        if longest > _LONGEST_LINE:
-            return "stream", f"{document.name} has a line of {longest:,} characters"
-    return "line", f"no line is blank or longer than {_LONGEST_LINE:,} characters"
+@dataclass(frozen=True, eq=False)
+class Lines:
+    """The lines of documents but for those left out, by their numbers (ascending), counted from 1 through all."""
+
+    documents: tuple[AnyDocument, ...]
+    left_out: NDArray[np.int64] = field(default_factory=lambda: _NONE)
+    characters_left_out: int = 0
+    sequence = "line"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Lines):
+            return NotImplemented
+        return self.documents == other.documents and np.array_equal(self.left_out, other.left_out)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __len__(self) -> int:
+        return sum(document.lines.ends + document.lines.open for document in self.documents) - len(self.left_out)
+
+    def __iter__(self) -> Iterator[str]:
+        """All in memory."""
+        return iter("".join(piece for group in self.groups() for piece in group).split("\n")[:-1])
+
+    @property
+    def characters(self) -> int:
+        """A line end, of either kind, is one."""
+        kept = (document.characters - document.lines.crlf + document.lines.open for document in self.documents)
+        return sum(kept) - self.characters_left_out
+
+    def groups(self) -> Iterator[Iterator[str]]:
+        yield ("".join(part for part, chosen in parts if not chosen) for parts in self._parted(self.left_out))
+
+    def choose(self, numbers: NDArray[np.int64], at_most: int) -> tuple[str, ...]:
+        """The lines with these numbers (ascending), as many from the first on as have `at_most` characters in all."""
+        found: list[str] = []
+        line = ""
+        for parts in self._parted(numbers) if len(numbers) else ():
+            for part, chosen in parts:
+                if chosen:
+                    line += part
+                    at_most -= len(part)
+                    if at_most < 0:
+                        return tuple(found)
+                    if part.endswith("\n"):
+                        found.append(line[:-1])
+                        line = ""
+        return tuple(found)
+
+    def without(self, numbers: NDArray[np.int64], held: Sequence[str]) -> "Lines":
+        """All but these."""
+        return Lines(self.documents, numbers, sum(map(len, held)) + len(held))
+
+    def _parted(self, numbers: NDArray[np.int64]) -> Iterator[list[tuple[str, bool]]]:
+        """Each piece in parts, and of each part whether it belongs to one of these lines."""
+        number = 1  # of the line a piece begins in
+        for piece in (piece for document in self.documents for piece in _with_plain_ends(document.pieces())):
+            count = piece.count("\n")
+            first, last = np.searchsorted(numbers, [number, number + count + 1])
+            if first == last:
+                yield [(piece, False)]
+            else:
+                yield list(_cut(piece, (numbers[first:last] - number).tolist()))
+            number += count
 
 
-def unusual_lines(documents: Sequence[AnyDocument]) -> str:
-    """The blank and the long lines that keep a text from being one of lines, where they are next to none; else ""."""
-    count, odd = 0, {"blank": 0, "long": 0}
-    for document in documents:
-        found = lines(document.head(_LOOK_AT))
-        count += len(found)
-        odd["blank"] += found.count("")
-        odd["long"] += sum(len(line) > _LONGEST_LINE for line in found)
-    if count < _FEWEST_LINES or sum(odd.values()) > _FEW_ODD * count:
-        return ""
-    return " and ".join(f"{count:,} {kind} line{'s' * (count > 1)}" for kind, count in odd.items() if count)
+def _first(pieces: Iterable[str], count: int) -> Iterator[str]:
+    """The first characters, but all is read: only at its end a document can say that it has changed."""
+    for piece in pieces:
+        if count > 0:
+            yield piece[:count]
+            count -= len(piece)
 
 
-def hold_out(documents: Sequence[AnyDocument], sequence: str, fraction: float) -> Split:
-    """Hold out about `fraction`, by a rule that knows no seed.
-
-    Of a stream, the last part of each document, cut by characters; of lines, those whose number, counted through all
-    documents, hashes into the fraction. At most 2,000,000 characters. Raises CorpusError where there are fewer than
-    two symbols to learn.
-    """
-    train, valid = (_split_lines if sequence == "line" else _split_streams)(tuple(documents), fraction)
-    letters = train.characters - (len(train) if sequence == "line" else 0)
-    if letters >= 2 and (valid if sequence == "line" else any(valid)):
-        return _checked(train, valid, True, documents)
-    train = all_sequences(documents, sequence)  # too small to spare any of it
-    for document in documents:
-        if isinstance(document, StoredDocument):
-            short = f"a line short enough to be held out ({HELD_OUT_AT_MOST:,} characters)"
-            raise CorpusError(f"{document.name} does not have {short}; say --sequence stream, or give --valid")
-    return _checked(train, tuple(train), False, documents)
+def _with_plain_ends(pieces: Iterable[str]) -> Iterator[str]:
+    """Lines that all end in `\\n`, the last as well; no text at all is one empty line."""
+    carriage, last = "", ""
+    for piece in pieces:
+        text = carriage + piece
+        carriage = "\r" if text.endswith("\r") else ""  # its newline may begin the next piece
+        text = text.removesuffix(carriage)
+        if "\r" in text:  # one letter is found sooner than two
+            text = text.replace("\r\n", "\n")
+        if text:
+            yield text
+            last = text[-1]
+    if carriage or last != "\n":
+        yield carriage + "\n"
 
 
-def with_validation(documents: Sequence[AnyDocument], held: Sequence[AnyDocument], sequence: str) -> Split:
-    """Learn all of the documents, and hold out others. Raises CorpusError where they are too small or too large."""
-    for document in held:
-        if isinstance(document, StoredDocument):
-            much = f"{document.name} has {document.characters:,} characters, too many to validate on again and again"
-            raise CorpusError(f"{much}; give a part of it")
-    valid = tuple(all_sequences(held, sequence))
-    return _checked(all_sequences(documents, sequence), valid, True, documents)
+def _cut(piece: str, chosen: list[int]) -> Iterator[tuple[str, bool]]:
+    """The piece in parts; `chosen` are lines of it, numbered from 0."""
+    ends = newline_offsets(piece) + 1
+    place = 0
+    for line in chosen:
+        start = int(ends[line - 1]) if line else 0
+        stop = int(ends[line]) if line < len(ends) else len(piece)
+        yield piece[place:start], False
+        yield piece[start:stop], True
+        place = stop
+    yield piece[place:], False
+
+
+def newline_offsets(piece: str) -> NDArray[np.int64]:
+    """Where they are."""
+    points = np.frombuffer(piece.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    return np.flatnonzero(points == ord("\n"))
+
+
+def encode_sequences(
+    tokenizer: Tokenizer, texts: Streams | Lines, *, close: bool, on_progress: OnProgress = ignore
+) -> Iterator[Ids]:
+    """The ids of these sequences, piece by piece, each closed by EOS if `close`, which lines always are."""
+    lines, counter = texts.sequence == "line", PieceCounter("encoding", texts.characters, on_progress)
+    for group in texts.groups():
+        yield from tokenizer.encode_pieces(counter.count(group), lines=lines)
+        if close and not lines:
+            yield np.array([tokenizer.EOS], dtype=np.int32)
 
 
 def all_sequences(documents: Sequence[AnyDocument], sequence: str) -> Streams | Lines:
@@ -109,47 +192,3 @@ def all_sequences(documents: Sequence[AnyDocument], sequence: str) -> Streams | 
 def sequences_of(text: str, sequence: str) -> list[str]:
     """The sequences of a text of which nothing is held out."""
     return lines(text) if sequence == "line" else [text]
-
-
-def _checked(train: Streams | Lines, valid: tuple[str, ...], held_out: bool, documents: Sequence[AnyDocument]) -> Split:
-    if train.characters < 2:
-        raise CorpusError(f"the corpus has {train.characters} symbol to learn from; a model needs at least two")
-    if train.sequence == "line":
-        return Split(train, valid, held_out, sum(document.lines.crlf for document in documents))
-    return Split(train, tuple(filter(None, valid)), held_out)
-
-
-def _split_streams(documents: tuple[AnyDocument, ...], fraction: float) -> tuple[Streams, tuple[str, ...]]:
-    documents = tuple(document for document in documents if document.characters)
-    lengths = [document.characters for document in documents]
-    held = [length - max(1, int(length * (1 - fraction))) for length in lengths]
-    if sum(held) > HELD_OUT_AT_MOST:
-        held = [length * HELD_OUT_AT_MOST // sum(lengths) for length in lengths]
-    cuts = tuple(length - out for length, out in zip(lengths, held, strict=True))
-    valid = tuple(document.tail(out) for document, out in zip(documents, held, strict=True))
-    return Streams(documents, cuts), valid
-
-
-def _split_lines(documents: tuple[AnyDocument, ...], fraction: float) -> tuple[Lines, tuple[str, ...]]:
-    found = Lines(documents)
-    numbers = _numbers(len(found), min(fraction, HELD_OUT_AT_MOST / found.characters))
-    valid = found.choose(numbers, HELD_OUT_AT_MOST)
-    return found.without(numbers[: len(valid)], valid), valid
-
-
-def _numbers(count: int, fraction: float) -> NDArray[np.int64]:
-    """Of the numbers from 1 to `count` those that hash into the fraction, ascending; of several at least one."""
-    least, at_least = 1.0, 0
-    chosen = []
-    for first, chance in _chances(count):
-        chosen.append(np.flatnonzero(chance < fraction) + first)
-        if chance.min() < least:
-            least, at_least = chance.min(), first + int(chance.argmin())
-    numbers = np.concatenate(chosen)
-    # Where chance would hold out none of several, the likeliest one.
-    return numbers if len(numbers) or count < 2 else np.array([at_least])
-
-
-def _chances(count: int) -> Iterator[tuple[int, NDArray[np.float64]]]:
-    for first in range(1, count + 1, PIECE):
-        yield first, uniform(np.arange(first, min(first + PIECE, count + 1)))

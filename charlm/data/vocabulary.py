@@ -10,8 +10,8 @@ import numpy as np
 
 from charlm.config import ModelConfig
 from charlm.data.documents import AnyDocument
-from charlm.data.sequences import all_sequences, choose_mode
-from charlm.data.texts import Lines, Streams
+from charlm.data.sequences import Lines, Streams, all_sequences
+from charlm.data.split import choose_mode
 from charlm.errors import CharlmError, ModelError, ModelExistsError
 from charlm.files.atomic import json_line, parse_json, read_file, to_json, write_atomic
 from charlm.progress import OnProgress, PieceCounter, ignore

@@ -15,8 +15,8 @@ from charlm.config import VOCABULARY, ModelConfig, TrainConfig
 from charlm.data import token_store, vocabulary
 from charlm.data.corpus import Corpus, read
 from charlm.data.documents import Document
-from charlm.data.sequences import Split, choose_mode, hold_out, unusual_lines, with_validation
-from charlm.data.texts import encode_sequences
+from charlm.data.sequences import encode_sequences
+from charlm.data.split import Split, choose_mode, hold_out, unusual_lines, with_validation
 from charlm.data.vocabulary import learn
 from charlm.data.windows import TokenRing, TrainingWindows
 from charlm.errors import ConfigError

@@ -10,7 +10,7 @@ from charlm.plan import Plan
 from charlm.progress import ReadingProgress
 
 if TYPE_CHECKING:  # a display need not wait for torch
-    from charlm.data.sequences import Split
+    from charlm.data.split import Split
     from charlm.scoring.evaluation import Evaluation
 
 

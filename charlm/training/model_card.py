@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 
 from charlm.checkpoints import numpy_loader as standalone
-from charlm.data.texts import Lines, Streams
+from charlm.data.sequences import Lines, Streams
 from charlm.plan import TEMPERATURE, Plan
 from charlm.scoring.evaluation import Evaluation
 from charlm.scoring.passages import CONTEXT_TOKENS

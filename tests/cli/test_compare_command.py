@@ -12,7 +12,7 @@ import charlm
 from charlm.cli import compare as command
 from charlm.comparison.ngram import KneserNey
 from charlm.data.documents import Document
-from charlm.data.sequences import hold_out
+from charlm.data.split import hold_out
 
 Run = Callable[..., Outcome]
 PAIRS = "the cat ran\tthe cat rna\t2\na dog sat\ta dog sta\t10\nthe cats slept\tthe cats stpel\t10\n"

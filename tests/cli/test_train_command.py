@@ -18,7 +18,7 @@ import charlm
 from charlm.cli.view import messages as wording
 from charlm.config import ModelConfig
 from charlm.data.documents import Document
-from charlm.data.sequences import hold_out
+from charlm.data.split import hold_out
 from charlm.training.events import Planned
 
 Run = Callable[..., Outcome]

@@ -12,7 +12,7 @@ import charlm
 from charlm.analysis import held_out
 from charlm.cli import inputs
 from charlm.comparison import long_documents as segments
-from charlm.data import corpus, documents, texts
+from charlm.data import corpus, documents, sequences
 from charlm.scoring import lines
 
 Run = Callable[..., Outcome]
@@ -103,7 +103,7 @@ def test_a_long_text_is_scored_line_by_line_or_not_at_all(
 def test_a_line_too_long_for_a_model_of_lines_is_refused(
     run: Run, line_folder: Path, tmp_path: Path, large: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(texts, "LONGEST_LINE", 1000)
+    monkeypatch.setattr(sequences, "LONGEST_LINE", 1000)
     (tmp_path / "text").write_text("the cat\n" * 900 + "x" * 1001)
     for command in ("evaluate", "text"), ("score", "--file", "text"):
         done = run(*command, "-m", line_folder)
@@ -132,7 +132,7 @@ def test_a_report_of_a_long_text_is_of_its_beginning(
 ) -> None:
     """Which alone is held in memory."""
     monkeypatch.setattr(held_out, "_AT_MOST", 500)
-    monkeypatch.setattr(texts.Lines, "__iter__", None)
+    monkeypatch.setattr(sequences.Lines, "__iter__", None)
     found = []
     for text in (LINES, LINES[:500]):
         Path("text").write_text(text)

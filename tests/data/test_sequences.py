@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 import charlm
 from charlm.data.corpus import Corpus
 from charlm.data.documents import Document
-from charlm.data.sequences import choose_mode, hold_out, sequences_of
+from charlm.data.sequences import sequences_of
+from charlm.data.split import choose_mode, hold_out
 from charlm.tasks.language import prepare
 
 MODEST = settings(max_examples=100, deadline=None, derandomize=True)

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from charlm.data.documents import Document
-from charlm.data.sequences import all_sequences
-from charlm.data.texts import encode_sequences
+from charlm.data.sequences import all_sequences, encode_sequences
 from charlm.data.token_store import store_in_memory
 from charlm.data.windows import STATE_RESET_PROBABILITY, TokenRing, TrainingWindows
 from charlm.tokenizers import Tokenizer

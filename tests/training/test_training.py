@@ -12,7 +12,7 @@ from conftest import LINES, QUICK, SMALL, STREAM
 
 import charlm
 from charlm.data.documents import Document
-from charlm.data.sequences import hold_out
+from charlm.data.split import hold_out
 from charlm.plan import read_plan
 from charlm.registry import names
 from charlm.training.events import Finished, Planned, Progress, Revised, Validated
