@@ -1,9 +1,9 @@
-# On a machine with Python ≥ 3.11, pip and make: `make demo` shows what charlm does, `make test` checks that it does.
+# These targets need Python ≥ 3.11, pip, and make. `make demo` shows what charlm does, and `make test` runs its tests.
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-browser lint docs docs-pages bench soak audit clean
+.PHONY: demo test test-variants test-install test-browser lint docs docs-pages bench soak audit clean
 
 demo: checkpoints/demo/model.safetensors
 	$(BIN)/charlm sample --model demo --prompt "def " --temperature 0.7
@@ -20,7 +20,25 @@ demo/stdlib.txt: .venv/installed
 test: .venv/installed-dev
 	$(BIN)/pytest -n auto --dist worksteal
 
-# The pages that charlm writes, in a real browser: Debian's chromium, which .ci/run installs.
+# Run the numeric tests under each variant of the compiled loops that this processor has; `none` is plain torch.
+NUMERIC := tests/nn tests/scoring tests/generation tests/training/test_learner.py
+test-variants: .venv/installed-dev
+	@set -e; for variant in bf16 avx512 avx2 baseline none; do \
+	    if CHARLM_NATIVE=$$variant $(BIN)/charlm info --system > /dev/null 2> .venv/refusal; then \
+	        echo "testing the variant $$variant"; \
+	        CHARLM_NATIVE=$$variant $(BIN)/pytest -n auto --dist worksteal $(NUMERIC); \
+	    elif grep -q CHARLM_NATIVE .venv/refusal; then \
+	        echo "skipping the variant $$variant: $$(cat .venv/refusal)"; \
+	    else \
+	        cat .venv/refusal; exit 1; \
+	    fi; \
+	done
+
+# Build the sdist and the wheel, and use each from a fresh environment outside the clone. DIST=FOLDER keeps them.
+test-install:
+	DIST="$(DIST)" scripts/check_install.sh
+
+# Test the HTML pages in a real browser, Debian's chromium. .ci/run installs it.
 test-browser: .venv/installed-dev
 	$(BIN)/pytest tests/browser
 
@@ -29,29 +47,29 @@ lint: .venv/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# The pages that come from the code, then the site in site/; a broken link or a warning fails.
+# Generate the pages that come from the code, then build the site in site/. A broken link or a warning fails.
 docs: .venv/installed-docs docs-pages
 	$(BIN)/zensical build --clean --strict
 
 docs-pages: .venv/installed
 	$(BIN)/python docs/generate.py
 
-# The figures of speed, each a ratio measured in one run, then how well n-grams and every cell predict: three quarters of an
-# hour in which nothing else should run. benchmarks/README.md names the commands behind the others.
+# Measure speed as ratios within one run, then how well n-grams and every cell predict. This takes 45 minutes; run nothing
+# else meanwhile. benchmarks/README.md names the commands behind the other figures.
 SPEED := recurrence training_step sampling scoring kenlm_scoring startup saving
 bench: .venv/installed-dev demo/stdlib.txt
 	for each in $(SPEED); do $(BIN)/python benchmarks/$$each.py; echo; done
 	$(BIN)/python benchmarks/ngram.py 1 corpora/cats.txt demo/stdlib.txt $(wildcard tinyshakespeare.txt)
 	$(BIN)/python benchmarks/cells.py
 
-# What no commit waits for: two hundred kills, longer runs of the state machine, then minutes of fuzzing.
+# Run the tests that are too long for every commit: 200 kills, longer runs of the state machine, then minutes of fuzzing.
 SOAK_MINUTES ?= 10
 soak: .venv/installed-dev
 	CHARLM_SOAK=1 $(BIN)/pytest tests/reliability/test_kills.py tests/reliability/test_resume_machine.py tests/training/test_distributed.py
 	-$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris
 	$(BIN)/python fuzz/fuzz_parsers.py -max_total_time=$$((60 * $(SOAK_MINUTES))) -rss_limit_mb=4096
 
-# Known holes in what is installed, by the database of PyPI: the one target that asks the network. It never fails.
+# Look up known vulnerabilities of the installed packages in PyPI's database. This target never fails.
 audit: .venv/installed
 	-$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-audit
 	-$(BIN)/python -m pip_audit --progress-spinner off

@@ -1,0 +1,45 @@
+"""Check an installed charlm: run train, sample, and score outside the clone, with the interpreter that runs this script.
+
+Fails if a command fails, if the package does not declare its types, or if the compiled loops are missing.
+"""
+
+import json
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from importlib.metadata import files
+from pathlib import Path
+
+TEXT = "The cat sat on the mat, and the dog lay on the rug.\n\n" * 200
+COMMANDS = (
+    ("train", "text.txt", "--model", "small", "--steps", "20", "--quiet"),
+    ("sample", "--model", "small", "--prompt", "The ", "--length", "40"),
+    ("score", "--model", "small", "the cat", "tac eht"),
+)
+
+
+def run(*arguments: str, folder: str) -> str:
+    """Run a charlm command in `folder`, and return what it prints."""
+    program = Path(sysconfig.get_path("scripts")) / "charlm"
+    print("charlm", *arguments, flush=True)
+    return subprocess.run(
+        [program, *arguments], check=True, cwd=folder, stdout=subprocess.PIPE, encoding="utf-8"
+    ).stdout
+
+
+def main() -> None:
+    names = [path.as_posix() for path in files("charlm-rnn") or ()]
+    assert "charlm/py.typed" in names, "the installed package lacks charlm/py.typed"
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "text.txt").write_text(TEXT, encoding="utf-8")
+        system = json.loads(run("info", "--system", "--json", folder=folder))
+        print(system["package"], system["recurrence"])
+        assert not Path(system["package"]).is_relative_to(Path(__file__).parents[1]), "charlm is not installed"
+        assert system["recurrence"] != "torch", "the compiled loops are missing"
+        for command in COMMANDS:
+            print(run(*command, folder=folder))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
