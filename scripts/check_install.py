@@ -1,4 +1,4 @@
-"""Check an installed charlm: run train, sample, and score outside the clone, with the interpreter that runs this script.
+"""Check an installed charlm: train, sample, and score outside the clone, with the interpreter that runs this script.
 
 Fails if a command fails, if the package does not declare its types, or if the compiled loops are missing.
 """
