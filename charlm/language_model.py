@@ -2,9 +2,10 @@
 
 import itertools
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Unpack
+from typing import Any, NamedTuple, Unpack
 
 import torch
 
@@ -15,7 +16,7 @@ from charlm.errors import ConfigError
 from charlm.generation.beam import search
 from charlm.generation.distinct import distinct
 from charlm.generation.ending import Ending, Unit
-from charlm.generation.generate import Piece, Sample, Settings, generate, read, side_by_side
+from charlm.generation.generate import Piece, Sample, generate, read, side_by_side
 from charlm.generation.must_match.matching import MustMatch
 from charlm.generation.samplers import chain
 from charlm.nn.network import Network
@@ -123,15 +124,15 @@ class LanguageModel:
             adapting=self.adaptation,
         )
 
-    def sample(self, prompt: str = "", **settings: Unpack[Settings]) -> list[Sample]:
-        """Draw `count` continuations of a prompt of any length; the settings are those of `draw`."""
-        samples = (each for each in self.draw(prompt, **settings) if isinstance(each, Sample))
+    def sample(self, prompt: str = "", **options: Any) -> list[Sample]:
+        """Return `count` continuations of a prompt of any length; the options are those of `generate`."""
+        samples = (each for each in self.generate(prompt, **options) if isinstance(each, Sample))
         return sorted(samples, key=lambda sample: sample.index)
 
-    def stream(self, prompt: str = "", **settings: Unpack[Settings]) -> Iterator[str]:
-        """The first of those samples, piece by piece as it is drawn, without the prompt."""
-        settings["count"] = 1
-        return (each.text for each in self.draw(prompt, **settings) if isinstance(each, Piece))
+    def stream(self, prompt: str = "", **options: Any) -> Iterator[str]:
+        """Yield one continuation piece by piece, as it is drawn; the options are those of `generate` except `count`."""
+        options["count"] = 1
+        return (each.text for each in self.generate(prompt, **options) if isinstance(each, Piece))
 
     def next_token(
         self,
@@ -151,69 +152,55 @@ class LanguageModel:
         order = sorted(range(len(probabilities)), key=lambda index: -probabilities[index])
         return [Next(index, self.tokenizer.token_text(index), probabilities[index]) for index in order]
 
-    def draw(
+    def generate(
         self,
         prompt: str = "",
         *,
         length: int | None = None,
         count: int = 1,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        min_p: float | None = None,
-        typical: float | None = None,
-        mirostat: float | None = None,
-        repetition_penalty: float | None = None,
-        repetition_ngram: int = 8,
-        no_repeat: int | None = None,
         must_match: str | None = None,
         unique: bool = False,
         stop: str | None = None,
         whole: Unit | None = None,
         seed: int | None = None,
         unknown: UnknownPolicy = "error",
+        **samplers: float | str | None,
     ) -> Iterator[Piece | Sample]:
-        """Pieces of the samples' text as they come, and each Sample when it is complete.
+        """Yield pieces of the samples' text as they are drawn, and each Sample when it is complete.
 
-        length: most tokens drawn; None: 500 of a stream, 1,000 of a line. whole: "word", "line" or "sentence", which
-        is finished where the length cuts it, by up to 1,000 tokens more. stop: a text that ends a sample and is not
-        part of it. seed: None draws one, which each Sample names. unknown: what a character of the prompt outside the
-        vocabulary becomes. unique: samples of different texts, fewer than `count` where the model has no more.
+        length: the most tokens in a sample; None means 500 in stream mode, 1,000 in line mode.
+        count: the number of samples.
+        must_match: a regular expression that the whole text of each sample matches, prompt excluded.
+        unique: whether all samples differ; there are fewer than `count` if the model has no more.
+        stop: a text that ends a sample, and is not part of it.
+        whole: "word", "line" or "sentence": finish the unit that the length cuts, with up to 1,000 more tokens.
+        seed: None chooses a seed, which each Sample names.
+        unknown: what to do with a character of the prompt outside the vocabulary: error, unk or skip.
+        samplers: settings of the samplers in `generation/samplers/`, such as temperature=0.8 or top_p=0.9. After
+            must_match they apply in this order: repetition_penalty (of n-grams of `repetition_ngram` tokens),
+            no_repeat, temperature (0 is greedy), top_k, top_p, min_p, typical, mirostat.
 
-        must_match: a regular expression, which the whole of each text matches, without the prompt (`matching`). What
-        may be drawn is narrowed in this order, each as its file in `samplers/` says: must_match, repetition_penalty
-        (of `repetition_ngram` symbols), no_repeat, temperature (0 is greedy), top_k, top_p, min_p, typical, mirostat.
-
-        Raises ConfigError, UnknownCharacterError at once, not at the first draw.
+        Raises TypeError for a setting that no sampler has, ConfigError and UnknownCharacterError. It raises them when
+        called, not at the first draw.
         """
         check_range("count", count, 1, float("inf"))
         check_range("seed", seed, 0, 2**63 - 1)
         ending = Ending(LENGTH[self.config.sequence] if length is None else length, stop, whole)
-        penalty = None if repetition_penalty is None else (repetition_penalty, repetition_ngram)
-        samplers = [
-            *self._matching(must_match, ending),
-            *chain(
-                {
-                    "repetition_penalty": penalty,
-                    "no_repeat": no_repeat,
-                    "temperature": temperature,
-                    "top_k": top_k,
-                    "top_p": top_p,
-                    "min_p": min_p,
-                    "typical": typical,
-                    "mirostat": mirostat,
-                }
-            ),
-        ]
+        filters = [*self._matching(must_match, ending), *chain(samplers)]
         encoded = encode(self.tokenizer, self._one_line(prompt), unknown)
         seed = new_seed() if seed is None else seed
 
         def group(indices: range) -> Iterator[Piece | Sample]:
-            return generate(self.network, self.tokenizer, encoded, samplers, indices=indices, ending=ending, seed=seed)
+            return generate(self.network, self.tokenizer, encoded, filters, indices=indices, ending=ending, seed=seed)
 
         most = max(1, min(_SIDE_BY_SIDE, _LOGITS // self.tokenizer.size))
         groups = map(group, side_by_side(count, most, endless=unique))
         return distinct(groups, count) if unique else itertools.chain.from_iterable(groups)
+
+    def draw(self, prompt: str = "", **options: Any) -> Iterator[Piece | Sample]:
+        """Call `generate`; this name is deprecated and will go in 0.3."""
+        warnings.warn("LanguageModel.draw is deprecated; use generate", DeprecationWarning, stacklevel=2)
+        return self.generate(prompt, **options)
 
     def beam(
         self,
@@ -227,7 +214,7 @@ class LanguageModel:
     ) -> list[Sample]:
         """The `count` likeliest continuations that a beam search finds, best first: `beam.search`.
 
-        length, stop, unknown: as those of `draw`. Raises ConfigError for a count above the width.
+        length, stop, unknown: as those of `generate`. Raises ConfigError for a count above the width.
         """
         check_range("beam", width, 1, float("inf"))
         check_range("count", count, 1, width)

@@ -20,6 +20,7 @@ ORDER = [
     *("checkpoints", "system", "training", "comparison", "analysis", "pages", "kenlm", "charlm", "cli", "__main__"),
 ]
 VARIANTS = (  # packages in which a file is the value of an option
+    "cli.formats",
     "generation.samplers",
     "nn.cells",
     "nn.embeddings",

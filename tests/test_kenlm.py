@@ -12,7 +12,7 @@ from conftest import Outcome
 
 import charlm
 from charlm import kenlm
-from charlm.cli.formats.query import shortest
+from charlm.cli.formats.kenlm import shortest
 
 Run = Callable[..., Outcome]
 LOG10 = math.log(10)
@@ -141,7 +141,7 @@ def test_the_lines_of_query(run: Run, line_folder: Path, facade: kenlm.Model, tm
     known = [value for text in ("the cat", "", "a dög") for value, _, oov in facade.full_scores(text) if not oov]
     assert summary[0][1] == "inf" and summary[2][1] == "1" and summary[3][1] == "7"
     assert float(summary[1][1]) == pytest.approx(10 ** (-sum(known) / len(known)))
-    assert "hartleys" in done.err and "after the start" in done.err
+    assert "hartleys" in done.err and "from the start" in done.err
 
 
 SENTENCES = """\

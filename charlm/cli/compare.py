@@ -69,7 +69,7 @@ def compare(
 
     with importing():
         from charlm.checkpoints.checkpoint import load
-        from charlm.cli.formats import comparison
+        from charlm.cli import comparison
         from charlm.cli.pairs import compare_pairs
         from charlm.comparison.compare import compare as compare_readers
 

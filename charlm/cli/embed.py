@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charlm.checkpoints import model_paths
-from charlm.cli.options import Json, Model, Quiet, defaulted
+from charlm.cli.options import Json, Model, Quiet, optional
 from charlm.cli.output import say, write, write_json
 from charlm.interrupts import importing
 
@@ -18,7 +18,7 @@ _WIDTH = 60  # columns that every terminal has
 _SIDES = ("input", "output")
 
 Side = Annotated[
-    str, defaulted("input: rows of the embedding; output: those of the readout.", _SIDES[0], choices=_SIDES)
+    str, optional("input: rows of the embedding; output: those of the readout.", _SIDES[0], choices=_SIDES)
 ]
 
 app = typer.Typer(help="What the vectors of the symbols say.", no_args_is_help=True)

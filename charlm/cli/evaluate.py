@@ -6,33 +6,39 @@ import typer
 
 from charlm.checkpoints import model_paths
 from charlm.cli.inputs import files_or_stdin, read_files, report_unknown
-from charlm.cli.options import Cache, Dynamic, Json, Model, Quiet, Unknown, defaulted, ways
+from charlm.cli.options import Json, Model, Quiet, Unknown, optional
 from charlm.cli.output import figure, say, write, write_json
+from charlm.cli.variant_options import NONE, Given, OptionsOf, chosen, with_variant_options
 from charlm.cli.view.progress import Plain, reading
 from charlm.interrupts import importing
 
 if TYPE_CHECKING:
     from charlm.scoring.evaluation import Evaluation
 
+_ADAPTATIONS = "scoring.adaptation"
 
+
+@with_variant_options
 def evaluate(
     files: Annotated[
-        list[str] | None, typer.Argument(metavar="FILE", help="Text files, folders of them, .gz, or - (stdin).")
+        list[str] | None,
+        typer.Argument(metavar="FILE", help="Text files, folders of text files, .gz files, or - for stdin."),
     ] = None,
     model: Model = None,
     window: Annotated[
-        int | None, typer.Option(help="Windows of so many tokens, each from a zero state, in place of streams.")
+        int | None,
+        typer.Option(help="Read windows of this many tokens, each from a zero state, instead of one running text."),
     ] = None,
-    streams: Annotated[int | None, defaulted("Pieces of a stream read side by side.", "auto")] = None,
-    dynamic: Dynamic = False,
-    cache: Cache = False,
+    streams: Annotated[int | None, optional("Number of parts of a stream to read in parallel.", "auto")] = None,
+    adaptations: Annotated[Given, OptionsOf(_ADAPTATIONS)] = NONE,
     unknown: Unknown = "unk",
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """How well a model predicts files.
+    """Measure how well a model predicts files.
 
-    Nats per token, perplexity, bits per character and per byte of the text; the same figures as training prints.
+    Prints nats per token, perplexity, and bits per character and per byte of the text, as training does for the
+    held-out part.
 
     Example: charlm evaluate unseen.txt --model poems
     """
@@ -41,61 +47,64 @@ def evaluate(
 
     with importing():
         from charlm.checkpoints.checkpoint import load
-        from charlm.cli.formats import ONE_WAY
+        from charlm.cli.formats import ONE_TOKENIZATION
+        from charlm.comparison.long_documents import evaluate_documents
         from charlm.scoring.evaluation import Evaluation
-    from charlm.comparison.long_documents import evaluate_documents
 
     language_model = load(folder)
-    adapting = ways(dynamic=dynamic, cache=cache)
+    methods = tuple(chosen(_ADAPTATIONS, adaptations))
     say(f"model {folder}", quiet or model is not None)
     settings = {"window": window, "streams": streams, "unknown": unknown}
-    with reading(bool(adapting) and not quiet, "adapting") as told:
-        if adapting:
-            language_model = language_model.adapting(*adapting, told=told)
-        found = list(evaluate_documents(language_model, documents, on_progress=Plain(quiet), **settings))  # type: ignore[arg-type]
-    total = Evaluation.total(found)
+    with reading(bool(methods) and not quiet, "adapting") as on_progress:
+        if methods:
+            language_model = language_model.adapting(*methods, told=on_progress)
+        evaluations = list(
+            evaluate_documents(language_model, documents, on_progress=Plain(quiet), **settings)  # type: ignore[arg-type]
+        )
+    total = Evaluation.total(evaluations)
     report_unknown(language_model, documents, total.unknown, unknown, quiet)
     if language_model.tokenizer.AMBIGUOUS:
-        say(f"the figures are {ONE_WAY}", quiet)
+        say(f"the figures are {ONE_TOKENIZATION}", quiet)
     names = [document.name for document in documents]
-    if len(found) > 1:
-        found.append(total)
+    if len(evaluations) > 1:
+        evaluations.append(total)
         names.append("total")
-    for name, evaluation in zip(names, found, strict=True):
+    for name, evaluation in zip(names, evaluations, strict=True):
         if json:
             write_json(_values(evaluation))
         else:
             write(_lines(name, evaluation))
 
 
-def _values(found: "Evaluation") -> dict[str, Any]:
-    names = (
-        "nats_per_token",
-        "bits_per_char",
-        "bits_per_byte",
-        "perplexity",
-        "tokens",
-        "characters",
-        "bytes",
-        "unknown",
-    )
-    known = ("bits_per_char_known", "unknown_tokens") if found.unknown else ()
-    adapting = ("adapting",) if found.adapting else ()
-    return {name: getattr(found, name) for name in (*names, "streams", "window", *known, *adapting)}
+_KEYS = (
+    *("nats_per_token", "bits_per_char", "bits_per_byte", "perplexity"),
+    *("tokens", "characters", "bytes", "unknown", "streams", "window"),
+)
 
 
-def _lines(name: str, found: "Evaluation") -> str:
+def _values(evaluation: "Evaluation") -> dict[str, Any]:
+    """Return the values of the JSON object."""
+    known = ("bits_per_char_known", "unknown_tokens") if evaluation.unknown else ()
+    adapting = ("adapting",) if evaluation.adapting else ()
+    return {name: getattr(evaluation, name) for name in (*_KEYS, *known, *adapting)}
+
+
+def _lines(name: str, evaluation: "Evaluation") -> str:
+    """Return the figures of a file, for people."""
     from charlm.scoring.adapting import in_words
 
-    several = "s" * (found.streams != 1)
-    protocol = f"windows of {found.window:,} tokens" if found.window else f"{found.streams} stream{several}"
-    adapting = f"  {in_words(found.adapting)}\n" if found.adapting else ""
-    known = f" (of the {found.known_characters:,} known characters)" if found.unknown else ""
-    known += f", {found.unknown_tokens:,} tokens unknown" if found.unknown_tokens else ""
+    head = f"{name}: {evaluation.tokens:,} tokens, {evaluation.characters:,} characters, {evaluation.bytes:,} bytes"
+    if evaluation.window:
+        head += f", windows of {evaluation.window:,} tokens"
+    elif evaluation.streams is not None:
+        head += f", {evaluation.streams} stream{'s' * (evaluation.streams != 1)}"
+    adapting = f"  {in_words(evaluation.adapting)}\n" if evaluation.adapting else ""
+    known = f" (of the {evaluation.known_characters:,} known characters)" if evaluation.unknown else ""
+    if evaluation.unknown_tokens:
+        known += f", {evaluation.unknown_tokens:,} unknown token{'s' * (evaluation.unknown_tokens != 1)}"
     return (
-        f"{name}: {found.tokens:,} tokens, {found.characters:,} characters, {found.bytes:,} bytes"
-        f"{'' if found.streams is None and found.window is None else f', {protocol}'}\n"
-        f"{adapting}"
-        f"  {figure(found.nats_per_token)} nats per token, perplexity {figure(found.perplexity)}\n"
-        f"  {figure(found.bits_per_char_known)} bits per character{known}, {figure(found.bits_per_byte)} per byte\n"
+        f"{head}\n{adapting}"
+        f"  {figure(evaluation.nats_per_token)} nats per token, perplexity {figure(evaluation.perplexity)}\n"
+        f"  {figure(evaluation.bits_per_char_known)} bits per character{known},"
+        f" {figure(evaluation.bits_per_byte)} bits per byte\n"
     )

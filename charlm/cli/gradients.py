@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charlm.cli.inputs import load_model_and_text, read_text
-from charlm.cli.options import Json, Model, Quiet, defaulted
+from charlm.cli.options import Json, Model, Quiet, optional
 from charlm.cli.output import say, write, write_json
 from charlm.cli.view.plot import plot
 from charlm.config import ModelConfig, TrainConfig, check_range
@@ -38,11 +38,11 @@ def gradients(
     model: Model = None,
     cell: Annotated[
         list[str] | None,
-        defaulted("Fresh networks of this cell, in place of a model; repeatable.", "none", choices=names("nn.cells")),
+        optional("Fresh networks of this cell, in place of a model; repeatable.", "none", choices=names("nn.cells")),
     ] = None,
-    activation: Annotated[str | None, defaulted("Of a fresh rnn or jordan.", "tanh")] = None,
-    hidden_size: Annotated[int | None, defaulted("Width of a fresh network.", FRESH.hidden_size)] = None,
-    layers: Annotated[int | None, defaulted("Layers of a fresh network.", FRESH.layers)] = None,
+    activation: Annotated[str | None, optional("Of a fresh rnn or jordan.", "tanh")] = None,
+    hidden_size: Annotated[int | None, optional("Width of a fresh network.", FRESH.hidden_size)] = None,
+    layers: Annotated[int | None, optional("Layers of a fresh network.", FRESH.layers)] = None,
     distance: Annotated[int, typer.Option(help="How many symbols back.")] = _FARTHEST,
     seed: Annotated[int, typer.Option(help="Of the fresh weights.")] = TrainConfig.seed,
     json: Json = False,

@@ -1,4 +1,4 @@
-"""charlm sample -i: a text by a person and a model together, in a terminal of POSIX."""
+"""charlm sample -i: a person and a model write a text together, in a POSIX terminal."""
 
 import codecs
 import os
@@ -15,58 +15,58 @@ from charlm.errors import ConfigError
 if TYPE_CHECKING:
     from charlm.language_model import LanguageModel, Next
 
-# An arrow, as the terminals write it; another key of several characters (Delete, F1, Alt-x); a character, or Escape.
+# An arrow; another key that sends several characters (Delete, F1, Alt-x); a character, or Escape.
 _KEY = re.compile(
     r"\x1b[\[O]([A-D])|\x1b\[[0-?]*[ -/]*[@-~]|\x1bO.|\x1b[^\[O\x1b]|([^\x1b]|\x1b(?=\x1b|\Z))", re.DOTALL
 )
 _ARROWS = {"A": (0.1, 0.0), "B": (-0.1, 0.0), "C": (0.0, 0.05), "D": (0.0, -0.05)}  # up, down, right, left
-_SHOWN = 8  # symbols
-_LINES = 10  # of the text
-_PARTS = 4  # symbols that a character may have, as bytes
+_SHOWN = 8  # tokens
+_LINES = 10  # lines of the text
+_PARTS = 4  # the most tokens in a character, if they are its bytes
 _ENDS = "\x04\x1b"  # Ctrl-D, Escape
-_PAUSE = 0.05  # seconds without a character after Escape: it is the key, and not the beginning of another's
+_PAUSE = 0.05  # seconds after Escape; a character that follows later belongs to another key
 _RUBOUT = "\x7f\b"
 
 
-class Desk:
-    """The text so far, what may follow it, and the settings that move."""
+class Editor:
+    """The text so far, the tokens that may follow it, and the sampling settings."""
 
     def __init__(self, model: "LanguageModel", text: str, temperature: float, top_p: float) -> None:
         self._model = model
         self.text, self.temperature, self.top_p = text, temperature, top_p
         self._note = ""
-        self._likely = self._look()
+        self._following = self._look()
 
     def press(self, key: str) -> bool:
-        """Take a key: an arrow by its letter in _ARROWS, else a character. Returns whether the text goes on."""
+        """Handle a character; return whether to continue."""
         self._note = ""
         if key in _ENDS or (key == "\n" and self._model.line):
             return False
         if key == "\t":
-            if self._likely[0].id == self._model.tokenizer.EOS:
+            if self._following[0].id == self._model.tokenizer.EOS:
                 return False
             self.text += next(self._model.stream(self.text, temperature=0, length=_PARTS, unknown="unk"), "")
         elif key in _RUBOUT:
             self.text = self.text[:-1]
         else:
             self._type(key)
-        self._likely = self._look()
+        self._following = self._look()
         return True
 
     def turn(self, arrow: str) -> None:
-        """Up and down move the temperature, left and right top-p."""
+        """Handle an arrow, a key of _ARROWS: up and down change the temperature, left and right top-p."""
         warmer, wider = _ARROWS[arrow]
         self.temperature = min(10.0, max(0.0, round(self.temperature + warmer, 2)))
         self.top_p = min(1.0, max(0.05, round(self.top_p + wider, 2)))
-        self._likely = self._look()
+        self._following = self._look()
 
     def page(self, width: int, height: int = 24) -> str:
-        """What is shown: the end of the text, what may follow, the settings; of the first two less where it is low."""
-        likely = self._likely[: max(1, height - 7)]
+        """Return the page to show: the end of the text, the likely tokens and the settings, in `height` rows."""
+        likely = self._following[: max(1, height - 7)]
         lines = [
-            line[place : place + width]
+            line[start : start + width]
             for line in for_terminal(self.text + "▏").expandtabs().split("\n")
-            for place in range(0, len(line) or 1, width)
+            for start in range(0, len(line) or 1, width)
         ]
         names = [each.text if each.text is not None else self._model.tokenizer.CONTROL[each.id] for each in likely]
         rows = [
@@ -75,14 +75,14 @@ class Desk:
         ]
         settings = [
             f"temperature {self.temperature:g} (↑ ↓)  top-p {self.top_p:g} (← →)",
-            "Tab the likeliest, Ctrl-D or Esc end",
+            "Tab: take the first token, Ctrl-D or Esc: end",
         ]
         last = max(1, min(_LINES, height - len(rows) - 5))
         return "\n".join(line[:width] for line in [*lines[-last:], "", *rows, "", *settings, self._note])
 
     def _type(self, character: str) -> None:
         if self._model.unknown(character) and not self._model.tokenizer.has(character):
-            self._note = f"the model has no symbol for {character!r}"
+            self._note = f"{character!r} is not in the vocabulary"
         else:
             self.text += character
 
@@ -91,38 +91,36 @@ class Desk:
         return [each for each in following[:_SHOWN] if each.probability > 0]
 
 
-def converse(model: "LanguageModel", text: str, temperature: float = 1.0, top_p: float = 1.0) -> str:
-    """The text when the person has ended it. Raises ConfigError where there is no terminal."""
+def edit_with_model(model: "LanguageModel", text: str, temperature: float = 1.0, top_p: float = 1.0) -> str:
+    """Return the text when the person ends it. Raises ConfigError if there is no terminal."""
     from rich.console import Console
     from rich.live import Live
     from rich.text import Text
 
-    desk = Desk(model, text, temperature, top_p)
+    editor = Editor(model, text, temperature, top_p)
     console = Console(stderr=True)
     with _keys() as chunks, Live(console=console, auto_refresh=False, transient=True) as live:
-        live.update(Text(desk.page(*console.size)), refresh=True)
+        live.update(Text(editor.page(*console.size)), refresh=True)
         for chunk in chunks:
             for arrow, character in _KEY.findall(chunk):
                 if arrow:
-                    desk.turn(arrow)
-                elif character and not desk.press(character):
-                    return desk.text
-            live.update(Text(desk.page(*console.size)), refresh=True)
-    return desk.text
+                    editor.turn(arrow)
+                elif character and not editor.press(character):
+                    return editor.text
+            live.update(Text(editor.page(*console.size)), refresh=True)
+    return editor.text
 
 
 @contextmanager
 def _keys() -> Iterator[Iterator[str]]:
-    """What is typed, as it is typed; Ctrl-C stays what it is."""
+    """Yield the typed characters as they arrive, without echo. Ctrl-C still interrupts."""
     try:
         import termios
         import tty
     except ImportError:
-        raise ConfigError("--interactive needs a terminal of POSIX: Linux, macOS or WSL") from None
+        raise ConfigError("--interactive needs a POSIX terminal: Linux, macOS or WSL") from None
     if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
-        raise ConfigError(
-            "--interactive needs a terminal to type in; leave it out, or do not redirect stdin and stderr"
-        )
+        raise ConfigError("--interactive needs a terminal; do not redirect stdin or stderr")
     file = sys.stdin.fileno()
     before = termios.tcgetattr(file)
     tty.setcbreak(file)

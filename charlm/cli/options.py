@@ -12,12 +12,12 @@ from charlm.registry import names
 
 
 def model_names(incomplete: str) -> list[str]:
-    """The models in checkpoints/ that begin so, for the shell's completion."""
+    """Return the models in checkpoints/ whose names begin with `incomplete`, for the shell's completion."""
     return [name for name in model_paths.trained() if name.startswith(incomplete)]
 
 
 def one_of(choices: Sequence[str]) -> Any:
-    """The same for an option with so many values."""
+    """Return the completion function of an option that takes one of the choices."""
     return lambda incomplete: [each for each in choices if each.startswith(incomplete)]
 
 
@@ -25,53 +25,53 @@ Model = Annotated[
     str | None,
     typer.Option(
         *("--model", "-m"),
-        help="A name in checkpoints/, or a folder's path. Default: the last one trained.",
+        help="Name of a model in checkpoints/, or path of its folder. [the last one trained]",
         autocompletion=model_names,
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout, nothing else.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per line on stdout, and nothing else.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors on stderr.")]
 Unknown = Annotated[
-    str, typer.Option("--unknown", help="What an unknown character becomes: unk, error, or skip (left out).")
+    str,
+    typer.Option(
+        "--unknown",
+        help="What to do with unknown characters: unk (read as <UNK>), skip (leave out) or error.",
+        autocompletion=one_of(("unk", "skip", "error")),
+    ),
 ]
-
-Dynamic = Annotated[
-    bool, typer.Option("--dynamic", help="Go on learning from what was read: dynamic evaluation (Krause 2018).")
-]
-Cache = Annotated[
-    bool, typer.Option("--cache", help="Remember what came in a like state before: neural cache (Grave 2017).")
-]
-
-
-def ways(**asked: bool) -> tuple[str, ...]:
-    """The ways to adapt that are asked for, by their names."""
-    return tuple(name for name, wanted in asked.items() if wanted)
 
 
 def with_options(base: Any, options: dict[str, Any]) -> Any:
-    """A configuration with the options that were given."""
+    """Return a configuration with its fields replaced by the options that were given."""
     given = {each.name: options[each.name] for each in fields(base) if options.get(each.name) is not None}
     return replace(base, **given)
 
 
-def defaulted(help: str, default: object, *names: str, choices: Sequence[str] = ()) -> Any:
-    """An option that is None where it was not given, so that a stored plan or the library's default can stand."""
+def optional(help: str, default: object, *names: str, choices: Sequence[str] = (), metavar: str | None = None) -> Any:
+    """Return an option that is None if not given, so that a stored plan or the library's default applies.
+
+    The help ends with the default in brackets.
+    """
     complete = one_of(choices) if choices else None
-    return typer.Option(*names, help=f"{help} [{default}]", show_default=False, autocompletion=complete)
+    return typer.Option(
+        *names, help=f"{help} [{default}]", show_default=False, autocompletion=complete, metavar=metavar
+    )
 
 
 TokenizerName = Annotated[
     str | None,
-    defaulted(
-        f"What a symbol is: {', '.join(names('tokenizers'))}.",
+    optional(
+        f"How text is split into tokens: {', '.join(names('tokenizers'))}.",
         ModelConfig.tokenizer,
         "--tokenizer",
         choices=names("tokenizers"),
     ),
 ]
-VocabSize = Annotated[int | None, defaulted("Of words or subwords: how many symbols.", "chosen to fit the corpus")]
-MinCount = Annotated[int | None, defaulted("What is rarer is no symbol.", "1 of characters, 2 of words")]
-Closed = Annotated[bool | None, typer.Option("--closed", help="A word that is no symbol is <UNK>, not spelled.")]
+VocabSize = Annotated[int | None, optional("Number of tokens, for words and subwords.", "chosen to fit the corpus")]
+MinCount = Annotated[
+    int | None, optional("Drop tokens that occur fewer times than this.", "1 for characters, 2 for words")
+]
+Closed = Annotated[bool | None, typer.Option("--closed", help="Map unknown words to <UNK> instead of spelling them.")]
 ModelType = Annotated[
-    str | None, defaulted("Of subwords: unigram or bpe.", ModelConfig.model_type, choices=("unigram", "bpe"))
+    str | None, optional("Kind of subwords: unigram or bpe.", ModelConfig.model_type, choices=("unigram", "bpe"))
 ]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from charlm.cli.formats.comparison import verdict
+from charlm.cli.comparison import verdict
 from charlm.cli.inputs import require_in_memory
 from charlm.cli.output import say, write, write_json
 from charlm.comparison.bootstrap import interval

@@ -1,4 +1,4 @@
-"""charlm sample: novel sequences."""
+"""charlm sample: new text from a model."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict
@@ -8,9 +8,10 @@ import typer
 
 from charlm.checkpoints import model_paths
 from charlm.cli.inputs import read_files, read_stdin, report_unknown, require_in_memory
-from charlm.cli.interactive import converse
-from charlm.cli.options import Json, Model, Quiet, defaulted
+from charlm.cli.interactive import edit_with_model
+from charlm.cli.options import Json, Model, Quiet, optional
 from charlm.cli.output import figure, say, write, write_json
+from charlm.cli.variant_options import NONE, Given, OptionsOf, check_required, with_variant_options
 from charlm.cli.view.pages import Pages
 from charlm.data.documents import Document
 from charlm.errors import ConfigError
@@ -21,80 +22,71 @@ if TYPE_CHECKING:
     from charlm.generation.generate import Piece, Sample
     from charlm.language_model import LanguageModel
 
-_OF_A_PERSON = {"temperature", "top_p"}  # settings that keys move
-_OF_A_SEARCH = {"length", "count", "stop", "unknown"}  # settings that a beam has too
+_SAMPLERS = "generation.samplers"
+_INTERACTIVE = {"temperature", "top_p"}  # options that the arrow keys change
+_BEAM = {"length", "count", "stop", "unknown"}  # options that beam search has too
 
 
+@with_variant_options
 def sample(
     model: Model = None,
-    prompt: Annotated[str, typer.Option("--prompt", "-p", help="What the text begins with; - is stdin.")] = "",
+    prompt: Annotated[str, typer.Option("--prompt", "-p", help="Text to continue; - reads stdin.")] = "",
     must_match: Annotated[
-        str | None, typer.Option(metavar="REGEX", help="Only texts, after the prompt, that this matches as a whole.")
+        str | None,
+        typer.Option(
+            metavar="REGEX", help="Generate only text that fully matches this regular expression (prompt excluded)."
+        ),
     ] = None,
-    repetition_penalty: Annotated[
-        float | None, typer.Option(help="Make a repetition less likely: 1.3 a little, 3 much.")
+    samplers: Annotated[Given, OptionsOf(_SAMPLERS)] = NONE,
+    length: Annotated[
+        int | None, optional("Maximum length of a sample, in tokens.", "500 for a stream, 1000 for a line")
     ] = None,
-    repetition_ngram: Annotated[int | None, defaulted("So many symbols make a repetition.", "8")] = None,
-    no_repeat: Annotated[int | None, typer.Option(metavar="N", help="No N symbols in a row twice.")] = None,
-    temperature: Annotated[float | None, defaulted("Below 1 is safer, above 1 wilder; 0 is greedy.", "1")] = None,
-    top_k: Annotated[int | None, typer.Option(help="Only the k likeliest symbols.")] = None,
-    top_p: Annotated[float | None, typer.Option(help="Only the likeliest symbols that reach p together.")] = None,
-    min_p: Annotated[
-        float | None, typer.Option(help="Only symbols p times as likely as the likeliest, or more.")
-    ] = None,
-    typical: Annotated[
-        float | None, typer.Option(help="Only the symbols of nearly average surprise that reach p together.")
-    ] = None,
-    mirostat: Annotated[
-        float | None, typer.Option(metavar="TAU", help="Hold the surprise at TAU bits a symbol (mirostat 2).")
-    ] = None,
-    length: Annotated[int | None, defaulted("Most tokens drawn.", "500 of a stream, 1000 of a line")] = None,
-    stop: Annotated[str | None, typer.Option(help="End before this text.")] = None,
+    stop: Annotated[str | None, typer.Option(metavar="TEXT", help="End a sample before this text.")] = None,
     whole: Annotated[
         str | None,
-        defaulted("Finish the word, line or sentence that --length cuts.", "no", choices=("word", "line", "sentence")),
+        optional("Finish the word, line or sentence that --length cuts.", "no", choices=("word", "line", "sentence")),
     ] = None,
-    count: Annotated[int | None, defaulted("How many samples.", "1")] = None,
-    unique: Annotated[bool, typer.Option("--unique", help="All of them different.")] = False,
-    seed: Annotated[int | None, defaulted("The same seed draws the same.", "a new one")] = None,
+    count: Annotated[int | None, optional("Number of samples.", "1")] = None,
+    unique: Annotated[bool, typer.Option("--unique", help="Make all samples different.")] = False,
+    seed: Annotated[int | None, optional("Random seed; repeat it to get the same samples.", "a new one")] = None,
     unknown: Annotated[
         str | None,
-        defaulted("What an unknown character of the prompt becomes: error, unk or skip.", "error"),
+        optional(
+            "What to do with unknown characters of the prompt: error, unk (read as <UNK>) or skip (leave out).",
+            "error",
+            choices=("error", "unk", "skip"),
+        ),
     ] = None,
     beam: Annotated[
-        int | None, typer.Option(metavar="N", help="Draw nothing; search the likeliest text, N beginnings at a time.")
+        int | None, typer.Option(metavar="N", help="Use beam search of width N instead of sampling.")
     ] = None,
     scores: Annotated[
-        bool, typer.Option("--scores", help="Log-probability and perplexity below each text; --json has them always.")
+        bool,
+        typer.Option(
+            "--scores", help="Print log-probability and perplexity below each sample; --json always has them."
+        ),
     ] = False,
     novelty: Annotated[
         list[str] | None,
-        typer.Option(metavar="CORPUS", help="What of each text stands in this corpus; may be repeated."),
+        typer.Option(metavar="CORPUS", help="Report how much of each sample is copied from this corpus; repeatable."),
     ] = None,
     interactive: Annotated[
-        bool, typer.Option("--interactive", "-i", help="Type, and see what may follow; Tab takes the likeliest.")
+        bool,
+        typer.Option("--interactive", "-i", help="Type text and see the most likely next tokens; Tab takes the first."),
     ] = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Draw new text from a model.
+    """Generate text from a model.
 
-    A model of lines ends each by itself (<EOS>); of running text comes as much as --length says. What narrows the
-    draw is applied in the order it has here, from --must-match to --mirostat.
+    A line model stops at <EOS>; a stream model stops after --length tokens. Filters are applied in the order listed,
+    from --must-match to --mirostat.
 
     Example: charlm sample --prompt "Once " --temperature 0.7 --seed 42
     """
     settings = {
         "must_match": must_match,
-        "repetition_penalty": repetition_penalty,
-        "repetition_ngram": repetition_ngram,
-        "no_repeat": no_repeat,
-        "temperature": temperature,
-        "top_k": top_k,
-        "top_p": top_p,
-        "min_p": min_p,
-        "typical": typical,
-        "mirostat": mirostat,
+        **samplers,
         "length": length,
         "stop": stop,
         "whole": whole,
@@ -106,10 +98,9 @@ def sample(
     given: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
     if interactive:
         others = {"beam": beam, "scores": scores, "novelty": novelty, "json": json}
-        asked = [*given, *(name for name, value in others.items() if value)]
-        _refuse(asked, _OF_A_PERSON, "--interactive draws nothing by itself")
-    if repetition_ngram is not None and repetition_penalty is None:
-        raise ConfigError("--repetition-ngram is of --repetition-penalty; give that too, or leave it out")
+        used = [*given, *(name for name, value in others.items() if value)]
+        _refuse(used, _INTERACTIVE, "--interactive generates no samples")
+    check_required(_SAMPLERS, samplers)
     folder = model_paths.existing_folder(model)
     prompt = require_in_memory(read_stdin(quiet), "begin with").text if prompt == "-" else prompt
 
@@ -119,43 +110,46 @@ def sample(
     corpus = read_files(novelty, quiet).documents if novelty else ()
     language_model = load(folder)
     if interactive:
-        write(converse(language_model, prompt, **given) + "\n")
+        write(edit_with_model(language_model, prompt, **given) + "\n")
         return
     if beam is None:
-        events, told = _drawn(language_model, prompt, given)
+        events, remarks = _sampled(language_model, prompt, given)
     else:
-        events, told = _searched(language_model, prompt, beam, given)
-    told = [*([] if model else [f"model {folder}"]), *told]
-    say(", ".join(told), quiet or not told)
+        events, remarks = _searched(language_model, prompt, beam, given)
+    remarks = [*([] if model else [f"model {folder}"]), *remarks]
+    say(", ".join(remarks), quiet or not remarks)
     if must_match is not None:
-        say("symbols that cannot lead to a match are left out one by one; logprob is the free model's", quiet)
+        say("--must-match excludes tokens one by one; logprob is that of the model without it", quiet)
     report_unknown(language_model, [Document("", prompt)], language_model.unknown(prompt), unknown or "", quiet)
     compared = (
         _compared(events, (document.pieces() for document in corpus)) if corpus else ((event, None) for event in events)
     )
     pages = None if json else Pages(prompt, blank="" if language_model.line else "\n")
-    texts = _show(compared, pages, scores, in_order=unique)
-    if unique and texts < (count or 1):
-        say(f"different texts found: {texts:,}, and then no other in 1,000 samples", quiet)
+    shown = _show(compared, pages, scores, in_order=unique)
+    if unique and shown < (count or 1):
+        several = "s" * (shown != 1)
+        say(f"found only {shown:,} different sample{several}; 1,000 more brought no new one", quiet)
 
 
-def _drawn(
+def _sampled(
     model: "LanguageModel", prompt: str, given: Mapping[str, Any]
 ) -> tuple[Iterable["Piece | Sample"], list[str]]:
+    """Return the events of generation, and what to report before them."""
     from charlm.language_model import new_seed
 
     seed = given.get("seed", new_seed())
-    return model.draw(prompt, **{**given, "seed": seed}), [f"seed {seed}"]
+    return model.generate(prompt, **{**given, "seed": seed}), [f"seed {seed}"]
 
 
 def _searched(
     model: "LanguageModel", prompt: str, width: int, given: Mapping[str, Any]
 ) -> tuple[Iterable["Piece | Sample"], list[str]]:
+    """Return the results of beam search as events, and what to report before them."""
     from charlm.generation.generate import Piece
 
-    _refuse(given, _OF_A_SEARCH, "--beam searches the likeliest text and draws nothing")
-    found = model.beam(prompt, width, **given)
-    return [event for each in found for event in (Piece(each.index, each.text), each)], []
+    _refuse(given, _BEAM, "--beam searches for the most likely text and samples nothing")
+    samples = model.beam(prompt, width, **given)
+    return [event for each in samples for event in (Piece(each.index, each.text), each)], []
 
 
 def _refuse(given: Iterable[str], allowed: Collection[str], why: str) -> None:
@@ -166,36 +160,36 @@ def _refuse(given: Iterable[str], allowed: Collection[str], why: str) -> None:
 def _compared(
     events: Iterable["Piece | Sample"], corpus: Iterable[Iterable[str]]
 ) -> Iterator[tuple["Piece | Sample", "Novelty | None"]]:
-    """The corpus is read once, when all samples are complete."""
+    """Pair each Sample with its novelty. The corpus is read once, when all samples are complete."""
     from charlm.comparison.novelty import novelty
     from charlm.generation.generate import Sample
 
     every = list(events)
     samples = [event for event in every if isinstance(event, Sample)]
-    found = iter(novelty([sample.text for sample in samples], corpus))
+    novelties = iter(novelty([sample.text for sample in samples], corpus))
     for event in every:
-        yield event, next(found) if isinstance(event, Sample) else None
+        yield event, next(novelties) if isinstance(event, Sample) else None
 
 
 def _show(
     events: Iterable[tuple["Piece | Sample", "Novelty | None"]], pages: Pages | None, scores: bool, *, in_order: bool
 ) -> int:
-    """Write them on pages or as JSON; returns how many samples there were.
+    """Write the samples, as text or as JSON, and return their number.
 
-    in_order: they come one after the other, and their indices may have gaps.
+    in_order: the samples follow one another, and their indices may have gaps.
     """
     from charlm.generation.generate import Piece
 
     samples = 0
     for event, news in events:
-        place = samples if in_order else event.index
+        index = samples if in_order else event.index
         if isinstance(event, Piece):
             if pages:
-                pages.add(place, event.text)
+                pages.add(index, event.text)
             continue
         samples += 1
         if pages:
-            pages.end(place, (_score(event) if scores else "") + (_news(news) if news else ""))
+            pages.end(index, (_score(event) if scores else "") + (_news(news) if news else ""))
         else:
             write_json({**asdict(event), "perplexity": event.perplexity, **(asdict(news) if news else {})})
     return samples
@@ -206,6 +200,7 @@ def _score(sample: "Sample") -> str:
 
 
 def _news(news: "Novelty") -> str:
+    several = "s" * (news.longest_copied != 1)
     shares = [(4, news.novel_4grams), (8, news.novel_8grams)]
     new = "".join(f", {share:.0%} of its {n}-grams are new" for n, share in shares if share is not None)
-    return f"  longest copied stretch {news.longest_copied:,} characters {news.copied_text[:60]!r}{new}\n"
+    return f"  longest copied stretch: {news.longest_copied:,} character{several} {news.copied_text[:60]!r}{new}\n"

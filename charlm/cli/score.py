@@ -1,168 +1,170 @@
 """charlm score: the probability of texts by the chain rule."""
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from charlm.checkpoints import model_paths
 from charlm.cli.inputs import document_sequences, files_or_stdin, read_files, read_stdin, report_unknown, stdin_lines
-from charlm.cli.options import Cache, Dynamic, Json, Model, Quiet, Unknown, defaulted, one_of, ways
+from charlm.cli.options import Model, Quiet, Unknown, optional
 from charlm.cli.output import say
+from charlm.cli.variant_options import NONE, Given, OptionsOf, chosen, with_variant_options
 from charlm.cli.view.progress import progress
-from charlm.config import check_choice
+from charlm.config import TextMode, check_choice
 from charlm.data.corpus import STDIN
 from charlm.data.documents import AnyDocument, Document
 from charlm.errors import ConfigError
 from charlm.interrupts import importing
+from charlm.registry import declarations
 
 if TYPE_CHECKING:
     from charlm.scoring.score import How
 
-_FORMATS = ("table", "json", "tsv", "kenlm", "heat")
-_AT_ONCE = 4096  # texts, and characters, scored before their results are written
+_ADAPTATIONS, _WRITERS = "scoring.adaptation", "cli.formats"
+_FORMATS = tuple(each.name for each in declarations(_WRITERS) if not any(option.required for option in each.options))
+_DEFAULT_FORMAT, _PAIR_FORMATS = "table", ("table", "json")
+_AT_ONCE = 4096  # the most texts, and characters, to score before the results are written
 _CHARACTERS = 1 << 19
 
 
+@with_variant_options
 def score(
-    texts: Annotated[list[str] | None, typer.Argument(metavar="TEXT", help="Texts; - is stdin.")] = None,
-    file: Annotated[list[str] | None, typer.Option("--file", help="A file of text; may be repeated.")] = None,
+    texts: Annotated[list[str] | None, typer.Argument(metavar="TEXT", help="Texts to score; - reads stdin.")] = None,
+    file: Annotated[
+        list[str] | None, typer.Option("--file", help="Score the text in this file; may be repeated.")
+    ] = None,
     model: Model = None,
-    lines: Annotated[bool, typer.Option("--lines", help="Each line is a text, in a model of a stream too.")] = False,
+    lines: Annotated[
+        bool, typer.Option("--lines", help="Score each line as a text of its own, also with a stream model.")
+    ] = False,
     bos: Annotated[
         bool | None,
-        defaulted("Start at the start; without, the first token is context.", "yes", "--bos/--no-bos"),
+        optional("Condition on the start symbol; if not, the first token is context.", "yes", "--bos/--no-bos"),
     ] = None,
     eos: Annotated[
         bool | None,
-        defaulted("Score the end too.", "yes for lines, no for a stream", "--eos/--no-eos"),
+        optional("Include the end of the text in the score.", "yes for lines, no for a stream", "--eos/--no-eos"),
     ] = None,
-    context: Annotated[str | None, typer.Option(help="P(text | context): read before each text, not scored.")] = None,
+    context: Annotated[
+        str | None, typer.Option(help="Read this before each text without scoring it: P(text | context).")
+    ] = None,
     unit: Annotated[
         str | None,
-        defaulted("What is scored: char, token or word.", "token"),
+        optional("Unit of the scores: char, token or word.", "token"),
     ] = None,
     base: Annotated[
         str | None,
-        defaulted("Of logarithms: e, 2 or 10.", "e, and 2 for surprisal", choices=("e", "2", "10")),
+        optional("Base of logarithms: e, 2 or 10.", "e, and 2 for surprisal", choices=("e", "2", "10")),
     ] = None,
-    dynamic: Dynamic = False,
-    cache: Cache = False,
-    full: Annotated[bool, typer.Option("--full", help="Entropy before each token, and its rank, too.")] = False,
+    adaptations: Annotated[Given, OptionsOf(_ADAPTATIONS)] = NONE,
+    full: Annotated[
+        bool, typer.Option("--full", help="Also print the entropy before each token, and its rank.")
+    ] = False,
     unknown: Unknown = "unk",
     format: Annotated[
-        str | None,
-        typer.Option(
-            help="table, json, tsv, kenlm (what KenLM's query prints) or heat.", autocompletion=one_of(_FORMATS)
-        ),
+        str | None, optional(f"Output format: {', '.join(_FORMATS)}.", _DEFAULT_FORMAT, choices=_FORMATS)
     ] = None,
-    json: Json = False,
-    tsv: Annotated[bool, typer.Option("--tsv", help="Tab-separated values, a row a token.")] = False,
-    heat: Annotated[bool, typer.Option("--heat", help="The text, coloured by surprisal.")] = False,
-    html: Annotated[str | None, typer.Option(metavar="FILE", help="A page with the same, and more on hover.")] = None,
+    writers: Annotated[Given, OptionsOf(_WRITERS)] = NONE,
     pairs: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Good, tab, bad: how often the good one is the likelier.")
+        str | None,
+        typer.Option(metavar="FILE", help='Print the accuracy on minimal pairs, one "good TAB bad" per line.'),
     ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """How likely a text is, token by token.
+    """Print how likely a text is, token by token.
 
-    The probability of each token given those before it, and of the whole by the chain rule.
+    The score is the probability of each token given the tokens before it. By the chain rule, their product is the
+    probability of the text.
 
     Example: charlm score --json "the cat sat" "sat cat the"
     """
-    name = _format(format, json=json, tsv=tsv, heat=heat, html=html is not None)
-    _check(name, base, unit, unknown, full)
+    name, fields = _format(format, writers)
     folder = model_paths.existing_folder(model)
-    if pairs is not None and (texts or file or unit or base or full or lines or name not in ("table", "json")):
-        raise ConfigError("with --pairs whole sentences of that file are compared, as a table or with --json")
-    if pairs is not None and (dynamic or cache):
-        raise ConfigError("one model compares both of a pair; leave --dynamic and --cache out")
+    methods = tuple(chosen(_ADAPTATIONS, adaptations))
+    if pairs is not None and (texts or file or unit or base or full or lines or name not in _PAIR_FORMATS):
+        raise ConfigError("--pairs takes no other text, and prints a table or --json; leave the other options out")
+    if pairs is not None and methods:
+        names = " and ".join(f"--{option.replace('_', '-')}" for option in adaptations)
+        raise ConfigError(f"--pairs scores both sentences with the same model; leave {names} out")
     arguments = texts if texts or file or pairs else files_or_stdin(None)
     documents = read_files([pairs] if pairs else file or [], quiet).documents if pairs or file else ()
 
     with importing():
         from charlm.checkpoints.checkpoint import load
-        from charlm.cli import formats as forms
+        from charlm.cli.formats import Request, ScoreWriter, in_sentence, logarithms
+        from charlm.registry import find
         from charlm.scoring import units
         from charlm.scoring.batching import batches
         from charlm.scoring.score import Convention
 
+        writer = find(ScoreWriter, name)(**fields)
+    writer.check(Request(base, unit, unknown, full))
     language_model = load(folder)
-    if adapting := ways(dynamic=dynamic, cache=cache):
-        language_model = language_model.adapting(*adapting)
+    if methods:
+        language_model = language_model.adapting(*methods)
     tokenizer = language_model.tokenizer
     say(f"model {folder}", quiet or model is not None)
-    if unit is None and name in ("heat", "html"):
-        unit = units.for_reading(tokenizer)
+    unit = unit or writer.unit(tokenizer)
     settings = {
         "bos": bos,
         "context": context,
         "unknown": unknown,
         "unit": unit,
-        "alternatives": forms.alternatives(name, units.is_token(tokenizer, unit or units.TOKEN), full),
+        "alternatives": writer.alternatives(tokens=units.is_token(tokenizer, unit), full=full),
     }
     how: How = {name: value for name, value in settings.items() if value is not None}  # type: ignore[assignment]
     ends = language_model.line if eos is None else eos
     if pairs is not None:
         from charlm.cli.pairs import score_pairs
 
-        score_pairs(language_model, documents[0], ends, how, json=json, quiet=quiet)
+        score_pairs(language_model, documents[0], ends, how, json=name != _DEFAULT_FORMAT, quiet=quiet)
         return
-    in_base = "10" if name == "kenlm" else base
-    convention = forms.words(Convention(ends, **how), in_base, tokenizer.AMBIGUOUS, adapting)
-    form = forms.form(name, forms.logarithms(base), convention, html)
-    say(convention, quiet or name not in ("tsv", "kenlm"))  # the others say it in their result
-    say(f"the scores are {forms.ONE_WAY}", quiet or name != "json" or not tokenizer.AMBIGUOUS)
-    kind = "line" if lines or name == "kenlm" else language_model.config.sequence
-    singles = _singles(arguments or (), documents, kind, quiet)
-    if name == "kenlm":
-        singles = map(forms.sentence, singles)
-    unknowns, numbered, first_unknown = 0, 0, None
+    in_base = logarithms(writer.base or base)
+    ambiguous = tokenizer.AMBIGUOUS
+    convention = in_sentence(Convention(ends, **how), in_base, one_tokenization=ambiguous, methods=methods)
+    writer.begin(in_base, convention)
+    note = writer.note(convention, one_tokenization=ambiguous)
+    say(note, quiet or not note)
+    mode = TextMode.LINE if lines or writer.by_line else language_model.config.sequence
+    singles = map(writer.prepare, _singles(arguments or (), documents, mode, quiet))
+    unknowns, number, first_unknown = 0, 0, None
     piped = STDIN in (arguments or ())
-    with progress((piped or bool(file)) and not quiet, piped) as told:
-        for some in ([text] for text in singles) if adapting else batches(singles, len, _CHARACTERS, _AT_ONCE):
-            for found in language_model.score_many(some, eos=ends, **how):
-                numbered += 1
-                unknowns += found.unknown
-                if found.unknown and first_unknown is None:
-                    first_unknown = numbered, found.text
-                form.add(found)
-            told(len(some))
-    form.end()
+    with progress((piped or bool(file)) and not quiet, piped) as on_progress:
+        for group in ([text] for text in singles) if methods else batches(singles, len, _CHARACTERS, _AT_ONCE):
+            for result in language_model.score_many(group, eos=ends, **how):
+                number += 1
+                unknowns += result.unknown
+                if result.unknown and first_unknown is None:
+                    first_unknown = number, result.text
+                writer.add(result)
+            on_progress(len(group))
+    writer.end()
     if first_unknown is not None:
         number, text = first_unknown
         report_unknown(language_model, [Document("", text)], unknowns, unknown, quiet, start=number)
 
 
-def _format(given: str | None, **flags: bool) -> str:
-    """The one form that is asked for. Raises ConfigError for two, or for one that there is not."""
-    asked = [name for name, wanted in flags.items() if wanted]
-    if given is not None:
-        check_choice("format", given, _FORMATS)
-    if given is not None and given not in asked:
-        asked.append(given)
-    if len(asked) > 1:
-        raise ConfigError(f"give one of {' and '.join(asked)}: scores are written in one form")
-    return asked[0] if asked else "table"
+def _format(name: str | None, given: Given) -> tuple[str, dict[str, Any]]:
+    """Return the format that the options choose, and the values of its fields.
+
+    Raises ConfigError for an unknown name, or if two formats are chosen.
+    """
+    formats = chosen(_WRITERS, given)
+    if name is not None:
+        check_choice("format", name, _FORMATS)
+        formats = {name: {}, **formats}
+    if len(formats) > 1:
+        raise ConfigError(f"{' and '.join(formats)} are two output formats; choose one")
+    return next(iter(formats.items()), (_DEFAULT_FORMAT, {}))
 
 
-def _check(form: str, base: str | None, unit: str | None, unknown: str, full: bool) -> None:
-    """Raise ConfigError for what a form would have to leave aside."""
-    if form == "kenlm" and (base not in (None, "10") or unit is not None or unknown == "skip"):
-        raise ConfigError("KenLM's logarithms are to base 10, its units are words, and it leaves no character out")
-    if form in ("heat", "html") and base is not None:
-        raise ConfigError("the colours are of surprisal in bits; leave out the base")
-    if form in ("heat", "kenlm") and full:
-        raise ConfigError("entropy and rank are in the table, the page, JSON and TSV; leave out --full")
-
-
-def _singles(texts: Iterable[str], documents: Iterable[AnyDocument], kind: str, quiet: bool) -> Iterator[str]:
-    """The sequences in the texts: of the kind line a text with newlines is several."""
+def _singles(texts: Iterable[str], documents: Iterable[AnyDocument], mode: str, quiet: bool) -> Iterator[str]:
+    """Yield the sequences in the texts; in line mode, a text with newlines holds several."""
     for text in texts:
-        if text == STDIN and kind == "line":
+        if text == STDIN and mode == TextMode.LINE:
             yield from stdin_lines(quiet)
         else:
-            yield from document_sequences(read_stdin(quiet) if text == STDIN else Document("the text", text), kind)
+            yield from document_sequences(read_stdin(quiet) if text == STDIN else Document("the text", text), mode)
     for document in documents:
-        yield from document_sequences(document, kind)
+        yield from document_sequences(document, mode)

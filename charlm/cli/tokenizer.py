@@ -20,7 +20,7 @@ from charlm.cli.options import (
     Quiet,
     TokenizerName,
     VocabSize,
-    defaulted,
+    optional,
     with_options,
 )
 from charlm.cli.output import figure, for_terminal, say, write, write_json
@@ -54,7 +54,7 @@ def build(
     model_type: ModelType = None,
     sequence: Annotated[
         str | None,
-        defaulted("line: a newline is no part of the text.", ModelConfig.sequence, choices=("line", "stream", "auto")),
+        optional("line: a newline is no part of the text.", ModelConfig.sequence, choices=("line", "stream", "auto")),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
     json: Json = False,

@@ -19,8 +19,8 @@ from charlm.cli.options import (
     Quiet,
     TokenizerName,
     VocabSize,
-    defaulted,
     model_names,
+    optional,
     with_options,
 )
 from charlm.cli.output import say, write, write_json
@@ -65,7 +65,7 @@ def train(
     ] = None,
     sequence: Annotated[
         str | None,
-        defaulted(
+        optional(
             "line: each line is a sequence; stream: one running text.",
             ModelConfig.sequence,
             choices=("line", "stream", "auto"),
@@ -73,27 +73,27 @@ def train(
     ] = None,
     embedding: Annotated[
         str | None,
-        defaulted(f"Input: {_NAMES['nn.embeddings']}.", ModelConfig.embedding, choices=names("nn.embeddings")),
+        optional(f"Input: {_NAMES['nn.embeddings']}.", ModelConfig.embedding, choices=names("nn.embeddings")),
     ] = None,
-    embedding_size: Annotated[int | None, defaulted("Of a learned embedding.", _CHOSEN)] = None,
+    embedding_size: Annotated[int | None, optional("Of a learned embedding.", _CHOSEN)] = None,
     embedding_file: Annotated[
         str | None, typer.Option(metavar="FILE", help="Vectors it begins with, in the text format of word2vec.")
     ] = None,
     freeze_embedding: Annotated[bool | None, typer.Option("--freeze-embedding", help="Keep them as they are.")] = None,
     cell: Annotated[
-        str | None, defaulted(f"Recurrent cell: {_NAMES['nn.cells']}.", ModelConfig.cell, choices=names("nn.cells"))
+        str | None, optional(f"Recurrent cell: {_NAMES['nn.cells']}.", ModelConfig.cell, choices=names("nn.cells"))
     ] = None,
-    activation: Annotated[str | None, defaulted("Of rnn and jordan: tanh, relu, sigmoid, identity.", "tanh")] = None,
-    hidden_size: Annotated[int | None, defaulted("Width of a layer.", _CHOSEN)] = None,
-    layers: Annotated[int | None, defaulted("Cells on top of each other.", _CHOSEN)] = None,
-    dropout: Annotated[float | None, defaulted("Share of outputs dropped.", _CHOSEN)] = None,
+    activation: Annotated[str | None, optional("Of rnn and jordan: tanh, relu, sigmoid, identity.", "tanh")] = None,
+    hidden_size: Annotated[int | None, optional("Width of a layer.", _CHOSEN)] = None,
+    layers: Annotated[int | None, optional("Cells on top of each other.", _CHOSEN)] = None,
+    dropout: Annotated[float | None, optional("Share of outputs dropped.", _CHOSEN)] = None,
     residual: Annotated[bool | None, typer.Option("--residual", help="Add what a layer reads to its output.")] = None,
     readout_layers: Annotated[
-        int | None, defaulted("Dense ones on top of the cells.", ModelConfig.readout_layers)
+        int | None, optional("Dense ones on top of the cells.", ModelConfig.readout_layers)
     ] = None,
     readout: Annotated[
         str | None,
-        defaulted(
+        optional(
             f"What makes the probabilities: {_NAMES['nn.readouts']}.",
             "auto: by the vocabulary",
             choices=("auto", *names("nn.readouts")),
@@ -102,28 +102,28 @@ def train(
     tie_weights: Annotated[
         bool | None, typer.Option("--tie-weights", help="One table for the embedding and the readout.")
     ] = None,
-    batch_size: Annotated[int | None, defaulted("Sequences side by side.", TrainConfig.batch_size)] = None,
-    seq_len: Annotated[int | None, defaulted("Steps of backpropagation through time.", TrainConfig.seq_len)] = None,
-    learning_rate: Annotated[float | None, defaulted("At its peak.", "chosen to fit the network")] = None,
-    clip: Annotated[float | None, defaulted("Largest norm of the gradient.", TrainConfig.clip)] = None,
+    batch_size: Annotated[int | None, optional("Sequences side by side.", TrainConfig.batch_size)] = None,
+    seq_len: Annotated[int | None, optional("Steps of backpropagation through time.", TrainConfig.seq_len)] = None,
+    learning_rate: Annotated[float | None, optional("At its peak.", "chosen to fit the network")] = None,
+    clip: Annotated[float | None, optional("Largest norm of the gradient.", TrainConfig.clip)] = None,
     minutes: Annotated[
         float | None,
-        defaulted("Time for the whole command.", TrainConfig.DEFAULT_MINUTES),
+        optional("Time for the whole command.", TrainConfig.DEFAULT_MINUTES),
     ] = None,
     epochs: Annotated[float | None, typer.Option(help="Passes over the corpus, in place of minutes.")] = None,
     steps: Annotated[int | None, typer.Option(help="Training steps, in place of minutes.")] = None,
     valid: Annotated[str | None, typer.Option(help="Held-out text of its own.")] = None,
-    valid_fraction: Annotated[float | None, defaulted("Share held out.", TrainConfig.valid_fraction)] = None,
-    seed: Annotated[int | None, defaulted("Of all that is random.", TrainConfig.seed)] = None,
+    valid_fraction: Annotated[float | None, optional("Share held out.", TrainConfig.valid_fraction)] = None,
+    seed: Annotated[int | None, optional("Of all that is random.", TrainConfig.seed)] = None,
     device: Annotated[
-        str | None, defaulted("auto, cpu, cuda or mps.", TrainConfig.device, choices=("auto", "cpu", "cuda", "mps"))
+        str | None, optional("auto, cpu, cuda or mps.", TrainConfig.device, choices=("auto", "cpu", "cuda", "mps"))
     ] = None,
-    threads: Annotated[int | None, defaulted("CPU threads.", "torch's choice")] = None,
+    threads: Annotated[int | None, optional("CPU threads.", "torch's choice")] = None,
     plan: Annotated[Path | None, typer.Option(help="Follow a stored plan.json; options given as well win.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a model that is there.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was cut short.")] = False,
     save_every: Annotated[
-        float | None, defaulted("Seconds between two saves of the whole state.", TrainConfig.save_every)
+        float | None, optional("Seconds between two saves of the whole state.", TrainConfig.save_every)
     ] = None,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write events for TensorBoard to runs/.")] = False,
     json: Json = False,

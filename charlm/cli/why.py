@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from charlm.cli.inputs import load_model_and_text
-from charlm.cli.options import Json, Model, Quiet, defaulted
+from charlm.cli.options import Json, Model, Quiet, optional
 from charlm.cli.output import for_terminal, write, write_json
 from charlm.config import check_choice
 
@@ -34,7 +34,7 @@ def why(
     text: Annotated[str | None, typer.Argument(metavar="TEXT", help="A text; - is stdin.")] = None,
     file: Annotated[str | None, typer.Option("--file", help="A file of text.")] = None,
     model: Model = None,
-    by: Annotated[str, defaulted("deletion, or gradient (times input).", _WAYS[0], choices=_WAYS)] = _WAYS[0],
+    by: Annotated[str, optional("deletion, or gradient (times input).", _WAYS[0], choices=_WAYS)] = _WAYS[0],
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:

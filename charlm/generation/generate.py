@@ -2,16 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypedDict
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from charlm.data.encoding import Encoded, UnknownPolicy
+from charlm.data.encoding import Encoded
 from charlm.errors import ModelError
 from charlm.generation.drawing import draws
-from charlm.generation.ending import Ending, Row, Stopped, Unit
+from charlm.generation.ending import Ending, Row, Stopped
 from charlm.generation.samplers import Sampler
 from charlm.nn.network import Network, NetworkState, select
 from charlm.nn.probability import log_softmax, perplexity
@@ -21,28 +20,6 @@ from charlm.tokenizers import Ids, Tokenizer
 _BLOCK = 1024  # tokens of a prompt read at once
 _AT_ONCE = 64  # steps drawn before the texts are looked at, at most
 _LOGITS = 2**22  # numbers kept meanwhile, at most
-
-
-class Settings(TypedDict, total=False):
-    """How to draw; `LanguageModel.draw` says what each means, and its default."""
-
-    length: int | None
-    count: int
-    temperature: float
-    top_k: int | None
-    top_p: float | None
-    min_p: float | None
-    typical: float | None
-    mirostat: float | None
-    repetition_penalty: float | None
-    repetition_ngram: int
-    no_repeat: int | None
-    must_match: str | None
-    unique: bool
-    stop: str | None
-    whole: Unit | None
-    seed: int | None
-    unknown: UnknownPolicy
 
 
 @dataclass(frozen=True)

@@ -6,60 +6,60 @@ from pathlib import Path
 import pytest
 
 import charlm
-from charlm.cli.interactive import _KEY, Desk
+from charlm.cli.interactive import _KEY, Editor
 
 
-def rows(desk: Desk) -> list[list[str]]:
+def rows(editor: Editor) -> list[list[str]]:
     """The symbols that may follow, with their probabilities, as they stand on the page."""
-    return [line.split()[:2] for line in desk.page(80).splitlines() if "%" in line]
+    return [line.split()[:2] for line in editor.page(80).splitlines() if "%" in line]
 
 
 def test_the_page_has_what_may_follow_and_how_likely(bigram_model: charlm.LanguageModel) -> None:
     """At the start a 1/2, b and the end 1/4 each; after a: b 1/2."""
-    desk = Desk(bigram_model, "", 1.0, 1.0)
-    assert rows(desk)[0] == ["'a'", "50.0%"]
-    assert sorted(rows(desk)[1:]) == [["'<EOS>'", "25.0%"], ["'b'", "25.0%"]]
-    assert desk.press("\t") and desk.text == "a"
-    assert rows(desk)[0] == ["'b'", "50.0%"]
-    assert desk.press("b") and desk.text == "ab"
-    assert desk.press("\x7f") and desk.text == "a"
-    assert desk.press("é") and desk.text == "a" and "no symbol for 'é'" in desk.page(80)
+    editor = Editor(bigram_model, "", 1.0, 1.0)
+    assert rows(editor)[0] == ["'a'", "50.0%"]
+    assert sorted(rows(editor)[1:]) == [["'<EOS>'", "25.0%"], ["'b'", "25.0%"]]
+    assert editor.press("\t") and editor.text == "a"
+    assert rows(editor)[0] == ["'b'", "50.0%"]
+    assert editor.press("b") and editor.text == "ab"
+    assert editor.press("\x7f") and editor.text == "a"
+    assert editor.press("é") and editor.text == "a" and "'é' is not in the vocabulary" in editor.page(80)
 
 
 @pytest.mark.parametrize("keys", ["a\x04", "a\n", "a\x1b", "b\x7fa\x04", "ab\t"])
 def test_a_line_is_ended_by_a_person_or_by_its_end(bigram_model: charlm.LanguageModel, keys: str) -> None:
     """Ctrl-D, Enter, Esc, or Tab where the end is the likeliest, as it is after b."""
-    desk = Desk(bigram_model, "", 1.0, 1.0)
-    assert [desk.press(key) for key in keys] == [True] * (len(keys) - 1) + [False]
-    assert desk.text == keys.replace("b\x7f", "").strip("\x04\n\x1b\t")
+    editor = Editor(bigram_model, "", 1.0, 1.0)
+    assert [editor.press(key) for key in keys] == [True] * (len(keys) - 1) + [False]
+    assert editor.text == keys.replace("b\x7f", "").strip("\x04\n\x1b\t")
 
 
 def test_arrows_move_the_settings_and_what_may_follow(bigram_model: charlm.LanguageModel) -> None:
     """At temperature 0.5 the probabilities are squared: 2/3, 1/6, 1/6. With top-p 0.45 a is alone."""
-    desk = Desk(bigram_model, "", 1.0, 1.0)
+    editor = Editor(bigram_model, "", 1.0, 1.0)
     for _ in range(5):
-        desk.turn("B")
-    assert rows(desk)[0] == ["'a'", "66.7%"] and "temperature 0.5" in desk.page(80)
+        editor.turn("B")
+    assert rows(editor)[0] == ["'a'", "66.7%"] and "temperature 0.5" in editor.page(80)
     for _ in range(11):
-        desk.turn("D")
-    assert rows(desk) == [["'a'", "100.0%"]] and "top-p 0.45" in desk.page(80)
+        editor.turn("D")
+    assert rows(editor) == [["'a'", "100.0%"]] and "top-p 0.45" in editor.page(80)
     for _ in range(99):
-        desk.turn("B")
-        desk.turn("C")
-    assert (desk.temperature, desk.top_p) == (0.0, 1.0)
+        editor.turn("B")
+        editor.turn("C")
+    assert (editor.temperature, editor.top_p) == (0.0, 1.0)
 
 
 def test_the_page_fits_and_shows_no_control_character(stream_model: charlm.LanguageModel) -> None:
-    desk = Desk(stream_model, "\x1b[2Jthe word was\twith " * 40, 1.0, 1.0)
-    lines = desk.page(30).splitlines()
+    editor = Editor(stream_model, "\x1b[2Jthe word was\twith " * 40, 1.0, 1.0)
+    lines = editor.page(30).splitlines()
     assert max(map(len, lines)) <= 30 and len(lines) <= 24
-    assert "\x1b" not in desk.page(30) and "\t" not in desk.page(30)
+    assert "\x1b" not in editor.page(30) and "\t" not in editor.page(30)
 
 
 def test_a_low_page_still_has_the_settings(stream_model: charlm.LanguageModel) -> None:
-    desk = Desk(stream_model, "the word was with\n" * 20, 1.0, 1.0)
+    editor = Editor(stream_model, "the word was with\n" * 20, 1.0, 1.0)
     for height in (8, 12, 18, 24, 40):
-        page = desk.page(60, height)
+        page = editor.page(60, height)
         assert len(page.split("\n")) <= height and "temperature 1" in page and "▏" in page and "%" in page
 
 

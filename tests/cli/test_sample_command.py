@@ -99,7 +99,10 @@ def test_it_stops_before_a_text(run: Run, stream_folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("option", "message"),
-    [("--stop=", "stop is an empty text"), ("--repetition-ngram=3", "--repetition-ngram is of --repetition-penalty")],
+    [
+        ("--stop=", "stop is an empty text"),
+        ("--repetition-ngram=3", "--repetition-ngram has no effect without --repetition-penalty"),
+    ],
 )
 def test_an_option_that_would_do_nothing_is_refused(run: Run, stream_folder: Path, option: str, message: str) -> None:
     refused = run("sample", option, "-m", stream_folder)
@@ -193,7 +196,7 @@ def test_unique_samples_differ_and_are_the_first_of_their_text(run: Run, line_fo
 def test_it_says_when_there_are_no_more_different_texts(run: Run, line_folder: Path) -> None:
     done = run("sample", "--unique", "--count=5", "--temperature=0", "--length=4", "-m", line_folder)
     assert (done.code, len(done.out.splitlines())) == (0, 1)
-    assert "different texts found: 1," in done.err
+    assert "found only 1 different sample;" in done.err
 
 
 def test_a_beam_is_a_search_and_takes_no_settings_of_a_draw(run: Run, line_folder: Path) -> None:
@@ -207,7 +210,7 @@ def test_a_beam_is_a_search_and_takes_no_settings_of_a_draw(run: Run, line_folde
     refused = run("sample", "--beam=8", "--top-p=0.5", "--seed=1", "-m", line_folder)
     assert (refused.code, refused.out) == (2, "")
     assert refused.err == (
-        "error: --beam searches the likeliest text and draws nothing; leave --top-p and --seed out\n"
+        "error: --beam searches for the most likely text and samples nothing; leave --top-p and --seed out\n"
     )
     assert run("sample", "--beam=0", "-m", line_folder).code == 2
 
@@ -215,7 +218,7 @@ def test_a_beam_is_a_search_and_takes_no_settings_of_a_draw(run: Run, line_folde
 def test_what_must_match_does_and_it_is_said_how(run: Run, line_folder: Path) -> None:
     done = run("sample", "--must-match", "(cat|dog)s? [a-z]{3}", "--count=5", "--prompt=the ", "-m", line_folder)
     assert all(re.fullmatch("the (cat|dog)s? [a-z]{3}", line) for line in done.out.splitlines())
-    assert "one by one; logprob is the free model's" in done.err
+    assert "one by one; logprob is that of the model without it" in done.err
     assert run("sample", "--must-match", r"\bcat", "-m", line_folder).code == 2
 
 
@@ -230,6 +233,6 @@ def test_novelty_tells_what_stands_in_the_corpus(run: Run, stream_folder: Path, 
     assert done.err == ""
     assert done.out == (
         f"{value['text']}\n"
-        "  longest copied stretch 8 characters 'the word', 71% of its 4-grams are new, 92% of its 8-grams are new\n"
+        "  longest copied stretch: 8 characters 'the word', 71% of its 4-grams are new, 92% of its 8-grams are new\n"
     )
     assert run("sample", "--novelty=nothing.txt", *options).code == 2

@@ -49,9 +49,9 @@ def test_the_base_is_that_of_every_logarithm(run: Run, line_folder: Path, base: 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ([], "scored by token, after the start; the end scored; log-probability in nats, surprisal in bits"),
-        (["--no-bos", "--no-eos"], "scored by token, the first as context, not scored; the end not scored;"),
-        (["--context", "a ", "--unit", "word"], "scored by word, after the start and the text 'a ';"),
+        ([], "scored per token from the start of the text; end included; log-probability in nats, surprisal in bits"),
+        (["--no-bos", "--no-eos"], "scored per token after the first token, which is context; end not included;"),
+        (["--context", "a ", "--unit", "word"], "scored per word after the start symbol and the context 'a ';"),
     ],
 )
 def test_the_table_ends_with_the_conventions(run: Run, line_folder: Path, options: list[str], words: str) -> None:
@@ -68,16 +68,16 @@ def test_unknown_tokens_are_in_one_perplexity_and_out_of_the_other(run: Run, lin
     done = run("score", "-m", line_folder, "the cat", "a dög")
     known = [charlm.load(line_folder).score(text) for text in ("the cat", "a dög")]
     mean = -sum(each.logprob_known for each in known) / sum(each.known for each in known)
-    assert f"perplexity – with and {known[1].perplexity_known:.4f} without unknown" in done.out
+    assert f"perplexity – ({known[1].perplexity_known:.4f} without unknown tokens)" in done.out
     (total,) = re.findall(r"^all 2 texts: .*$", done.out, re.MULTILINE)
-    assert total.endswith(f"perplexity – with and {math.exp(mean):.4f} without unknown")
+    assert total.endswith(f"perplexity – ({math.exp(mean):.4f} without unknown tokens)")
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         *[(["--base", "3"], "base"), (["--unit", "line"], "unit"), (["--format", "xml"], "format")],
-        *[(["--json", "--tsv"], "one form"), (["--heat", "--html", "x"], "one form")],
+        *[(["--json", "--tsv"], "two output formats"), (["--heat", "--html", "x"], "two output formats")],
         *[
             (["--heat", "--base", "2"], "base"),
             (["--html", "x", "--base", "e"], "base"),
@@ -113,7 +113,7 @@ def test_tsv_has_a_row_a_token_and_units_in_its_header(run: Run, line_folder: Pa
         [value / math.log(2) for each in found for value in each.entropies or []]
     )
     assert [int(row[6]) for row in rows] == [value for each in found for value in each.ranks or []]
-    assert "scored by token, after the start; the end scored" in done.err
+    assert "scored per token from the start of the text; end included" in done.err
 
 
 def test_tsv_keeps_a_row_a_line_whatever_the_token(run: Run, stream_folder: Path) -> None:

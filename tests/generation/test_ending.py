@@ -118,7 +118,7 @@ def test_a_model_finishes_what_it_began(stream_model: charlm.LanguageModel, whol
     """As it would have gone on without: each sample is a beginning of the longer one, and shown piece by piece."""
     longer = stream_model.sample("the ", length=400, count=20, seed=3)
     shown = [""] * 20
-    for event in stream_model.draw("the ", length=30, count=20, seed=3, whole=whole):
+    for event in stream_model.generate("the ", length=30, count=20, seed=3, whole=whole):
         if isinstance(event, Piece):
             shown[event.index] += event.text
         else:
@@ -130,4 +130,4 @@ def test_a_model_finishes_what_it_began(stream_model: charlm.LanguageModel, whol
 
 def test_a_unit_has_a_name_that_is_known(stream_model: charlm.LanguageModel) -> None:
     with pytest.raises(charlm.ConfigError, match="whole is 'page'; it must be word, line or sentence"):
-        stream_model.draw(whole="page")
+        stream_model.generate(whole="page")

@@ -135,4 +135,4 @@ def test_what_cannot_be_matched_is_refused_at_once(
     stream_model: charlm.LanguageModel, settings: dict[str, str], message: str
 ) -> None:
     with pytest.raises(charlm.ConfigError, match=message):
-        stream_model.draw(**settings)
+        stream_model.generate(**settings)

@@ -279,12 +279,13 @@ def test_samplers_apply_one_after_the_other() -> None:
         *({"top_k": value} for value in (0, -1)),
         *({name: value} for name in ("top_p", "min_p", "typical") for value in (0, -1, 1.1, math.nan)),
         *({"mirostat": value} for value in (0, -1, math.nan)),
-        *({"repetition_penalty": value} for value in ((0.5, 3), (math.nan, 3))),
+        *({"repetition_penalty": value, "repetition_ngram": 3} for value in (0.5, math.nan)),
+        {"repetition_ngram": 0, "repetition_penalty": 2},
         {"no_repeat": 0},
     ],
     ids=str,
 )
-def test_a_setting_out_of_range_is_refused_by_name(setting: dict[str, float | tuple[float, ...]]) -> None:
-    (name,) = setting
+def test_a_setting_out_of_range_is_refused_by_name(setting: dict[str, float]) -> None:
+    name = next(iter(setting))
     with pytest.raises(charlm.ConfigError, match=name.replace("_", "-")):
         chain(setting)

@@ -22,6 +22,7 @@ from charlm.generation.ending import Ending
 from charlm.generation.generate import Piece, Sample
 from charlm.generation.samplers import Sampler
 from charlm.randomness import uniform
+from charlm.registry import declarations, name_of
 from charlm.tokenizers import Tokenizer
 
 
@@ -110,15 +111,17 @@ def test_what_narrows_the_draw_is_applied_in_the_order_that_is_stated(
     """That of the README's table and of the options in --help; must_match, which forbids, comes before all."""
     applied: list[str] = []
 
-    def spy(settings: dict[str, object]) -> list[Sampler]:
-        applied.extend(f"--{name.replace('_', '-')}" for name in settings)
+    def spy(*arguments: object, **options: object) -> list[Piece]:
+        applied.extend(f"--{name_of(sampler)}" for sampler in arguments[3])  # type: ignore[attr-defined]
         return []
 
-    monkeypatch.setattr(language_model, "chain", spy)
-    line_model.draw("the ")
+    monkeypatch.setattr(language_model, "generate", spy)
+    every = {option.name: 1 for each in declarations("generation.samplers") for option in each.options}
+    list(line_model.generate("the ", **dict(reversed(every.items()))))
     readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
     options = [f"--{name.replace('_', '-')}" for name in inspect.signature(sample_command).parameters]
     assert re.findall(r"^\| `(--[a-z-]+) ", readme, flags=re.MULTILINE) == ["--must-match", *applied]
+    assert len(applied) == 8
     assert [option for option in options if option in ["--must-match", *applied]] == ["--must-match", *applied]
 
 
@@ -181,7 +184,7 @@ def test_greedy_takes_the_likeliest_symbol_each_time(model: charlm.LanguageModel
 def test_pieces_joined_are_the_text(model: charlm.LanguageModel) -> None:
     for stop in (None, " ", "th", "zz"):
         settings = {"length": 60, "seed": 8, "stop": stop}
-        drawn = list(model.draw("a", count=5, **settings))
+        drawn = list(model.generate("a", count=5, **settings))
         for sample in model.sample("a", count=5, **settings):
             pieces = [each.text for each in drawn if isinstance(each, Piece) and each.index == sample.index]
             assert "".join(pieces) == sample.text
@@ -194,7 +197,7 @@ def test_pieces_joined_are_the_text(model: charlm.LanguageModel) -> None:
 def test_a_stop_text_ends_a_sample_and_is_no_part_of_it(bigram_model: charlm.LanguageModel, stop: str) -> None:
     """Each sample is the one without a stop text, cut before its first occurrence; no piece shows any of it."""
     free = bigram_model.sample(count=200, length=20, seed=9)
-    events = list(bigram_model.draw(count=200, length=20, seed=9, stop=stop))
+    events = list(bigram_model.generate(count=200, length=20, seed=9, stop=stop))
     stopped = sorted((each for each in events if isinstance(each, Sample)), key=lambda sample: sample.index)
     shown = [""] * 200
     for each in events:
@@ -210,8 +213,8 @@ def test_a_stop_text_ends_a_sample_and_is_no_part_of_it(bigram_model: charlm.Lan
 
 def test_pieces_come_as_soon_as_they_are_certain(bigram_model: charlm.LanguageModel) -> None:
     """Greedily the model writes "ab" and ends, so "a" may be the beginning of "ac" until "b" has come."""
-    assert [each.text for each in bigram_model.draw(temperature=0, stop="ac") if isinstance(each, Piece)] == ["ab"]
-    assert [each.text for each in bigram_model.draw(temperature=0) if isinstance(each, Piece)] == ["a", "b"]
+    assert [each.text for each in bigram_model.generate(temperature=0, stop="ac") if isinstance(each, Piece)] == ["ab"]
+    assert [each.text for each in bigram_model.generate(temperature=0) if isinstance(each, Piece)] == ["a", "b"]
 
 
 def test_a_sample_tells_why_it_stopped(bigram_model: charlm.LanguageModel) -> None:
@@ -268,12 +271,12 @@ def test_settings_out_of_range_are_refused_before_anything_is_drawn(
     line_model: charlm.LanguageModel, settings: dict[str, int]
 ) -> None:
     with pytest.raises(charlm.ConfigError, match=next(iter(settings)).replace("_", "-")):
-        line_model.draw(**settings)
+        line_model.generate(**settings)
 
 
 def test_a_prompt_with_unknown_characters_is_refused_unless_told(line_model: charlm.LanguageModel) -> None:
     with pytest.raises(charlm.UnknownCharacterError, match=r"'€' \(U\+20AC\) at character 5"):
-        line_model.draw("the €")
+        line_model.generate("the €")
     (skipped,) = line_model.sample("the €", seed=1, length=5, unknown="skip")
     assert skipped.text == line_model.sample("the ", seed=1, length=5)[0].text
     (read,) = line_model.sample("the €", seed=1, length=5, unknown="unk")
@@ -282,4 +285,4 @@ def test_a_prompt_with_unknown_characters_is_refused_unless_told(line_model: cha
 
 def test_a_prompt_for_a_line_has_no_newline(line_model: charlm.LanguageModel) -> None:
     with pytest.raises(charlm.ConfigError, match="newline"):
-        line_model.draw("the\ncat")
+        line_model.generate("the\ncat")

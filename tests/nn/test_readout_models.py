@@ -64,7 +64,7 @@ def test_it_has_learned_and_training_told_what_evaluate_says(folder: Path) -> No
         (["score", "--full", TEXT], "entropy"),
         (["score", "--unit=word", TEXT], "cats"),
         (["evaluate", "lines.txt"], "nats"),
-        (["score", "--dynamic", "--cache", TEXT], "log-probability"),
+        (["score", "--dynamic", "--neural-cache", TEXT], "log-probability"),
         (["gradients", TEXT], ""),
         (["why", TEXT], "cats"),
         (["neurons", TEXT], "cats"),

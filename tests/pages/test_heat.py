@@ -63,7 +63,7 @@ def test_below_each_token_is_its_surprisal_in_bits(run: Run, line_folder: Path) 
     assert digits == "".join(map(str, levels)) + "    "
     assert "\x1b" not in done.out, "a pipe gets no colours"
     assert re.search(r"^surprisal +0 +1 .* 9 +in bits, rounded down; 9 is 9 or more$", done.out, re.MULTILINE)
-    assert done.out.splitlines()[-1].startswith("scored by token")
+    assert done.out.splitlines()[-1].startswith("scored per token")
 
 
 def test_a_long_text_is_broken_to_the_width_with_its_digits(

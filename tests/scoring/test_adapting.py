@@ -177,13 +177,13 @@ def test_a_long_text_is_adapted_to_through_its_segments(
     assert found[0]["tokens"] == found[1]["tokens"] == len(REPEATED * 4)
     assert found[1]["nats_per_token"] < found[0]["nats_per_token"]
     assert found[1]["adapting"] == ["dynamic"]
-    refused = run("evaluate", "long.txt", "--cache", "--window", 9, "-m", stream_folder)
+    refused = run("evaluate", "long.txt", "--neural-cache", "--window", 9, "-m", stream_folder)
     assert (refused.code, refused.out) == (2, "")
 
 
-@pytest.mark.parametrize("options", [["--dynamic"], ["--cache"], ["--dynamic", "--cache"]])
+@pytest.mark.parametrize("options", [["--dynamic"], ["--neural-cache"], ["--dynamic", "--neural-cache"]])
 def test_the_command_says_how_it_adapted(run: Run, line_folder: Path, options: list[str]) -> None:
-    ways = [option.removeprefix("--") for option in options]
+    ways = [option.removeprefix("--").removeprefix("neural-") for option in options]
     texts = ["the cat ran", "the cat ran"]
     files = {path: path.read_bytes() for path in line_folder.iterdir() if path.is_file()}
     model = charlm.load(line_folder).adapting(*ways)
@@ -206,7 +206,7 @@ def test_the_command_says_how_it_adapted(run: Run, line_folder: Path, options: l
 def test_pairs_are_compared_by_a_model_that_stays(run: Run, line_folder: Path) -> None:
     Path("pairs").write_text("the cat ran\tthe cat runs\n")
     refused = run("score", "--pairs", "pairs", "--dynamic", "-m", line_folder)
-    assert (refused.code, refused.out) == (2, "") and "leave --dynamic and --cache out" in refused.err
+    assert (refused.code, refused.out) == (2, "") and "leave --dynamic out" in refused.err
 
 
 def test_without_these_options_nothing_is_said_of_them(run: Run, line_folder: Path) -> None:
@@ -216,3 +216,17 @@ def test_without_these_options_nothing_is_said_of_them(run: Run, line_folder: Pa
         for command in (("evaluate", "lines"), ("score", "--file", "lines"))
     ]
     assert all("adapting" not in each for each in values)
+
+
+@pytest.mark.parametrize("command", ["score", "evaluate"])
+def test_the_former_name_of_the_neural_cache_is_accepted_and_said(run: Run, line_folder: Path, command: str) -> None:
+    Path("lines").write_text("the cat ran\nthe cat ran\n")
+    text = ["--file"] if command == "score" else []
+    old, new = (
+        run(command, option, "--json", "-m", line_folder, *text, "lines") for option in ("--cache", "--neural-cache")
+    )
+    assert old.out == new.out != "" and '"adapting":["cache"]' in old.out.replace(" ", "")
+    notice = "--cache is now --neural-cache; the old name will go in 0.3\n"
+    assert notice in old.err and notice not in new.err
+    assert notice not in run(command, "--cache", "--quiet", "-m", line_folder, *text, "lines").err
+    assert "--cache" not in run(command, "--help").out

@@ -135,7 +135,7 @@ def output(*arguments: object) -> list[Any]:
     from charlm import cli
 
     words = [str(each) for each in arguments]
-    if any("neural-cache" in path.read_text(encoding="utf-8") for path in Path(cli.__file__).parent.glob("*.py")):
+    if any("neural-cache" in path.read_text(encoding="utf-8") for path in Path(cli.__file__).parents[1].rglob("*.py")):
         words = [RENAMED.get(word, word) for word in words]
     stdout = io.StringIO()
     with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(io.StringIO()) as stderr:

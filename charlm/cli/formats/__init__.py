@@ -1,99 +1,99 @@
-"""The forms in which scores can be written, and what is asked of the model and said of it for each."""
+"""Contract of a score format: a writer of scores, chosen by `charlm score --format`.
 
+A format is one file here. With the class variable `flag` it also has an option of its own name, such as `--tsv`. Its
+fields are options too, and giving one of them chooses the format.
+"""
+
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import ClassVar, NamedTuple, cast
 
-from charlm import kenlm
-from charlm.cli.formats.figures import Logarithms
-from charlm.cli.formats.heat import Heat
-from charlm.cli.formats.query import Query
-from charlm.cli.formats.rows import Json, Tsv
-from charlm.cli.formats.table import Table
-from charlm.cli.output import write
+from charlm.cli.formats._figures import Logarithms
 from charlm.config import check_choice
-from charlm.files.atomic import write_atomic
-from charlm.pages.heat_page import page
 from charlm.scoring.adapting import in_words
 from charlm.scoring.measure import NATS, Base
-from charlm.scoring.score import Convention
+from charlm.scoring.score import Convention, Score
+from charlm.scoring.units import TOKEN, Unit
+from charlm.tokenizers import Tokenizer
 
-if TYPE_CHECKING:
-    from charlm.scoring.score import Score
-
-sentence = kenlm.sentence
-ONE_WAY = "of one way to cut the text into tokens: its probability is no lower"
-_ON_HOVER = 5  # likeliest symbols shown for each token of a page
+PACKAGE = "cli.formats"
+ONE_TOKENIZATION = "for one tokenization of the text: a lower bound on its probability"
 
 
-class Form(Protocol):
-    """It takes the scores one by one, in order, and is told when there are no more."""
+class Request(NamedTuple):
+    """Options of `charlm score` that a format may refuse; None means not given."""
 
-    def add(self, found: "Score") -> None: ...
-
-    def end(self) -> None: ...
-
-
-class Page:
-    """A page written when all scores are there; its name goes to stdout."""
-
-    def __init__(self, file: str, convention: str) -> None:
-        self._file, self._convention = file, convention
-        self._scores: list[Score] = []
-
-    def add(self, found: "Score") -> None:
-        self._scores.append(found)
-
-    def end(self) -> None:
-        html = page(self._scores, self._convention)
-        write_atomic(Path(self._file), html.encode(errors="backslashreplace"))
-        write(f"{self._file}\n")
+    base: str | None
+    unit: str | None
+    unknown: str
+    full: bool
 
 
-def form(name: str, logarithms: Logarithms, convention: str, html: str | None) -> Form:
-    """The form of that name; `html` is the file of a page."""
-    match name:
-        case "json":
-            return Json(logarithms)
-        case "tsv":
-            return Tsv(logarithms)
-        case "kenlm":
-            return Query()
-        case "heat":
-            return Heat(logarithms, convention)
-        case "html" if html is not None:
-            return Page(html, convention)
-    return Table(logarithms, convention)
+class ScoreWriter(ABC):
+    """Writer of scores to stdout. `begin` is called once, `add` for each score in order, `end` once."""
+
+    order: ClassVar[int] = 90  # lower orders are listed first in the help
+    flag: ClassVar[str]  # help of the option that chooses the format
+    base: ClassVar[Base | None] = None  # base of all logarithms; None leaves it to --base
+    by_line: ClassVar[bool] = False  # whether each line is a text of its own, in stream mode too
+
+    def check(self, request: Request) -> None:  # noqa: B027
+        """Raise ConfigError for an option that the format cannot honor."""
+
+    def unit(self, tokenizer: Tokenizer) -> Unit:
+        """Return the unit to score if --unit is not given."""
+        return TOKEN
+
+    def alternatives(self, *, tokens: bool, full: bool) -> int | None:
+        """Return `Convention.alternatives` for the format. `tokens`: whether each unit is one token."""
+        return 0 if full else None
+
+    def prepare(self, text: str) -> str:
+        """Return the text to score."""
+        return text
+
+    def note(self, convention: str, *, one_tokenization: bool) -> str:
+        """Return what to print on stderr because the format does not say it; an empty string for nothing."""
+        return ""
+
+    def begin(self, logarithms: Logarithms, convention: str) -> None:
+        """Prepare to write. `convention` says in words how the texts are scored."""
+        self._logarithms, self._convention = logarithms, convention
+
+    @abstractmethod
+    def add(self, score: Score) -> None:
+        """Write a score, or keep it for `end`."""
+
+    def end(self) -> None:  # noqa: B027
+        """Write what follows the last score."""
 
 
 def logarithms(base: str | None) -> Logarithms:
-    """Raises ConfigError for a base that there is not."""
+    """Return the logarithms of a base; None means nats and bits. Raises ConfigError for an unknown base."""
     if base is None:
         return Logarithms()
     check_choice("base", base, NATS)
-    given = cast(Base, base)
-    return Logarithms(given, given)
+    checked = cast(Base, base)
+    return Logarithms(checked, checked)
 
 
-def alternatives(name: str, tokens: bool, full: bool) -> int | None:
-    """What a form asks for beside the probabilities, of tokens: `Convention` says what the number means."""
-    if name in ("tsv", "html") and not tokens:
-        return None  # a word has no rank
-    if name == "html":
-        return _ON_HOVER
-    return 0 if full or name == "tsv" else None
+def in_sentence(convention: Convention, units: Logarithms, *, one_tokenization: bool, methods: Sequence[str]) -> str:
+    """Return how the texts were scored, in words.
 
-
-def words(how: Convention, base: str | None, ambiguous: bool, ways: Sequence[str] = ()) -> str:
-    """How the texts were scored, in a sentence.
-
-    ambiguous: other tokens could spell the same text. ways: how the model adapted.
+    one_tokenization: whether other tokens could spell the same text. methods: the adaptations.
     """
-    told = logarithms(base).names
-    before = ["the start"] * how.bos + [f"the text {how.context!r}"] * bool(how.context)
-    given = f"after {' and '.join(before)}" if before else "the first as context, not scored"
-    return (
-        f"scored by {how.unit}, {given}; the end {'' if how.eos else 'not '}scored;"
-        f" log-probability in {told[0]}, surprisal in {told[1]}{f'; {ONE_WAY}' * ambiguous}"
-        f"{f'; {in_words(ways)}' if ways else ''}"
-    )
+    context = f"the context {convention.context!r}" if convention.context else ""
+    if convention.bos:
+        given = f"after the start symbol and {context}" if context else "from the start of the text"
+    else:
+        given = f"after {context}" if context else "after the first token, which is context"
+    clauses = [
+        f"scored per {convention.unit} {given}",
+        f"end {'included' if convention.eos else 'not included'}",
+        f"log-probability in {units.names[0]}, surprisal in {units.names[1]}",
+    ]
+    if one_tokenization:
+        clauses.append(ONE_TOKENIZATION)
+    if methods:
+        clauses.append(in_words(methods))
+    return "; ".join(clauses)

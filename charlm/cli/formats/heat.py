@@ -1,33 +1,46 @@
-"""Scores in the terminal: each token on the colour of its surprisal, with a digit below it that says the same."""
+"""Scores as a heat map in the terminal: each token on the color of its surprisal, above a digit that says the same."""
 
-from typing import TYPE_CHECKING
-
-from charlm.cli.formats.figures import Logarithms, names, summary
+from charlm.cli.formats import Request, ScoreWriter
+from charlm.cli.formats._figures import Logarithms, names, summary
 from charlm.cli.output import write
 from charlm.cli.view.heat_text import Coloured
+from charlm.errors import ConfigError
 from charlm.pages.heat import COLOURS, level, step
+from charlm.scoring import units
+from charlm.scoring.score import Score
+from charlm.scoring.units import Unit
+from charlm.tokenizers import Tokenizer
 
-if TYPE_CHECKING:
-    from charlm.scoring.score import Score
 
+class Heat(ScoreWriter):
+    """Two lines at a time, text above digits; a legend follows the last text."""
 
-class Heat:
-    """Two lines at a time, text above digits; `convention` is said at the end, with the legend."""
+    order = 50
+    flag = "Print the text, colored by surprisal."
 
-    def __init__(self, logarithms: Logarithms, convention: str) -> None:
-        self._logarithms, self._convention = logarithms, convention
+    def check(self, request: Request) -> None:
+        if request.base is not None:
+            raise ConfigError("the heat map shows surprisal in bits; leave --base out")
+        if request.full:
+            raise ConfigError("the heat map has no entropy and no rank; leave --full out, or use another format")
+
+    def unit(self, tokenizer: Tokenizer) -> Unit:
+        return units.for_reading(tokenizer)
+
+    def begin(self, logarithms: Logarithms, convention: str) -> None:
+        super().begin(logarithms, convention)
         self._page = Coloured()
         self._step = 0
 
-    def add(self, found: "Score") -> None:
-        self._step = step(found.unit)
-        given, scored = names(found, str)
+    def add(self, score: Score) -> None:
+        self._step = step(score.unit)
+        given, scored = names(score, str)
         for token in given:
             self._page.put(token, None)
-        for token, logprob in zip(scored, found.logprobs, strict=True):
-            self._page.put(token, level(logprob, found.unit))
+        for token, logprob in zip(scored, score.logprobs, strict=True):
+            self._page.put(token, level(logprob, score.unit))
         self._page.end()
-        write(summary(found, self._logarithms))
+        write(summary(score, self._logarithms))
 
     def end(self) -> None:
         most = len(COLOURS) - 1

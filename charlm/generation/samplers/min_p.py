@@ -1,7 +1,7 @@
-"""Min-p (Nguyen 2024): only symbols with P(x) ≥ p · max P. The surer the model, the fewer are left."""
+"""Min-p (Nguyen et al. 2024): keep the tokens with P(x) ≥ p · max P, so the surer the model, the fewer tokens."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -12,11 +12,16 @@ from charlm.generation.samplers import Sampler
 
 @dataclass(frozen=True)
 class MinP(Sampler):
-    p: float
+    """Threshold relative to the probability of the most likely token."""
+
+    order = 60
+    min_p: float = field(
+        metadata={"help": "Sample only from tokens at least p times as likely as the most likely token."}
+    )
 
     def __post_init__(self) -> None:
-        check_range("min_p", self.p, 0, 1, open_low=True)
+        check_range("min_p", self.min_p, 0, 1, open_low=True)
 
     def __call__(self, logits: Tensor, history: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        least = logits.max(dim=-1, keepdim=True).values + math.log(self.p)
-        return logits.masked_fill(logits < least, -torch.inf), state
+        threshold = logits.max(dim=-1, keepdim=True).values + math.log(self.min_p)
+        return logits.masked_fill(logits < threshold, -torch.inf), state

@@ -1,10 +1,10 @@
-"""Mirostat 2 (Basu 2021): a ceiling μ on the surprisal, moved so that its average comes to τ bits a symbol.
+"""Mirostat 2 (Basu et al. 2021): a moving limit μ on the surprisal, so that its mean approaches τ bits per token.
 
-Only symbols with S(x) = −log₂ P(x) ≤ μ; after the draw of x, μ ← μ − η (S(x) − τ), with μ = 2τ at first and η = 0.1.
+Tokens with S(x) = −log₂ P(x) ≤ μ are kept. After x is drawn, μ ← μ − η (S(x) − τ). μ starts at 2τ, and η is 0.1.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -17,23 +17,28 @@ _RATE = 0.1  # η
 
 @dataclass(frozen=True)
 class Mirostat(Sampler):
-    tau: float
+    """Control of the surprisal by feedback from the drawn tokens."""
+
+    order = 80
+    mirostat: float = field(
+        metadata={"help": "Keep the mean surprisal near TAU bits per token (mirostat 2).", "metavar": "TAU"}
+    )
 
     def __post_init__(self) -> None:
-        check_range("mirostat", self.tau, 0, 100, open_low=True)
+        check_range("mirostat", self.mirostat, 0, 100, open_low=True)
 
     def start(self, batch_size: int) -> Tensor:
-        """(B, 1): μ. After a call (B, 1 + V): μ, and the surprisals that were drawn from."""
-        return torch.full((batch_size, 1), 2 * self.tau)
+        """Return μ, (B, 1). After a call the state is (B, 1 + V): μ, and the surprisals of the tokens."""
+        return torch.full((batch_size, 1), 2 * self.mirostat)
 
     def __call__(self, logits: Tensor, history: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor | None]:
         assert state is not None
         state = state.to(logits.device)
-        ceiling = state[:, :1]
+        limit = state[:, :1]
         if state.shape[1] > 1:
             drawn = state[:, 1:].gather(1, history[:, -1:])
-            ceiling = ceiling - _RATE * (drawn - self.tau)
+            limit = limit - _RATE * (drawn - self.mirostat)
         surprisal = torch.log_softmax(logits, dim=-1) / -math.log(2)
-        least = surprisal.min(dim=-1, keepdim=True).values  # a low ceiling leaves the likeliest
-        allowed = surprisal <= torch.maximum(ceiling, least)
-        return logits.masked_fill(~allowed, -torch.inf), torch.cat((ceiling, surprisal), dim=1)
+        least = surprisal.min(dim=-1, keepdim=True).values  # the most likely token is always kept
+        allowed = surprisal <= torch.maximum(limit, least)
+        return logits.masked_fill(~allowed, -torch.inf), torch.cat((limit, surprisal), dim=1)

@@ -1,10 +1,10 @@
-"""No repeat (Paulus 2018): no n symbols in a row twice, the prompt's included.
+"""No repeat (Paulus et al. 2018): never draw a token that completes an n-gram of the text so far, prompt included.
 
-A symbol x at t may not be drawn where some s < t has (x[s-n+1], ..., x[s]) = (x[t-n+1], ..., x[t-1], x).
-Where nothing else may be drawn either, nothing is forbidden.
+A token x at t is masked if (x[s-n+1], ..., x[s]) = (x[t-n+1], ..., x[t-1], x) for some s < t. If that would mask every
+token, nothing is masked.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -15,12 +15,15 @@ from charlm.generation.samplers import Sampler, repeating
 
 @dataclass(frozen=True)
 class NoRepeat(Sampler):
-    n: int
+    """Mask of the tokens that would repeat an n-gram."""
+
+    order = 20
+    no_repeat: int = field(metadata={"help": "Never repeat an n-gram of N tokens.", "metavar": "N"})
 
     def __post_init__(self) -> None:
-        check_range("no_repeat", self.n, 1, float("inf"))
+        check_range("no_repeat", self.no_repeat, 1, float("inf"))
 
     def __call__(self, logits: Tensor, history: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        left = logits.masked_fill(repeating(history, self.n, logits), -torch.inf)
-        stuck = (left == -torch.inf).all(dim=-1, keepdim=True)
-        return torch.where(stuck, logits, left), state
+        masked = logits.masked_fill(repeating(history, self.no_repeat, logits), -torch.inf)
+        stuck = (masked == -torch.inf).all(dim=-1, keepdim=True)
+        return torch.where(stuck, logits, masked), state

@@ -1,6 +1,6 @@
-"""Top-k (Fan 2018): only the k likeliest symbols, those of rank ≤ k by P(x)."""
+"""Top-k (Fan et al. 2018): keep the k most likely tokens."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -11,15 +11,18 @@ from charlm.generation.samplers import Sampler
 
 @dataclass(frozen=True)
 class TopK(Sampler):
-    k: int
+    """Number of tokens to keep."""
+
+    order = 40
+    top_k: int = field(metadata={"help": "Sample only from the k most likely tokens."})
 
     def __post_init__(self) -> None:
-        check_range("top_k", self.k, 1, float("inf"))
+        check_range("top_k", self.top_k, 1, float("inf"))
 
     @property
     def compiled(self) -> tuple[str, float]:
-        return "top_k", self.k
+        return "top_k", self.top_k
 
     def __call__(self, logits: Tensor, history: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        kept = logits.topk(min(self.k, logits.shape[-1]), dim=-1)
+        kept = logits.topk(min(self.top_k, logits.shape[-1]), dim=-1)
         return torch.full_like(logits, -torch.inf).scatter(-1, kept.indices, kept.values), state

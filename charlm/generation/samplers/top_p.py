@@ -1,6 +1,6 @@
-"""Top-p, or nucleus (Holtzman 2020): the smallest set of likeliest symbols with Σ P(x) ≥ p."""
+"""Top-p, or nucleus sampling (Holtzman et al. 2020): keep the fewest most likely tokens with Σ P(x) ≥ p."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -11,15 +11,20 @@ from charlm.generation.samplers import Sampler, keep_until
 
 @dataclass(frozen=True)
 class TopP(Sampler):
-    p: float
+    """Total probability of the tokens to keep."""
+
+    order = 50
+    top_p: float = field(
+        metadata={"help": "Sample only from the fewest most likely tokens whose probabilities sum to p."}
+    )
 
     def __post_init__(self) -> None:
-        check_range("top_p", self.p, 0, 1, open_low=True)
+        check_range("top_p", self.top_p, 0, 1, open_low=True)
 
     @property
     def compiled(self) -> tuple[str, float]:
-        return "top_p", self.p
+        return "top_p", self.top_p
 
     def __call__(self, logits: Tensor, history: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor | None]:
         ordered, order = logits.sort(dim=-1, descending=True)
-        return keep_until(self.p, logits, order, torch.softmax(ordered, dim=-1)), state
+        return keep_until(self.top_p, logits, order, torch.softmax(ordered, dim=-1)), state

@@ -1,7 +1,8 @@
-"""The contract of an adaptation: what a model takes from the text it has read into what it predicts next.
+"""Contract of an adaptation: a method that changes a model's predictions while it reads.
 
-All are online: a token is predicted before anything is learned from it, so that the probabilities of a text are still
-a product by the chain rule, of a model that is a function of the tokens before. A new one is one file here.
+All adaptations are online: each token is predicted before anything is learned from it. The probability of a text is
+therefore still a product by the chain rule, and each factor is a function of the tokens before. An adaptation is one
+file here; its class variable `flag` makes it an option of `charlm score` and `charlm evaluate`.
 """
 
 from abc import ABC, abstractmethod
@@ -11,24 +12,31 @@ from torch import Tensor
 
 from charlm.nn.network import Network
 
+PACKAGE = "scoring.adaptation"
+
 
 class Adaptation(ABC):
-    """Made with the network that reads, a copy of the trained one for it to change. What it has learned is its own."""
+    """Built with a copy of the trained network, which it may change. What it learns is its own state."""
 
-    words: ClassVar[str]  # what it is, where it is told how a text was scored
-    segment: ClassVar[int]  # tokens that may be predicted before they are learned from
-    by_gradient: ClassVar[bool] = False  # whether what it learns from must know its gradient
+    order: ClassVar[int] = 90  # lower orders are listed first in the help, and applied first on the command line
+    flag: ClassVar[str]  # help of the option that chooses the adaptation
+    flag_name: ClassVar[str]  # name of the option, if it is not the adaptation's own name
+    former_flag_name: ClassVar[str]  # name of the option that is still accepted
+    words: ClassVar[str]  # name of the method in a description of how a text was scored
+    segment: ClassVar[int]  # number of tokens that may be predicted before they are learned from
+    by_gradient: ClassVar[bool] = False  # whether learning needs the gradient of the predictions
 
     @abstractmethod
     def __init__(self, network: Network) -> None: ...
 
-    def predict(self, logprobs: Tensor, outputs: Tensor, came: Tensor) -> Tensor:
-        """log P by the network (T, 1, V), its outputs (T, 1, H), the symbols that came (T, 1) → log P (T, 1, V).
+    def predict(self, logprobs: Tensor, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the adapted log P (T, 1, V) of a segment.
 
-        That before a symbol may depend on the symbols that came before it, not on itself.
+        `logprobs` (T, 1, V) is the network's log P, `outputs` (T, 1, H) is what its last cell returns, and `targets`
+        (T, 1) are the tokens of the segment. The result at t may depend on the targets before t only.
         """
         return logprobs
 
     @abstractmethod
-    def learn(self, logprobs: Tensor, outputs: Tensor, came: Tensor) -> None:
-        """Take in a segment that was predicted, for the next; log P is the network's own."""
+    def learn(self, logprobs: Tensor, outputs: Tensor, targets: Tensor) -> None:
+        """Learn from a segment that was predicted; `logprobs` is the network's own log P, not the adapted one."""

@@ -2,10 +2,10 @@
 
     θ ← θ - η · g / (√v + ε) + λ · (θ₀ - θ)
 
-g is the gradient of a segment's negative log-likelihood, v the mean of g² and θ₀ the trained weights. The paper takes v
-from the training text; a model does not keep that, so here it is the mean over the segments read so far. Of the η
-from 1e-4 to 1e-3 the middle suits held-out text of tiny-shakespeare, of Python's standard library and of names
-together: source code, which repeats itself more, would take two or three times as much.
+g is the gradient of a segment's negative log-likelihood, v the mean of g², and θ₀ the trained weights. The paper takes
+v from the training text. A model does not store it, so here v is the mean over the segments read so far. This η is the
+best of 1e-4 to 1e-3 on held-out text of tiny-shakespeare, Python's standard library and names together; source code,
+which repeats itself more, would prefer two or three times as much.
 """
 
 import torch
@@ -21,6 +21,10 @@ _SMALL = 1e-8  # ε
 
 
 class Dynamic(Adaptation):
+    """Training that goes on while the model reads."""
+
+    order = 10
+    flag = "Continue training on the text as it is read: dynamic evaluation (Krause et al. 2018)."
     words = "dynamic evaluation"
     segment = 20
     by_gradient = True
@@ -32,9 +36,9 @@ class Dynamic(Adaptation):
         self._squares = [torch.zeros_like(weight) for weight in self._trained]
         self._segments = 0
 
-    def learn(self, logprobs: Tensor, outputs: Tensor, came: Tensor) -> None:
+    def learn(self, logprobs: Tensor, outputs: Tensor, targets: Tensor) -> None:
         # No step makes an impossible token likelier.
-        known = target_log_probability(logprobs, came)[self._predictable[came]]
+        known = target_log_probability(logprobs, targets)[self._predictable[targets]]
         if not len(known):
             return
         gradients = torch.autograd.grad(-known.sum() / self.segment, self._weights, materialize_grads=True)

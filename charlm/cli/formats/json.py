@@ -1,0 +1,40 @@
+"""Scores as JSON: one object per text."""
+
+from dataclasses import fields
+from typing import Any
+
+from charlm.cli.formats import ONE_TOKENIZATION, ScoreWriter
+from charlm.cli.output import write_json
+from charlm.scoring.measure import NATS
+from charlm.scoring.score import Score
+
+_LOGARITHMS = ("logprobs", "logprob", "logprob_known", "entropies", "alternatives")
+_OPTIONAL = ("bits_per_char_known", "entropies", "ranks", "alternatives", "lengths", "adapting")
+
+
+class Json(ScoreWriter):
+    """The fields of a Score, and the base of its logarithms."""
+
+    order = 20
+    flag = "Print one JSON object per line on stdout, and nothing else."
+
+    def note(self, convention: str, *, one_tokenization: bool) -> str:
+        return f"the scores are {ONE_TOKENIZATION}" if one_tokenization else ""
+
+    def add(self, score: Score) -> None:
+        base = self._logarithms.logprob
+        values = {field.name: getattr(score, field.name) for field in fields(score)}
+        for name in _OPTIONAL:
+            if values[name] is None:
+                del values[name]
+        for name in _LOGARITHMS if base != "e" else ():
+            if name in values:
+                values[name] = _divided(values[name], NATS[base])
+        write_json({**values, "base": base})
+
+
+def _divided(value: Any, nats: float) -> Any:
+    """Divide the numbers in nested lists and pairs by `nats`."""
+    if isinstance(value, list | tuple):
+        return [_divided(each, nats) for each in value]
+    return value / nats if isinstance(value, float) else value

@@ -1,0 +1,44 @@
+"""Scores as tab-separated values: one row per token."""
+
+from charlm.cli.formats import ScoreWriter
+from charlm.cli.formats._figures import Logarithms, names
+from charlm.cli.output import write
+from charlm.scoring.measure import NATS
+from charlm.scoring.score import Score
+
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+class Tsv(ScoreWriter):
+    """Rows under a header that names the units. Sentences and positions count from 1; unknown values are empty."""
+
+    order = 30
+    flag = "Print tab-separated values, one row per token."
+
+    def alternatives(self, *, tokens: bool, full: bool) -> int | None:
+        return 0 if tokens else None  # a word has no rank
+
+    def note(self, convention: str, *, one_tokenization: bool) -> str:
+        return convention
+
+    def begin(self, logarithms: Logarithms, convention: str) -> None:
+        super().begin(logarithms, convention)
+        self._sentence = 0
+        logprob, surprisal = logarithms.names
+        columns = ["sentence", "position", "token", f"logprob_{logprob}", f"surprisal_{surprisal}"]
+        write("\t".join([*columns, f"entropy_{surprisal}", "rank"]) + "\n")
+
+    def add(self, score: Score) -> None:
+        self._sentence += 1
+        given, scored = names(score, lambda token: token.translate(_ESCAPES))
+        rows = [[name, "", "", "", ""] for name in given]
+        rows += [[name, *self._figures(score, index)] for index, name in enumerate(scored)]
+        lines = ("\t".join([str(self._sentence), str(number), *row]) for number, row in enumerate(rows, start=1))
+        write("".join(f"{line}\n" for line in lines))
+
+    def _figures(self, score: Score, index: int) -> list[str]:
+        logprob, nats = score.logprobs[index], NATS[self._logarithms.surprisal]
+        figures = [f"{logprob / NATS[self._logarithms.logprob]:.9g}", f"{0.0 - logprob / nats:.9g}"]
+        if score.entropies is None or score.ranks is None:
+            return [*figures, "", ""]
+        return [*figures, f"{score.entropies[index] / nats:.9g}", str(score.ranks[index])]
