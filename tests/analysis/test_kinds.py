@@ -13,7 +13,7 @@ from conftest import QUICK, Outcome
 
 import charlm
 from charlm import kenlm
-from charlm.cli.interactive import Desk
+from charlm.cli.interactive import Editor
 from charlm.comparison import long_documents as segments
 from charlm.data import documents
 from charlm.data.corpus import read
@@ -165,7 +165,7 @@ def test_a_page_has_the_characters_and_a_word_has_no_rank(folder: Path, run: Run
 
 def test_output_says_where_a_probability_is_of_one_way_to_cut(folders: Trained, run: Run, tmp_path: Path) -> None:
     (tmp_path / "text").write_text(LINES)
-    said = "of one way to cut the text"
+    said = "for one tokenization of the text"
     for kind, ambiguous in {"word": True, "subword": True, "byte": False}.items():
         assert (said in run("score", "-m", folders[f"{kind}-line"], "ein Hund").out) == ambiguous
         assert (said in run("score", "--json", "-m", folders[f"{kind}-line"], "ein Hund").err) == ambiguous
@@ -239,13 +239,13 @@ def test_the_rest_of_the_settings(folder: Path, run: Run, tmp_path: Path) -> Non
 def test_writing_together(folder: Path) -> None:
     """Tab takes what is likeliest, whole characters only; letters of a word that may become known are taken."""
     model = charlm.load(folder)
-    desk = Desk(model, "", 1.0, 1.0)
+    editor = Editor(model, "", 1.0, 1.0)
     text = "die" if model.line else "war"
-    assert all(desk.press(key) for key in text) and desk.text == text
-    if desk.press("\t"):  # else the end is the likeliest
-        assert desk.text.startswith(text) and len(desk.text) > 3 and "\ufffd" not in desk.text
-    desk.press("Ж")
-    assert desk.text.endswith("Ж") == folder.name.startswith(("byte", "subword"))
+    assert all(editor.press(key) for key in text) and editor.text == text
+    if editor.press("\t"):  # else the end is the likeliest
+        assert editor.text.startswith(text) and len(editor.text) > 3 and "\ufffd" not in editor.text
+    editor.press("Ж")
+    assert editor.text.endswith("Ж") == folder.name.startswith(("byte", "subword"))
 
 
 def test_a_file_is_evaluated(folder: Path, run: Run, tmp_path: Path) -> None:
