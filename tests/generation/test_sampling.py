@@ -108,7 +108,7 @@ def test_settings_shape_the_first_draw(
 def test_what_narrows_the_draw_is_applied_in_the_order_that_is_stated(
     line_model: charlm.LanguageModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """That of the README's table and of the options in --help; must_match, which forbids, comes before all."""
+    """The order of the table in docs/guide/sample.md and of the options in --help; must_match comes first."""
     applied: list[str] = []
 
     def spy(*arguments: object, **options: object) -> list[Piece]:
@@ -118,9 +118,9 @@ def test_what_narrows_the_draw_is_applied_in_the_order_that_is_stated(
     monkeypatch.setattr(language_model, "generate", spy)
     every = {option.name: 1 for each in declarations("generation.samplers") for option in each.options}
     list(line_model.generate("the ", **dict(reversed(every.items()))))
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    guide = (Path(__file__).parents[2] / "docs" / "guide" / "sample.md").read_text(encoding="utf-8")
     options = [f"--{name.replace('_', '-')}" for name in inspect.signature(sample_command).parameters]
-    assert re.findall(r"^\| `(--[a-z-]+) ", readme, flags=re.MULTILINE) == ["--must-match", *applied]
+    assert re.findall(r"^\| `(--[a-z-]+) ", guide, flags=re.MULTILINE) == ["--must-match", *applied]
     assert len(applied) == 8
     assert [option for option in options if option in ["--must-match", *applied]] == ["--must-match", *applied]
 
