@@ -1,9 +1,9 @@
-"""Run the commands of every lesson and write what they print into the page.
+"""Run the commands of every lesson and write their output into the page.
 
     python docs/lessons.py [--check]
 
-A block `sh` is followed by a block `text`, which is its output. The commands run in one folder, in the order of
-lessons/README.md, with `corpora/` in it. `--check` trains small networks for 20 steps and writes nothing.
+A `text` block after an `sh` block is its output. All commands run in one folder, next to `corpora/`, in the order of
+lessons/README.md. `--check` trains small networks for 20 steps and writes nothing.
 """
 
 import argparse
@@ -21,29 +21,29 @@ _BLOCK = re.compile(r"```sh\n(.*?)```\n\n```text\n(.*?)```\n", re.DOTALL)
 
 
 def pages() -> Iterator[Path]:
-    """In the order of the list."""
+    """Yield the lessons in the order of the list in README.md."""
     index = (LESSONS / "README.md").read_text(encoding="utf-8")
     return (LESSONS / name for name in re.findall(r"\]\(([\w-]+\.md)\)", index))
 
 
 def output(commands: str, folder: Path, program: Path) -> str:
-    """What the commands write to stdout. Raises CalledProcessError where one of them fails."""
+    """Return what the commands write to stdout; raises CalledProcessError if one of them fails."""
     if not (folder / "corpora").exists():
         (folder / "corpora").symlink_to(HERE.parent / "corpora")
-    there = os.environ | {"PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "80"}
+    environment = os.environ | {"PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "80"}
     shell = ["bash", "-e", "-o", "pipefail", "-c", commands]
-    done = subprocess.run(shell, cwd=folder, env=there, text=True, stdout=subprocess.PIPE, check=True)
-    return re.sub(r"^checkpoints/.*\n", "", done.stdout, flags=re.MULTILINE)  # what training prints
+    done = subprocess.run(shell, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, check=True)
+    return re.sub(r"^checkpoints/.*\n", "", done.stdout, flags=re.MULTILINE)  # training prints its folder
 
 
 def remade(page: str, folder: Path, program: Path, *, quickly: bool = False) -> str:
-    """The page with the output of its commands, `charlm` being that program."""
+    """Return the page with the output of its commands, run with `program` as charlm."""
 
-    def block(found: re.Match[str]) -> str:
-        commands = found[1]
+    def block(match: re.Match[str]) -> str:
+        commands = match[1]
         for option, small in (("steps", "20"), ("hidden-size", "16")) if quickly else ():
             commands = re.sub(rf"--{option} \d+", f"--{option} {small}", commands)
-        return f"```sh\n{found[1]}```\n\n```text\n{output(commands, folder, program)}```\n"
+        return f"```sh\n{match[1]}```\n\n```text\n{output(commands, folder, program)}```\n"
 
     return _BLOCK.sub(block, page)
 
@@ -53,10 +53,10 @@ def main() -> None:
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
     program = Path(sys.executable).with_name("charlm")
-    with TemporaryDirectory() as place:
+    with TemporaryDirectory() as folder:
         for path in pages():
             print(path.name, flush=True)
-            page = remade(path.read_text(encoding="utf-8"), Path(place), program, quickly=check)
+            page = remade(path.read_text(encoding="utf-8"), Path(folder), program, quickly=check)
             if not check:
                 path.write_text(page, encoding="utf-8")
 

@@ -1,9 +1,10 @@
-"""Remake the pictures of the README: a run of three minutes on a terminal, and what the model thinks of a sentence.
+"""Draw live.svg, a run of three minutes on a terminal, and heat.svg, the surprisal of a sentence under its model.
 
-    python docs/pictures.py              # live.svg and heat.svg
-    python docs/pictures.py MODEL        # heat.svg alone, by a model that is there
+    python docs/pictures.py              # both
+    python docs/pictures.py MODEL        # heat.svg only, with a model that exists
 
-The text is Python's own documentation strings, so that it can be remade anywhere. Rich draws what it would have shown.
+The corpus is the documentation strings of Python's standard library, so anyone can repeat this. Rich records what a
+terminal would show.
 """
 
 import io
@@ -19,9 +20,9 @@ from rich.text import Text
 
 import charlm
 from charlm import cli
-from charlm.cli.view import messages as wording
+from charlm.cli.view import messages
 from charlm.cli.view.training_view import Picture
-from charlm.data import stdlib_corpus as harvest
+from charlm.data import stdlib_corpus
 from charlm.training.events import Event, Planned, Progress
 
 HERE = Path(__file__).parent
@@ -35,13 +36,13 @@ def main() -> None:
     if sys.argv[1:]:
         heat(Path(sys.argv[1]).absolute())
         return
-    with TemporaryDirectory() as place, chdir(place):
+    with TemporaryDirectory() as folder, chdir(folder):
         live()
         heat(Path("model"))
 
 
 def live() -> None:
-    """The run, as it looks at two thirds of its time."""
+    """Draw the run at two thirds of its time."""
     console = _console("$ charlm train docs.txt")
     picture, done = Picture(), False
 
@@ -49,19 +50,19 @@ def live() -> None:
         nonlocal done
         picture.tell(event)
         if isinstance(event, Planned):
-            for line in wording.lines(event):
-                console.print(wording.wrapped(line, WIDTH), markup=False, soft_wrap=True)
+            for line in messages.lines(event):
+                console.print(messages.wrapped(line, WIDTH), markup=False, soft_wrap=True)
         elif isinstance(event, Progress) and event.step > SHARE * event.steps and not done:
             console.print(picture)
             done = True
 
-    Path("docs.txt").write_text("".join(harvest.docs()), encoding="utf-8")
+    Path("docs.txt").write_text("".join(stdlib_corpus.docs()), encoding="utf-8")
     charlm.train("docs.txt", config=charlm.TrainConfig(minutes=MINUTES), report=report, folder="model")
     _write(console, "live.svg")
 
 
 def heat(model: Path) -> None:
-    """What `charlm score --heat` shows on a terminal that has colours."""
+    """Draw what `charlm score --heat` shows on a terminal with colors."""
     os.environ |= {"FORCE_COLOR": "1", "COLORTERM": "truecolor", "COLUMNS": str(WIDTH)}
     shown = io.StringIO()
     with redirect_stdout(shown), suppress(SystemExit):
@@ -79,7 +80,7 @@ def _console(command: str) -> Console:
 
 def _write(console: Console, name: str) -> None:
     svg = console.export_svg(title="charlm")
-    own = re.sub(r"@font-face {.*?}\n", "", svg, flags=re.DOTALL)  # a picture fetches nothing
+    own = re.sub(r"@font-face {.*?}\n", "", svg, flags=re.DOTALL)  # the picture fetches nothing
     (HERE / name).write_text(own, encoding="utf-8")
 
 

@@ -33,7 +33,10 @@ def quick_charlm(folder: Path) -> Iterator[Path]:
     program.write_text(_PROGRAM.format(python=sys.executable, address=str(address)))
     program.chmod(0o755)
     with subprocess.Popen(
-        [sys.executable, __file__, str(address)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+        [sys.executable, __file__, str(address)],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},  # threads of tiny networks wait for each other on a busy machine
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
     ) as server:
         try:
             assert server.stdout and server.stdout.readline()  # it listens
