@@ -47,6 +47,14 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_wait_for_the_disk() -> Iterator[None]:
+    """Skip fsync, which takes most of the time of a small save; tests of flushing watch the calls themselves."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
+
+
 @pytest.fixture
 def float64() -> Iterator[None]:
     """Networks are made of such numbers, from the same random ones each time."""
