@@ -21,7 +21,9 @@ test: .venv/installed-dev
 	$(BIN)/pytest -n auto --dist worksteal
 
 # Run the numeric tests under each variant of the compiled loops that this processor has; `none` is plain torch.
-NUMERIC := tests/nn tests/scoring tests/generation tests/training/test_learner.py
+# tests/nn/test_native.py is left out, since it goes through the variants by itself.
+NUMERIC := tests/nn --ignore tests/nn/test_native.py tests/scoring tests/training/test_learner.py \
+    tests/generation/test_beam.py tests/generation/test_samplers.py tests/generation/test_sampling.py
 test-variants: .venv/installed-dev
 	@set -e; for variant in bf16 avx512 avx2 baseline none; do \
 	    if CHARLM_NATIVE=$$variant $(BIN)/charlm info --system > /dev/null 2> .venv/refusal; then \

@@ -16,7 +16,7 @@ NO_CLANG = (
     "charlm: no clang-cl found; installed without the compiled loops, so training runs on plain torch, which is slower"
 )
 # No -ffast-math: it would delete NaN checks, and older gcc would set flush-to-zero for the whole process.
-FLAGS = ["-O3", "-std=gnu11", "-fPIC", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden"]
+FLAGS = ["-O3", "-g0", "-std=gnu11", "-fPIC", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden"]
 if WINDOWS:
     FLAGS = ["/O2", "/clang:-O3", "/clang:-std=gnu11", "/clang:-fno-math-errno", "/clang:-fno-trapping-math"]
 AVX2 = ["-mavx2", "-mfma"]

@@ -4,6 +4,7 @@ Fails if a command fails, if the package does not declare its types, or if the c
 """
 
 import json
+import os
 import subprocess
 import sys
 import sysconfig
@@ -23,8 +24,9 @@ def run(*arguments: str, folder: str) -> str:
     """Run a charlm command in `folder`, and return what it prints."""
     program = Path(sysconfig.get_path("scripts")) / "charlm"
     print("charlm", *arguments, flush=True)
+    environment = os.environ | {"PYTHONUTF8": "1"}
     return subprocess.run(
-        [program, *arguments], check=True, cwd=folder, stdout=subprocess.PIPE, encoding="utf-8"
+        [program, *arguments], check=True, cwd=folder, env=environment, stdout=subprocess.PIPE, encoding="utf-8"
     ).stdout
 
 
