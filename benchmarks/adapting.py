@@ -1,10 +1,10 @@
-"""What a model gains by adapting to the text it reads, by dynamic evaluation, by a cache, and by both.
+"""What a model gains by adapting to the text it reads: by dynamic evaluation, by a neural cache, and by both.
 
     python benchmarks/adapting.py MINUTES CORPUS [CORPUS ...]
 
-It trains by `charlm train CORPUS --minutes MINUTES`, in a process of its own, and reads the second half of the held-out
-text as it is and in each way, one thread, from its start to its end: the constants in `charlm/adaptation/` were
-looked for in the first half. Nothing else should run meanwhile.
+Each corpus is trained by `charlm train CORPUS --minutes MINUTES` in a process of its own. Then one thread reads the
+second half of the held-out text from start to end, without adapting and with each method. The constants in
+`charlm/scoring/adaptation/` were tuned on the first half. Let nothing else run meanwhile.
 """
 
 import subprocess
@@ -34,23 +34,23 @@ def main() -> None:
             text = "".join(f"{line}\n" for line in held_out[len(held_out) // 2 :])
         else:
             text = held_out[0][len(held_out[0]) // 2 :]
-        with tempfile.TemporaryDirectory() as place:
-            folder = Path(place) / "m"
+        with tempfile.TemporaryDirectory() as parent:
+            folder = Path(parent) / "m"
             command = [sys.executable, "-m", "charlm", "train", corpus, "--minutes", minutes, "--model", str(folder)]
             subprocess.run([*command, "--quiet"], check=True, stdout=subprocess.DEVNULL)
             model = charlm.load(folder)
         plain, speed = read(model, text)
-        print(f"| {Path(corpus).name} | {len(text):,} | as it is | {plain:.4f} | | {speed:,.0f} |", flush=True)
+        print(f"| {Path(corpus).name} | {len(text):,} | not adapting | {plain:.4f} | | {speed:,.0f} |", flush=True)
         for ways in WAYS:
             bits, speed = read(model.adapting(*ways), text)
             print(f"| | | {' + '.join(ways)} | {bits:.4f} | {plain - bits:.4f} | {speed:,.0f} |", flush=True)
 
 
 def read(model: charlm.LanguageModel, text: str) -> tuple[float, float]:
-    """Bits per known character, and characters a second."""
+    """Return bits per known character, and characters per second."""
     before = time.perf_counter()
-    found = model.evaluate(text)
-    return found.bits_per_char_known or 0.0, len(text) / (time.perf_counter() - before)
+    evaluation = model.evaluate(text)
+    return evaluation.bits_per_char_known or 0.0, len(text) / (time.perf_counter() - before)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,14 @@
-"""Does the verb agree with a subject that stands far back? All cells after equal steps: a table, and a picture.
+"""Whether the verb agrees with a distant subject: all cells after equal steps, as a table and a picture.
 
-    python benchmarks/agreement.py [STEPS [TOKENIZER [SEED ...]]]         2000, word and 0 unless told
+    python benchmarks/agreement.py [STEPS [TOKENIZER [SEED ...]]]         default: 2000 word 0
 
-Each is trained on corpora/cats.txt by `charlm train --tokenizer … --cell … --hidden-size 128 --layers 1 --steps STEPS`,
-with one learning rate for all cells and all else by default, in a process of its own; by words, since by characters no
-cell learns more in so many steps than to agree with a noun that stands next to the verb. Of the pairs in
-corpora/cats-pairs.tsv ("the cat … was", "the cat … were") the share is told where the right sentence is the likelier,
-by the words between subject and verb; a guess is right in half of them. Steps and not minutes, so that the figures are
-the same whatever else runs. The picture is agreement.svg, in the current folder.
+Each cell is trained on corpora/cats.txt by `charlm train --tokenizer … --cell … --hidden-size 128 --layers 1 --steps
+STEPS` in a process of its own, with one learning rate for all cells and defaults otherwise. The tokens are words,
+because by characters no cell learns in that many steps more than agreement with a noun next to the verb. For the
+pairs in corpora/cats-pairs.tsv ("the cat … was", "the cat … were"), the table shows the share in which the right
+sentence is more likely, by the number of words between subject and verb. A guess is right in half of them. The budget
+is steps instead of minutes, so that the figures do not depend on what else runs. The picture is agreement.svg, in the
+current folder.
 """
 
 import subprocess
@@ -25,8 +26,8 @@ from charlm.registry import names
 
 CORPORA = Path(__file__).parent.parent / "corpora"
 SIZE = ["--hidden-size", "128", "--layers", "1"]
-RATE = ["--learning-rate", "0.004"]  # for all: what is left of a difference is the cells' own
-RANGES = ((0, 0), (1, 4), (5, 8), (9, 12), (13, 16), (17, 20))  # words between, a column of the table each
+RATE = ["--learning-rate", "0.004"]  # for all cells, so that a difference is the cells' own
+RANGES = ((0, 0), (1, 4), (5, 8), (9, 12), (13, 16), (17, 20))  # words between subject and verb, one column each
 
 
 def main() -> None:
@@ -42,21 +43,21 @@ def main() -> None:
             trained(["--cell", cell, "--tokenizer", tokenizer, "--steps", steps, "--seed", seed], pairs)
             for seed in seeds
         ]
-        found = [pooled([by_distance[place] for _, by_distance in runs]) for place in range(len(runs[0][1]))]
-        shares = [share(found, low, high) for low, high in (*RANGES, (0, sys.maxsize))]
+        accuracy = [pooled([by_distance[at] for _, by_distance in runs]) for at in range(len(runs[0][1]))]
+        shares = [share(accuracy, low, high) for low, high in (*RANGES, (0, sys.maxsize))]
         bits = sum(run[0] for run in runs) / len(runs)
         print(f"| {cell} | {bits:.4f} |" + "".join(f" {each:.1%} |" for each in shares), flush=True)
-        curves[cell] = [[(int(each.group), each.share) for each in found]]
+        curves[cell] = [[(int(each.group), each.share) for each in accuracy]]
     drawn = picture(
-        curves, "words between subject and verb", "pairs whose right sentence is the likelier", "{:.0%}".format
+        curves, "words between subject and verb", "pairs whose right sentence is more likely", "{:.0%}".format
     )
     Path("agreement.svg").write_text(drawn, encoding="utf-8")
 
 
 def trained(options: Sequence[str], pairs: Sequence[Pair]) -> tuple[float, list[Accuracy]]:
-    """Bits per character of the held-out part, and the accuracy at each distance."""
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place) / "m"
+    """Return bits per character of the held-out part, and the accuracy at each distance."""
+    with tempfile.TemporaryDirectory() as parent:
+        folder = Path(parent) / "m"
         command = ["charlm", "train", str(CORPORA / "cats.txt"), *SIZE, *RATE, *options]
         command += ["--model", str(folder), "--quiet"]
         subprocess.run([sys.executable, "-m", *command], capture_output=True, check=True)
@@ -64,14 +65,14 @@ def trained(options: Sequence[str], pairs: Sequence[Pair]) -> tuple[float, list[
     return bits, accuracies(pairs, judge(model, pairs))
 
 
-def pooled(found: Sequence[Accuracy]) -> Accuracy:
-    """The same distance in several runs as one."""
-    return Accuracy(found[0].group, sum(each.right for each in found), sum(each.pairs for each in found))
+def pooled(accuracies: Sequence[Accuracy]) -> Accuracy:
+    """Join the accuracies of several runs or distances."""
+    return Accuracy(accuracies[0].group, sum(each.right for each in accuracies), sum(each.pairs for each in accuracies))
 
 
-def share(found: Sequence[Accuracy], low: int, high: int) -> float:
-    """Of the pairs at these distances."""
-    return pooled([each for each in found if low <= int(each.group) <= high]).share
+def share(accuracies: Sequence[Accuracy], low: int, high: int) -> float:
+    """Return the share of right pairs at distances from `low` to `high`."""
+    return pooled([each for each in accuracies if low <= int(each.group) <= high]).share
 
 
 if __name__ == "__main__":

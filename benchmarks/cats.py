@@ -1,9 +1,9 @@
-"""How near a model comes to the truth: cats.txt is drawn from a grammar whose own probabilities are known.
+"""How near a model comes to the truth: cats.txt is drawn from a grammar with known probabilities.
 
-    python benchmarks/cats.py [SECONDS ...]       20, 60 and 180 unless told
+    python benchmarks/cats.py [SECONDS ...]       default: 20 60 180
 
-The same held-out lines by the source itself and by models trained for so many seconds, with all defaults and seed 0;
-and the exact entropy of the source, which is what it costs on average over all the lines it might ever say.
+Scores the same held-out lines with the source itself and with models trained for that many seconds, with all defaults
+and seed 0. The first row is the exact entropy of the source: its mean cost over all lines that it can produce.
 """
 
 import importlib.util
@@ -30,12 +30,12 @@ def main() -> None:
     print(f"| entropy of the source, exact | {source.entropy().bits_per_char:.4f} | |")
     print(f"| the source itself | {own:.4f} | |", flush=True)
     for seconds in sys.argv[1:] or ["20", "60", "180"]:
-        found = trained(corpus, float(seconds), held_out)
-        print(f"| charlm after {seconds} s | {found:.4f} | {found / own - 1:.1%} |", flush=True)
+        bits = trained(corpus, float(seconds), held_out)
+        print(f"| charlm after {seconds} s | {bits:.4f} | {bits / own - 1:.1%} |", flush=True)
 
 
 def grammar() -> ModuleType:
-    """corpora/cats.py, which is no package."""
+    """Import corpora/cats.py, which is not a package."""
     where = importlib.util.spec_from_file_location("cats_source", CORPORA / "cats.py")
     assert where and where.loader
     module = importlib.util.module_from_spec(where)
@@ -45,14 +45,14 @@ def grammar() -> ModuleType:
 
 
 def trained(corpus: Path, seconds: float, held_out: tuple[str, ...]) -> float:
-    """Bits per character of a model after so many seconds for the whole command."""
-    with tempfile.TemporaryDirectory() as place:
-        budget = ["--minutes", str(seconds / 60), "--model", f"{place}/m", "--quiet", "--json"]
+    """Return bits per character of a model after that many seconds for the whole command."""
+    with tempfile.TemporaryDirectory() as parent:
+        budget = ["--minutes", str(seconds / 60), "--model", f"{parent}/m", "--quiet", "--json"]
         command = [sys.executable, "-m", "charlm", "train", str(corpus), *budget]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
-        found = charlm.load(json.loads(done.stdout)["model"]).evaluate("".join(f"{line}\n" for line in held_out))
-    assert found.bits_per_char is not None
-    return found.bits_per_char
+        evaluation = charlm.load(json.loads(done.stdout)["model"]).evaluate("".join(f"{line}\n" for line in held_out))
+    assert evaluation.bits_per_char is not None
+    return evaluation.bits_per_char
 
 
 if __name__ == "__main__":

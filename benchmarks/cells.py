@@ -1,10 +1,10 @@
-"""All cells on one corpus for equal minutes: what each has learned, how fast it reads, and a picture of the way there.
+"""All cells on one corpus for equal minutes: what each has learned, how fast it reads, and its curve as a picture.
 
-    python benchmarks/cells.py [CORPUS [MINUTES [SEED ...]]]     corpora/cats.txt, 1 and 0 1 2 unless told
+    python benchmarks/cells.py [CORPUS [MINUTES [SEED ...]]]     default: corpora/cats.txt 1 0 1 2
 
-Each is trained by `charlm train --cell … --hidden-size 256 --layers 2`, all else by default, in a process of its own;
-bits per character are those of the held-out part. The picture is cells.svg, in the current folder. Nothing else should
-run meanwhile.
+Each cell is trained by `charlm train --cell … --hidden-size 256 --layers 2` with defaults otherwise, in a process of
+its own. Bits per character are those of the held-out part. The picture is cells.svg, in the current folder. Let
+nothing else run meanwhile.
 """
 
 import json
@@ -24,7 +24,7 @@ SIZE = ["--hidden-size", "256", "--layers", "2"]
 
 
 class Trained(NamedTuple):
-    """What a run came to."""
+    """Result of a run."""
 
     parameters: int
     characters_per_second: float
@@ -50,20 +50,20 @@ def main() -> None:
 
 
 def trained(corpus: str, minutes: str, cell: str, seed: str) -> Trained:
-    """By the command that everybody has."""
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place) / "m"
+    """Train with the command line."""
+    with tempfile.TemporaryDirectory() as parent:
+        folder = Path(parent) / "m"
         command = ["charlm", "train", corpus, "--minutes", minutes, "--seed", seed, "--cell", cell, *SIZE]
         command += ["--model", str(folder), "--json", "--quiet"]
         done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, check=True)
         lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
-    found = json.loads(done.stdout)
+    result = json.loads(done.stdout)
     curve = [(line["seconds"], bits(line["valid"])) for line in lines if "valid" in line]
-    return Trained(found["parameters"], found["characters_per_second"], bits(found["validation"]), curve)
+    return Trained(result["parameters"], result["characters_per_second"], bits(result["validation"]), curve)
 
 
 def bits(valid: dict[str, float]) -> float:
-    """Per character that the model has a symbol for."""
+    """Return bits per known character."""
     return valid.get("bits_per_char_known", valid["bits_per_char"])
 
 

@@ -1,4 +1,4 @@
-"""Curves as an SVG picture: a line for each run, a colour and a kind of line for each name."""
+"""Curves as an SVG picture: one line per run, one color and line style per name."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,42 +11,42 @@ Curve = Sequence[tuple[float, float]]
 Label = Callable[[float], str]
 
 WIDTH, HEIGHT, LEFT, BOTTOM, RIGHT, TOP = 720, 420, 64, 50, 120, 20
-COLOURS = LIGHT[:4]  # that colour-blind people tell apart, each for two names, whose lines are whole or broken
-TICKS = 6  # on an axis, about
+COLORS = LIGHT[:4]  # that color-blind people can distinguish; each serves two names, with solid and dashed lines
+TICKS = 6  # about this number on an axis
 LINE = 15  # pixels between two names
-DOTTED = 30  # points of a curve that are marked, at most
+DOTTED = 30  # most points of a curve that are marked
 
 
 def picture(curves: Mapping[str, Sequence[Curve]], across: str, up: str, label: Label = "{:g}".format) -> str:
-    """Curves (x, y) by name, x from 0, with the axes' titles; `label` writes a number beside the upward one."""
+    """Draw curves (x, y) by name, x from 0, with titles of the axes; `label` formats a number on the y axis."""
     points = [point for runs in curves.values() for run in runs for point in run]
     right = max(x for x, _ in points)
     low, high = min(y for _, y in points), max(y for _, y in points)
     gap = nice(max(high - low, 1e-9) / TICKS)
     low, high = math.floor(low / gap + 1e-9) * gap, math.ceil(high / gap - 1e-9) * gap
 
-    def place(x: float, y: float) -> tuple[float, float]:
+    def to_pixels(x: float, y: float) -> tuple[float, float]:
         share = (y - low) / (high - low)
         return LEFT + x / right * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - share * (HEIGHT - BOTTOM - TOP)
 
-    parts = [*_axes(right, [low + tick * gap for tick in range(round((high - low) / gap) + 1)], place, label)]
+    parts = [*_axes(right, [low + tick * gap for tick in range(round((high - low) / gap) + 1)], to_pixels, label)]
     parts += _titles(across, up)
     ends = []
     for number, (name, runs) in enumerate(curves.items()):
-        colour = COLOURS[number % len(COLOURS)]
-        look = f'fill="none" stroke="{colour}" stroke-width="1.6"'
-        look += ' stroke-dasharray="6 3"' * (number >= len(COLOURS))
+        color = COLORS[number % len(COLORS)]
+        look = f'fill="none" stroke="{color}" stroke-width="1.6"'
+        look += ' stroke-dasharray="6 3"' * (number >= len(COLORS))
         for run in runs:
-            placed = [place(*point) for point in run]
-            parts.append(f'<polyline points="{" ".join(f"{a:.1f},{b:.1f}" for a, b in placed)}" {look}/>')
+            points_in_pixels = [to_pixels(*point) for point in run]
+            parts.append(f'<polyline points="{" ".join(f"{a:.1f},{b:.1f}" for a, b in points_in_pixels)}" {look}/>')
             if len(run) <= DOTTED:
-                parts += [f'<circle cx="{a:.1f}" cy="{b:.1f}" r="2.2" fill="{colour}"/>' for a, b in placed]
-        ends.append((*reversed(place(*runs[0][-1])), name, colour, look))
+                parts += [f'<circle cx="{a:.1f}" cy="{b:.1f}" r="2.2" fill="{color}"/>' for a, b in points_in_pixels]
+        ends.append((*reversed(to_pixels(*runs[0][-1])), name, color, look))
     ends.sort()
     heights = _apart([height for height, *_ in ends])
-    for (height, end, name, colour, look), free in zip(ends, heights, strict=True):
+    for (height, end, name, color, look), free in zip(ends, heights, strict=True):
         parts.append(f'<path d="M{end:.1f} {height:.1f}L{WIDTH - RIGHT + 16} {free:.1f}" {look} opacity="0.6"/>')
-        parts.append(f'<text x="{WIDTH - RIGHT + 20}" y="{free + 4:.1f}" fill="{colour}">{escape(name)}</text>')
+        parts.append(f'<text x="{WIDTH - RIGHT + 20}" y="{free + 4:.1f}" fill="{color}">{escape(name)}</text>')
     inside = "\n".join(parts)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif"'
@@ -55,24 +55,26 @@ def picture(curves: Mapping[str, Sequence[Curve]], across: str, up: str, label: 
 
 
 def _apart(heights: Sequence[float]) -> list[float]:
-    """Heights in order, pushed down where names would lie on each other, and up from the lower edge."""
-    found: list[float] = []
+    """Spread sorted heights so that names do not overlap, and keep them above the lower edge."""
+    spread: list[float] = []
     for height in heights:
-        found.append(max(height, found[-1] + LINE) if found else height)
+        spread.append(max(height, spread[-1] + LINE) if spread else height)
     lowest = HEIGHT - BOTTOM
-    return [min(height, lowest - LINE * left) for left, height in zip(reversed(range(len(found))), found, strict=True)]
+    return [
+        min(height, lowest - LINE * left) for left, height in zip(reversed(range(len(spread))), spread, strict=True)
+    ]
 
 
 def _axes(
-    right: float, heights: Sequence[float], place: Callable[[float, float], tuple[float, float]], label: Label
+    right: float, heights: Sequence[float], to_pixels: Callable[[float, float], tuple[float, float]], label: Label
 ) -> Iterator[str]:
     gap = nice(right / TICKS)
     for tick in range(math.floor(right / gap + 1e-9) + 1):
-        x, bottom = place(tick * gap, heights[0])
+        x, bottom = to_pixels(tick * gap, heights[0])
         yield f'<path d="M{x:.1f} {bottom:.1f}v4" stroke="#767676"/>'
         yield f'<text x="{x:.1f}" y="{bottom + 18:.1f}" text-anchor="middle">{tick * gap:g}</text>'
     for y in heights:
-        left, height = place(0, y)
+        left, height = to_pixels(0, y)
         yield f'<text x="{left - 6:.1f}" y="{height + 4:.1f}" text-anchor="end">{label(y)}</text>'
         yield f'<path d="M{left:.1f} {height:.1f}H{WIDTH - RIGHT}" stroke="#dddddd"/>'
 

@@ -1,9 +1,9 @@
-"""How far back a loss is felt in fresh networks of every cell from every start: a table, and a picture of some.
+"""How far back the gradient reaches in fresh networks of every cell and initialization: a table, and a picture of some.
 
     python benchmarks/gradients.py [FILE]
 
-128 units in one layer, up to 50 symbols back, the beginning of corpora/cats.txt; no training, so it takes a minute, and
-the figures are the same whatever else runs. The picture goes to docs/gradients.svg unless a file is named.
+One layer of 128 units, up to 50 tokens back, the beginning of corpora/cats.txt. There is no training, so it takes a
+minute, and the figures do not depend on what else runs. The picture goes to docs/gradients.svg, or to FILE.
 """
 
 import math
@@ -37,11 +37,11 @@ def main() -> None:
     print("|---|---|---|---|---|---|")
     curves: dict[str, list[Curve]] = {}
     for cell in names("nn.cells"):
-        for found in of_cell(replace(FRESH, cell=cell), text, FARTHEST, seed=0):
-            flow = found.flow
+        for curve in of_cell(replace(FRESH, cell=cell), text, FARTHEST, seed=0):
+            flow = curve.flow
             norms = f"{flow.norm[0]:.1e} | {flow.norm[-1]:.1e} | {flow.rate or 0:.3f}"
-            print(f"| {cell} | {found.start} | {norms} | {flow.verdict} |", flush=True)
-            if name := DRAWN.get((cell, found.start)):
+            print(f"| {cell} | {curve.start} | {norms} | {flow.verdict} |", flush=True)
+            if name := DRAWN.get((cell, curve.start)):
                 curves[name] = [[(k, math.log10(norm)) for k, norm in zip(flow.distance, flow.norm, strict=True)]]
     drawn = picture(curves, "k, symbols back", "norm of ∂loss<t>/∂state<t−k>", "1e{:+.0f}".format)
     Path(*sys.argv[1:] or [HERE.parent / "docs" / "gradients.svg"]).write_text(drawn, encoding="utf-8")

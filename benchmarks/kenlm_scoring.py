@@ -1,12 +1,12 @@
-"""Scoring the same lines with charlm and with KenLM, both by characters: lines a second, one thread each.
+"""Lines per second of charlm and of KenLM on the same lines, both by characters, one thread each.
 
-    make test    # installs kenlm, among what the tests need
+    make test    # installs kenlm with the test tools
     python benchmarks/kenlm_scoring.py
 
-The lines are Python's own documentation strings. KenLM's n-gram is counted from them here, with absolute discounting:
-how well it predicts is not compared (`ngram.py` does that), and what it looks up is as large as if it were smoothed
-better. charlm's network has random weights, which cost the same time. KenLM gets lines whose characters are apart
-already. It looks numbers up where a network multiplies matrices: an n-gram is far faster.
+The lines are the documentation strings of Python's standard library. This script counts KenLM's n-gram from them,
+with absolute discounting. It does not compare how well the two predict (`ngram.py` does), and the n-gram is as large
+as a better-smoothed one. charlm's network has random weights, which take the same time. KenLM gets lines with
+separated characters. A lookup is far faster than matrix products.
 """
 
 import math
@@ -21,7 +21,7 @@ import torch
 from timing import best_seconds
 
 from charlm.config import ModelConfig
-from charlm.data import stdlib_corpus as harvest
+from charlm.data import stdlib_corpus
 from charlm.language_model import LanguageModel
 from charlm.nn.network import Network
 from charlm.tokenizers.char import CharTokenizer
@@ -30,27 +30,27 @@ LINES, ORDER, DISCOUNT = 10_000, 5, 0.75
 
 
 def arpa(lines: list[list[str]]) -> str:
-    """A back-off model with absolute discounting, P(w | u) = (c(uw) - D) / c(u) where uw was seen."""
+    """Write a back-off model with absolute discounting, P(w | u) = (c(uw) - D) / c(u) if uw was seen."""
     counts = [Counter[tuple[str, ...]]() for _ in range(ORDER)]
     for line in (["<s>", *line, "</s>"] for line in lines):
-        for n, found in enumerate(counts, start=1):
-            found.update(zip(*(line[place:] for place in range(n)), strict=False))
+        for n, ngrams in enumerate(counts, start=1):
+            ngrams.update(zip(*(line[start:] for start in range(n)), strict=False))
     total = sum(counts[0].values()) - counts[0][("<s>",)]
     probabilities = {gram: count / total for gram, count in counts[0].items()}
     backoff: dict[tuple[str, ...], float] = {}
-    for found in counts[1:]:
+    for ngrams in counts[1:]:
         followers = defaultdict(list)
-        for gram, count in found.items():
+        for gram, count in ngrams.items():
             followers[gram[:-1]].append((gram, count))
         for context, grams in followers.items():
             seen = sum(count for _, count in grams)
             probabilities |= {gram: (count - DISCOUNT) / seen for gram, count in grams}
             left = 1 - sum(probabilities[gram[1:]] for gram, _ in grams)
             backoff[context] = DISCOUNT * len(grams) / seen / max(left, 1e-6)
-    parts = ["\\data\\", *(f"ngram {n}={len(found) + (n == 1)}" for n, found in enumerate(counts, start=1))]
-    for n, found in enumerate(counts, start=1):
+    parts = ["\\data\\", *(f"ngram {n}={len(ngrams) + (n == 1)}" for n, ngrams in enumerate(counts, start=1))]
+    for n, ngrams in enumerate(counts, start=1):
         parts += ["", f"\\{n}-grams:", *["-7\t<unk>\t0"] * (n == 1)]
-        for gram in found:
+        for gram in ngrams:
             value = "-99" if gram == ("<s>",) else f"{math.log10(probabilities[gram]):.6f}"
             weight = f"\t{math.log10(backoff.get(gram, 1)):.6f}" if n < ORDER else ""
             parts.append(f"{value}\t{' '.join(gram)}{weight}")
@@ -60,7 +60,7 @@ def arpa(lines: list[list[str]]) -> str:
 def main() -> None:
     count = int(sys.argv[1]) if sys.argv[1:] else LINES
     torch.set_num_threads(1)
-    text = "".join(islice(harvest.docs(), 20 * count))
+    text = "".join(islice(stdlib_corpus.docs(), 20 * count))
     lines = [line.strip() for line in text.split("\n") if len(line.strip()) > 2][:count]
     apart = [["▁" if character.isspace() else character for character in line] for line in lines]
     sentences = [" ".join(each) for each in apart]

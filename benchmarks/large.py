@@ -1,11 +1,10 @@
-"""A corpus of 1 GB in every command that reads one: peak memory of all its processes together, as the operating system
-counts it, and seconds to the first step.
+"""Peak memory and time to the first step on a corpus of 1 GB, for every command that reads one.
 
     python benchmarks/large.py [--megabytes 1000] [--only NAME ...]
 
-Memory is the sum of the proportional set sizes (PSS) of a command and all that it starts, looked up 20 times a second,
-or the largest resident set that one of them ever had (ru_maxrss), if that is more; without /proc the latter alone.
-`evaluate` and `score` read all of the text with tiny models, which takes up to two hours each for 1 GB.
+Memory is the sum of the proportional set sizes (PSS) of a command and of all processes that it starts, read 20 times
+per second, or the largest resident set of one process (ru_maxrss) if that is more. Without /proc, it is the latter.
+`evaluate` and `score` read the whole text with tiny models, which takes up to two hours each for 1 GB.
 """
 
 import argparse
@@ -26,15 +25,15 @@ CHARLM = [sys.executable, "-m", "charlm"]
 TWO = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "charlm"]
 STEPS = ["--steps=10", "--hidden-size=32", "--layers=1", "--embedding-size=8", "--overwrite"]
 CORPORA = Path(__file__).parent.parent / "corpora"
-SMALL = 500_000  # bytes of the texts that the models of `evaluate` and the like have learned
+SMALL = 500_000  # bytes of the texts that the small models learn
 PROC = Path("/proc")
 
 train = ["train", *STEPS, "--model=new"]
 build = ["tokenizer", "build", "--overwrite", "--output=vocabulary", "--tokenizer"]
 ROWS: dict[str, list[str]] = {
-    "torch": ["info", "--system"],  # what a process that has imported torch takes
+    "torch": ["info", "--system"],  # a process that has imported torch
     "stream": [*train, "text"],
-    "again": [*train, "text"],  # its symbols are in the cache now
+    "again": [*train, "text"],  # the cache has its ids
     "line": [*train, "line"],
     "lines": [*train, "lines"],
     "shortest-lines": [*train, "shortest"],
@@ -64,7 +63,7 @@ MODELS = {"text": "char", "lines": "char", "words": "word"}
 
 
 def write_texts(folder: Path, megabytes: int) -> None:
-    """Running text, the same as one line and packed, short lines, the shortest, and words of which few come twice."""
+    """Write running text, also as one line and compressed, short lines, the shortest lines, and rare words."""
     tunes, cats = ((CORPORA / name).read_bytes() for name in ("tunes.abc", "cats.txt"))
     draw = np.random.default_rng(0)
     repeated = {"text": tunes, "line": tunes.replace(b"\n", b" "), "lines": cats, "shortest": b"a\nb\n" * 250_000}
@@ -86,7 +85,7 @@ def write_texts(folder: Path, megabytes: int) -> None:
 
 
 def family(process: int) -> Iterator[int]:
-    """A process and all that it has started."""
+    """Yield a process and all its descendants."""
     yield process
     for children in (PROC / str(process) / "task").glob("*/children"):
         for child in children.read_text().split():
@@ -94,19 +93,19 @@ def family(process: int) -> Iterator[int]:
 
 
 def together(process: int) -> int:
-    """Bytes of memory; what several of them share is counted once."""
+    """Return bytes of memory of a process and its descendants, with shared memory counted once."""
     total = 0
     try:
         for each in family(process):
             fields = (PROC / str(each) / "smaps_rollup").read_text().split()
             total += int(fields[fields.index("Pss:") + 1]) * 1024
-    except (OSError, ValueError):  # one has just ended
+    except (OSError, ValueError):  # a process has just ended
         pass
     return total
 
 
 def measured(folder: Path, name: str) -> tuple[float, float | None, float, float]:
-    """Peak megabytes, seconds to the first step (where a first sample is drawn), in all, and of the processors."""
+    """Return peak megabytes, seconds to the first sample, seconds in all, and processor seconds."""
     command = [*(TWO if name == "two-processes" else CHARLM), *ROWS[name]]
     before, first, peak = time.perf_counter(), None, 0
     piped = folder / ("lines" if name == "score-pipe" else "text") if "-" in command else Path(os.devnull)
@@ -147,14 +146,14 @@ def main() -> None:
     parser.add_argument("--megabytes", type=int, default=1000)
     parser.add_argument("--only", nargs="+", metavar="NAME", choices=ROWS, default=list(ROWS), help=", ".join(ROWS))
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as place:
-        os.environ["CHARLM_CACHE"] = str(Path(place) / "cache")
-        write_texts(Path(place), options.megabytes)
+    with tempfile.TemporaryDirectory() as parent:
+        os.environ["CHARLM_CACHE"] = str(Path(parent) / "cache")
+        write_texts(Path(parent), options.megabytes)
         counted = "PSS of all processes" if (PROC / "self/smaps_rollup").exists() else "the largest process alone"
         print(f"{options.megabytes:,} MB; memory is {counted}")
         print(f"{'':<16} {'peak MB':>8} {'first step':>11} {'in all':>8} {'processor':>10}")
         for name in options.only:
-            peak, first, seconds, processor = measured(Path(place), name)
+            peak, first, seconds, processor = measured(Path(parent), name)
             shown = "" if first is None else f"{first:,.1f} s"
             print(f"{name:<16} {peak:>8,.0f} {shown:>11} {seconds:>6,.0f} s {processor:>8,.0f} s", flush=True)
 

@@ -1,10 +1,11 @@
-"""Bits per character of charlm and of Kneser-Ney n-grams, which learn the same tokens, on the same held-out text.
+"""Bits per character of charlm and of Kneser-Ney n-grams that learn the same tokens, on the same held-out text.
 
     python benchmarks/ngram.py MINUTES CORPUS ...
 
-For each corpus `charlm train CORPUS --minutes MINUTES` with all defaults and seed 0, in a process of its own, then
-n-grams of orders 3 to 8 of the same training part; the last column is the difference of charlm and the best of them,
-with its 95 % interval (paired bootstrap over lines). Nothing else should run while it trains. The texts of the table:
+Each corpus is trained by `charlm train CORPUS --minutes MINUTES` with all defaults and seed 0, in a process of its
+own. Then n-grams of orders 3 to 8 learn the same training part. The last column is the difference between charlm and
+the best of them, with its 95 % interval (paired bootstrap over lines). Let nothing else run while it trains. The
+texts of the table:
 
     charlm corpus get tinyshakespeare
     charlm corpus stdlib > stdlib.txt
@@ -41,21 +42,21 @@ def row(corpus: str, minutes: str) -> str:
     model, parts = trained(corpus, minutes), prepare(corpus, ModelConfig(), TrainConfig(), None).parts
     held_out = ["".join(f"{line}\n" for line in parts.valid)] if model.line else list(parts.valid)
     own = ComparedModel("charlm", model.tokenizer, model.line, partial(log_probabilities, model.network))
-    found: list[Comparison] = []
+    comparisons: list[Comparison] = []
     for order in ORDERS:
         ngram = baseline(model, order, parts.train)
         other = ComparedModel(f"kn{order}", model.tokenizer, model.line, ngram.log_probabilities)
-        found.append(compare(own, other, held_out))
-    best = min(found, key=lambda each: each.bits_per_char[1])
+        comparisons.append(compare(own, other, held_out))
+    best = min(comparisons, key=lambda each: each.bits_per_char[1])
     low, high = best.interval or (float("nan"), float("nan"))
-    figures = "".join(f" {each.bits_per_char[1]:.4f} |" for each in found)
+    figures = "".join(f" {each.bits_per_char[1]:.4f} |" for each in comparisons)
     sure = f"{best.difference:+.4f}, from {low:+.4f} to {high:+.4f}"
     return f"| {Path(corpus).name} | {best.characters:,} | {best.bits_per_char[0]:.4f} |{figures} {sure} |"
 
 
 def trained(corpus: str, minutes: str) -> charlm.LanguageModel:
-    with tempfile.TemporaryDirectory() as place:
-        command = ["charlm", "train", corpus, "--minutes", minutes, "--model", f"{place}/m", "--json", "--quiet"]
+    with tempfile.TemporaryDirectory() as parent:
+        command = ["charlm", "train", corpus, "--minutes", minutes, "--model", f"{parent}/m", "--json", "--quiet"]
         done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, check=True)
         return charlm.load(json.loads(done.stdout)["model"])
 

@@ -1,10 +1,10 @@
-"""How good a model is after so many minutes with all defaults, on any text, by both protocols and for several seeds.
+"""How good a model is after some minutes with all defaults, on any text, by both protocols and for several seeds.
 
     python benchmarks/quality.py CORPUS MINUTES [SEED ...]
 
-It trains by `charlm train CORPUS --minutes MINUTES --seed SEED` in a process of its own, and prints what `evaluate`
-says of the held-out part: read as one running text, and in independent windows of 256 (streams only). Nothing else
-should run meanwhile.
+Each seed is trained by `charlm train CORPUS --minutes MINUTES --seed SEED` in a process of its own. The table shows
+the evaluation of the held-out part, read as one running text and in independent windows of 256 (streams only). Let
+nothing else run meanwhile.
 """
 
 import json
@@ -31,21 +31,21 @@ def main() -> None:
 
 def row(corpus: str, minutes: str, seed: str, prepared: Dataset) -> str:
     lines, held_out = prepared.sequence == "line", prepared.parts.valid
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place) / "m"
+    with tempfile.TemporaryDirectory() as parent:
+        folder = Path(parent) / "m"
         command = ["charlm", "train", corpus, "--minutes", minutes, "--seed", seed, "--model", str(folder), "--json"]
         done = subprocess.run([sys.executable, "-m", *command, "--quiet"], capture_output=True, text=True, check=True)
-        result, told, model = json.loads(done.stdout), describe(folder), charlm.load(folder)
+        result, info, model = json.loads(done.stdout), describe(folder), charlm.load(folder)
         text = "".join(f"{line}\n" for line in held_out) if lines else held_out[0]
-        found = model.evaluate(text)
+        evaluation = model.evaluate(text)
         windows = "" if lines else f"{model.evaluate(text, window=256).known_nats_per_token:.4f}"
-    shape, train = told["config"], told["plan"]["train"]
-    passes = told["steps"] * train["batch_size"] * train["seq_len"] / len(prepared.ring.targets)
+    shape, train = info["config"], info["plan"]["train"]
+    passes = info["steps"] * train["batch_size"] * train["seq_len"] / len(prepared.ring.targets)
     dropout = f", dropout {shape['dropout']:g}" if shape["dropout"] else ""
     return (
-        f"| {seed} | {shape['layers']} × {shape['hidden_size']} {shape['cell']}{dropout} | {told['parameters']:,} |"
-        f" {told['step']:,} of {told['steps']:,} | {passes:.1f} | {result['seconds']:.0f} |"
-        f" {found.known_nats_per_token:.4f} | {found.bits_per_char_known:.4f} | {windows} |"
+        f"| {seed} | {shape['layers']} × {shape['hidden_size']} {shape['cell']}{dropout} | {info['parameters']:,} |"
+        f" {info['step']:,} of {info['steps']:,} | {passes:.1f} | {result['seconds']:.0f} |"
+        f" {evaluation.known_nats_per_token:.4f} | {evaluation.bits_per_char_known:.4f} | {windows} |"
     )
 
 

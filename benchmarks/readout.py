@@ -1,11 +1,11 @@
-"""Training steps with the dense and with the adaptive readout, and what each has learned after equal minutes.
+"""Training steps with the dense and the adaptive readout, and what each has learned after equal minutes.
 
     python benchmarks/readout.py                                steps: V 1k, 5k, 20k, 50k
     python benchmarks/readout.py CORPUS [MINUTES [SIZE ...]]    by words: 2 minutes, vocabularies of 1,000 to 50,000
 
-The first: a GRU of 256 units with an embedding of 64, B 32, T 64, symbols drawn by Zipf's law (the k-th as 1/k), tokens
-a second. The second: `charlm train --tokenizer word --vocab-size … --readout …`, all else by default, bits per
-character of the held-out part. Nothing else should run meanwhile.
+The first form prints tokens per second of a GRU of 256 units with an embedding of 64, B 32, T 64, on tokens drawn by
+Zipf's law (the k-th with weight 1/k). The second form runs `charlm train --tokenizer word --vocab-size … --readout …`
+with defaults otherwise, and prints bits per character of the held-out part. Let nothing else run meanwhile.
 """
 
 import json
@@ -65,14 +65,14 @@ def learner(readout: str, counts: torch.Tensor) -> Learner:
 
 
 def trained(corpus: str, minutes: str, size: str, readout: str) -> None:
-    """By the command that everybody has."""
-    with tempfile.TemporaryDirectory() as place:
+    """Train with the command line."""
+    with tempfile.TemporaryDirectory() as parent:
         command = ["charlm", "train", corpus, "--minutes", minutes, "--tokenizer", "word", "--vocab-size", size]
-        command += ["--readout", readout, "--model", f"{place}/m", "--json", "--quiet"]
+        command += ["--readout", readout, "--model", f"{parent}/m", "--json", "--quiet"]
         done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, check=True)
-    found = json.loads(done.stdout)
-    bits = found["validation"].get("bits_per_char_known", found["validation"]["bits_per_char"])
-    numbers = f"{found['parameters']:,} | {found['characters_per_second']:,.0f} | {bits:.4f}"
+    result = json.loads(done.stdout)
+    bits = result["validation"].get("bits_per_char_known", result["validation"]["bits_per_char"])
+    numbers = f"{result['parameters']:,} | {result['characters_per_second']:,.0f} | {bits:.4f}"
     print(f"| {int(size):,} | {readout} | {numbers} |", flush=True)
 
 

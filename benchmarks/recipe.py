@@ -1,9 +1,9 @@
-"""Train with the recipe changed in one place, and evaluate the last weights and the averaged ones by both protocols.
+"""Train with one change to the recipe, and evaluate the last weights and the averaged ones by both protocols.
 
     python benchmarks/recipe.py CORPUS 3400 learning_rate=3e-3
     python benchmarks/recipe.py CORPUS 3400 dropout=0.15 embedding_scale=0.3 seed=1
 
-Options are fields of ModelConfig and TrainConfig, and embedding_scale, the spread of the embedding's first values.
+Settings are fields of ModelConfig and TrainConfig, and embedding_scale, the spread of the embedding's initial values.
 """
 
 import sys
@@ -47,8 +47,10 @@ def main() -> None:
     print(f"{' '.join(changes) or 'defaults'}: {plan.steps:,} steps, {passes:.1f} passes, nats per token held out")
     for name, kept in (("last weights", network), ("averaged", learner.averaged_network)):
         for window in (None, 256) if prepared.sequence == "stream" else (None,):
-            found = evaluate(kept.eval(), prepared.tokenizer, prepared.sequence, [prepared.parts.valid], window=window)
-            print(f"  {name}, window {window}: {found[0].known_nats_per_token:.4f}")
+            evaluations = evaluate(
+                kept.eval(), prepared.tokenizer, prepared.sequence, [prepared.parts.valid], window=window
+            )
+            print(f"  {name}, window {window}: {evaluations[0].known_nats_per_token:.4f}")
 
 
 def _number(text: str) -> Any:

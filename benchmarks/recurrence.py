@@ -1,7 +1,7 @@
 """The recurrence alone, forward and backward, against the rate of a large matrix product in the same run.
 
-FLOP: 2 · H · G · B · T for the product of a pass, three times that in training (forward, dW, dh). float32, T 64.
-Then the cells without such a product: their states by the two ways of scan.py, and step by step through autograd.
+FLOP: 2 · H · G · B · T for the product of a pass, three times that in training (forward, dW, dh). float32, T 64. Then
+the cells without such a product: the two ways of scan.py to compute their states, and a loop through autograd.
 """
 
 from unittest import mock

@@ -1,6 +1,6 @@
-"""Drawing symbols from a 2×256 character model, against a plain loop over torch's nn.GRU. Symbols a second.
+"""Tokens per second of sampling from a 2×256 character model, against a plain loop over torch's nn.GRU.
 
-Both draw 500 symbols at temperature 0.8 from random weights; charlm by LanguageModel.sample, probabilities included.
+Both draw 500 tokens at temperature 0.8 from random weights. charlm uses LanguageModel.sample, probabilities included.
 """
 
 import torch

@@ -1,7 +1,7 @@
-"""What it costs to save the whole state of a run: seconds of one save, and its share of the time between two.
+"""The cost of saving the whole state of a run: seconds of one save, and its share of the time between two saves.
 
-Networks of the sizes that charlm chooses, with the vocabulary of tiny-shakespeare, the moving average and the best
-weights in the state as at the end of a run; on the disk of the current folder.
+The networks have the sizes that charlm chooses and the vocabulary of tiny-shakespeare. The state includes the moving
+average and the best weights, as at the end of a run. The disk is that of the current folder.
 """
 
 import tempfile
@@ -32,9 +32,9 @@ def main() -> None:
         best = {f"best.{name}": tensor.clone() for name, tensor in learner.network.state_dict().items()}
         saved = TrainingState(1, {}, learner.tensors() | best)
         size = sum(tensor.nbytes for tensor in saved.tensors.values()) / 1e6
-        with tempfile.TemporaryDirectory(dir=".") as place:
+        with tempfile.TemporaryDirectory(dir=".") as folder:
             (seconds,) = best_seconds(
-                lambda place=place, saved=saved: training_state.save(Path(place), saved), rounds=8
+                lambda folder=folder, saved=saved: training_state.save(Path(folder), saved), rounds=8
             )
         print(f"| {layers} × {width} | {size:.0f} | {seconds:.3f} | {seconds / every:.2%} |", flush=True)
 

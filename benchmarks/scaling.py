@@ -1,11 +1,11 @@
-"""What training on several machines gains: a model of it, and the times on this machine that the model is made of.
+"""What training on several machines gains, predicted from times measured on this machine.
 
     torchrun --nproc-per-node 2 benchmarks/scaling.py [--hidden-size 512 --layers 2 --batch-size 64 --threads 1]
 
-A step is a step of each process on its own rows, then one all-reduce of the gradients. A ring of n processes does that
-in 2 (n - 1) messages, and sends 2 (n - 1) / n times the bytes through each link (Patarasuk & Yuan 2009). Latency and
-rate of the link are taken from all-reduces of two sizes over the loopback, and checked by a third; other links are
-computed from their nominal rate. `DDP` is the step by torch's DistributedDataParallel, which sends while it computes.
+In a step, each process computes its own rows, and one all-reduce averages the gradients. A ring of n processes needs
+2 (n - 1) messages, and sends 2 (n - 1) / n times the bytes through each link (Patarasuk and Yuan 2009). Latency and
+rate of the link come from all-reduces of two sizes over the loopback; a third size checks them. Other links have
+their nominal rate. `DDP` is the step with torch's DistributedDataParallel, which sends while it computes.
 """
 
 import argparse
@@ -30,7 +30,7 @@ SIZES = (2**12, 2**18, 2**22)  # numbers in an all-reduce; the second is predict
 
 
 def seconds(action: Callable[[], object], rounds: int) -> float:
-    """The least that the slowest process takes."""
+    """Return the minimum over rounds of the slowest process's seconds."""
     times = []
     for _ in range(rounds + 1):
         dist.barrier()
@@ -43,7 +43,7 @@ def seconds(action: Callable[[], object], rounds: int) -> float:
 
 
 def by_ring(n: int, size: int, rate: float, latency: float) -> float:
-    """Seconds of an all-reduce of so many bytes; rate in bytes a second."""
+    """Return seconds of an all-reduce of that many bytes; the rate is in bytes per second."""
     return 2 * (n - 1) * (size / n / rate + latency)
 
 

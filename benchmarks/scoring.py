@@ -1,7 +1,7 @@
-"""Scoring 10,000 short lines: read side by side by length, against one by one, and against the products alone.
+"""Lines per second of scoring 10,000 short lines: in batches by length, one by one, and the matrix products alone.
 
-2×256 GRU, lines of 3 to 40 characters. One by one: by charlm itself, and by a plain loop over nn.GRU that does no
-more than sum up the log-probabilities. The products are those of the forward pass, padding not counted as work.
+2×256 GRU, lines of 3 to 40 characters. One by one means charlm itself, and a plain loop over nn.GRU that only adds up
+the log-probabilities. The products are those of the forward pass, without padding.
 """
 
 import random

@@ -1,4 +1,4 @@
-"""`charlm score` of one sentence and `charlm --help`, against importing what they need: seconds of whole processes."""
+"""Seconds of `charlm score` of one sentence and of `charlm --help`, against importing what they need."""
 
 import subprocess
 import sys

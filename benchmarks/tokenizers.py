@@ -1,10 +1,10 @@
-"""Characters, bytes, words and subwords on one corpus, for the same minutes each: what is to be had from which.
+"""Characters, bytes, words, and subwords on one corpus, for equal minutes each.
 
     python benchmarks/tokenizers.py CORPUS MINUTES [TOKENIZER ...]
 
-It trains by `charlm train CORPUS --tokenizer TOKENIZER --minutes MINUTES` in a process of its own, one after the other,
-and prints what `evaluate` says of the held-out text, which is the same for all. Perplexities of different tokens do not
-compare, bits per character do. Nothing else should run meanwhile.
+Each tokenizer is trained by `charlm train CORPUS --tokenizer TOKENIZER --minutes MINUTES` in a process of its own,
+one after the other. The table shows the evaluation of the held-out text, which is the same for all. Perplexities of
+different tokens are not comparable; bits per character are. Let nothing else run meanwhile.
 """
 
 import json
@@ -34,21 +34,21 @@ def main() -> None:
 
 
 def row(corpus: str, minutes: str, kind: str, held_out: list[str]) -> str:
-    with tempfile.TemporaryDirectory() as place:
-        folder = str(Path(place) / "m")
+    with tempfile.TemporaryDirectory() as parent:
+        folder = str(Path(parent) / "m")
         command = ["charlm", "train", corpus, "--tokenizer", kind, "--minutes", minutes, "--model", folder, "--quiet"]
         done = subprocess.run([sys.executable, "-m", *command, "--json"], capture_output=True, text=True, check=True)
-        told, model = describe(Path(folder)), charlm.load(folder)
-        assert json.loads(done.stdout)["steps"] == told["steps"]
-        found = model.evaluate_many(held_out)
-    total = found[0].total(found)
-    shape, bits = told["config"], total.bits_per_char
-    # With what the vocabulary does not have, the bits are of the rest, and bytes have none.
+        info, model = describe(Path(folder)), charlm.load(folder)
+        assert json.loads(done.stdout)["steps"] == info["steps"]
+        evaluations = model.evaluate_many(held_out)
+    total = evaluations[0].total(evaluations)
+    shape, bits = info["config"], total.bits_per_char
+    # If characters are unknown, the bits are those of the known ones, and bytes have none.
     shown = f"{bits:.4f}" if bits is not None else f"{total.bits_per_char_known:.4f} ({total.unknown:,} unknown)"
     per_byte = "–" if total.bits_per_byte is None else f"{total.bits_per_byte:.4f}"
     return (
-        f"| {kind} | {told['vocabulary_size']:,} | {total.characters / total.tokens:.2f} |"
-        f" {shape['layers']} × {shape['hidden_size']} {shape['cell']} | {told['parameters']:,} | {told['steps']:,} |"
+        f"| {kind} | {info['vocabulary_size']:,} | {total.characters / total.tokens:.2f} |"
+        f" {shape['layers']} × {shape['hidden_size']} {shape['cell']} | {info['parameters']:,} | {info['steps']:,} |"
         f" {shown} | {per_byte} | {total.perplexity:.2f} |"
     )
 
