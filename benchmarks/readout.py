@@ -60,7 +60,7 @@ def steps() -> None:
 def learner(readout: str, counts: torch.Tensor) -> Learner:
     shape = ModelConfig(hidden_size=H, layers=1, embedding_size=E, dropout=0.0, readout=readout)
     network = Network(shape, len(counts))
-    network.expect(counts > 0, counts)
+    network.set_output_statistics(counts > 0, counts)
     return Learner(network, TrainConfig())
 
 

@@ -57,7 +57,7 @@ def scans() -> None:
         def recur(
             way: str, in_steps: bool = True, cell: Cell = cell, projected: torch.Tensor = projected, B: int = B
         ) -> None:
-            with mock.patch("charlm.nn.scan.in_steps", lambda like: in_steps):
+            with mock.patch("charlm.nn.scan.use_sequential", lambda like: in_steps):
                 getattr(cell, way)(projected, cell.zero_state(B))[0].sum().backward()
 
         ways = [lambda r=recur: r("recur"), lambda r=recur: r("recur", False), lambda r=recur: r("unroll")]

@@ -34,7 +34,7 @@ def main() -> None:
     V = TOKENIZER.size
     shape = ModelConfig(hidden_size=H, layers=LAYERS, embedding_size=E, dropout=0.0, sequence="stream")
     network = Network(shape, V).eval()
-    network.predictable[:3] = False
+    network.allowed_tokens[:3] = False
     model = LanguageModel(shape, TOKENIZER, network)
     theirs = nn.Embedding(V, E), nn.GRU(E, H, LAYERS), nn.Linear(H, V)
     for rows in (1, 64):

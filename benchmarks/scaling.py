@@ -69,7 +69,7 @@ def measure(group: Group, asked: argparse.Namespace) -> None:
     batch = Batch(ids[:-1], ids[1:], None, fresh=False)
     alone, together = (Learner(Network(shape, V), config, each) for each in (Group(), group))
     wrapped = DistributedDataParallel(Network(shape, V).train())
-    wrapped.module.operands = together.network.operands
+    wrapped.module.compute_dtype = together.network.compute_dtype
 
     def by_ddp() -> None:
         wrapped.zero_grad()

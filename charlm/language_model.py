@@ -55,7 +55,7 @@ class LanguageModel:
     @property
     def ends(self) -> bool:
         """Whether the model can predict the end of a text: it never saw that of a single running text."""
-        return bool(self.network.predictable[self.tokenizer.EOS])
+        return bool(self.network.allowed_tokens[self.tokenizer.EOS])
 
     def adapting(self, *ways: str, told: TokenProgress = lambda count: None) -> "LanguageModel":
         """This model, but learning from what it scores or evaluates, text after text in the order they come.
@@ -232,7 +232,7 @@ class LanguageModel:
             return []
         if ending.stop is not None or ending.whole is not None:
             raise ConfigError("must-match says where a text ends; leave stop and whole out")
-        return [MustMatch.of(pattern, self.tokenizer, self.network.predictable, ending.length)]
+        return [MustMatch.of(pattern, self.tokenizer, self.network.allowed_tokens, ending.length)]
 
     def _one_line(self, prompt: str) -> str:
         if self.line and "\n" in prompt:

@@ -159,7 +159,7 @@ def of_bigrams(bigrams: dict[str, dict[str, float]]) -> charlm.LanguageModel:
     )
     network = Network(config, tokenizer.size).eval()
     network.load_state_dict({name: torch.zeros_like(value) for name, value in network.state_dict().items()})
-    network.predictable[[tokenizer.EOS, *range(3, V)]] = True
+    network.allowed_tokens[[tokenizer.EOS, *range(3, V)]] = True
     network.cells[0].weight_ih.data = torch.eye(V)
     for symbol, row in bigrams.items():
         for follower, probability in row.items():

@@ -99,14 +99,14 @@ class _Watched(Embedding):
         self.read = self._embedding.vectors(ids).detach().requires_grad_()
         return self.read
 
-    def table(self, cell: Cell) -> Tensor:
-        return self._embedding.table(cell)
+    def projected_table(self, cell: Cell) -> Tensor:
+        return self._embedding.projected_table(cell)
 
-    def rows(self, cell: Cell) -> Tensor:
-        return self._embedding.rows(cell)
+    def input_vectors(self, cell: Cell) -> Tensor:
+        return self._embedding.input_vectors(cell)
 
-    def start(self, vectors: Tensor, known: Tensor) -> None:
-        self._embedding.start(vectors, known)
+    def load_vectors(self, vectors: Tensor, known: Tensor) -> None:
+        self._embedding.load_vectors(vectors, known)
 
     def project(self, ids: Tensor, cell: Cell) -> Projected:
         return cell.project(self.vectors(ids))

@@ -52,6 +52,6 @@ def _opened(network: Network, row: Ids) -> Iterator[dict[str, torch.Tensor]]:
     below = None
     for cell, layer in zip(cast("list[Cell]", list(network.cells)), network.layers(ids), strict=True):
         projected = cell.dense(network.embedding.project(ids, cell)) if below is None else cell.project(below)
-        before = torch.cat((torch.zeros_like(layer.found[:1]), layer.found[:-1]))
-        yield {name: gate[:, 0] for name, gate in cell.opened(projected, before).items()}
+        before = torch.cat((torch.zeros_like(layer.cell_outputs[:1]), layer.cell_outputs[:-1]))
+        yield {name: gate[:, 0] for name, gate in cell.gate_activations(projected, before).items()}
         below = layer.outputs

@@ -85,7 +85,7 @@ def flow(network: Network, rows: Sequence[Ids], farthest: int) -> Flow:
 
 def _places(network: Network, rows: Sequence[Ids], farthest: int) -> list[tuple[int, int]]:
     """Evenly over the text, so many (row, t − k) that t is in the row, and is a symbol that can be predicted."""
-    possible = network.predictable.tolist()
+    possible = network.allowed_tokens.tolist()
     every = [
         (number, first)
         for number, row in enumerate(rows)

@@ -45,7 +45,7 @@ def activations(network: Network, rows: Sequence[Ids]) -> NDArray[np.float32]:
     found = []
     for row in rows:
         ids = network.column(row)
-        units = torch.stack([layer.found[:, 0] for layer in network.layers(ids)], dim=1)
+        units = torch.stack([layer.cell_outputs[:, 0] for layer in network.layers(ids)], dim=1)
         found.append(units.cpu().numpy()[is_content(row)])
     return np.concatenate(found)
 

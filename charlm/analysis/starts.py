@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from charlm.config import ModelConfig
-from charlm.nn.cells import Cell, Looped
+from charlm.nn.cells import Cell, RecurrentCell
 from charlm.nn.network import Network
 from charlm.registry import find
 
@@ -38,8 +38,8 @@ class Start(NamedTuple):
 def starts(cell: str) -> Iterator[Start]:
     """Those that a cell can have. Raises UnknownNameError."""
     kind = find(Cell, cell)
-    biases = _BIASES if kind.keeping else (None,)
-    if not issubclass(kind, Looped):
+    biases = _BIASES if kind.forget_gate else (None,)
+    if not issubclass(kind, RecurrentCell):
         yield from (Start(None, bias=bias) for bias in biases)
         return
     for matrix in ("uniform", "orthogonal"):
@@ -60,12 +60,12 @@ def fresh(config: ModelConfig, vocabulary_size: int, start: Start, seed: int) ->
 
 @torch.no_grad()
 def _draw(cell: Cell, start: Start) -> None:
-    if isinstance(cell, Looped):
+    if isinstance(cell, RecurrentCell):
         for gate in cell.weight_hh.chunk(cell.gates):
             if start.matrix == "uniform":
                 nn.init.uniform_(gate, -(cell.hidden_size**-0.5), cell.hidden_size**-0.5)
             else:
                 nn.init.orthogonal_(gate, gain=start.scale)
-    if cell.keeping and start.bias is not None:
-        block, sign = cell.keeping
+    if cell.forget_gate and start.bias is not None:
+        block, sign = cell.forget_gate
         nn.init.constant_(cell.bias_ih.chunk(cell.gates)[block], sign * start.bias)

@@ -60,9 +60,9 @@ class Vectors:
         names = tokenizer.token_texts(range(tokenizer.size))
         chosen = [index for index, name in enumerate(names) if name is not None]
         first: Cell = network.cells[0]  # type: ignore[assignment]
-        rows = network.embedding.rows(first) if side == "input" else network.readout.rows()
+        rows = network.embedding.input_vectors(first) if side == "input" else network.readout.output_vectors()
         table = rows.detach().cpu().numpy()
-        met = network.predictable.cpu().numpy()
+        met = network.allowed_tokens.cpu().numpy()
         if tokenizer.AMBIGUOUS:  # what spells others may never have come
             met = met & ~tokenizer.fallback_tokens()
         return Vectors(tuple(names[index] or "" for index in chosen), table[chosen], met[chosen])

@@ -3,10 +3,13 @@
 from charlm.errors import CharlmError
 
 REMEDIES: dict[str, str] = {
+    "load_learned_embedding": "choose --embedding learned, or leave --embedding-file out",
     "model_in_use": "wait for it, or choose another --model",
     "other_folder": "choose another place with --model",
     "resume_saved": "go on from the last save with --resume",
     "streams": "leave --streams out",
+    "tie_dense_readout": "choose --readout dense, or leave --tie-weights out",
+    "tie_learned_embedding": "choose --embedding learned, or leave --tie-weights out",
 }
 
 

@@ -33,4 +33,4 @@ def baseline(
 ) -> KneserNey:
     """Kneser-Ney of that order, which can predict what the model can; told: as in `KneserNey.train`."""
     ids = np.concatenate(list(encode_sequences(model.tokenizer, texts, close=model.ends)))
-    return KneserNey.train(model.tokenizer.sequences(ids), order, model.network.predictable.cpu().numpy(), told)
+    return KneserNey.train(model.tokenizer.sequences(ids), order, model.network.allowed_tokens.cpu().numpy(), told)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from charlm.generation.samplers import Sampler
-from charlm.nn.cells import Cell, Looped
+from charlm.nn.cells import Cell, RecurrentCell
 from charlm.nn.native.library import BLOCK, Layer, Stack, draw, filters, library, pack
 from charlm.nn.network import Network, NetworkState, select
 
@@ -29,8 +29,8 @@ def fits(network: Network, samplers: Sequence[Sampler]) -> bool:
         and lowest.hidden_size % BLOCK == 0
         and all(cast(Cell, cell).loop for cell in network.cells)
         and not (network.residual or network.dense)
-        and network.readout.linear(network.predictable) is not None
-        and network.predictable.numel() * lowest.bias_ih.numel() <= _LARGEST_TABLE
+        and network.readout.as_linear(network.allowed_tokens) is not None
+        and network.allowed_tokens.numel() * lowest.bias_ih.numel() <= _LARGEST_TABLE
         and all(sampler.compiled for sampler in samplers)
     )
 
@@ -41,11 +41,11 @@ class CompiledDraws:
     def __init__(
         self, network: Network, samplers: Sequence[Sampler], logits: Tensor, state: NetworkState, end: int
     ) -> None:
-        cells = [cast(Looped, cell) for cell in network.cells]
-        self._table = network.embedding.table(cells[0]).contiguous()  # (V, G)
+        cells = [cast(RecurrentCell, cell) for cell in network.cells]
+        self._table = network.embedding.projected_table(cells[0]).contiguous()  # (V, G)
         self._packed = [None if i == 0 else pack(c.weight_ih, c.gates) for i, c in enumerate(cells)]
         self._packed_hh = [pack(cell.weight_hh, cell.gates) for cell in cells]
-        readout = network.readout.linear(network.predictable)
+        readout = network.readout.as_linear(network.allowed_tokens)
         assert readout is not None
         weight, bias = readout
         V, H = weight.shape

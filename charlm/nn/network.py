@@ -1,4 +1,4 @@
-"""embedding → cells, one on top of the other → dense layers → readout.
+"""The network: embedding → cells, one on top of the other → dense layers → readout.
 
 Letters: T time, B batch, V vocabulary, E embedding, H hidden, L layers. Tensors are time-major: (T, B, ·).
 """
@@ -13,27 +13,30 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from charlm.config import ModelConfig
-from charlm.nn.cells import Cell, Place, State
+from charlm.nn.cells import Cell, LayerContext, State
 from charlm.nn.embeddings import Embedding
 from charlm.nn.readouts import Readout, choose
 from charlm.registry import find
 from charlm.tokenizers import Ids
 
-NetworkState = tuple[State, ...]  # one state a layer
+NetworkState = tuple[State, ...]  # the state of each layer
 
 
 class Layer(NamedTuple):
-    """What a layer made of what it read."""
+    """The results of one layer."""
 
-    outputs: Tensor  # (T, B, H), handed on
-    found: Tensor  # (T, B, H), the cell's own; with a residual connection what was read is added to it
-    state: State  # the cell's, after the last symbol
+    outputs: Tensor  # (T, B, H), the input of the next layer
+    cell_outputs: Tensor  # (T, B, H), the outputs without the residual connection, which adds the layer's input
+    state: State  # the cell's state after the last token
 
 
 class Network(nn.Module):
-    """Next-symbol logits. `config` must be resolved: every size a number."""
+    """A recurrent network that computes the logits of the next token.
 
-    predictable: Tensor
+    `config` must be resolved: every size is a number.
+    """
+
+    predictable: Tensor  # the name of `allowed_tokens` in model.safetensors
 
     def __init__(self, config: ModelConfig, vocabulary_size: int) -> None:
         super().__init__()
@@ -42,32 +45,37 @@ class Network(nn.Module):
         self.embedding = find(Embedding, config.embedding)(vocabulary_size, config.embedding_size)
         widths = [self.embedding.size] + [config.hidden_size] * (config.layers - 1)
         self.residual = config.residual
-        below = [Place(residual=config.residual and layer > 0) for layer in range(config.layers)]
-        places = [*below[:-1], below[-1]._replace(vocabulary=vocabulary_size, logits=self.logits)]
+        contexts = [LayerContext(residual=config.residual and layer > 0) for layer in range(config.layers)]
+        contexts[-1] = contexts[-1]._replace(vocabulary=vocabulary_size, logits=self.logits)
         self.cells = nn.ModuleList(
-            cell(width, config.hidden_size, config.activation, place)
-            for width, place in zip(widths, places, strict=True)
+            cell(width, config.hidden_size, config.activation, context)
+            for width, context in zip(widths, contexts, strict=True)
         )
         self.dense = nn.ModuleList(
             nn.Linear(config.hidden_size, config.hidden_size) for _ in range(config.readout_layers - 1)
         )
         readout = find(Readout, choose(config.readout, vocabulary_size, tied=config.tie_weights))
-        shared = self.embedding.share() if config.tie_weights else None
-        self.readout = readout(config.hidden_size, vocabulary_size, shared)
+        table = self.embedding.tie() if config.tie_weights else None
+        self.readout = readout(config.hidden_size, vocabulary_size, table)
         self.dropout = config.dropout
-        self.operands = torch.float32  # of the recurrent products while training
-        # A symbol that cannot come has probability 0: its logit is minus infinity.
+        # The type of the factors of the recurrent products in training mode. Training sets it by its `precision`.
+        self.compute_dtype = torch.float32
         self.register_buffer("predictable", torch.ones(vocabulary_size, dtype=torch.bool))
 
-    def expect(self, predictable: Tensor, counts: Tensor) -> None:
-        """Told once, before any training: which symbols (V,) may come at all, and how often each is a target."""
-        self.predictable.copy_(predictable)
-        self.readout.arrange(counts)
+    @property
+    def allowed_tokens(self) -> Tensor:
+        """The tokens that can occur, a mask (V,). The logits of the others are -inf, so their probability is 0."""
+        return self.predictable
+
+    def set_output_statistics(self, allowed_tokens: Tensor, counts: Tensor) -> None:
+        """Set which tokens can occur (V,) and how often each is a target (V,). Call this once, before training."""
+        self.predictable.copy_(allowed_tokens)
+        self.readout.set_frequencies(counts)
 
     def forward(
         self, ids: Tensor, state: NetworkState | None = None, resets: Tensor | None = None
     ) -> tuple[Tensor, NetworkState]:
-        """Symbol numbers (T, B) → logits (T, B, V) for the symbol after each, and the state after the last.
+        """Return the logits (T, B, V) for the token after each id (T, B), and the state after the last.
 
         The arguments are those of `outputs`.
         """
@@ -77,10 +85,10 @@ class Network(nn.Module):
     def outputs(
         self, ids: Tensor, state: NetworkState | None = None, resets: Tensor | None = None
     ) -> tuple[Tensor, NetworkState]:
-        """Symbol numbers (T, B) → what the last cells put out after each (T, B, H), and the state after the last.
+        """Return the last layer's outputs (T, B, H) for token ids (T, B), and the state after the last token.
 
-        state: where the last call stopped; None is the start of a sequence. resets (T, B): True where a sequence
-        starts, so that the state is zeroed before that symbol is read.
+        `state` is the state after the previous call, or None at the start of a sequence. `resets` (T, B) is True where
+        a sequence starts: the state is zeroed before that token is read.
         """
         final: list[State] = []
         for layer in self.layers(ids, state, resets):
@@ -88,38 +96,42 @@ class Network(nn.Module):
         return layer.outputs, tuple(final)
 
     def layers(self, ids: Tensor, state: NetworkState | None = None, resets: Tensor | None = None) -> Iterator[Layer]:
-        """The same, layer by layer from below."""
+        """Yield the results of each layer, the lowest first. The arguments are those of `outputs`."""
         state = state or self.zero_state(ids.shape[1])
-        keep = None if resets is None else (~resets).to(self._stack()[0].weight_ih.dtype).unsqueeze(-1)  # (T, B, 1)
-        operands = self.operands if self.training else torch.float32
+        cells = self._stack()
+        carry_mask = None if resets is None else (~resets).to(cells[0].weight_ih.dtype).unsqueeze(-1)  # (T, B, 1)
+        dtype = self.compute_dtype if self.training else torch.float32
         outputs = ids
-        for layer, cell in enumerate(self._stack()):
-            if self.by_torch:
+        for layer, cell in enumerate(cells):
+            if self.uses_torch_layers:
                 x = self.embedding.vectors(ids) if layer == 0 else outputs  # (T, B, E)
-                found, last = cell.read(x, state[layer], keep)  # (T, B, H)
+                cell_outputs, last = cell.run_torch_layer(x, state[layer], carry_mask)  # (T, B, H)
             else:
-                projected = self.embedding.project(ids, cell) if layer == 0 else cell.project(outputs, operands)
-                found, last = cell.recur(projected, state[layer], keep, operands)
-            found = functional.dropout(found, self.dropout, self.training)
-            outputs = outputs + found if self.residual and layer else found
-            yield Layer(outputs, found, last)
+                projected = self.embedding.project(ids, cell) if layer == 0 else cell.project(outputs, dtype)
+                cell_outputs, last = cell.recur(projected, state[layer], carry_mask, dtype)
+            cell_outputs = functional.dropout(cell_outputs, self.dropout, self.training)
+            outputs = outputs + cell_outputs if self.residual and layer else cell_outputs
+            yield Layer(outputs, cell_outputs, last)
 
     def logits(self, outputs: Tensor) -> Tensor:
-        """What the last cells put out (..., H) → logits (..., V)."""
-        return self.readout.logits(self._through_dense(outputs), self.predictable)
+        """Return the logits from the last layer's outputs: (..., H) → (..., V)."""
+        return self.readout.logits(self._through_dense(outputs), self.allowed_tokens)
 
     def target_log_probability(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """log P (nats) of the symbols that came after each, by the same logits or sooner: (N, H) and (N,) → (N,)."""
-        return self.readout.target_log_probability(self._through_dense(outputs), targets, self.predictable)
+        """Return log P (nats) of the target after each output, (N, H) and (N,) → (N,).
+
+        It equals the log-softmax of `logits` at the targets, but an adaptive readout computes it faster.
+        """
+        return self.readout.target_log_probability(self._through_dense(outputs), targets, self.allowed_tokens)
 
     def _through_dense(self, outputs: Tensor) -> Tensor:
-        """By the dense layers, which know no time: (..., H) → (..., H)."""
+        """Apply the dense layers to each output: (..., H) → (..., H)."""
         for layer in self.dense:
             outputs = torch.tanh(layer(outputs))
         return outputs
 
     def column(self, ids: Ids) -> Tensor:
-        """Symbol numbers (T,) as what this network reads, a batch of one on its device: (T, 1)."""
+        """Return ids (T,) as a batch of one on the network's device: (T, 1)."""
         return torch.from_numpy(ids.astype(np.int64)).to(self.device)[:, None]
 
     @property
@@ -127,12 +139,12 @@ class Network(nn.Module):
         return self.predictable.device
 
     @property
-    def by_torch(self) -> bool:
-        """Whether torch's own layers are the fastest: on a GPU, where cuDNN runs them."""
+    def uses_torch_layers(self) -> bool:
+        """Whether torch's own layers are the fastest. They are on a GPU, where they run on cuDNN."""
         return self.device.type == "cuda"
 
     def zero_state(self, batch_size: int) -> NetworkState:
-        """Where a sequence starts."""
+        """Return the state at the start of a sequence."""
         return tuple(cell.zero_state(batch_size) for cell in self._stack())
 
     def _stack(self) -> list[Cell]:
@@ -143,32 +155,35 @@ class Network(nn.Module):
 
 
 def check_tensors(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
-    """Raise ValueError unless the names, shapes and types are the expected ones, and every number is finite."""
-    if strange := set(tensors) ^ set(expected):
-        raise ValueError(f"{', '.join(sorted(map(repr, strange)))[:200]} should not be there, or is missing")
+    """Raise ValueError unless the names, shapes and types are as expected and every number is finite."""
+    if unexpected := set(tensors) ^ set(expected):
+        raise ValueError(f"unexpected or missing tensors: {', '.join(sorted(map(repr, unexpected)))[:200]}")
     for name, tensor in tensors.items():
         if tensor.shape != expected[name].shape or tensor.dtype != expected[name].dtype:
-            raise ValueError(f"{name} is {tensor.dtype} {tuple(tensor.shape)}, not as the configuration says")
+            raise ValueError(
+                f"{name} is {tensor.dtype} {tuple(tensor.shape)}, but the configuration needs "
+                f"{expected[name].dtype} {tuple(expected[name].shape)}"
+            )
         if tensor.dtype == torch.bool and tensor.numel() and tensor.view(torch.uint8).max() > 1:
-            raise ValueError(f"{name} has a truth value that is none")
+            raise ValueError(f"{name} has a value that is neither true nor false")
         if tensor.dtype == torch.long and not tensor.sort().values.equal(
             torch.arange(len(tensor), device=tensor.device)
         ):
-            raise ValueError(f"{name} is not an order of the symbols")
-        if tensor.numel() and not all(map(math.isfinite, map(float, tensor.aminmax()))):  # no copy, as isfinite makes
+            raise ValueError(f"{name} is not a permutation of the tokens")
+        if tensor.numel() and not all(map(math.isfinite, map(float, tensor.aminmax()))):  # isfinite would make a copy
             raise ValueError(f"{name} has a number that is not finite")
 
 
 def select(state: NetworkState, rows: Tensor) -> NetworkState:
-    """The state of some rows of the batch, in the order of `rows` (n,); a row may be repeated."""
+    """Return the state of some rows of the batch, in the order of `rows` (n,), which may repeat a row."""
     return tuple(tuple(part.index_select(0, rows) for part in layer) for layer in state)
 
 
 def join(states: Sequence[NetworkState]) -> NetworkState:
-    """The states of several parts of a batch as that of the whole."""
+    """Join the states of consecutive parts of a batch."""
     return tuple(tuple(map(torch.cat, zip(*layers, strict=True))) for layers in zip(*states, strict=True))
 
 
 def detach(state: NetworkState) -> NetworkState:
-    """The same state, through which no gradient flows back: where backpropagation through time is cut."""
+    """Return the state without its gradient, which cuts backpropagation through time."""
     return tuple(tuple(part.detach() for part in layer) for layer in state)

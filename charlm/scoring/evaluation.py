@@ -85,7 +85,7 @@ def evaluate(
     if line:
         measures = measure_lines(tokenizer, documents, unknown, read_rows)
         return [Evaluation(**vars(each), streams=None, window=None, adapting=methods) for each in measures]
-    eos = bool(network.predictable[tokenizer.EOS])
+    eos = bool(network.allowed_tokens[tokenizer.EOS])
     settings = {"window": window, "streams": streams}
     passages = [
         passage(tokenizer, text, line=False, eos=eos, unknown=unknown, **settings)

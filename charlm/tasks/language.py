@@ -82,9 +82,9 @@ class Dataset:
     def network(self, model: ModelConfig, device: torch.device) -> Network:
         """An untrained network for this vocabulary, from torch's random state; `model` must be resolved."""
         network = Network(model, self.tokenizer.size)
-        network.expect(*map(torch.from_numpy, (self.predictable, self.counts)))
+        network.set_output_statistics(*map(torch.from_numpy, (self.predictable, self.counts)))
         if self.vectors:
-            network.embedding.start(*map(torch.from_numpy, self.vectors))
+            network.embedding.load_vectors(*map(torch.from_numpy, self.vectors))
         return network.to(device)
 
     @property

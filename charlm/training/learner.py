@@ -75,7 +75,7 @@ class Learner:
         self.network = network.train()
         if config.freeze_embedding:
             network.embedding.requires_grad_(False)
-        network.operands = getattr(torch, resolve_precision(config.precision, network.device))
+        network.compute_dtype = getattr(torch, resolve_precision(config.precision, network.device))
         self.averaged_network = network
         self.clip = config.clip
         self.group = group
@@ -185,7 +185,7 @@ class Learner:
         are never in memory at once.
         """
         total, leaves = 0.0, outputs.detach().requires_grad_()
-        chunk = max(1, _MAX_LOGITS_PER_CHUNK // self.network.predictable.numel())
+        chunk = max(1, _MAX_LOGITS_PER_CHUNK // self.network.allowed_tokens.numel())
         for some, some_targets in zip(torch.split(leaves, chunk), torch.split(targets, chunk), strict=True):
             loss = -self.network.target_log_probability(some, some_targets).sum() * (share / len(targets))
             loss.backward()  # type: ignore[no-untyped-call]

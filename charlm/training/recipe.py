@@ -99,7 +99,7 @@ def resolve_rates(config: TrainConfig, model: ModelConfig, steps: int, passes: f
         assert model.hidden_size and model.layers
         highest = _HIGHEST_BY_HEART if often else _HIGHEST_RATE
         of_gru = min(highest, _RATE_TIMES_WIDTH / model.hidden_size) * min(1, _LAYERS / model.layers)
-        rate = _short(find(Cell, model.cell).rate_beside_gru * of_gru)
+        rate = _short(find(Cell, model.cell).learning_rate_scale * of_gru)
     decay = config.weight_decay
     if decay is None and steps < _SHORT:
         decay = _HARDLY

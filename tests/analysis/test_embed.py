@@ -320,7 +320,7 @@ def test_a_run_that_goes_on_keeps_what_is_frozen(tmp_path: Path) -> None:
         ("", [], "v.txt has no vectors in its first line"),
         ("queen 1 2\n", [], "v.txt has a vector for none of the 17 symbols of the corpus"),
         ("a 1 2\n", ["--embedding-size=3"], "v.txt has vectors of 2 numbers, and embedding-size is 3"),
-        ("a 1 2\n", ["--embedding=one-hot"], "a one-hot input is never learned"),
+        ("a 1 2\n", ["--embedding=one-hot"], "a one-hot input has no vectors to load"),
         (None, [], "v.txt cannot be read: No such file"),
     ],
 )

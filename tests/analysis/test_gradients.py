@@ -85,7 +85,7 @@ def test_the_network_is_left_as_it_was() -> None:
 
 def test_a_symbol_that_cannot_be_predicted_is_no_place() -> None:
     made = network("gru")
-    made.predictable[ROW[5]] = False
+    made.allowed_tokens[ROW[5]] = False
     possible = [t for t in range(5, len(ROW)) if ROW[t] != ROW[5]]
     assert len(possible) < len(ROW) - 5
     assert flow(made, [ROW], 5).places == len(possible)
@@ -107,7 +107,7 @@ def test_short_lines_are_read_together() -> None:
 def test_each_start_draws_what_its_name_says(cell: str) -> None:
     kind = find(Cell, cell)
     found = [start.name for start in starts(cell)]
-    assert len(set(found)) == len(found) == 7 if kind.keeping and hasattr(kind, "all_weights") else 3
+    assert len(set(found)) == len(found) == 7 if kind.forget_gate and hasattr(kind, "torch_weights") else 3
     for start in starts(cell):
         (made,) = fresh(replace(SHAPE, cell=cell), V, start, seed=3).cells
         if start.matrix == "orthogonal":
@@ -118,15 +118,15 @@ def test_each_start_draws_what_its_name_says(cell: str) -> None:
             assert 0.3 < made.weight_hh.abs().max() <= 6**-0.5
 
 
-@pytest.mark.parametrize("cell", [name for name in names("nn.cells") if find(Cell, name).keeping])
+@pytest.mark.parametrize("cell", [name for name in names("nn.cells") if find(Cell, name).forget_gate])
 def test_a_forget_bias_keeps_the_state(cell: str) -> None:
     """At 20 a state goes on as it is, of an LSTM c; minLSTM keeps f / (f + i) of it, here 2/3. At -20 it does not."""
-    block, sign = find(Cell, cell).keeping
+    block, sign = find(Cell, cell).forget_gate
     kept = []
     for bias in (-20.0, 20.0):
         made = network(cell).cells[0]
         made.bias_ih.data.chunk(made.gates)[block].fill_(sign * bias)
-        state = tuple(torch.full((1, 6), 0.3, requires_grad=True) for _ in range(made.parts))
+        state = tuple(torch.full((1, 6), 0.3, requires_grad=True) for _ in range(made.state_tensors))
         _, after = made.step(made.project(torch.zeros(1, 4)), state)
         kept += torch.autograd.grad(after[-1].sum(), state[-1])
     assert torch.allclose(kept[1], torch.full((1, 6), 2 / 3 if cell == "minlstm" else 1.0), atol=1e-4)

@@ -155,10 +155,10 @@ class Sigmoids(TorchFunctionMode):
 def test_the_gates_told_of_are_those_of_the_step(cell: str) -> None:
     made = network(cell, layers=1).cells[0]
     projected = made.project(torch.randn(3, 4))
-    state = tuple(torch.rand(3, made.state_size) for _ in range(made.parts))
+    state = tuple(torch.rand(3, made.state_size) for _ in range(made.state_tensors))
     with Sigmoids() as seen:
         made.step(projected, state)
-    told = made.opened(projected, state[0])
+    told = made.gate_activations(projected, state[0])
     computed = [part for each in seen.found for part in each.chunk(each.shape[1] // 6, dim=1)]
     for name, gate in told.items():
         both = [*computed, *(1 - each for each in computed)]
@@ -179,7 +179,7 @@ def test_saturation_counts_gates_along_the_text(cell: str) -> None:
         below = None
         for layer, (one, out) in enumerate(zip(made.cells, made.layers(ids, state), strict=True)):
             projected = one.dense(made.embedding.project(ids, one)) if below is None else one.project(below)
-            for name, gate in one.opened(projected[0], state[layer][0]).items():
+            for name, gate in one.gate_activations(projected[0], state[layer][0]).items():
                 seen.setdefault((layer + 1, name), []).append(gate[0])
             below = out.outputs
         state = made(ids, state)[1]

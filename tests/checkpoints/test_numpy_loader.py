@@ -103,7 +103,7 @@ def make(folder: Path, case: Case, symbols: Tokenizer = SYMBOLS) -> Path:
     network = Network(config, symbols.size)
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.4)
-    network.predictable[: symbols.EOS] = False
+    network.allowed_tokens[: symbols.EOS] = False
     folder.mkdir()
     checkpoint.create(folder, config, symbols, {})
     checkpoint.save_weights(folder, network.state_dict(), 1, {})

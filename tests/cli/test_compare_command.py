@@ -72,7 +72,7 @@ def test_the_ngram_learns_what_the_model_learned_and_nothing_held_out(run: Run, 
     assert value["b"]["model"] == "kn3"
     T = model.tokenizer
     laid = [np.array([T.START, *T.encode(line), T.EOS], dtype=np.int32) for line in learned]
-    kneser_ney = KneserNey.train(np.concatenate(laid), 3, model.network.predictable.numpy())
+    kneser_ney = KneserNey.train(np.concatenate(laid), 3, model.network.allowed_tokens.numpy())
     rows = [[T.START, *T.encode(line), T.EOS] for line in Path("new.txt").read_text().splitlines()]
     nats = -sum(float(found.sum()) for found in kneser_ney.log_probabilities([np.array(row) for row in rows]))
     assert value["b"]["bits_per_char"] == pytest.approx(nats / 0.6931471805599453 / value["characters"])

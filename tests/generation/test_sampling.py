@@ -59,7 +59,7 @@ def test_each_draw_is_where_the_cumulative_distribution_passes_its_own_random_nu
     bigram_model: charlm.LanguageModel,
 ) -> None:
     """That of (seed, index, step). Symbols in the order of their numbers, a before b; without <EOS> here."""
-    bigram_model.network.predictable[Tokenizer.EOS] = False
+    bigram_model.network.allowed_tokens[Tokenizer.EOS] = False
     for sample in bigram_model.sample(count=3, length=200, seed=11):
         text = ""
         for step in range(200):
@@ -155,7 +155,7 @@ def test_samples_beyond_those_asked_for_are_drawn_in_groups_that_grow() -> None:
 def test_a_sample_goes_on_as_it_would_alone_after_others_have_ended(
     bigram_model: charlm.LanguageModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bigram_model.network.predictable[Tokenizer.EOS] = False
+    bigram_model.network.allowed_tokens[Tokenizer.EOS] = False
     settings = {"count": 20, "length": 300, "stop": "aaaba", "seed": 1}
     together = bigram_model.sample(**settings)
     tokens = [sample.tokens for sample in together]
@@ -232,7 +232,7 @@ def test_without_a_length_the_kind_of_sequence_sets_the_limit(
     bigram_model: charlm.LanguageModel, kind: str, limit: int
 ) -> None:
     model = replace(bigram_model, config=replace(bigram_model.config, sequence=kind))
-    model.network.predictable[Tokenizer.EOS] = False
+    model.network.allowed_tokens[Tokenizer.EOS] = False
     (sample,) = model.sample(seed=1)
     assert (sample.tokens, sample.stopped) == (limit, "length")
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from numpy import ndarray
 
-from charlm.nn.cells import Cell, Place
+from charlm.nn.cells import Cell, LayerContext
 from charlm.nn.cells.gru import GRU
 from charlm.nn.cells.gru_cho import ChoGRU
 from charlm.nn.cells.gru_simple import SimpleGRU
@@ -258,7 +258,7 @@ def test_a_jordan_unit_gets_back_the_distribution_it_put_out() -> None:
     """
     readout = torch.nn.Linear(1, 2).double()
     readout.load_state_dict({"weight": torch.tensor([[2.0], [0.0]]), "bias": torch.zeros(2)})
-    cell = Jordan(1, 1, place=Place(vocabulary=2, logits=readout.forward)).double()
+    cell = Jordan(1, 1, context=LayerContext(vocabulary=2, logits=readout.forward)).double()
     cell.load_state_dict(
         {
             "weight_ih": torch.tensor([[0.5]]),

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from charlm.nn.cells import ACTIVATIONS, Cell, Place, State
+from charlm.nn.cells import ACTIVATIONS, Cell, LayerContext, State
 from charlm.registry import find, names
 
 T, B, E, H, V = 11, 9, 4, 32, 7
@@ -27,10 +27,10 @@ class Variant(NamedTuple):
 
     def made(self, input_size: int, hidden_size: int, precision: torch.dtype) -> Cell:
         """Every weight and bias random."""
-        place = (
-            Place(vocabulary=V, logits=randomized(nn.Linear(hidden_size, V).to(precision))) if self.last else Place()
-        )
-        return randomized(find(Cell, self.name)(input_size, hidden_size, self.activation, place).to(precision))
+        context = LayerContext()
+        if self.last:
+            context = LayerContext(vocabulary=V, logits=randomized(nn.Linear(hidden_size, V).to(precision)))
+        return randomized(find(Cell, self.name)(input_size, hidden_size, self.activation, context).to(precision))
 
     def __str__(self) -> str:
         return " ".join(filter(None, (self.name, self.activation, "last" * self.last)))
@@ -82,7 +82,7 @@ def close(found: object, expected: object, cell: Cell) -> None:
 
 def test_a_state_is_zeros_of_the_shape_it_keeps(cell: Cell) -> None:
     state = cell.zero_state(B)
-    assert len(state) == cell.parts
+    assert len(state) == cell.state_tensors
     outputs, last = run(cell, some(cell, T, B, E), state)
     assert outputs.shape == (T, B, H)
     for before, after in zip(state, last, strict=True):
@@ -106,7 +106,7 @@ def test_the_layers_of_torch_read_the_same(cell: Cell, resets: Tensor | None) ->
     """Those a GPU runs by cuDNN, from one reset to the next; gradients too."""
     x, state = some(cell, T, B, E), some_state(cell)
     keep = None if resets is None else (~resets).to(x.dtype).unsqueeze(-1)
-    found, expected = cell.read(x, state, keep), run(cell, x, state, resets)
+    found, expected = cell.run_torch_layer(x, state, keep), run(cell, x, state, resets)
     close(found, expected, cell)
     gradients = [torch.autograd.grad((outputs**2).sum(), list(cell.parameters())) for outputs, _ in (found, expected)]
     close(*gradients, cell)
@@ -123,7 +123,7 @@ def test_a_reset_is_a_fresh_start(cell: Cell, at: int) -> None:
 
 def test_every_part_of_the_state_is_remembered(cell: Cell) -> None:
     x = some(cell, T, B, E)
-    for part in range(cell.parts):
+    for part in range(cell.state_tensors):
         state = list(cell.zero_state(B))
         state[part] = torch.randn_like(state[part]).abs()
         outputs = run(cell, x, tuple(state))[0]
@@ -172,7 +172,7 @@ def test_the_gradient_is_that_of_finite_differences(variant: Variant) -> None:
     cell = variant.made(2, 3, torch.float64)
     x, state = some(cell, 3, 1, 2), tuple(torch.randn_like(part) for part in cell.zero_state(1))
     inputs = [part.requires_grad_() for part in (x, *state, *cell.parameters())]
-    assert torch.autograd.gradcheck(lambda x, *rest: run(cell, x, rest[: cell.parts])[0], inputs)
+    assert torch.autograd.gradcheck(lambda x, *rest: run(cell, x, rest[: cell.state_tensors])[0], inputs)
 
 
 @pytest.mark.parametrize("precision", PRECISIONS, ids=["float64", "float32"])
@@ -195,8 +195,8 @@ def test_a_cell_agrees_with_torch_on_copied_weights(
             outputs, last = run(cell, inputs[0], tuple(inputs[1:]))
         else:
             first = tuple(part[None] for part in inputs[1:])
-            outputs, after = reference(inputs[0], first if cell.parts > 1 else first[0])
-            last = tuple(part[0] for part in (after if cell.parts > 1 else (after,)))
+            outputs, after = reference(inputs[0], first if cell.state_tensors > 1 else first[0])
+            last = tuple(part[0] for part in (after if cell.state_tensors > 1 else (after,)))
         loss = (outputs * weight).sum() + sum(part.square().sum() for part in last)
         found.append((outputs, last, torch.autograd.grad(loss, [*inputs, *network.parameters()])))
     close(found[0], found[1], cell)

@@ -64,7 +64,7 @@ def test_values_and_gradients_are_those_of_float64(
     double = find(Cell, name)(5, H, activation).double()
     double.load_state_dict(single.state_dict())
     x, weights = torch.randn(T, B, 5), torch.randn(T, B, H)
-    state = tuple(torch.randn(B, H) for _ in range(single.parts))
+    state = tuple(torch.randn(B, H) for _ in range(single.state_tensors))
     keep = (torch.rand(T, B, 1) > 0.2).float() if resets else None
     assert fused.fits(single.project(x), H)
     found = gradients(single, "recur", x, state, keep, weights)
@@ -95,17 +95,17 @@ def test_bfloat16_rounds_the_factors_and_nothing_else(
     for weight in cell.parameters():
         weight.data *= 0.5  # the identity does not saturate
     keep = (torch.rand(T, B, 1) > 0.2).float() if resets else None
-    state = tuple(torch.randn(B, H) for _ in range(cell.parts))
+    state = tuple(torch.randn(B, H) for _ in range(cell.state_tensors))
     weights = torch.randn(T, B, H)
     ids, vectors = torch.randint(0, 7, (T, B)), torch.randn(7, 5)
 
-    def found(operands: torch.dtype) -> list[Tensor]:
+    def found(compute_dtype: torch.dtype) -> list[Tensor]:
         cell.zero_grad()
         table = vectors.clone().requires_grad_()
         x = table[ids] if not looked_up else table
-        projected = cell.project(x, torch.float32 if looked_up else operands)
+        projected = cell.project(x, torch.float32 if looked_up else compute_dtype)
         first = tuple(part.clone().requires_grad_() for part in state)
-        outputs, last = cell.recur(fused.Lookup(ids, projected) if looked_up else projected, first, keep, operands)
+        outputs, last = cell.recur(fused.Lookup(ids, projected) if looked_up else projected, first, keep, compute_dtype)
         assert outputs.dtype == torch.float32
         loss = (outputs * weights).sum() + sum(part.sum() for part in last)
         return [outputs.detach(), *torch.autograd.grad(loss, [table, *first, *cell.parameters()])]
@@ -159,7 +159,7 @@ def test_draws_are_those_of_torch(variant: str, name: str, activation: str | Non
     if embedding == "tied":
         table = {"tie_weights": True}
     network = Network(ModelConfig(cell=name, activation=activation, hidden_size=32, layers=3, dropout=0.0, **table), 21)
-    network.eval().predictable[1] = False
+    network.eval().allowed_tokens[1] = False
     for cell in network.cells:
         cell.weight_ih.data *= 2  # so that it matters what was read
     torch.nn.init.normal_(network.readout.bias)  # and no two symbols are equally likely

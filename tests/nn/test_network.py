@@ -114,7 +114,7 @@ def test_no_gradient_flows_through_a_detached_state(network: Network) -> None:
 def test_a_symbol_that_never_was_a_target_has_probability_zero(network: Network) -> None:
     """Exactly, at every step, and it takes no part in training; the rest sums to one."""
     never = torch.tensor([0, 1, 4])
-    network.predictable[never] = False
+    network.allowed_tokens[never] = False
     logits, _ = network(some_ids())
     probability = torch.softmax(logits, dim=-1)
     assert (probability[..., never] == 0).all()
@@ -147,7 +147,7 @@ def test_the_way_a_gpu_goes_leads_to_the_same_logits(
     network, ids = made(cell, embedding, residual=True), some_ids()
     resets = torch.rand(ids.shape) < 0.2
     here = network(ids, None, resets)
-    monkeypatch.setattr(Network, "by_torch", True)
+    monkeypatch.setattr(Network, "uses_torch_layers", True)
     torch.testing.assert_close(network(ids, None, resets), here)
 
 
@@ -175,7 +175,7 @@ def test_a_network_of_one_layer_has_nothing_to_add() -> None:
 def test_what_comes_back_in_a_jordan_network_is_the_distribution_it_put_out(settings: dict[str, Any]) -> None:
     """Whatever lies between the last cell and the logits, with probability 0 for what cannot be predicted."""
     network = made("jordan", "learned", **settings)
-    network.predictable[[1, 4]] = False
+    network.allowed_tokens[[1, 4]] = False
     ids = some_ids()
     for t in range(T):
         logits, state = network(ids[: t + 1])

@@ -34,7 +34,7 @@ def readout(request: pytest.FixtureRequest) -> Readout:
     made = find(Readout, request.param)(H, V)
     for parameter in made.parameters():
         nn.init.normal_(parameter, std=0.5)
-    made.arrange(torch.randint(100, (V,)))
+    made.set_frequencies(torch.randint(100, (V,)))
     return made
 
 
@@ -81,7 +81,7 @@ def test_a_row_is_what_a_symbol_becomes_likelier_by(readout: Readout) -> None:
     """Within a group the logits differ by the difference of the rows times the output, and of the biases."""
     rare = torch.tensor(group(readout, -1)) if isinstance(readout, Adaptive) else torch.arange(V)
     outputs = torch.randn(2, H)
-    logits, rows = readout.logits(outputs, EVERYTHING)[:, rare], readout.rows()[rare]
+    logits, rows = readout.logits(outputs, EVERYTHING)[:, rare], readout.output_vectors()[rare]
     found, expected = (each - each[..., :1] for each in (logits[0] - logits[1], rows @ (outputs[0] - outputs[1])))
     assert len(rare) > 2
     torch.testing.assert_close(found, expected)
@@ -97,7 +97,7 @@ def test_where_the_same_symbol_came_each_time_all_parameters_have_a_gradient(rea
 
 def adaptive() -> Adaptive:
     made = Adaptive(H, V)
-    made.arrange(torch.randint(100, (V,)))
+    made.set_frequencies(torch.randint(100, (V,)))
     return made
 
 
@@ -143,7 +143,7 @@ def test_a_group_from_which_nothing_can_come_takes_no_probability(number: int) -
 def test_the_most_frequent_symbols_are_the_shortlist() -> None:
     readout = Adaptive(H, V)
     counts = torch.randperm(V)
-    readout.arrange(counts)
+    readout.set_frequencies(counts)
     assert counts[readout.places.argsort()].tolist() == sorted(range(V), reverse=True)
 
 
@@ -175,7 +175,7 @@ def network(**settings: object) -> Network:
     torch.manual_seed(0)
     made = Network(ModelConfig(**{**vars(SHAPE), **settings}), V)  # type: ignore[arg-type]
     counts = torch.arange(V) * (torch.arange(V) != 1)
-    made.expect(counts > 0, counts)
+    made.set_output_statistics(counts > 0, counts)
     return made
 
 
@@ -220,5 +220,5 @@ def test_an_order_that_is_none_is_refused(places: Sequence[int]) -> None:
     """In the weights that a stranger gives."""
     weights = network(readout="adaptive").state_dict()
     check_tensors(weights, weights)
-    with pytest.raises(ValueError, match=r"readout\.places is not an order"):
+    with pytest.raises(ValueError, match=r"readout\.places is not a permutation"):
         check_tensors(weights | {"readout.places": torch.tensor(list(places))}, weights)

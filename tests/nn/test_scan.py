@@ -11,7 +11,7 @@ from charlm.nn.scan import scan
 @pytest.fixture(params=["steps", "doubling"], autouse=True)
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each of the two, on a CPU."""
-    monkeypatch.setattr(module, "in_steps", lambda like: request.param == "steps")
+    monkeypatch.setattr(module, "use_sequential", lambda like: request.param == "steps")
 
 
 @pytest.fixture(autouse=True)

@@ -70,7 +70,7 @@ def test_probabilities_sum_to_one_whatever_was_read(model: charlm.LanguageModel,
     adapting = AdaptiveReader(model.network, ways)
     ids = model.tokenizer.encode(REPEATED + "ö€ö€" + REPEATED)
     row = np.concatenate(([model.tokenizer.START], ids)).astype(np.int32)
-    impossible = probability.log_mass((~model.network.predictable).numpy())
+    impossible = probability.log_mass((~model.network.allowed_tokens).numpy())
     for _ in range(2):
         everything = probability.log_mass(np.ones(model.tokenizer.size, bool))
         (values,) = adapting.quantities([row], {"everything": everything, "impossible": impossible})

@@ -241,7 +241,7 @@ def test_a_word_with_an_unknown_character_is_unknown(spaced: charlm.LanguageMode
 
 
 def test_a_model_that_knows_no_boundary_has_words_all_the_same(bigram_model: charlm.LanguageModel) -> None:
-    bigram_model.network.predictable[bigram_model.tokenizer.EOS] = False
+    bigram_model.network.allowed_tokens[bigram_model.tokenizer.EOS] = False
     score = bigram_model.score("ab", unit="word", eos=True)
     assert score.logprobs == [approx(math.log(2 / 3) + math.log(2 / 3)), -math.inf]
 

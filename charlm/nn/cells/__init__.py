@@ -1,9 +1,11 @@
-"""The contract of a recurrent cell. Letters: T time, B batch, E input width, H hidden, V vocabulary, G = gates · H.
+"""The contract of a recurrent cell.
 
-A cell is two moves. `project` is everything that does not depend on the state: one matrix product for all T at once.
-`recur` is what goes on over time: `step` after `step`, or a faster way to the same. Tensors are time-major, so that
-each step reads and writes one contiguous block. State is an argument and a result, a tuple of tensors (B, ·); nothing
-is remembered inside.
+Letters: T time, B batch, E input width, H hidden width, V vocabulary, G = gates · H. Tensors are time-major, so that
+each step reads and writes one contiguous block.
+
+A cell has two parts. `project` computes everything that does not depend on the state, with one matrix product for all T
+at once. `recur` runs over time: `step` after `step`, or a faster computation of the same. The state is an argument and
+a result, a tuple of tensors (B, ·); a cell stores none of it.
 """
 
 from abc import ABC, abstractmethod
@@ -23,7 +25,7 @@ from charlm.nn.scan import scan
 State = tuple[Tensor, ...]
 Activation = Callable[[Tensor], Tensor]
 
-# What g may be, in the order of recurrence.h.
+# In the order of the numbers in recurrence.h.
 ACTIVATIONS: dict[str, Activation] = {
     "tanh": torch.tanh,
     "relu": torch.relu,
@@ -32,143 +34,159 @@ ACTIVATIONS: dict[str, Activation] = {
 }
 
 
-def activation_called(name: str) -> Activation:
-    """Raises UnknownNameError where g has no such form."""
+def find_activation(name: str) -> Activation:
+    """Return the activation function with this name. Raises UnknownNameError."""
     if name not in ACTIVATIONS:
-        raise UnknownNameError(f"no activation is named {name!r}; there are: {', '.join(ACTIVATIONS)}")
+        raise UnknownNameError(f"no activation is named {name!r}; choose one of {', '.join(ACTIVATIONS)}")
     return ACTIVATIONS[name]
 
 
-class Place(NamedTuple):
-    """Where in a network a cell stands: what one has to know to which the output comes back."""
+class LayerContext(NamedTuple):
+    """The surroundings of a layer, which a cell that feeds its output back (jordan) must know."""
 
-    residual: bool = False  # its input is added to what it puts out
-    vocabulary: int | None = None  # V, for the last layer
-    logits: Callable[[Tensor], Tensor] | None = None  # what that puts out (B, H) → the network's logits (B, V)
+    residual: bool = False  # whether the network adds the layer's input to its output
+    vocabulary: int | None = None  # V, in the last layer only
+    # Turns the last layer's output (B, H) into the network's logits (B, V). It is a bound method of the network, not a
+    # closure: copy.deepcopy of the network then binds it to the copy.
+    logits: Callable[[Tensor], Tensor] | None = None
 
 
 class Cell(nn.Module, ABC):
-    """Made with (E, H); an activation by name, or None for the cell's own; and its place.
+    """A recurrent layer with input width E and hidden width H.
 
-    Raises ConfigError or UnknownNameError for an activation it does not have.
+    `activation` names g; None is the cell's own choice. Raises ConfigError or UnknownNameError for an activation that
+    the cell does not have.
     """
 
     weight_ih: nn.Parameter  # W_x (G, E)
     bias_ih: nn.Parameter  # b (G,)
     gates: ClassVar[int]  # blocks of H rows in the weights
-    parts: ClassVar[int] = 1  # tensors in the state
-    rate_beside_gru: ClassVar[float] = 1.0  # how much more learning rate it takes than a GRU of its width
-    keeping: ClassVar[tuple[int, int] | None] = None  # block of the gate that keeps the state, and 1, or -1 if closed
-    loop: fused.Loop | None = None  # the compiled loop that does the same
+    state_tensors: ClassVar[int] = 1
+    learning_rate_scale: ClassVar[float] = 1.0  # the cell's best learning rate over that of a GRU of the same width
+    # The block of the gate that decides how much of the state survives a step, and the sign of the bias that makes the
+    # state survive: -1 if the gate's value is the share that is replaced.
+    forget_gate: ClassVar[tuple[int, int] | None] = None
+    loop: fused.Loop | None = None  # the compiled loop that computes `recur`
 
     def __init__(
         self,
         input_size: int,
         hidden_size: int,
         activation: str | None = None,
-        place: Place = Place(),  # noqa: B008  # it cannot change
+        context: LayerContext = LayerContext(),  # noqa: B008  # a default that cannot change
     ) -> None:
         super().__init__()
         self.hidden_size = hidden_size
-        self.state_size = self.returned_size(place)
-        self.use_activation(activation)
-        self.make_weights(self.gates * hidden_size, input_size)
+        self.state_size = self.state_width(context)
+        self.set_activation(activation)
+        self.create_weights(self.gates * hidden_size, input_size)
         self.initialize()
 
-    def returned_size(self, place: Place) -> int:
-        """Width of the state."""
+    def state_width(self, context: LayerContext) -> int:
+        """Return the width of each state tensor."""
         return self.hidden_size
 
-    def use_activation(self, name: str | None) -> None:
-        """Take the activation by name; None is the cell's own. Raises ConfigError where there is no choice."""
+    def set_activation(self, name: str | None) -> None:
+        """Use the activation with this name, or the cell's own for None. Raises ConfigError if there is no choice."""
         if name is not None:
-            raise ConfigError(f"activation {name!r} has no place in this cell: only rnn and jordan let you choose one")
+            raise ConfigError(f"activation is {name!r}, but only rnn and jordan have an activation to choose")
 
     @abstractmethod
-    def make_weights(self, rows: int, input_size: int) -> None:
-        """All of them, the biases 0."""
+    def create_weights(self, rows: int, input_size: int) -> None:
+        """Create the parameters: weights not initialized, biases 0."""
 
     def initialize(self) -> None:
-        """Draw the weights."""
+        """Draw the initial weights."""
         nn.init.uniform_(self.weight_ih, -(self.hidden_size**-0.5), self.hidden_size**-0.5)
 
-    def project(self, x: Tensor, operands: torch.dtype = torch.float32) -> Tensor:
-        """W_x x + b: (..., E) → (..., G), of type `operands`."""
-        if operands == torch.bfloat16:
+    def project(self, x: Tensor, compute_dtype: torch.dtype = torch.float32) -> Tensor:
+        """Return W_x x + b: (..., E) → (..., G), in `compute_dtype`."""
+        if compute_dtype == torch.bfloat16:
             return fused.linear(x, self.weight_ih, self.bias_ih)
         return functional.linear(x, self.weight_ih, self.bias_ih)
 
-    def opened(self, projected: Tensor, before: Tensor) -> dict[str, Tensor]:
-        """How far each gate is open, from 0 to 1, by its name in the equation: projected input (..., G) and the output
-        of the step before (..., H) → (..., H) each. Empty for a cell without gates."""
+    def gate_activations(self, projected: Tensor, before: Tensor) -> dict[str, Tensor]:
+        """Return how far each gate is open, from 0 to 1, by its name in the equation.
+
+        Takes the projected input (..., G) and the output of the step before (..., H); returns (..., H) for each gate,
+        and an empty dict for a cell without gates.
+        """
         return {}
 
     @abstractmethod
     def step(self, projected: Tensor, state: State) -> tuple[Tensor, State]:
-        """One time step: projected input (B, G) and state → the output (B, H) and the next state."""
+        """Compute one time step: projected input (B, G) and state → output (B, H) and next state."""
 
     def recur(
         self,
         projected: Projected,
         state: State,
-        keep: Tensor | None = None,
-        operands: torch.dtype = torch.float32,
+        carry_mask: Tensor | None = None,
+        compute_dtype: torch.dtype = torch.float32,
     ) -> tuple[Tensor, State]:
-        """All steps: (T, B, G) and state → outputs (T, B, H) and the last state.
+        """Compute all time steps: projected input (T, B, G) and state → outputs (T, B, H) and last state.
 
-        `keep` (T, B, 1) is 0 where the state is zeroed before a step, so that a new sequence starts there, else 1.
-        `operands` is the type of the products' factors: bfloat16 only where the compiled loops have it.
+        `carry_mask` (T, B, 1) is 0 where a new sequence starts, so that the state is zeroed before that step, else 1.
+        `compute_dtype` is the type of the factors in matrix products; the compiled loops alone support bfloat16.
         """
-        return self.unroll(projected, state, keep)
+        return self.unroll(projected, state, carry_mask)
 
-    def unroll(self, projected: Projected, state: State, keep: Tensor | None = None) -> tuple[Tensor, State]:
-        """`recur` step by step in plain torch, on any device and in any precision: what faster ways are held to."""
+    def unroll(self, projected: Projected, state: State, carry_mask: Tensor | None = None) -> tuple[Tensor, State]:
+        """Compute `recur` step by step in plain torch: the reference for the faster computations.
+
+        Works on every device and in every precision.
+        """
         outputs = []
-        for t, now in enumerate(self.dense(projected).unbind(0)):
-            if keep is not None:
-                state = tuple(part * keep[t] for part in state)
-            output, state = self.step(now, state)
+        for t, projected_t in enumerate(self.dense(projected).unbind(0)):
+            if carry_mask is not None:
+                state = tuple(part * carry_mask[t] for part in state)
+            output, state = self.step(projected_t, state)
             outputs.append(output)
         return torch.stack(outputs), state
 
     def dense(self, projected: Projected) -> Tensor:
-        """Projected input written out, (T, B, G), in the precision of the weights."""
+        """Return the projected input as a tensor (T, B, G) in the precision of the weights."""
         return projected.dense() if isinstance(projected, Lookup) else projected.to(self.weight_ih.dtype)
 
-    def layer(self, x: Tensor, state: State) -> tuple[Tensor, State] | None:
-        """`project` and `recur` in one by torch's own layer, which cuDNN runs on a GPU: (T, B, E) and state → outputs
-        and the last state; None for a cell it does not have."""
+    def torch_layer(self, x: Tensor, state: State) -> tuple[Tensor, State] | None:
+        """Compute `project` and `recur` with torch's own layer, which runs on cuDNN on a GPU.
+
+        Takes (T, B, E) and the state; returns outputs and last state, or None if torch has no such layer.
+        """
         return None
 
-    def read(self, x: Tensor, state: State, keep: Tensor | None = None) -> tuple[Tensor, State]:
-        """`project` and `recur` by `layer`, from one reset to the next."""
-        cold = [] if keep is None else (keep == 0).flatten(1).any(dim=1).nonzero().flatten().tolist()
+    def run_torch_layer(self, x: Tensor, state: State, carry_mask: Tensor | None = None) -> tuple[Tensor, State]:
+        """Compute `project` and `recur` with `torch_layer`, called once for each stretch between two resets.
+
+        torch's layers cannot zero the state of single rows in the middle of a window.
+        """
+        resets = [] if carry_mask is None else (carry_mask == 0).flatten(1).any(dim=1).nonzero().flatten().tolist()
         outputs = []
-        for first, last in pairwise(sorted({0, *cold, len(x)})):
-            if keep is not None:
-                state = tuple(part * keep[first] for part in state)
-            found = self.layer(x[first:last], state)
-            if found is None:
-                return self.recur(self.project(x), state, keep)
-            outputs.append(found[0])
-            state = found[1]
+        for first, last in pairwise(sorted({0, *resets, len(x)})):
+            if carry_mask is not None:
+                state = tuple(part * carry_mask[first] for part in state)
+            result = self.torch_layer(x[first:last], state)
+            if result is None:
+                return self.recur(self.project(x), state, carry_mask)
+            output, state = result
+            outputs.append(output)
         return torch.cat(outputs), state
 
     def zero_state(self, batch_size: int) -> State:
-        """Where a sequence starts: zeros."""
-        return tuple(self.weight_ih.new_zeros(batch_size, self.state_size) for _ in range(self.parts))
+        """Return the state at the start of a sequence: zeros."""
+        return tuple(self.weight_ih.new_zeros(batch_size, self.state_size) for _ in range(self.state_tensors))
 
 
-class Looped(Cell):
-    """A cell that multiplies what comes back by W_h at every step, so that one step waits for the other.
+class RecurrentCell(Cell):
+    """A cell that multiplies the state by W_h at every step, so that each step waits for the one before.
 
-    Weights have torch.nn's names, shapes and gate order, so that they copy over.
+    Weights have the names, shapes and gate order of torch.nn, so that they can be copied to its layers.
     """
 
     weight_hh: nn.Parameter  # W_h (G, H)
     bias_hh: nn.Parameter  # b' (G,)
 
-    def make_weights(self, rows: int, input_size: int) -> None:
+    def create_weights(self, rows: int, input_size: int) -> None:
         self.weight_ih = nn.Parameter(torch.empty(rows, input_size))
         self.weight_hh = nn.Parameter(torch.empty(rows, self.state_size))
         self.bias_ih = nn.Parameter(torch.zeros(rows))
@@ -176,45 +194,54 @@ class Looped(Cell):
 
     def initialize(self) -> None:
         super().initialize()
-        for block in self.weight_hh.data.chunk(self.gates):  # the norm of the state survives a step
+        for block in self.weight_hh.data.chunk(self.gates):  # an orthogonal matrix preserves the norm of the state
             nn.init.orthogonal_(block)
 
-    def all_weights(self) -> list[Tensor]:
-        """In the order of torch.nn."""
+    def torch_weights(self) -> list[Tensor]:
+        """Return the weights in the order that torch.gru, torch.lstm and torch.rnn_tanh expect."""
         return [self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh]
 
     def recur(
-        self, projected: Projected, state: State, keep: Tensor | None = None, operands: torch.dtype = torch.float32
+        self,
+        projected: Projected,
+        state: State,
+        carry_mask: Tensor | None = None,
+        compute_dtype: torch.dtype = torch.float32,
     ) -> tuple[Tensor, State]:
         if self.loop and fused.fits(projected, self.hidden_size):
-            return fused.recur(self.loop, projected, self.weight_hh, self.bias_hh, state, keep, operands)
-        return self.unroll(projected, state, keep)
+            weights = self.weight_hh, self.bias_hh
+            return fused.recur(self.loop, projected, *weights, state, carry_mask, compute_dtype)
+        return self.unroll(projected, state, carry_mask)
 
 
-class Scanned(Cell):
-    """A cell whose share that stays and whose addition depend on the input alone: no product waits for a step.
+class LinearRecurrentCell(Cell):
+    """A cell that is linear in its state: h<t> = decay<t> * h<t-1> + added<t>.
 
-    h<t> = stays<t> * h<t-1> + added<t>
+    Decay and addition depend on the input only, so that all matrix products are computed before the first step.
     """
 
-    rate_beside_gru = 2.0
+    learning_rate_scale = 2.0
 
-    def make_weights(self, rows: int, input_size: int) -> None:
+    def create_weights(self, rows: int, input_size: int) -> None:
         self.weight_ih = nn.Parameter(torch.empty(rows, input_size))
         self.bias_ih = nn.Parameter(torch.zeros(rows))
 
     @abstractmethod
     def coefficients(self, projected: Tensor) -> tuple[Tensor, Tensor]:
-        """Projected input (..., G) → what stays, between 0 and 1, and what is added: (..., H) each."""
+        """Return decay, between 0 and 1, and addition: projected input (..., G) → (..., H) each."""
 
     def step(self, projected: Tensor, state: State) -> tuple[Tensor, State]:
-        stays, added = self.coefficients(projected)
-        h = torch.addcmul(added, stays, state[0])
+        decay, added = self.coefficients(projected)
+        h = torch.addcmul(added, decay, state[0])
         return h, (h,)
 
     def recur(
-        self, projected: Projected, state: State, keep: Tensor | None = None, operands: torch.dtype = torch.float32
+        self,
+        projected: Projected,
+        state: State,
+        carry_mask: Tensor | None = None,
+        compute_dtype: torch.dtype = torch.float32,
     ) -> tuple[Tensor, State]:
-        stays, added = self.coefficients(self.dense(projected))
-        outputs = scan(stays if keep is None else stays * keep, added, state[0])
+        decay, added = self.coefficients(self.dense(projected))
+        outputs = scan(decay if carry_mask is None else decay * carry_mask, added, state[0])
         return outputs, (outputs[-1],)

@@ -1,30 +1,30 @@
-"""GRU as cuDNN and PyTorch have it (Cho 2014, with the reset gate after the product).
+"""GRU (Cho et al. 2014) as in cuDNN and PyTorch: the reset gate is applied after the product.
 
     Γr, Γu = σ(W_· x<t> + W'_· c<t-1> + b_·)
     c̃      = tanh(W_x x<t> + b + Γr * (W_c c<t-1> + b'))
     c<t>   = Γu * c̃ + (1 − Γu) * c<t-1>
 
-Rows are stored as torch stores them: r, z, n with r = Γr, n = c̃ and z = 1 − Γu, the share that is *kept*.
+The rows of the weights have torch's order r, z, n: r = Γr, n = c̃, and z = 1 − Γu is the share that is *kept*.
 """
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from charlm.nn.cells import Looped, State
+from charlm.nn.cells import RecurrentCell, State
 from charlm.nn.native import fused
 
 
-class GRU(Looped):
+class GRU(RecurrentCell):
     gates = 3
     loop = fused.Loop("gru", saved=4, apart=True)
-    keeping = (1, 1)
+    forget_gate = (1, 1)
 
-    def layer(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        outputs, last = torch.gru(x, state[0][None], self.all_weights(), True, 1, 0.0, self.training, False, False)
+    def torch_layer(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        outputs, last = torch.gru(x, state[0][None], self.torch_weights(), True, 1, 0.0, self.training, False, False)
         return outputs, (last[0],)
 
-    def opened(self, projected: Tensor, before: Tensor) -> dict[str, Tensor]:
+    def gate_activations(self, projected: Tensor, before: Tensor) -> dict[str, Tensor]:
         gates = 2 * self.hidden_size  # rows
         recurrent = functional.linear(before, self.weight_hh[:gates], self.bias_hh[:gates])
         r, z = torch.sigmoid(projected[..., :gates] + recurrent).chunk(2, dim=-1)

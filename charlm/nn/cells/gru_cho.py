@@ -1,24 +1,25 @@
-"""Full GRU as in the notes, the reset gate before the product (Cho 2014).
+"""Full GRU as in the original paper (Cho et al. 2014): the reset gate is applied before the product.
 
     Γr, Γu = σ(W_· [c<t-1>, x<t>] + b_·)
     c̃      = tanh(W_c [Γr * c<t-1>, x<t>] + b_c)
     c<t>   = Γu * c̃ + (1 − Γu) * c<t-1>
 
-Rows: Γr, then Γu, the share that is *updated*, then c̃. Two products a step, one waiting for the other.
+The rows of the weights are Γr, Γu (the share that is *updated*), c̃. A step takes two products, and the second waits for
+the first.
 """
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from charlm.nn.cells import Looped, State
+from charlm.nn.cells import RecurrentCell, State
 
 
-class ChoGRU(Looped):
+class ChoGRU(RecurrentCell):
     gates = 3
-    keeping = (1, -1)
+    forget_gate = (1, -1)
 
-    def opened(self, projected: Tensor, before: Tensor) -> dict[str, Tensor]:
+    def gate_activations(self, projected: Tensor, before: Tensor) -> dict[str, Tensor]:
         gates = 2 * self.hidden_size  # rows
         recurrent = functional.linear(before, self.weight_hh[:gates], self.bias_hh[:gates])
         reset, update = torch.sigmoid(projected[..., :gates] + recurrent).chunk(2, dim=-1)

@@ -1,24 +1,24 @@
-"""Simplified GRU: an update gate, no reset gate.
+"""Simplified GRU: an update gate and no reset gate.
 
     Γu   = σ(W_u [c<t-1>, x<t>] + b_u)
     c̃    = tanh(W_c [c<t-1>, x<t>] + b_c)
     c<t> = Γu * c̃ + (1 − Γu) * c<t-1>
 
-Rows: Γu, the share that is *updated*, then c̃.
+The rows of the weights are Γu (the share that is *updated*), c̃.
 """
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from charlm.nn.cells import Looped, State
+from charlm.nn.cells import RecurrentCell, State
 
 
-class SimpleGRU(Looped):
+class SimpleGRU(RecurrentCell):
     gates = 2
-    keeping = (0, -1)
+    forget_gate = (0, -1)
 
-    def opened(self, projected: Tensor, before: Tensor) -> dict[str, Tensor]:
+    def gate_activations(self, projected: Tensor, before: Tensor) -> dict[str, Tensor]:
         H = self.hidden_size
         recurrent = functional.linear(before, self.weight_hh[:H], self.bias_hh[:H])
         return {"Γu": torch.sigmoid(projected[..., :H] + recurrent)}

@@ -1,18 +1,18 @@
-"""Jordan RNN (Jordan 1986): h<t> = g(W_h o<t-1> + W_x x<t> + b), what comes back is the previous *output*.
+"""Jordan RNN (Jordan 1986): h<t> = g(W_h o<t-1> + W_x x<t> + b). The previous *output* is fed back.
 
-The state is that output, a distribution: in the last layer the network's own ŷ = softmax(W_y h + b_y), V wide, by the
-readout it shares with the network; in the layers below o = softmax(W_o h + b_o) by a read-out of their own, H wide.
-Before the first symbol there is no output, and zeros come back. With a residual connection h + x takes the place of h
-in what is read out, as it does in the network.
+The state is that output, a distribution. In the last layer it is the network's own ŷ = softmax(W_y h + b_y), V wide,
+from the network's readout. In the layers below it is o = softmax(W_o h + b_o), H wide, from a readout of the layer.
+At the start of a sequence the state is zeros. With a residual connection the readout reads h + x in place of h, as the
+network's readout does.
 """
 
 import torch
 from torch import Tensor, nn
 
-from charlm.nn.cells import Looped, Place, State, activation_called
+from charlm.nn.cells import LayerContext, RecurrentCell, State, find_activation
 
 
-class Jordan(Looped):
+class Jordan(RecurrentCell):
     gates = 1
 
     def __init__(
@@ -20,28 +20,31 @@ class Jordan(Looped):
         input_size: int,
         hidden_size: int,
         activation: str | None = None,
-        place: Place = Place(),  # noqa: B008  # it cannot change
+        context: LayerContext = LayerContext(),  # noqa: B008  # a default that cannot change
     ) -> None:
-        super().__init__(input_size, hidden_size, activation, place)
-        self._place = place
-        if not place.logits:
+        super().__init__(input_size, hidden_size, activation, context)
+        self._context = context
+        if not context.logits:
             self.readout = nn.Linear(hidden_size, hidden_size)
 
-    def returned_size(self, place: Place) -> int:
-        return place.vocabulary or self.hidden_size
+    def state_width(self, context: LayerContext) -> int:
+        return context.vocabulary or self.hidden_size
 
-    def use_activation(self, name: str | None) -> None:
-        self.activation = activation_called(name or "tanh")
+    def set_activation(self, name: str | None) -> None:
+        self.activation = find_activation(name or "tanh")
 
-    def project(self, x: Tensor, operands: torch.dtype = torch.float32) -> Tensor:
-        """With a residual connection the input comes along: (..., E) → (..., H + E)."""
-        projected = super().project(x, operands)
-        return torch.cat((projected, x), dim=-1) if self._place.residual else projected
+    def project(self, x: Tensor, compute_dtype: torch.dtype = torch.float32) -> Tensor:
+        """Return W_x x + b, with x appended if the layer has a residual connection: (..., E) → (..., H + E).
+
+        `step` needs x, and receives the projected input only.
+        """
+        projected = super().project(x, compute_dtype)
+        return torch.cat((projected, x), dim=-1) if self._context.residual else projected
 
     def step(self, projected: Tensor, state: State) -> tuple[Tensor, State]:
         (o,) = state
-        below, x = projected.split_with_sizes([self.hidden_size, projected.shape[1] - self.hidden_size], dim=1)
-        h = self.activation(below + torch.addmm(self.bias_hh, o, self.weight_hh.t()))
-        output = h + x if self._place.residual else h
-        read_out = self._place.logits or self.readout
-        return h, (torch.softmax(read_out(output), dim=1),)
+        projected_h, x = projected.split_with_sizes([self.hidden_size, projected.shape[1] - self.hidden_size], dim=1)
+        h = self.activation(projected_h + torch.addmm(self.bias_hh, o, self.weight_hh.t()))
+        output = h + x if self._context.residual else h
+        readout = self._context.logits or self.readout
+        return h, (torch.softmax(readout(output), dim=1),)

@@ -1,19 +1,19 @@
-"""minGRU (Feng 2024): z = σ(W_z x<t> + b_z); h̃ = W x<t> + b; h<t> = (1 − z) * h<t-1> + z * h̃.
+"""minGRU (Feng et al. 2024): z = σ(W_z x<t> + b_z); h̃ = W x<t> + b; h<t> = (1 − z) * h<t-1> + z * h̃.
 
-Rows: z, the share that is *updated*, then h̃.
+The rows of the weights are z (the share that is *updated*), h̃.
 """
 
 import torch
 from torch import Tensor
 
-from charlm.nn.cells import Scanned
+from charlm.nn.cells import LinearRecurrentCell
 
 
-class MinGRU(Scanned):
+class MinGRU(LinearRecurrentCell):
     gates = 2
-    keeping = (0, -1)
+    forget_gate = (0, -1)
 
-    def opened(self, projected: Tensor, before: Tensor) -> dict[str, Tensor]:
+    def gate_activations(self, projected: Tensor, before: Tensor) -> dict[str, Tensor]:
         return {"z": torch.sigmoid(projected[..., : self.hidden_size])}
 
     def coefficients(self, projected: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,24 +1,27 @@
-"""minLSTM (Feng 2024): f, i = σ(W_· x<t> + b_·); f' = f/(f+i); i' = i/(f+i); h<t> = f' * h<t-1> + i' * (W x<t> + b).
+"""minLSTM (Feng et al. 2024).
 
-Rows: f, i, then h̃ = W x<t> + b. The quotients are taken as f' = σ(log f − log i) and i' = 1 − f', since f and i may
-both be too small for a float.
+    f, i = σ(W_· x<t> + b_·);  f' = f / (f + i);  i' = i / (f + i)
+    h<t> = f' * h<t-1> + i' * (W x<t> + b)
+
+The rows of the weights are f, i, h̃ = W x<t> + b. The quotients are computed as f' = σ(log f − log i) and i' = 1 − f',
+because f and i may both underflow.
 """
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from charlm.nn.cells import Scanned
+from charlm.nn.cells import LinearRecurrentCell
 
 
-class MinLSTM(Scanned):
+class MinLSTM(LinearRecurrentCell):
     gates = 3
-    keeping = (0, 1)
+    forget_gate = (0, 1)
 
-    def opened(self, projected: Tensor, before: Tensor) -> dict[str, Tensor]:
+    def gate_activations(self, projected: Tensor, before: Tensor) -> dict[str, Tensor]:
         return {"f'": self.coefficients(projected)[0]}
 
     def coefficients(self, projected: Tensor) -> tuple[Tensor, Tensor]:
         f, i, candidate = projected.chunk(3, dim=-1)
-        more = functional.logsigmoid(f) - functional.logsigmoid(i)
-        return torch.sigmoid(more), torch.sigmoid(-more) * candidate
+        log_ratio = functional.logsigmoid(f) - functional.logsigmoid(i)
+        return torch.sigmoid(log_ratio), torch.sigmoid(-log_ratio) * candidate

@@ -1,26 +1,26 @@
-"""Elman RNN (Elman 1990): h<t> = g(W_h h<t-1> + W_x x<t> + b), g = tanh, relu, sigmoid or identity."""
+"""Elman RNN (Elman 1990): h<t> = g(W_h h<t-1> + W_x x<t> + b), where g is tanh, relu, sigmoid or identity."""
 
 import torch
 from torch import Tensor
 
-from charlm.nn.cells import ACTIVATIONS, Looped, State, activation_called
+from charlm.nn.cells import ACTIVATIONS, RecurrentCell, State, find_activation
 from charlm.nn.native import fused
 
 
-class RNN(Looped):
+class RNN(RecurrentCell):
     gates = 1
 
-    def use_activation(self, name: str | None) -> None:
+    def set_activation(self, name: str | None) -> None:
         name = name or "tanh"
-        self.activation = activation_called(name)
-        self._torch_layer = {"tanh": torch.rnn_tanh, "relu": torch.rnn_relu}.get(name)
+        self.activation = find_activation(name)
+        self._torch_function = {"tanh": torch.rnn_tanh, "relu": torch.rnn_relu}.get(name)
         self.loop = fused.Loop("rnn", saved=0, activation=list(ACTIVATIONS).index(name))
 
-    def layer(self, x: Tensor, state: State) -> tuple[Tensor, State] | None:
-        if self._torch_layer is None:
+    def torch_layer(self, x: Tensor, state: State) -> tuple[Tensor, State] | None:
+        if self._torch_function is None:
             return None
-        outputs, last = self._torch_layer(
-            x, state[0][None], self.all_weights(), True, 1, 0.0, self.training, False, False
+        outputs, last = self._torch_function(
+            x, state[0][None], self.torch_weights(), True, 1, 0.0, self.training, False, False
         )
         return outputs, (last[0],)
 

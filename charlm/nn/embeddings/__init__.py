@@ -1,7 +1,8 @@
-"""The contract of an embedding: symbol numbers → what the first cell adds to its recurrence.
+"""The contract of an embedding, which turns token ids into the input of the first cell.
 
-The first layer needs only W_x x<t> + b, and x<t> takes V values, so a small vocabulary is projected once and the
-result looked up for every token: exact, and for characters half of a one-layer model's arithmetic.
+The first layer needs only W_x x<t> + b, and x<t> has V possible values. A small vocabulary is therefore projected once,
+and the result is looked up for every token. This is exact, and for characters it saves half of the arithmetic of a
+one-layer model. Letters: T time, B batch, V vocabulary, E embedding, G = gates · H.
 """
 
 from abc import ABC, abstractmethod
@@ -15,32 +16,36 @@ from charlm.nn.native.fused import Projected
 
 
 class Embedding(nn.Module, ABC):
-    """Made with `(V, E)`; `size` is the width of its vectors, which the first cell takes as its input size."""
+    """An input layer, made with V and E. `size` is the width of its vectors, the first cell's input size."""
 
     size: int
 
     @abstractmethod
     def vectors(self, ids: Tensor) -> Tensor:
-        """Of ids (...): (..., size)."""
+        """Return the vectors of ids: (...) → (..., size)."""
 
     @abstractmethod
-    def table(self, cell: Cell) -> Tensor:
-        """`cell.project` of the vectors of all symbols: (V, G)."""
+    def projected_table(self, cell: Cell) -> Tensor:
+        """Return `cell.project` of the vectors of all tokens: (V, G)."""
 
     @abstractmethod
-    def rows(self, cell: Cell) -> Tensor:
-        """A vector for each symbol by which it can be compared with others: (V, ·)."""
+    def input_vectors(self, cell: Cell) -> Tensor:
+        """Return a vector for each token by which tokens can be compared: (V, ·)."""
 
     @abstractmethod
-    def start(self, vectors: Tensor, known: Tensor) -> None:
-        """Begin with given vectors (V, E) where `known` (V,). Raises ConfigError where there is nothing to give."""
+    def load_vectors(self, vectors: Tensor, known: Tensor) -> None:
+        """Replace the initial vectors by `vectors` (V, E) where `known` (V,) is true.
+
+        Raises ConfigError if the embedding has no vectors of its own.
+        """
 
     @abstractmethod
     def project(self, ids: Tensor, cell: Cell) -> Projected:
-        """`cell.project` of the vectors of ids (T, B): (T, B, G)."""
+        """Return `cell.project` of the vectors of ids: (T, B) → (T, B, G)."""
 
-    def share(self) -> Callable[[], Tensor]:
-        """The table (V, E) as a readout's matrix too, from now on. Raises ConfigError where there is none."""
-        raise ConfigError(
-            "this input has no table to tie to the readout: take the learned one, or leave tie-weights out"
-        )
+    def tie(self) -> Callable[[], Tensor]:
+        """Share the table with the readout, and return a function that returns it: (V, E).
+
+        The weights may be rescaled, so call this once, on a fresh embedding. Raises ConfigError if there is no table.
+        """
+        raise ConfigError("this embedding has no table to tie to the readout", remedy="tie_learned_embedding")

@@ -1,4 +1,4 @@
-"""Learned: row i of an E-wide table, trained with the rest."""
+"""Learned: row i of an E-wide table, trained with the other weights."""
 
 from collections.abc import Callable
 
@@ -16,37 +16,41 @@ class Learned(Embedding):
     def __init__(self, vocabulary_size: int, size: int) -> None:
         super().__init__()
         self.size = size
-        self.scale = 1.0  # of the vectors, over the rows
+        self.scale = 1.0  # of the vectors over the rows of the table
         self.weight = nn.Parameter(torch.empty(vocabulary_size, size))  # (V, E)
-        if not self.weight.is_meta:  # there, to make no values, torch would import its compiler first
+        # A tensor on the meta device has no values, and torch would import its compiler to draw none.
+        if not self.weight.is_meta:
             nn.init.normal_(self.weight)
-        self.weight.data[Tokenizer.UNK] = 0.0  # an unknown symbol tells nothing
+        self.weight.data[Tokenizer.UNK] = 0.0  # an unknown token carries no information
 
-    def share(self) -> Callable[[], Tensor]:
-        """Rows of norm 1 make logits of the size that fresh ones have; as inputs they are √E larger, as in section 3.4
-        of Vaswani et al. 2017."""
+    def tie(self) -> Callable[[], Tensor]:
+        """Share the table, with rows of norm 1 as the readout needs them and vectors √E times as long as the rows.
+
+        Rows of norm 1 give initial logits of the usual size. The factor √E is that of Vaswani et al. 2017, section 3.4.
+        """
         self.scale = self.size**0.5
         if not self.weight.is_meta:
             self.weight.data /= self.scale
-        return self._rows
+        return self._table  # a bound method: copy.deepcopy of a network binds it to the copied embedding
 
-    def _rows(self) -> Tensor:
+    def _table(self) -> Tensor:
         return self.weight
 
     def vectors(self, ids: Tensor) -> Tensor:
         return functional.embedding(ids, self.weight) * self.scale
 
-    def table(self, cell: Cell) -> Tensor:
+    def projected_table(self, cell: Cell) -> Tensor:
         return cell.project(self.weight * self.scale)
 
-    def rows(self, cell: Cell) -> Tensor:
+    def input_vectors(self, cell: Cell) -> Tensor:
         return self.weight
 
-    def start(self, vectors: Tensor, known: Tensor) -> None:
+    def load_vectors(self, vectors: Tensor, known: Tensor) -> None:
         if not self.weight.is_meta:
             self.weight.data[known] = vectors[known]
 
     def project(self, ids: Tensor, cell: Cell) -> Projected:
+        # A table of V rows costs less than a product for each of T · B tokens if V is smaller.
         if self.weight.shape[0] <= ids.numel():
-            return Lookup(ids, self.table(cell))
+            return Lookup(ids, self.projected_table(cell))
         return cell.project(self.vectors(ids))

@@ -1,4 +1,4 @@
-"""One-hot: e_i, all zeros but index i. Its product with W_x is column i of W_x, so the table is the weight itself."""
+"""One-hot: e_i, zeros with a 1 at index i. W_x e_i is column i of W_x, so the projected table is the weight itself."""
 
 import torch
 from torch import Tensor
@@ -13,22 +13,23 @@ from charlm.nn.native.fused import Lookup, Projected
 class OneHot(Embedding):
     def __init__(self, vocabulary_size: int, size: int) -> None:
         super().__init__()
-        self.size = vocabulary_size  # whatever `size` asks for: a one-hot vector is as wide as the vocabulary
+        self.size = vocabulary_size  # `size` does not apply: a one-hot vector is as wide as the vocabulary
 
     def vectors(self, ids: Tensor) -> Tensor:
         return functional.one_hot(ids, self.size).to(torch.get_default_dtype())
 
-    def table(self, cell: Cell) -> Tensor:
+    def projected_table(self, cell: Cell) -> Tensor:
         return cell.weight_ih.t() + cell.bias_ih
 
-    def rows(self, cell: Cell) -> Tensor:
-        """All one-hot vectors are equally far from each other: what a symbol adds to the first layer stands for it."""
+    def input_vectors(self, cell: Cell) -> Tensor:
+        """Return what each token adds to the first layer (V, G): one-hot vectors are equally far from each other."""
         return cell.weight_ih.t()
 
-    def start(self, vectors: Tensor, known: Tensor) -> None:
-        raise ConfigError("a one-hot input is never learned and begins with no vectors; leave the embedding-file out")
+    def load_vectors(self, vectors: Tensor, known: Tensor) -> None:
+        raise ConfigError("a one-hot input has no vectors to load", remedy="load_learned_embedding")
 
     def project(self, ids: Tensor, cell: Cell) -> Projected:
+        # A table of V rows costs less than a look-up for each of T · B tokens if V is smaller.
         if self.size <= ids.numel():
-            return Lookup(ids, self.table(cell))
+            return Lookup(ids, self.projected_table(cell))
         return functional.embedding(ids, cell.weight_ih.t()) + cell.bias_ih

@@ -1,1 +1,1 @@
-"""The time loops of the cells in C, fused with their gates: see recurrence.c. `fused` is how cells call them."""
+"""The time loops of the cells in C, with the gates fused into the loop (recurrence.c). Cells call them by `fused`."""

@@ -1,6 +1,9 @@
-"""A recurrence over time as one node of autograd, its loops in C; the same numbers as `Cell.unroll` but for rounding.
+"""A recurrence over time as one node of autograd, with its loops in C: `Cell.unroll` up to rounding.
 
-The gradient of the weights is one product over all steps at the end (backpropagation through time, unrolled by hand).
+The backward loop computes the gradient of each step's pre-activations. The gradient of the weights is then one product
+over all steps, which is much faster than a product for each step.
+
+Letters: T time, B batch, H hidden, G = gates · H, V vocabulary.
 """
 
 from typing import Any, NamedTuple
@@ -12,40 +15,40 @@ from torch.nn import functional
 
 from charlm.nn.native.library import BLOCK, library, run
 
-_SHORTEST = 3  # steps; a shorter loop is not worth packing the weights for
+_MIN_STEPS = 3  # in fewer steps the loop does not regain the time that packing the weights takes
 
 
 class Loop(NamedTuple):
-    """Which loops of recurrence.c a cell runs on, and what they keep for their way back."""
+    """The loops of recurrence.c for a cell, and what forward saves for backward."""
 
     name: str
-    saved: int  # blocks of H numbers a step kept from forward for backward
-    memory: bool = False  # a second part of the state (c of an LSTM)
-    apart: bool = False  # W_h h + b enters the gates otherwise than W_x x + b (gru), so its gradient differs
-    activation: int = 0  # of rnn
+    saved: int  # blocks of H numbers that forward saves at each step
+    memory: bool = False  # whether the state has a second tensor (c of an LSTM)
+    apart: bool = False  # whether W_h h + b and W_x x + b have different gradients (gru multiplies the first by Γr)
+    activation: int = 0  # number of the activation of rnn in recurrence.h
 
 
 class Lookup(NamedTuple):
-    """W_x x + b of symbols, not yet written out: row `ids` (T, B) of `table` (V, G)."""
+    """The projected input as a look-up, not yet written out: rows `ids` (T, B) of `table` (V, G)."""
 
     ids: Tensor
     table: Tensor
 
     def dense(self) -> Tensor:
-        """(T, B, G)"""
+        """Return the projected input as a tensor: (T, B, G)."""
         return functional.embedding(self.ids, self.table)
 
 
-Projected = Tensor | Lookup  # W_x x + b of all steps, (T, B, G)
+Projected = Tensor | Lookup  # the projected input W_x x + b of all steps, (T, B, G)
 
 
 def fits(projected: Projected, hidden_size: int) -> bool:
-    """Whether the compiled loops can take these tensors, and are worth it."""
+    """Return whether the compiled loops can take these tensors and are faster than torch."""
     steps, values = (projected.ids, projected.table) if isinstance(projected, Lookup) else (projected, projected)
     return (
         values.device.type == "cpu"
         and values.dtype in (torch.float32, torch.bfloat16)
-        and steps.shape[0] >= _SHORTEST
+        and steps.shape[0] >= _MIN_STEPS
         and hidden_size % BLOCK == 0
         and library() is not None
     )
@@ -57,16 +60,16 @@ def recur(
     weight: Tensor,
     bias: Tensor,
     state: tuple[Tensor, ...],
-    keep: Tensor | None,
-    operands: torch.dtype,
+    carry_mask: Tensor | None,
+    compute_dtype: torch.dtype,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """`Cell.recur` on a CPU: (T, B, G) and state → outputs (T, B, H) and the last state, in float32.
+    """Compute `Cell.recur` on a CPU: (T, B, G) and state → outputs (T, B, H) and last state, in float32.
 
-    operands: type of the factors of the products, float32 or bfloat16.
+    `compute_dtype`, float32 or bfloat16, is the type of the factors of the products; sums are float32.
     """
-    ids, values = projected if isinstance(projected, Lookup) else (None, projected.to(operands))
+    ids, values = projected if isinstance(projected, Lookup) else (None, projected.to(compute_dtype))
     outputs, memory = _Recurrence.apply(  # type: ignore[no-untyped-call]
-        loop, operands, ids, values, weight, bias, keep, *state
+        loop, compute_dtype, ids, values, weight, bias, carry_mask, *state
     )
     return outputs, (outputs[-1], memory) if loop.memory else (outputs[-1],)
 
@@ -76,21 +79,22 @@ class _Recurrence(torch.autograd.Function):
     def forward(
         ctx: Any,
         loop: Loop,
-        operands: torch.dtype,
+        compute_dtype: torch.dtype,
         ids: Tensor | None,
         values: Tensor,
         weight: Tensor,
         bias: Tensor,
-        keep: Tensor | None,
+        carry_mask: Tensor | None,
         *state: Tensor,
     ) -> tuple[Tensor, Tensor | None]:
         B, H = state[0].shape
         T = (values if ids is None else ids).shape[0]
-        output = _after(state[0], T)
-        memory = _after(state[1], T) if loop.memory else None
+        output = _state_buffer(state[0], T)
+        memory = _state_buffer(state[1], T) if loop.memory else None
         saved = output.new_empty(T, B, loop.saved * H) if any(ctx.needs_input_grad) and loop.saved else None
-        factors = output if operands == torch.float32 else torch.empty_like(output, dtype=operands)
-        keep = None if keep is None else keep.contiguous()
+        # The states as factors of the products. In float32 they are the outputs themselves.
+        factors = output if compute_dtype == torch.float32 else torch.empty_like(output, dtype=compute_dtype)
+        carry_mask = None if carry_mask is None else carry_mask.contiguous()
         weight = weight.contiguous()
         ids = None if ids is None else ids.contiguous()
         run(
@@ -102,23 +106,23 @@ class _Recurrence(torch.autograd.Function):
             **_projected(ids, values.contiguous()),
             weight=weight,
             bias=bias,
-            keep=keep,
+            keep=carry_mask,
             output=output,
             operands=factors,
             memory=memory,
             saved=saved,
-            packed=torch.empty_like(weight, dtype=operands),
+            packed=torch.empty_like(weight, dtype=compute_dtype),
             scratch=torch.empty_like(factors[0]),
         )
         ctx.loop, ctx.table_size = loop, None if ids is None else len(values)
-        ctx.save_for_backward(ids, weight, keep, output, factors, memory, saved)
+        ctx.save_for_backward(ids, weight, carry_mask, output, factors, memory, saved)
         return output[1:], None if memory is None else memory[-1].clone()
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_output: Tensor, grad_memory: Tensor | None) -> tuple[Tensor | None, ...]:
         loop: Loop = ctx.loop
-        ids, weight, keep, output, factors, memory, saved = ctx.saved_tensors
+        ids, weight, carry_mask, output, factors, memory, saved = ctx.saved_tensors
         T, B, H = grad_output.shape
         carry = output.new_zeros(B, H)
         carry_memory = (
@@ -136,7 +140,7 @@ class _Recurrence(torch.autograd.Function):
             loop.activation,
             ids=ids,
             weight=weight,
-            keep=keep,
+            keep=carry_mask,
             output=output,
             memory=memory,
             saved=saved,
@@ -149,8 +153,9 @@ class _Recurrence(torch.autograd.Function):
             grad_recurrent=grad_recurrent,
             grad_bias=grad_bias,
         )
-        before = factors[:-1] if keep is None else factors[:-1] * keep.to(factors.dtype)
-        flat = grad_recurrent.flatten(0, 1)  # (T·B, G)
+        # One product over all steps and rows gives the gradient of W_h, from the states that each step multiplied.
+        before = factors[:-1] if carry_mask is None else factors[:-1] * carry_mask.to(factors.dtype)
+        flat = grad_recurrent.flatten(0, 1)  # (T · B, G)
         grad_weight = (flat.t() @ before.flatten(0, 1)).float()
         grad_values = grad_table if ids is not None else grad_recurrent if grad_projected is None else grad_projected
         states = [carry, carry_memory] if loop.memory else [carry]
@@ -161,8 +166,8 @@ def _projected(ids: Tensor | None, values: Tensor) -> dict[str, Tensor]:
     return {"projected": values} if ids is None else {"ids": ids, "table": values}
 
 
-def _after(state: Tensor, steps: int) -> Tensor:
-    """(T + 1, B, H), the state at 0, the rest for the loop to fill."""
+def _state_buffer(state: Tensor, steps: int) -> Tensor:
+    """Return a buffer (T + 1, B, H) with the state at index 0; the loop fills the rest."""
     buffer = state.new_empty(steps + 1, *state.shape)
     buffer[0] = state
     return buffer
@@ -182,10 +187,10 @@ class _Linear(torch.autograd.Function):
         grad_x = (grad_output @ weight).float() if ctx.needs_input_grad[0] else None
         flat = grad_output.flatten(0, -2)
         grad_weight = (flat.t() @ x.flatten(0, -2)).float()
-        return grad_x, grad_weight, (flat.new_ones(1, len(flat)) @ flat)[0].float()  # sum() is many times slower
+        return grad_x, grad_weight, (flat.new_ones(1, len(flat)) @ flat)[0].float()  # flat.sum(0) is many times slower
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """W x + b of float32 tensors by products of bfloat16, in bfloat16; their gradients are float32."""
+    """Return W x + b in bfloat16 from float32 tensors, multiplied as bfloat16. The gradients are float32."""
     result: Tensor = _Linear.apply(x, weight, bias)  # type: ignore[no-untyped-call]
     return result

@@ -1,4 +1,4 @@
-"""The compiled time loops, by ctypes: found, chosen for this processor, and run on torch's own threads."""
+"""Load the compiled time loops with ctypes, choose the variant for this processor, and run them on torch's threads."""
 
 import ctypes
 import os
@@ -12,9 +12,9 @@ from torch import Tensor
 
 from charlm.errors import ConfigError
 
-VARIABLE = "CHARLM_NATIVE"  # forces one of these; where it is unset or empty, the best one of this processor runs
-VARIANTS = {"bf16": 2, "avx512": 2, "avx2": 1, "baseline": 0, "none": -1}  # by their number in dispatch.c; none: torch
-BLOCK = 16  # units; the loops take multiples of it
+VARIABLE = "CHARLM_NATIVE"  # forces a variant; if it is unset or empty, the best one that the processor has is used
+VARIANTS = {"bf16": 2, "avx512": 2, "avx2": 1, "baseline": 0, "none": -1}  # numbers in dispatch.c; none: plain torch
+BLOCK = 16  # the loops need a hidden width that is a multiple of this
 _LOOPS = {
     "gru_forward": 0,
     "gru_backward": 1,
@@ -24,8 +24,8 @@ _LOOPS = {
     "rnn_backward": 5,
     "stack_draw": 6,
 }
-_FILTERS = ("temperature", "top_k", "top_p")  # in the order of stack.c
-_POINTERS = (
+_FILTERS = ("temperature", "top_k", "top_p")  # in the order of their numbers in stack.c
+_POINTERS = (  # in the order of `struct recurrence`, where each is explained
     "projected",
     "ids",
     "table",
@@ -84,7 +84,7 @@ class Stack(ctypes.Structure):
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """The shared library, with its variant chosen, or None if plain torch runs instead.
+    """Return the shared library with its variant chosen, or None if plain torch runs instead.
 
     Raises ConfigError if CHARLM_NATIVE names a variant that this processor or this installation lacks.
     """
@@ -107,37 +107,40 @@ def library() -> ctypes.CDLL | None:
 def _load() -> ctypes.CDLL | None:
     for path in sorted(Path(__file__).parent.glob("_recurrence*")):
         try:
-            found = ctypes.CDLL(str(path))
-            found.name_of.restype = ctypes.c_char_p
-            found.choose(-1)
-        except (OSError, AttributeError):  # for another machine, or built from other sources
+            loaded = ctypes.CDLL(str(path))
+            loaded.name_of.restype = ctypes.c_char_p
+            loaded.choose(-1)
+        except (OSError, AttributeError):  # built for another machine, or from other sources
             continue
-        return found
+        return loaded
     return None
 
 
 def multiplies_bfloat16() -> bool:
-    """Whether the loops can take the operands of their products as bfloat16, at twice the rate."""
-    found = library()
-    return found is not None and bool(found.has_half()) and forced() in ("", "bf16")
+    """Return whether the loops can multiply bfloat16, which is twice as fast as float32."""
+    loaded = library()
+    return loaded is not None and bool(loaded.has_half()) and forced() in ("", "bf16")
 
 
 def forced() -> str:
-    """Name of the variant that CHARLM_NATIVE forces, or an empty string."""
+    """Return the variant that CHARLM_NATIVE forces, or an empty string."""
     return os.environ.get(VARIABLE, "")
 
 
 def path_in_use() -> str:
-    """What runs the recurrences on a CPU: the instruction set of the compiled loops, or `torch`."""
-    found = library()
-    if found is None:
+    """Return what runs the recurrences on a CPU: the instruction set of the compiled loops, or `torch`."""
+    loaded = library()
+    if loaded is None:
         return "torch"
-    return forced() or str(found.name_of(found.choose(-1)).decode())
+    return forced() or str(loaded.name_of(loaded.choose(-1)).decode())
 
 
 @cache
 def _team() -> tuple[Any, Any, Any]:
-    """GOMP_parallel, omp_get_thread_num, omp_get_num_threads of the OpenMP that torch has loaded, or nulls."""
+    """Return GOMP_parallel, omp_get_thread_num and omp_get_num_threads of torch's OpenMP, or nulls for one thread.
+
+    The loops run on torch's pool of threads: a second pool on the same cores would wait for the first.
+    """
     for path in sorted((Path(torch.__file__).parent / "lib").glob("lib*omp*")):
         try:
             openmp = ctypes.CDLL(str(path))
@@ -150,36 +153,39 @@ def _team() -> tuple[Any, Any, Any]:
 
 
 def run(loop: str, T: int, B: int, H: int, activation: int = 0, **tensors: Tensor | None) -> None:
-    """Run one time loop on contiguous tensors named as in recurrence.h; those left out are null.
+    """Run a time loop on contiguous tensors, named as in recurrence.h; a tensor that is not given is null.
 
-    The type of `packed` is that of the operands: float32, or bfloat16 where `multiplies_bfloat16`.
+    The type of `packed` is that of the factors of the products: float32, or bfloat16 if `multiplies_bfloat16`.
     """
     pointers = {name: tensor.data_ptr() for name, tensor in tensors.items() if tensor is not None}
     packed = tensors["packed"]
     assert packed is not None
-    what = _Recurrence(T=T, B=B, H=H, activation=activation, **pointers)
-    _run(loop, what, bfloat16=packed.dtype == torch.bfloat16)
+    arguments = _Recurrence(T=T, B=B, H=H, activation=activation, **pointers)
+    _run(loop, arguments, bfloat16=packed.dtype == torch.bfloat16)
 
 
 def draw(stack: Stack) -> None:
-    """`stack_draw`: symbols from a whole network."""
+    """Run `stack_draw`, which draws tokens from a whole network."""
     _run("stack_draw", stack, bfloat16=False)
 
 
-def _run(loop: str, what: ctypes.Structure, *, bfloat16: bool) -> None:
-    found = library()
-    assert found is not None
-    found.run(_LOOPS[loop], int(bfloat16), ctypes.byref(what), torch.get_num_threads(), *_team())
+def _run(loop: str, arguments: ctypes.Structure, *, bfloat16: bool) -> None:
+    loaded = library()
+    assert loaded is not None
+    loaded.run(_LOOPS[loop], int(bfloat16), ctypes.byref(arguments), torch.get_num_threads(), *_team())
 
 
 def pack(weight: Tensor, gates: int) -> Tensor:
-    """Weights (gates · units, inner), units a multiple of 16, laid out for `draw` on this processor."""
-    found = library()
-    assert found is not None
+    """Return weights (gates · units, inner) in the layout that `draw` reads on this processor.
+
+    `units` must be a multiple of 16.
+    """
+    loaded = library()
+    assert loaded is not None
     weight = weight.detach().contiguous()
     packed = torch.empty(weight.numel())
     units, inner = weight.shape[0] // gates, weight.shape[1]
-    found.pack_weights(
+    loaded.pack_weights(
         ctypes.c_void_p(weight.data_ptr()),
         ctypes.c_void_p(packed.data_ptr()),
         ctypes.c_int64(gates),
@@ -190,10 +196,10 @@ def pack(weight: Tensor, gates: int) -> Tensor:
 
 
 def filters(settings: Sequence[tuple[str, float]]) -> ctypes.Array[Filter]:
-    """Samplers by name and setting, as a draw applies them one after the other."""
+    """Return samplers, each by name and setting, as the array that `draw` applies in order."""
     return (Filter * len(settings))(*(Filter(_FILTERS.index(name), setting) for name, setting in settings))
 
 
-def resolve_precision(asked: str, device: torch.device) -> str:
-    """`float32` or `bfloat16`: what is asked for, as far as this processor has it. `auto` is the faster."""
-    return "bfloat16" if asked != "float32" and device.type == "cpu" and multiplies_bfloat16() else "float32"
+def resolve_precision(precision: str, device: torch.device) -> str:
+    """Return `float32` or `bfloat16`: the precision asked for if this processor has it; `auto` means the faster one."""
+    return "bfloat16" if precision != "float32" and device.type == "cpu" and multiplies_bfloat16() else "float32"

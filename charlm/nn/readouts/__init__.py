@@ -1,6 +1,7 @@
-"""The contract of a readout: what the last layer puts out → the distribution of the next symbol.
+"""The contract of a readout, which turns the last layer's outputs into the distribution of the next token.
 
-Which symbols can come at all is the network's to say: `predictable` (V,); the others have probability 0, exactly.
+The network decides which tokens can occur at all: `allowed_tokens` (V,) is a mask, and the other tokens have a
+probability of exactly 0. Letters: V vocabulary, H hidden, N any number of outputs.
 """
 
 from abc import ABC, abstractmethod
@@ -8,16 +9,19 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-Table = Callable[[], Tensor]  # the (V, H) matrix of an embedding, wherever it is by now
+# Returns the matrix (V, H) of an embedding. A function, because moving a network to a device replaces its tensors.
+Table = Callable[[], Tensor]
 
-# A training step is 1.9 times as fast with 1,000 symbols, 5.3 times with 5,000 (benchmarks/readout.py).
-_MANY = 2_000
+# With the adaptive readout a training step is 1.9 times as fast at 1,000 tokens, 5.3 times at 5,000
+# (benchmarks/readout.py).
+_MIN_VOCABULARY_FOR_ADAPTIVE = 2_000
 
 
 class Readout(nn.Module, ABC):
-    """Made with (H, V), and with the table of the embedding where the readout is to have no matrix of its own.
+    """An output layer of width H for a vocabulary of V.
 
-    Raises ConfigError for a table where it cannot share one.
+    `shared` is the table of the embedding, for tied weights; without it the readout has a matrix of its own. Raises
+    ConfigError if the readout cannot share a table.
     """
 
     @abstractmethod
@@ -25,27 +29,27 @@ class Readout(nn.Module, ABC):
         super().__init__()
 
     @abstractmethod
-    def logits(self, outputs: Tensor, predictable: Tensor) -> Tensor:
-        """(..., H) → (..., V), whose softmax is the distribution: minus infinity for what is not predictable."""
+    def logits(self, outputs: Tensor, allowed_tokens: Tensor) -> Tensor:
+        """Return logits whose softmax is the distribution: (..., H) → (..., V). Those of other tokens are -inf."""
 
     @abstractmethod
-    def target_log_probability(self, outputs: Tensor, targets: Tensor, predictable: Tensor) -> Tensor:
-        """log P (nats) of the symbols that targets, as by the logits, or sooner: (N, H) and (N,) → (N,)."""
+    def target_log_probability(self, outputs: Tensor, targets: Tensor, allowed_tokens: Tensor) -> Tensor:
+        """Return log P (nats) of the targets: (N, H) and (N,) → (N,). It may be faster than all logits."""
 
     @abstractmethod
-    def rows(self) -> Tensor:
-        """A vector for each symbol by which it can be compared with others (V, H): the output that makes it likely."""
+    def output_vectors(self) -> Tensor:
+        """Return a vector for each token (V, H): the direction in which an output makes the token likelier."""
 
-    def linear(self, predictable: Tensor) -> tuple[Tensor, Tensor] | None:
-        """W (V, H) and b (V,), where the logits are W h + b."""
+    def as_linear(self, allowed_tokens: Tensor) -> tuple[Tensor, Tensor] | None:
+        """Return W (V, H) and b (V,) if the logits are W h + b, else None."""
         return None
 
-    def arrange(self, counts: Tensor) -> None:
-        """Told once, before any training: how often each symbol (V,) is a target."""
+    def set_frequencies(self, counts: Tensor) -> None:
+        """Set how often each token is a target (V,). Called once, before training."""
 
 
-def choose(asked: str, vocabulary_size: int, *, tied: bool) -> str:
-    """The readout for `auto`, or the one that is asked for."""
-    if asked != "auto":
-        return asked
-    return "adaptive" if vocabulary_size >= _MANY and not tied else "dense"
+def choose(name: str, vocabulary_size: int, *, tied: bool) -> str:
+    """Return the readout's name, with `auto` replaced by the choice for this vocabulary."""
+    if name != "auto":
+        return name
+    return "adaptive" if vocabulary_size >= _MIN_VOCABULARY_FOR_ADAPTIVE and not tied else "dense"

@@ -1,9 +1,11 @@
-"""Adaptive softmax (Grave et al. 2017): P(symbol) = P(group) · P(symbol | group), for a large vocabulary.
+"""Adaptive softmax (Grave et al. 2017): P(token) = P(group) · P(token | group), for a large vocabulary.
 
-The symbols stand in the order of how often they are targets. The first are the shortlist, read out at once; the others
-are in groups, each with a place in the shortlist's softmax and a matrix of its own, narrower where they are rarer,
-which training needs only where such a symbol came. The weights are those of torch.nn.AdaptiveLogSoftmaxWithLoss by name
-and shape; but that knows no symbols of probability 0, and leaves a group from which nothing came without a gradient.
+Tokens are ordered by how often they are targets. The first ones are the shortlist, and the *head* gives each of them a
+logit. The others are in groups. Each group has one logit in the head and a matrix of its own, the *tail*, which is
+narrower for rarer tokens. Training computes a tail only for the targets in its group, and so saves most of the work.
+
+Weights have the names and shapes of torch.nn.AdaptiveLogSoftmaxWithLoss. That class is not used because it does not
+know tokens of probability 0, and computes no gradient for a group without targets.
 """
 
 from itertools import pairwise
@@ -16,57 +18,59 @@ from torch.nn import functional
 from charlm.errors import ConfigError
 from charlm.nn.readouts import Readout, Table
 
-_ENDS = (1 / 64, 1 / 16, 1 / 4)  # of the shortlist and of the groups but the last, as shares of the vocabulary
-_NARROWER = 2  # times, with each group
+_BORDERS = (1 / 64, 1 / 16, 1 / 4)  # ends of the shortlist and of all groups but the last, as shares of V
+_NARROWING = 2  # the width of each tail over that of the next
 
 
 class Adaptive(Readout):
-    places: Tensor
+    places: Tensor  # (V,): the position of each token in the order of frequency; a name in model.safetensors
 
     def __init__(self, hidden_size: int, vocabulary_size: int, shared: Table | None = None) -> None:
         super().__init__(hidden_size, vocabulary_size, shared)
         if shared is not None:
-            raise ConfigError("an adaptive readout has no matrix to tie: take the dense one, or leave tie-weights out")
-        self.shortlist, *ends = sorted({*(max(2, int(share * vocabulary_size)) for share in _ENDS), vocabulary_size})
-        self.groups = list(pairwise((self.shortlist, *ends)))  # first place and end of each
+            raise ConfigError("an adaptive readout has no matrix to tie to the embedding", remedy="tie_dense_readout")
+        self.shortlist, *ends = sorted({*(max(2, int(share * vocabulary_size)) for share in _BORDERS), vocabulary_size})
+        self.groups = list(pairwise((self.shortlist, *ends)))  # first position and end of each
         self.head = nn.Linear(hidden_size, self.shortlist + len(self.groups))
         self.tail = nn.ModuleList()
         for number, (first, end) in enumerate(self.groups, 1):
-            width = max(1, hidden_size // _NARROWER**number)
+            width = max(1, hidden_size // _NARROWING**number)
             narrow, wide = nn.Linear(hidden_size, width, bias=False), nn.Linear(width, end - first, bias=False)
             self.tail.append(nn.Sequential(narrow, wide))
-        self.register_buffer("places", torch.arange(vocabulary_size))  # of each symbol in that order
+        self.register_buffer("places", torch.arange(vocabulary_size))
 
-    def arrange(self, counts: Tensor) -> None:
+    def set_frequencies(self, counts: Tensor) -> None:
+        # The first argsort lists the tokens by frequency; the second inverts that list.
         self.places.copy_(counts.argsort(descending=True, stable=True).argsort())
 
-    def logits(self, outputs: Tensor, predictable: Tensor) -> Tensor:
-        """log P of each symbol."""
-        shortlist, *masks = self._masks(predictable)
-        head = torch.log_softmax(self._head(outputs, shortlist), dim=-1)
+    def logits(self, outputs: Tensor, allowed_tokens: Tensor) -> Tensor:
+        """Return log P of each token, which is its own log-softmax: (..., H) → (..., V)."""
+        head_mask, *group_masks = self._masks(allowed_tokens)
+        head = torch.log_softmax(self._head(outputs, head_mask), dim=-1)
         parts = [head[..., : self.shortlist]]
-        for number, mask in enumerate(masks):
+        for number, mask in enumerate(group_masks):
             within = torch.log_softmax(self._group(number, outputs, mask), dim=-1)
             parts.append(head[..., self.shortlist + number, None] + within)
         return torch.cat(parts, dim=-1).index_select(-1, self.places)
 
-    def target_log_probability(self, outputs: Tensor, targets: Tensor, predictable: Tensor) -> Tensor:
-        shortlist, *masks = self._masks(predictable)
-        places = self.places[targets]
-        chosen = places.clone()  # in the head: the place of a frequent symbol, or that of a group
+    def target_log_probability(self, outputs: Tensor, targets: Tensor, allowed_tokens: Tensor) -> Tensor:
+        head_mask, *group_masks = self._masks(allowed_tokens)
+        positions = self.places[targets]
+        head_targets = positions.clone()  # of a token in a group: the group's logit
         groups = []
         for number, (first, end) in enumerate(self.groups):
-            rows = ((places >= first) & (places < end)).nonzero()[:, 0]
-            chosen[rows] = self.shortlist + number
-            within = self._group(number, outputs[rows], masks[number])
-            groups.append((rows, -functional.cross_entropy(within, places[rows] - first, reduction="none")))
-        found = -functional.cross_entropy(self._head(outputs, shortlist), chosen, reduction="none")
+            rows = ((positions >= first) & (positions < end)).nonzero()[:, 0]
+            head_targets[rows] = self.shortlist + number
+            # An empty group is computed too, so that its weights have a gradient: zero.
+            within = self._group(number, outputs[rows], group_masks[number])
+            groups.append((rows, -functional.cross_entropy(within, positions[rows] - first, reduction="none")))
+        logprobs = -functional.cross_entropy(self._head(outputs, head_mask), head_targets, reduction="none")
         for rows, within in groups:
-            found = found.index_add(0, rows, within)
-        return found
+            logprobs = logprobs.index_add(0, rows, within)
+        return logprobs
 
-    def rows(self) -> Tensor:
-        """Of a symbol in a group, its row there and the group's."""
+    def output_vectors(self) -> Tensor:
+        """Return a vector for each token (V, H): its row of the head, or the sum of its group's row and its own."""
         shortlist, *groups = self.head.weight.tensor_split([self.shortlist + n for n in range(len(self.groups))])
         parts = [shortlist]
         for group, tail in zip(groups, self.tail, strict=True):
@@ -75,20 +79,24 @@ class Adaptive(Readout):
         return torch.cat(parts)[self.places]
 
     def _head(self, outputs: Tensor, mask: Tensor) -> Tensor:
+        """Return the logits of the shortlist and of the groups."""
         return functional.linear(outputs, self.head.weight, self.head.bias + mask)
 
     def _group(self, number: int, outputs: Tensor, mask: Tensor) -> Tensor:
+        """Return the logits of a group's tokens within the group."""
         narrow, wide = cast(nn.Sequential, self.tail[number])
         return functional.linear(narrow(outputs), cast(nn.Linear, wide).weight, mask)
 
-    def _masks(self, predictable: Tensor) -> list[Tensor]:
-        """Of the head and of each group: minus infinity at what cannot come, else 0."""
-        mask = torch.where(predictable, 0.0, -torch.inf).to(self.head.weight.dtype)
-        ordered = mask.scatter(0, self.places, mask)
+    def _masks(self, allowed_tokens: Tensor) -> list[Tensor]:
+        """Return what to add to the logits of the head and of each group: 0, or -inf for tokens that cannot occur."""
+        mask = torch.where(allowed_tokens, 0.0, -torch.inf).to(self.head.weight.dtype)
+        ordered = mask.scatter(0, self.places, mask)  # from the order of ids to that of frequency
         shortlist, *groups = ordered.tensor_split([first for first, _ in self.groups])
-        possible = torch.stack([group.amax() for group in groups])
-        # A group from which nothing can come is closed at the head; its own softmax would be no number.
+        # The head may choose a group if at least one of its tokens is allowed.
+        group_masks = torch.stack([group.amax() for group in groups])
+        # The head closes a group without allowed tokens. Nothing is masked within that group: the softmax of logits
+        # that are all -inf is NaN, and NaN plus the head's -inf is NaN.
         return [
-            torch.cat((shortlist, possible)),
-            *(group.where(some == 0, 0.0) for group, some in zip(groups, possible, strict=True)),
+            torch.cat((shortlist, group_masks)),
+            *(group.where(some == 0, 0.0) for group, some in zip(groups, group_masks, strict=True)),
         ]

@@ -1,4 +1,4 @@
-"""Dense: a logit for each symbol, W h + b; or E h + b, with the table E of the embedding (Press & Wolf 2017)."""
+"""Dense: a logit for each token, W h + b. With tied weights W is the embedding's table (Press & Wolf 2017)."""
 
 import torch
 from torch import Tensor, nn
@@ -12,19 +12,19 @@ class Dense(Readout):
         super().__init__(hidden_size, vocabulary_size, shared)
         self._shared = shared
         if shared is None:
-            drawn = nn.Linear(hidden_size, vocabulary_size)
-            self.weight, self.bias = drawn.weight, drawn.bias
+            linear = nn.Linear(hidden_size, vocabulary_size)
+            self.weight, self.bias = linear.weight, linear.bias
         else:
             self.bias = nn.Parameter(torch.zeros(vocabulary_size))
 
-    def rows(self) -> Tensor:
+    def output_vectors(self) -> Tensor:
         return self._shared() if self._shared else self.weight
 
-    def linear(self, predictable: Tensor) -> tuple[Tensor, Tensor]:
-        return self.rows(), torch.where(predictable, self.bias, -torch.inf)
+    def as_linear(self, allowed_tokens: Tensor) -> tuple[Tensor, Tensor]:
+        return self.output_vectors(), torch.where(allowed_tokens, self.bias, -torch.inf)
 
-    def logits(self, outputs: Tensor, predictable: Tensor) -> Tensor:
-        return functional.linear(outputs, *self.linear(predictable))
+    def logits(self, outputs: Tensor, allowed_tokens: Tensor) -> Tensor:
+        return functional.linear(outputs, *self.as_linear(allowed_tokens))
 
-    def target_log_probability(self, outputs: Tensor, targets: Tensor, predictable: Tensor) -> Tensor:
-        return -functional.cross_entropy(self.logits(outputs, predictable), targets, reduction="none")
+    def target_log_probability(self, outputs: Tensor, targets: Tensor, allowed_tokens: Tensor) -> Tensor:
+        return -functional.cross_entropy(self.logits(outputs, allowed_tokens), targets, reduction="none")

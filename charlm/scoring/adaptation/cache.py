@@ -36,7 +36,7 @@ class Cache(Adaptation):
     def __init__(self, network: Network) -> None:
         (state, *_) = network.zero_state(1)[-1]
         H = cast(Cell, network.cells[-1]).hidden_size
-        self._predictable = network.predictable
+        self._predictable = network.allowed_tokens
         self._states = state.new_empty(0, H)  # h<i> (n, H)
         self._followers = state.new_empty(0, dtype=torch.long)  # the token that followed each state (n,)
 

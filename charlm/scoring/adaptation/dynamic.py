@@ -30,7 +30,7 @@ class Dynamic(Adaptation):
     by_gradient = True
 
     def __init__(self, network: Network) -> None:
-        self._predictable = network.predictable
+        self._predictable = network.allowed_tokens
         self._weights = list(network.parameters())
         self._trained = [weight.detach().clone() for weight in self._weights]
         self._squares = [torch.zeros_like(weight) for weight in self._trained]
