@@ -155,7 +155,7 @@ def _read_out(
     network: Network, outputs: Tensor, targets: Tensor, others: Mapping[str, Quantity]
 ) -> Iterator[tuple[str, NDArray[Any]]]:
     """Yield each quantity of a block, (T, B) or (T, B, n), computed from its outputs (T, B, H) chunk by chunk."""
-    chunk = max(1, _MAX_LOGITS_PER_CHUNK // network.predictable.numel())
+    chunk = max(1, _MAX_LOGITS_PER_CHUNK // network.allowed_tokens.numel())
     chunks = zip(torch.split(outputs.flatten(0, 1), chunk), torch.split(targets.flatten(), chunk), strict=True)
     parts = [_read_out_chunk(network, some, ids, others) for some, ids in chunks]
     for name in (LOGPROB, *others):
