@@ -42,7 +42,7 @@ def main() -> None:
         plain, speed = read(model, text)
         print(f"| {Path(corpus).name} | {len(text):,} | not adapting | {plain:.4f} | | {speed:,.0f} |", flush=True)
         for ways in WAYS:
-            bits, speed = read(model.adapting(*ways), text)
+            bits, speed = read(model.adapted(*ways), text)
             print(f"| | | {' + '.join(ways)} | {bits:.4f} | {plain - bits:.4f} | {speed:,.0f} |", flush=True)
 
 

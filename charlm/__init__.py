@@ -34,13 +34,13 @@ if TYPE_CHECKING:
     from charlm.errors import UnknownNameError as UnknownNameError
     from charlm.generation.generate import Sample as Sample
     from charlm.language_model import LanguageModel as LanguageModel
-    from charlm.language_model import Next as Next
+    from charlm.language_model import TokenProbability as TokenProbability
     from charlm.plan import Plan as Plan
     from charlm.scoring.evaluation import Evaluation as Evaluation
     from charlm.scoring.score import Score as Score
     from charlm.training.train import train as train
 
-_RENAMED: dict[str, str] = {}  # old public names, which this release still accepts, and their new ones
+_RENAMED = {"Next": "TokenProbability"}  # old public names, which this release still accepts, and their new ones
 
 
 @cache

@@ -1,4 +1,4 @@
-"""A trained model, and what can be asked of it."""
+"""A trained model: score, evaluate and generate text."""
 
 import itertools
 import os
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Unpack
 
 import torch
 
-from charlm.config import ModelConfig, check_range
+from charlm.config import ModelConfig, TextMode, check_range
 from charlm.data.encoding import UnknownPolicy, encode
 from charlm.data.sequences import sequences_of
 from charlm.errors import ConfigError
@@ -21,18 +21,19 @@ from charlm.generation.must_match.matching import MustMatch
 from charlm.generation.samplers import chain
 from charlm.nn.network import Network
 from charlm.nn.probability import TokenProgress, log_softmax
+from charlm.progress import ignore
 from charlm.scoring.adapting import AdaptiveReader
 from charlm.scoring.evaluation import Evaluation, evaluate
-from charlm.scoring.score import Convention, How, Score, score
+from charlm.scoring.score import Score, ScoreConfig, ScoreOptions, score
 from charlm.tokenizers import Tokenizer
 
-LENGTH = {"stream": 500, "line": 1000}  # tokens a sample has at most, unless told
-_SIDE_BY_SIDE = 1024  # samples drawn at once, at most
-_LOGITS = 2**24  # numbers in a step of them, at most
+LENGTH = {"stream": 500, "line": 1000}  # default for the most tokens of a sample
+_MAX_PARALLEL_SAMPLES = 1024
+_MAX_LOGITS_PER_STEP = 2**24  # for all parallel samples together
 
 
-class Next(NamedTuple):
-    """A symbol that may come next; text is None for a control symbol."""
+class TokenProbability(NamedTuple):
+    """A token and its probability; text is None for a control symbol."""
 
     id: int
     text: str | None
@@ -41,64 +42,82 @@ class Next(NamedTuple):
 
 @dataclass(frozen=True)
 class LanguageModel:
-    """A network with its tokenizer. `config.sequence` says whether it learned lines or a stream."""
+    """A trained network with its tokenizer. `config.sequence` is its text mode, line or stream.
+
+    adaptation: reads the texts to score or evaluate, in a model that adapts to them (`adapted`).
+    """
 
     config: ModelConfig
     tokenizer: Tokenizer
     network: Network
-    adaptation: AdaptiveReader | None = None  # what reads the texts that are scored, in a model that adapts to them
+    adaptation: AdaptiveReader | None = None
 
     @property
     def line(self) -> bool:
-        return self.config.sequence == "line"
+        """Whether the model reads each line by itself."""
+        return self.config.sequence == TextMode.LINE
 
     @property
     def ends(self) -> bool:
-        """Whether the model can predict the end of a text: it never saw that of a single running text."""
+        """Whether the model can predict the end of a text; trained on a single running text, it never saw one."""
         return bool(self.network.allowed_tokens[self.tokenizer.EOS])
 
-    def adapting(self, *ways: str, told: TokenProgress = lambda count: None) -> "LanguageModel":
-        """This model, but learning from what it scores or evaluates, text after text in the order they come.
+    def adapted(self, *methods: str, on_progress: TokenProgress = ignore) -> "LanguageModel":
+        """Return a model that learns from the texts it scores or evaluates, in the order in which it reads them.
 
-        ways: dynamic, cache or both; `adaptation` has them. Every token is predicted before it is learned from. Neither
-        this model nor what is drawn from the new one changes. told: hears after each segment how many tokens it had.
+        methods: "dynamic" (dynamic evaluation, Krause et al. 2018), "cache" (neural cache, Grave et al. 2017), or both.
+        Every token is predicted before it is learned from. This model stays unchanged, and so do the samples of the
+        new one. on_progress: called after each segment with its number of tokens.
 
-        Raises ConfigError, UnknownNameError.
+        Raises ConfigError if no method is given, UnknownNameError for one that does not exist.
         """
-        return replace(self, adaptation=AdaptiveReader(self.network, ways, told))
+        return replace(self, adaptation=AdaptiveReader(self.network, methods, on_progress))
 
-    def score(self, text: str, *, eos: bool | None = None, **how: Unpack[How]) -> Score:
-        """The probability of one text by the chain rule; `score_many` says what the settings mean.
+    def adapting(self, *methods: str, **callback: TokenProgress) -> "LanguageModel":
+        """Call `adapted`; this name is deprecated and will go in 0.3, like `told` for `on_progress`."""
+        warnings.warn("LanguageModel.adapting is deprecated; use adapted", DeprecationWarning, stacklevel=2)
+        return self.adapted(*methods, on_progress=callback.get("told", ignore))
 
-        Raises ConfigError for a text with a newline in a model of lines, which is several texts (`charlm.lines` parts
-        them).
+    def score(self, text: str, *, eos: bool | None = None, **options: Unpack[ScoreOptions]) -> Score:
+        """Return the probability of one text by the chain rule; `score_many` explains the options.
+
+        Raises ConfigError if a line model gets a text with a newline; `charlm.lines` splits such a text.
         """
-        return self.score_many([text], eos=eos, **how)[0]
+        return self.score_many([text], eos=eos, **options)[0]
 
-    def score_many(self, texts: Sequence[str], *, eos: bool | None = None, **how: Unpack[How]) -> list[Score]:
-        """The score of each text, read side by side: the same numbers as one by one, sooner.
+    def score_many(
+        self, texts: Sequence[str], *, eos: bool | None = None, **options: Unpack[ScoreOptions]
+    ) -> list[Score]:
+        """Score several texts in parallel, which is faster than one by one.
 
-        eos: whether the end of the text is scored too; None: yes for a model of lines, no for one of a stream. bos:
-        whether the start symbol is read first (default yes); without it and without a context the first token is
-        context and is not scored. context: read before the text, for P(text | context). unknown: what a character
-        outside the vocabulary becomes: unk (default), skip or error. unit: what the log-probabilities are of: token
-        (default), char or word. alternatives: a number asks also for the entropy before each token, its rank, and so
-        many of the likeliest symbols there.
+        eos: score the end of the text too; None: yes for a line model, no for a stream model.
+        bos: read the start symbol first (default: yes). Without it and without a context, the first token is context
+        and is not scored.
+        context: read before the text and not scored, for P(text | context).
+        unknown: policy for a character outside the vocabulary: unk (default), skip or error.
+        unit: of the log-probabilities: token (default), char or word.
+        alternatives: number of the likeliest tokens to return at each position, with the entropy before each token and
+        its rank; None (default): return none of these.
 
         Raises ConfigError, UnknownCharacterError.
         """
-        for text in (*texts, how.get("context", "")) if self.line else ():
+        for text in (*texts, options.get("context", "")) if self.line else ():
             if "\n" in text:
-                raise ConfigError(f"in a model of lines a text is one line, and {text[:40]!r} has a newline")
-        convention = Convention(eos=self.line if eos is None else eos, **how)
-        return score(self.network, self.tokenizer, texts, convention, line=self.line, adapting=self.adaptation)
+                raise ConfigError(f"{text[:40]!r} has a newline; a line model scores one line at a time")
+        config = ScoreConfig(eos=self.line if eos is None else eos, **options)
+        return score(self.network, self.tokenizer, texts, config, line=self.line, adapting=self.adaptation)
 
     def evaluate(
         self, text: str, *, window: int | None = None, streams: int | None = None, unknown: UnknownPolicy = "unk"
     ) -> Evaluation:
-        """How well the model predicts a text: `evaluation.evaluate` has the protocols.
+        """Measure how well the model predicts a text: perplexity, bits per character and more.
 
-        Raises ConfigError for `window` or `streams` out of range, or given to a model of lines.
+        A line model reads each line from its start. A stream model reads the text in `streams` parallel pieces, each
+        after the 256 tokens before it (None: as many as the length suits), or in windows of `window` tokens, each
+        from a zero state. unknown: policy for a character outside the vocabulary: unk, skip or error.
+
+        Raises ConfigError for `window` or `streams` out of range or with a line model, CorpusError for a text that is
+        shorter than a window, UnknownCharacterError.
         """
         return self.evaluate_many([text], window=window, streams=streams, unknown=unknown)[0]
 
@@ -110,13 +129,13 @@ class LanguageModel:
         streams: int | None = None,
         unknown: UnknownPolicy = "unk",
     ) -> list[Evaluation]:
-        """`evaluate` for each text, read side by side; `Evaluation.total` sums them up."""
-        kind = self.config.sequence
-        documents = [sequences_of(text, kind) for text in texts]
+        """Evaluate several texts in parallel; `Evaluation.total` adds them up."""
+        mode = self.config.sequence
+        documents = [sequences_of(text, mode) for text in texts]
         return evaluate(
             self.network,
             self.tokenizer,
-            kind,
+            mode,
             documents,
             unknown=unknown,
             window=window,
@@ -134,15 +153,21 @@ class LanguageModel:
         options["count"] = 1
         return (each.text for each in self.generate(prompt, **options) if isinstance(each, Piece))
 
-    def next_token(
+    def next_token_probabilities(
         self,
         prompt: str = "",
         *,
         unknown: UnknownPolicy = "error",
         temperature: float = 1.0,
         top_p: float | None = None,
-    ) -> list[Next]:
-        """Every symbol with its probability to be drawn after the prompt, the likeliest first; they sum to one."""
+    ) -> list[TokenProbability]:
+        """Return every token with its probability to follow the prompt, the likeliest first; they sum to 1.
+
+        unknown: policy for a character of the prompt outside the vocabulary: unk, skip or error. `temperature` and
+        `top_p` change the distribution as they do in `sample`.
+
+        Raises ConfigError, UnknownCharacterError.
+        """
         ids = encode(self.tokenizer, self._one_line(prompt), unknown).ids
         with torch.inference_mode():
             logits, _ = read(self.network, self.tokenizer.sequence(ids))
@@ -150,7 +175,14 @@ class LanguageModel:
                 logits, _ = sampler(logits, logits.new_empty(1, 0, dtype=torch.long), None)
             probabilities = log_softmax(logits[0]).exp().tolist()
         order = sorted(range(len(probabilities)), key=lambda index: -probabilities[index])
-        return [Next(index, self.tokenizer.token_text(index), probabilities[index]) for index in order]
+        return [TokenProbability(index, self.tokenizer.token_text(index), probabilities[index]) for index in order]
+
+    def next_token(self, prompt: str = "", **options: Any) -> list[TokenProbability]:
+        """Call `next_token_probabilities`; this name is deprecated and will go in 0.3."""
+        warnings.warn(
+            "LanguageModel.next_token is deprecated; use next_token_probabilities", DeprecationWarning, stacklevel=2
+        )
+        return self.next_token_probabilities(prompt, **options)
 
     def generate(
         self,
@@ -193,7 +225,7 @@ class LanguageModel:
         def group(indices: range) -> Iterator[Piece | Sample]:
             return generate(self.network, self.tokenizer, encoded, filters, indices=indices, ending=ending, seed=seed)
 
-        most = max(1, min(_SIDE_BY_SIDE, _LOGITS // self.tokenizer.size))
+        most = max(1, min(_MAX_PARALLEL_SAMPLES, _MAX_LOGITS_PER_STEP // self.tokenizer.size))
         groups = map(group, side_by_side(count, most, endless=unique))
         return distinct(groups, count) if unique else itertools.chain.from_iterable(groups)
 
@@ -212,9 +244,9 @@ class LanguageModel:
         stop: str | None = None,
         unknown: UnknownPolicy = "error",
     ) -> list[Sample]:
-        """The `count` likeliest continuations that a beam search finds, best first: `beam.search`.
+        """Return the `count` likeliest continuations that a beam search of `width` finds, the likeliest first.
 
-        length, stop, unknown: as those of `generate`. Raises ConfigError for a count above the width.
+        length, stop, unknown: as in `generate`. Raises ConfigError for a count above the width, UnknownCharacterError.
         """
         check_range("beam", width, 1, float("inf"))
         check_range("count", count, 1, width)
@@ -224,22 +256,22 @@ class LanguageModel:
         return search(self.network, self.tokenizer, encoded, **limits, stop=ending.stop or "")
 
     def unknown(self, text: str) -> int:
-        """How many characters of a text the model has no symbol for."""
+        """Return the number of characters in a text that are not in the model's vocabulary."""
         return self.tokenizer.count_unknown(text)
 
     def _matching(self, pattern: str | None, ending: Ending) -> list[MustMatch]:
         if pattern is None:
             return []
         if ending.stop is not None or ending.whole is not None:
-            raise ConfigError("must-match says where a text ends; leave stop and whole out")
+            raise ConfigError("must_match decides where a text ends; leave stop and whole out")
         return [MustMatch.of(pattern, self.tokenizer, self.network.allowed_tokens, ending.length)]
 
     def _one_line(self, prompt: str) -> str:
         if self.line and "\n" in prompt:
-            raise ConfigError(f"in a model of lines a prompt is part of one line, and {prompt[:40]!r} has a newline")
+            raise ConfigError(f"the prompt {prompt[:40]!r} has a newline; a line model continues a single line")
         return prompt
 
 
 def new_seed() -> int:
-    """A seed from the operating system, short enough to type again."""
+    """Return a seed from the operating system, short enough to type again."""
     return int.from_bytes(os.urandom(4), "little")

@@ -89,7 +89,7 @@ def test_every_error_is_a_charlm_error_and_says_what_it_means() -> None:
         ("score", ["text", "eos"]),
         ("score_many", ["texts"]),
         ("evaluate", ["text", "window", "streams"]),
-        ("next_token", ["prompt"]),
+        ("next_token_probabilities", ["prompt", "unknown"]),
     ],
 )
 def test_methods_have_the_arguments_of_the_specification(method: str, expected: list[str]) -> None:
@@ -115,11 +115,23 @@ def test_score_and_sample_have_the_fields_of_the_json(stream_model: charlm.Langu
 
 
 def test_next_token_is_the_distribution_that_score_uses(line_model: charlm.LanguageModel) -> None:
-    """P(x | "the ca") read off next_token is what score says of the last letter of "the ca" + x."""
-    following = line_model.next_token("the ca")
+    """P(x | "the ca") read off next_token_probabilities is what score says of the last letter of "the ca" + x."""
+    following = line_model.next_token_probabilities("the ca")
     assert sum(each.probability for each in following) == pytest.approx(1, abs=1e-6)
     for each in following[:5]:
         text = "the ca" + (each.text or "")
         last = line_model.score(text, eos=each.text is None).logprobs[-1]
         if each.text is not None or each.id == line_model.tokenizer.EOS:
             assert 2.718281828459045**last == pytest.approx(each.probability, rel=1e-5)
+
+
+def test_renamed_methods_work_for_one_release_with_a_warning(line_model: charlm.LanguageModel) -> None:
+    with pytest.warns(DeprecationWarning, match="use next_token_probabilities"):
+        assert line_model.next_token_probabilities("the") == line_model.next_token_probabilities("the")
+    read: list[int] = []
+    with pytest.warns(DeprecationWarning, match="use adapted"):
+        old = line_model.adapted("cache", told=read.append)
+    assert old.score("the cat") == line_model.adapted("cache").score("the cat")
+    assert sum(read) == len("the cat") + 1
+    with pytest.warns(DeprecationWarning, match=r"charlm\.TokenProbability"):
+        assert charlm.Next is charlm.TokenProbability

@@ -57,7 +57,7 @@ def evaluate(
     settings = {"window": window, "streams": streams, "unknown": unknown}
     with reading(bool(methods) and not quiet, "adapting") as on_progress:
         if methods:
-            language_model = language_model.adapting(*methods, told=on_progress)
+            language_model = language_model.adapted(*methods, on_progress=on_progress)
         evaluations = list(
             evaluate_documents(language_model, documents, on_progress=Plain(quiet), **settings)  # type: ignore[arg-type]
         )

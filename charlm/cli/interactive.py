@@ -13,7 +13,7 @@ from charlm.cli.output import for_terminal
 from charlm.errors import ConfigError
 
 if TYPE_CHECKING:
-    from charlm.language_model import LanguageModel, Next
+    from charlm.language_model import LanguageModel, TokenProbability
 
 # An arrow; another key that sends several characters (Delete, F1, Alt-x); a character, or Escape.
 _KEY = re.compile(
@@ -86,8 +86,10 @@ class Editor:
         else:
             self.text += character
 
-    def _look(self) -> list["Next"]:
-        following = self._model.next_token(self.text, unknown="unk", temperature=self.temperature, top_p=self.top_p)
+    def _look(self) -> list["TokenProbability"]:
+        following = self._model.next_token_probabilities(
+            self.text, unknown="unk", temperature=self.temperature, top_p=self.top_p
+        )
         return [each for each in following[:_SHOWN] if each.probability > 0]
 
 

@@ -11,11 +11,13 @@ from charlm.comparison.compare import ComparedModel, totals
 from charlm.comparison.pairs import Accuracy, Pair, accuracies, judge, parse, right, sentences
 from charlm.data.documents import AnyDocument
 from charlm.language_model import LanguageModel
-from charlm.scoring.score import How
+from charlm.scoring.score import ScoreOptions
 from charlm.tokenizers import Tokenizer
 
 
-def score_pairs(model: LanguageModel, document: AnyDocument, eos: bool, how: How, *, json: bool, quiet: bool) -> None:
+def score_pairs(
+    model: LanguageModel, document: AnyDocument, eos: bool, how: ScoreOptions, *, json: bool, quiet: bool
+) -> None:
     """How often the model finds the good sentence likelier."""
     pairs = parse(document.name, require_in_memory(document, "compare").text)
     found = judge(model, pairs, eos=eos, **how)

@@ -19,7 +19,7 @@ from charlm.interrupts import importing
 from charlm.registry import declarations
 
 if TYPE_CHECKING:
-    from charlm.scoring.score import How
+    from charlm.scoring.score import ScoreOptions
 
 _ADAPTATIONS, _WRITERS = "scoring.adaptation", "cli.formats"
 _FORMATS = tuple(each.name for each in declarations(_WRITERS) if not any(option.required for option in each.options))
@@ -96,13 +96,13 @@ def score(
         from charlm.registry import find
         from charlm.scoring import units
         from charlm.scoring.batching import batches
-        from charlm.scoring.score import Convention
+        from charlm.scoring.score import ScoreConfig
 
         writer = find(ScoreWriter, name)(**fields)
     writer.check(Request(base, unit, unknown, full))
     language_model = load(folder)
     if methods:
-        language_model = language_model.adapting(*methods)
+        language_model = language_model.adapted(*methods)
     tokenizer = language_model.tokenizer
     say(f"model {folder}", quiet or model is not None)
     unit = unit or writer.unit(tokenizer)
@@ -113,7 +113,7 @@ def score(
         "unit": unit,
         "alternatives": writer.alternatives(tokens=units.is_token(tokenizer, unit), full=full),
     }
-    how: How = {name: value for name, value in settings.items() if value is not None}  # type: ignore[assignment]
+    how: ScoreOptions = {name: value for name, value in settings.items() if value is not None}  # type: ignore[assignment]
     ends = language_model.line if eos is None else eos
     if pairs is not None:
         from charlm.cli.pairs import score_pairs
@@ -122,7 +122,7 @@ def score(
         return
     in_base = logarithms(writer.base or base)
     ambiguous = tokenizer.AMBIGUOUS
-    convention = in_sentence(Convention(ends, **how), in_base, one_tokenization=ambiguous, methods=methods)
+    convention = in_sentence(ScoreConfig(ends, **how), in_base, one_tokenization=ambiguous, methods=methods)
     writer.begin(in_base, convention)
     note = writer.note(convention, one_tokenization=ambiguous)
     say(note, quiet or not note)

@@ -10,7 +10,7 @@ from typing import NamedTuple, Unpack
 from charlm.data.sequences import lines
 from charlm.errors import CorpusError
 from charlm.language_model import LanguageModel
-from charlm.scoring.score import How
+from charlm.scoring.score import ScoreOptions
 
 
 class Pair(NamedTuple):
@@ -50,7 +50,9 @@ def parse(name: str, text: str) -> list[Pair]:
     return found
 
 
-def judge(model: LanguageModel, pairs: Sequence[Pair], *, eos: bool | None = None, **how: Unpack[How]) -> list[bool]:
+def judge(
+    model: LanguageModel, pairs: Sequence[Pair], *, eos: bool | None = None, **how: Unpack[ScoreOptions]
+) -> list[bool]:
     """Of each pair whether the model finds the good sentence likelier, by the conventions of `score_many`."""
     return right([found.logprob for found in model.score_many(sentences(pairs), eos=eos, **how)])
 

@@ -26,7 +26,7 @@ _LIKELIEST_IDS, _LIKELIEST_LOGPROBS = "likeliest_ids", "likeliest_logprobs"
 
 
 @dataclass(frozen=True)
-class Convention:
+class ScoreConfig:
     """What a score is the probability of, and what is told beside it.
 
     bos: START is read first; without it the first token of what is read is context and has no probability. eos: the
@@ -43,8 +43,8 @@ class Convention:
     alternatives: int | None = None
 
 
-class How(TypedDict, total=False):
-    """The choices of a `Convention` that have a default there."""
+class ScoreOptions(TypedDict, total=False):
+    """The choices of a `ScoreConfig` that have a default there."""
 
     bos: bool
     context: str
@@ -84,7 +84,7 @@ def score(
     network: Network,
     tokenizer: Tokenizer,
     texts: Sequence[str],
-    how: Convention,
+    how: ScoreConfig,
     *,
     line: bool,
     adapting: AdaptiveReader | None = None,
@@ -116,7 +116,7 @@ def score(
     ]
 
 
-def _other_quantities(tokenizer: Tokenizer, how: Convention) -> dict[str, probability.Quantity]:
+def _other_quantities(tokenizer: Tokenizer, how: ScoreConfig) -> dict[str, probability.Quantity]:
     """Return what a score needs in addition to log P of the tokens."""
     if how.unit == units.WORD:
         return {_BOUNDARY: probability.log_mass(units.boundaries(tokenizer))}
@@ -130,7 +130,7 @@ def _other_quantities(tokenizer: Tokenizer, how: Convention) -> dict[str, probab
     }
 
 
-def _check(tokenizer: Tokenizer, how: Convention) -> None:
+def _check(tokenizer: Tokenizer, how: ScoreConfig) -> None:
     units.check(tokenizer, how.unit)
     check_range("alternatives", how.alternatives, 0, float("inf"))
     if units.is_token(tokenizer, how.unit):
@@ -157,7 +157,7 @@ class _Read:
     ids: Ids
     values: probability.Values
 
-    def score(self, tokenizer: Tokenizer, how: Convention, line: bool, adapting: AdaptiveReader | None) -> Score:
+    def score(self, tokenizer: Tokenizer, how: ScoreConfig, line: bool, adapting: AdaptiveReader | None) -> Score:
         rest, scored = self.encoded.rest(self.given), self.ids[self.given :]
         logprobs = self.values[probability.LOGPROB]
         total = measure(rest.text, scored, rest.lengths, logprobs, line=line, skipped=self.encoded.skipped)
@@ -206,7 +206,9 @@ class _Read:
             names.append(None)
         scored = self.ids[self.given :]
         known = [bool((scored[piece] != tokenizer.UNK).all()) for piece in pieces]
-        sums = units.closed(logprobs, self.values[_BOUNDARY], pieces) if words else units.sums(logprobs, pieces)
+        sums = (
+            units.shift_boundaries(logprobs, self.values[_BOUNDARY], pieces) if words else units.sums(logprobs, pieces)
+        )
         return names, np.array(sums), np.array(known, dtype=bool)
 
     def _alternatives(self, tokenizer: Tokenizer) -> list[list[tuple[str | None, float]]]:

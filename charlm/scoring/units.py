@@ -59,7 +59,7 @@ def is_token(tokenizer: Tokenizer, unit: str) -> bool:
     return unit == TOKEN or (unit == CHAR and not tokenizer.HAS_BYTE_TOKENS)
 
 
-def for_reading(tokenizer: Tokenizer) -> Unit:
+def display_unit(tokenizer: Tokenizer) -> Unit:
     """Tokens, or characters where every token is one or a part of one: the smallest unit that can be read."""
     return CHAR if tokenizer.HAS_BYTE_TOKENS and all(len(text) <= 1 for text in _texts(tokenizer)) else TOKEN
 
@@ -93,7 +93,9 @@ def sums(logprobs: NDArray[np.float64], pieces: Sequence[slice]) -> list[float]:
     return [float(logprobs[piece].sum()) for piece in pieces]
 
 
-def closed(logprobs: NDArray[np.float64], boundary: NDArray[np.float64], pieces: Sequence[slice]) -> list[float]:
+def shift_boundaries(
+    logprobs: NDArray[np.float64], boundary: NDArray[np.float64], pieces: Sequence[slice]
+) -> list[float]:
     """log P of each piece with the boundary after it in place of the one before; `boundary` is log P of one, by token.
 
     The first piece keeps what stands before it, the last has nothing after it. Where the model knows no boundary at

@@ -103,7 +103,7 @@ def test_a_text_the_corpus_never_had_is_possible(folders: Trained) -> None:
 def test_probabilities_sum_to_one_over_all_symbols(folder: Path) -> None:
     model = charlm.load(folder)
     prompt = "die Kühe" if model.line else "Und das Wort"
-    assert sum(each.probability for each in model.next_token(prompt)) == pytest.approx(1, abs=1e-5)
+    assert sum(each.probability for each in model.next_token_probabilities(prompt)) == pytest.approx(1, abs=1e-5)
 
 
 def test_the_chain_rule_holds_over_the_parts_of_a_text(folder: Path) -> None:

@@ -171,7 +171,7 @@ def test_the_loader_in_the_card_gives_the_probability_of_a_text(line_folder: Pat
     model = charlm.load(line_folder)
     (_, logprobs) = read[line_folder][TEXTS.index("the cat")]
     np.testing.assert_allclose(np.exp(logprobs).sum(axis=1), 1, atol=1e-5)
-    following = {each.id: each.probability for each in model.next_token("the cat")}
+    following = {each.id: each.probability for each in model.next_token_probabilities("the cat")}
     assert np.exp(logprobs[-1]) == pytest.approx([following[i] for i in range(len(following))], abs=1e-5)
     ids = [*model.tokenizer.encode("the cat"), model.tokenizer.EOS]
     assert [row[i] for row, i in zip(logprobs, ids, strict=True)] == pytest.approx(

@@ -88,7 +88,7 @@ def test_in_a_terminal_a_person_types_and_takes(stream_folder: Path) -> None:
     """The text is what is printed at the end; the terminal is as it was."""
     import pexpect
 
-    expected = charlm.load(stream_folder).next_token("the wo")[0].text
+    expected = charlm.load(stream_folder).next_token_probabilities("the wo")[0].text
     command = ["-m", "charlm", "sample", "-i", "--prompt=the ", "-m", str(stream_folder)]
     child = pexpect.spawn(sys.executable, command, encoding="utf-8", timeout=60, dimensions=(30, 80))
     child.expect("the ▏")

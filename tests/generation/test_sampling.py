@@ -141,7 +141,7 @@ def test_a_sample_does_not_depend_on_what_is_drawn_beside_it(
 ) -> None:
     settings = {"count": 8, "length": 25, "seed": 6, "top_k": 8, "temperature": 1.3}
     expected = [(sample.index, sample.text) for sample in model.sample("a", **settings)]
-    monkeypatch.setattr(language_model, "_SIDE_BY_SIDE", together)
+    monkeypatch.setattr(language_model, "_MAX_PARALLEL_SAMPLES", together)
     assert [(sample.index, sample.text) for sample in model.sample("a", **settings)] == expected
 
 
@@ -160,7 +160,7 @@ def test_a_sample_goes_on_as_it_would_alone_after_others_have_ended(
     together = bigram_model.sample(**settings)
     tokens = [sample.tokens for sample in together]
     assert min(tokens) < 20 and max(tokens) > 150
-    monkeypatch.setattr(language_model, "_SIDE_BY_SIDE", 1)
+    monkeypatch.setattr(language_model, "_MAX_PARALLEL_SAMPLES", 1)
     assert [sample.text for sample in bigram_model.sample(**settings)] == [sample.text for sample in together]
 
 
@@ -175,7 +175,7 @@ def test_the_logprob_of_a_sample_is_what_its_text_adds_to_the_score(model: charl
 
 def test_greedy_takes_the_likeliest_symbol_each_time(model: charlm.LanguageModel) -> None:
     text = ""
-    while len(text) < 12 and (likeliest := model.next_token(text)[0]).text is not None:
+    while len(text) < 12 and (likeliest := model.next_token_probabilities(text)[0]).text is not None:
         text += likeliest.text
     for seed in (1, 2):
         assert model.sample(length=12, temperature=0, seed=seed)[0].text == text

@@ -1,4 +1,4 @@
-"""The chain rule: `score` and `next_token`, two ways to a probability, meet; neither depends on how texts are read."""
+"""Check the chain rule: `score` and `next_token_probabilities` agree, and batching does not change either."""
 
 import itertools
 import math
@@ -24,13 +24,13 @@ def text(model: charlm.LanguageModel) -> str:
 
 
 def step(model: charlm.LanguageModel, prompt: str, symbol: int) -> float:
-    """log P(symbol | prompt), by `next_token`."""
-    return math.log(next(each.probability for each in model.next_token(prompt) if each.id == symbol))
+    """log P(symbol | prompt), by `next_token_probabilities`."""
+    return math.log(next(each.probability for each in model.next_token_probabilities(prompt) if each.id == symbol))
 
 
 def test_probabilities_sum_to_one_at_every_step(model: charlm.LanguageModel, text: str) -> None:
     for end in range(len(text) + 1):
-        found = model.next_token(text[:end])
+        found = model.next_token_probabilities(text[:end])
         assert sum(each.probability for each in found) == pytest.approx(1, abs=1e-6)
         assert sorted(each.id for each in found) == list(range(model.tokenizer.size))
         assert [each.probability for each in found] == sorted((each.probability for each in found), reverse=True)
@@ -57,7 +57,7 @@ def test_a_score_is_that_of_its_beginning_and_of_the_rest_after_it(model: charlm
 
 def test_the_probabilities_of_all_texts_sum_to_one(model: charlm.LanguageModel) -> None:
     """Those of two characters, whatever follows, and the shorter ones that end: nothing else can happen."""
-    letters = [each.text for each in model.next_token("") if each.text is not None]
+    letters = [each.text for each in model.next_token_probabilities("") if each.text is not None]
     texts = ["".join(pair) for pair in itertools.product(letters, repeat=2)]
     total = sum(math.exp(score.logprob) for score in model.score_many(texts, eos=False))
     total += sum(math.exp(score.logprob) for score in model.score_many(["", *letters], eos=True))
@@ -106,16 +106,19 @@ def test_a_stream_of_several_files_can_end(tmp_path: Path) -> None:
         file.write_text(STREAM[:300])
     model = charlm.train(files, SMALL, replace(QUICK, steps=3))
     assert model.config.sequence == "stream"
-    assert {each.id for each in model.next_token("the") if not each.probability} == {Tokenizer.UNK, Tokenizer.START}
+    assert {each.id for each in model.next_token_probabilities("the") if not each.probability} == {
+        Tokenizer.UNK,
+        Tokenizer.START,
+    }
     assert math.isfinite(model.score("the", eos=True).logprob)
 
 
 def test_the_table_of_a_known_model_is_read_back(bigram_model: charlm.LanguageModel) -> None:
-    assert [tuple(each) for each in bigram_model.next_token("")] == [
+    assert [tuple(each) for each in bigram_model.next_token_probabilities("")] == [
         (3, "a", pytest.approx(0.5)),
         (2, None, pytest.approx(0.25)),
         (4, "b", pytest.approx(0.25)),
         (0, None, 0),
         (1, None, 0),
     ]
-    assert bigram_model.next_token("ab")[0].text is None  # after b the end is likeliest
+    assert bigram_model.next_token_probabilities("ab")[0].text is None  # after b the end is likeliest

@@ -39,7 +39,7 @@ def test_probabilities_sum_to_one_and_a_score_is_their_product(folder: Path) -> 
     score, detailed = model.score(TEXT), model.score(TEXT, alternatives=3)
     assert score.logprobs == pytest.approx(detailed.logprobs, abs=1e-5)
     for t, symbol in enumerate([*model.tokenizer.encode(TEXT), model.tokenizer.EOS]):
-        found = {each.id: each.probability for each in model.next_token(TEXT[:t])}
+        found = {each.id: each.probability for each in model.next_token_probabilities(TEXT[:t])}
         assert sum(found.values()) == pytest.approx(1, abs=1e-6)
         assert [each for each in found if found[each] == 0] == [model.tokenizer.UNK, model.tokenizer.START]
         assert math.log(found[symbol]) == pytest.approx(score.logprobs[t], abs=1e-4)

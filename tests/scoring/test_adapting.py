@@ -30,7 +30,7 @@ def test_what_comes_later_changes_nothing_before_it(stream_model: charlm.Languag
     for shared in (7, 45):
         beginning = REPEATED[:shared]
         one, other = (
-            stream_model.adapting(*ways).score(beginning + rest).logprobs
+            stream_model.adapted(*ways).score(beginning + rest).logprobs
             for rest in ("a long text, and then more of it", "xxnoitgnhsrxxxnoitgnhsrxxxnoitgn")
         )
         assert one[:shared] == pytest.approx(other[:shared], abs=1e-5)
@@ -40,7 +40,7 @@ def test_what_comes_later_changes_nothing_before_it(stream_model: charlm.Languag
 @each_way
 def test_a_text_that_repeats_itself_becomes_likelier(stream_model: charlm.LanguageModel, ways: tuple[str, ...]) -> None:
     static = stream_model.score(REPEATED).logprobs
-    adapted = stream_model.adapting(*ways).score(REPEATED).logprobs
+    adapted = stream_model.adapted(*ways).score(REPEATED).logprobs
     assert sum(adapted) > sum(static) + 1
     half = len(static) // 2
     gains = [sum(adapted[part]) - sum(static[part]) for part in (slice(0, half), slice(half, None))]
@@ -53,13 +53,13 @@ def test_lines_are_read_in_their_order_and_learned_from(
     line_model: charlm.LanguageModel, ways: tuple[str, ...]
 ) -> None:
     one, other = "the dogs slept", "a cat sat"
-    first, second = line_model.adapting(*ways).score_many([one, other])
-    second_first, first_second = line_model.adapting(*ways).score_many([other, one])
+    first, second = line_model.adapted(*ways).score_many([one, other])
+    second_first, first_second = line_model.adapted(*ways).score_many([other, one])
     assert first.logprob != pytest.approx(first_second.logprob, abs=1e-3)
     assert second.logprob != pytest.approx(second_first.logprob, abs=1e-3)
-    apart = line_model.adapting(*ways)
+    apart = line_model.adapted(*ways)
     assert [apart.score(text).logprob for text in (one, other)] == [first.logprob, second.logprob]
-    together = line_model.adapting(*ways).evaluate(f"{one}\n{other}\n")
+    together = line_model.adapted(*ways).evaluate(f"{one}\n{other}\n")
     assert together.nats == pytest.approx(-first.logprob - second.logprob)
     assert (together.adapting, first.adapting, line_model.score(one).adapting) == (ways, ways, None)
 
@@ -80,7 +80,7 @@ def test_probabilities_sum_to_one_whatever_was_read(model: charlm.LanguageModel,
 
 @each_way
 def test_from_what_is_unknown_nothing_is_learned(stream_model: charlm.LanguageModel, ways: tuple[str, ...]) -> None:
-    adapting = stream_model.adapting(*ways)
+    adapting = stream_model.adapted(*ways)
     assert adapting.score("€" * 50).logprob == -math.inf
     assert adapting.score("the").logprobs[0] == pytest.approx(stream_model.score("the").logprobs[0], abs=1e-6)
 
@@ -92,7 +92,7 @@ def test_the_trained_model_stays_as_it_is(cell: str, ways: tuple[str, ...]) -> N
     model = charlm.train(LINES, shape, charlm.TrainConfig(steps=2, batch_size=2, seq_len=4, threads=1))
     before = {name: value.clone() for name, value in model.network.state_dict().items()}
     scored, drawn = model.score("the cat sat"), model.sample(count=3, seed=1)
-    adapting = model.adapting(*ways)
+    adapting = model.adapted(*ways)
     first, again = adapting.score_many(["the cat sat"] * 2)
     assert again.logprob > first.logprob
     assert all(torch.equal(before[name], value) for name, value in model.network.state_dict().items())
@@ -104,7 +104,7 @@ def test_dynamic_evaluation_is_its_formula(line_model: charlm.LanguageModel, mon
     monkeypatch.setattr(dynamic, "RATE", 0.01)
     monkeypatch.setattr(dynamic, "DECAY", 0.1)
     lines = ["the cat ran", "a dog sat", "the cats slept"]
-    found = [score.logprob for score in line_model.adapting("dynamic").score_many(lines)]
+    found = [score.logprob for score in line_model.adapted("dynamic").score_many(lines)]
     network = charlm.train(LINES, SMALL, QUICK).network
     trained = {name: value.detach().clone() for name, value in network.named_parameters()}
     squares = {name: torch.zeros_like(value) for name, value in trained.items()}
@@ -130,7 +130,7 @@ def test_the_cache_is_its_formula(line_model: charlm.LanguageModel, monkeypatch:
     monkeypatch.setattr(cache, "SIZE", 9)
     monkeypatch.setattr(cache.Cache, "segment", 4)
     lines = ["the cat ran", "a dog sat"]
-    found = [value for score in line_model.adapting("cache").score_many(lines) for value in score.logprobs]
+    found = [value for score in line_model.adapted("cache").score_many(lines) for value in score.logprobs]
     expected, places = [], list[tuple[torch.Tensor, int]]()
     for line in lines:
         ids = [line_model.tokenizer.START, *line_model.tokenizer.encode(line).tolist(), line_model.tokenizer.EOS]
@@ -151,17 +151,17 @@ def test_the_cache_is_its_formula(line_model: charlm.LanguageModel, monkeypatch:
 
 def test_a_way_that_there_is_not_is_refused(line_model: charlm.LanguageModel) -> None:
     with pytest.raises(charlm.ConfigError, match="cache or dynamic"):
-        line_model.adapting()
+        line_model.adapted()
     with pytest.raises(charlm.UnknownNameError, match="dynamic"):
-        line_model.adapting("dinamic")
+        line_model.adapted("dinamic")
 
 
 def test_a_stream_is_not_cut_for_a_model_that_adapts(stream_model: charlm.LanguageModel) -> None:
-    found = stream_model.adapting("cache").evaluate(REPEATED * 50)
+    found = stream_model.adapted("cache").evaluate(REPEATED * 50)
     assert (found.streams, found.window) == (1, None)
     for settings in ({"window": 8}, {"streams": 2}):
         with pytest.raises(charlm.ConfigError, match="leave window and streams out"):
-            stream_model.adapting("cache").evaluate(REPEATED, **settings)
+            stream_model.adapted("cache").evaluate(REPEATED, **settings)
 
 
 @pytest.mark.usefixtures("large")
@@ -186,7 +186,7 @@ def test_the_command_says_how_it_adapted(run: Run, line_folder: Path, options: l
     ways = [option.removeprefix("--").removeprefix("neural-") for option in options]
     texts = ["the cat ran", "the cat ran"]
     files = {path: path.read_bytes() for path in line_folder.iterdir() if path.is_file()}
-    model = charlm.load(line_folder).adapting(*ways)
+    model = charlm.load(line_folder).adapted(*ways)
     expected = [score.logprob for score in model.score_many(texts)]
     done = run("score", "--json", *options, "-m", line_folder, *texts)
     found = [json.loads(line) for line in done.out.splitlines()]

@@ -284,7 +284,7 @@ def test_alternatives_are_what_next_token_says(model: charlm.LanguageModel) -> N
     score = model.score(text, alternatives=3)
     assert score.alternatives is not None and score.ranks is not None and score.entropies is not None
     for place, (found, rank, entropy) in enumerate(zip(score.alternatives, score.ranks, score.entropies, strict=True)):
-        expected = model.next_token(text[:place])
+        expected = model.next_token_probabilities(text[:place])
         assert [name for name, _ in found] == [each.text for each in expected[:3]]
         assert [math.exp(value) for _, value in found] == approx([each.probability for each in expected[:3]])
         came = score.tokens[place]

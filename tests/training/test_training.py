@@ -61,8 +61,8 @@ def test_several_files_are_several_texts_each_with_an_end(tmp_path: Path) -> Non
     one = charlm.train([tmp_path / "a"], SMALL, FAST)
     two = charlm.train([tmp_path / "a", tmp_path / "b"], SMALL, FAST)
     end = one.tokenizer.EOS
-    assert {each.id: each.probability for each in one.next_token("In")}[end] == 0
-    assert {each.id: each.probability for each in two.next_token("In")}[end] > 0
+    assert {each.id: each.probability for each in one.next_token_probabilities("In")}[end] == 0
+    assert {each.id: each.probability for each in two.next_token_probabilities("In")}[end] > 0
 
 
 def test_a_string_without_a_newline_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

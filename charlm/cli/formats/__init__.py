@@ -12,7 +12,7 @@ from charlm.cli.formats._figures import Logarithms
 from charlm.config import check_choice
 from charlm.scoring.adapting import in_words
 from charlm.scoring.measure import NATS, Base
-from charlm.scoring.score import Convention, Score
+from charlm.scoring.score import Score, ScoreConfig
 from charlm.scoring.units import TOKEN, Unit
 from charlm.tokenizers import Tokenizer
 
@@ -45,7 +45,7 @@ class ScoreWriter(ABC):
         return TOKEN
 
     def alternatives(self, *, tokens: bool, full: bool) -> int | None:
-        """Return `Convention.alternatives` for the format. `tokens`: whether each unit is one token."""
+        """Return `ScoreConfig.alternatives` for the format. `tokens`: whether each unit is one token."""
         return 0 if full else None
 
     def prepare(self, text: str) -> str:
@@ -77,19 +77,19 @@ def logarithms(base: str | None) -> Logarithms:
     return Logarithms(checked, checked)
 
 
-def in_sentence(convention: Convention, units: Logarithms, *, one_tokenization: bool, methods: Sequence[str]) -> str:
+def in_sentence(config: ScoreConfig, units: Logarithms, *, one_tokenization: bool, methods: Sequence[str]) -> str:
     """Return how the texts were scored, in words.
 
     one_tokenization: whether other tokens could spell the same text. methods: the adaptations.
     """
-    context = f"the context {convention.context!r}" if convention.context else ""
-    if convention.bos:
+    context = f"the context {config.context!r}" if config.context else ""
+    if config.bos:
         given = f"after the start symbol and {context}" if context else "from the start of the text"
     else:
         given = f"after {context}" if context else "after the first token, which is context"
     clauses = [
-        f"scored per {convention.unit} {given}",
-        f"end {'included' if convention.eos else 'not included'}",
+        f"scored per {config.unit} {given}",
+        f"end {'included' if config.eos else 'not included'}",
         f"log-probability in {units.names[0]}, surprisal in {units.names[1]}",
     ]
     if one_tokenization:

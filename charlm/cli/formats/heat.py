@@ -25,7 +25,7 @@ class Heat(ScoreWriter):
             raise ConfigError("the heat map has no entropy and no rank; leave --full out, or use another format")
 
     def unit(self, tokenizer: Tokenizer) -> Unit:
-        return units.for_reading(tokenizer)
+        return units.display_unit(tokenizer)
 
     def begin(self, logarithms: Logarithms, convention: str) -> None:
         super().begin(logarithms, convention)

@@ -34,7 +34,7 @@ class Html(ScoreWriter):
             raise ConfigError("the heat map shows surprisal in bits; leave --base out")
 
     def unit(self, tokenizer: Tokenizer) -> Unit:
-        return units.for_reading(tokenizer)
+        return units.display_unit(tokenizer)
 
     def alternatives(self, *, tokens: bool, full: bool) -> int | None:
         return _ON_HOVER if tokens else None  # a word has no rank
