@@ -127,7 +127,7 @@ def test_next_token_is_the_distribution_that_score_uses(line_model: charlm.Langu
 
 def test_renamed_methods_work_for_one_release_with_a_warning(line_model: charlm.LanguageModel) -> None:
     with pytest.warns(DeprecationWarning, match="use next_token_probabilities"):
-        assert line_model.next_token_probabilities("the") == line_model.next_token_probabilities("the")
+        assert line_model.next_token("the") == line_model.next_token_probabilities("the")
     read: list[int] = []
     with pytest.warns(DeprecationWarning, match="use adapted"):
         old = line_model.adapted("cache", told=read.append)
