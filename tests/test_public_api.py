@@ -130,7 +130,7 @@ def test_renamed_methods_work_for_one_release_with_a_warning(line_model: charlm.
         assert line_model.next_token("the") == line_model.next_token_probabilities("the")
     read: list[int] = []
     with pytest.warns(DeprecationWarning, match="use adapted"):
-        old = line_model.adapted("cache", told=read.append)
+        old = line_model.adapting("cache", told=read.append)
     assert old.score("the cat") == line_model.adapted("cache").score("the cat")
     assert sum(read) == len("the cat") + 1
     with pytest.warns(DeprecationWarning, match=r"charlm\.TokenProbability"):
