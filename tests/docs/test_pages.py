@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from conftest import LINES, STREAM
 from fast_cli import quick_charlm
+from test_architecture import ORDER, TREES, dotted, imports
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -180,3 +181,30 @@ def test_the_name_of_someone_else_is_never_installed() -> None:
     wrong = re.compile(r"pip install (-U |--upgrade )?charlm(?!-rnn)")
     for path in [*EVERYTHING, *ROOT.glob("*.md"), ROOT / "Makefile", *(ROOT / "charlm").rglob("*.py")]:
         assert not wrong.search(path.read_text(encoding="utf-8")), path
+
+
+def test_the_architecture_has_the_packages_in_their_order() -> None:
+    assert re.findall(r"^\| `(\w+)` \|", TEXTS[DOCS / "architecture.md"], flags=re.MULTILINE) == ORDER
+
+
+@pytest.mark.parametrize(("command", "longest"), [("train", 7), ("score", 6), ("sample", 6)])
+def test_the_walk_of_a_command_is_short_and_downward(command: str, longest: int) -> None:
+    """Imports lead from the first file to each other one, and from none of them back to it."""
+    _, _, section = TEXTS[DOCS / "architecture.md"].partition(f"## What happens in `charlm {command}`")
+    walk = re.findall(r"^\d\. `(charlm/[\w/]+\.py)`", section.partition("\n## ")[0], flags=re.MULTILINE)
+    files = [dotted(ROOT / path) for path in walk]
+    assert 1 < len(files) <= longest
+    assert files[0] == f"charlm.cli.{command}"
+    assert set(files) <= reached(files[0])
+    assert not [file for file in files[1:] if files[0] in reached(file)]
+
+
+def reached(file: str) -> set[str]:
+    """The file, and every file of charlm that it imports, directly or through others."""
+    seen, waiting = set(), [file]
+    while waiting:
+        name = waiting.pop()
+        if name in TREES and name not in seen:
+            seen.add(name)
+            waiting += imports(name)
+    return seen
