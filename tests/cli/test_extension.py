@@ -1,0 +1,158 @@
+"""A new sampler, score format, adaptation or cell is one new file: the command line needs no other edit."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import TINY
+
+import charlm
+
+SAMPLER = '''
+"""Keep the n least likely tokens."""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from charlm.generation.samplers import Sampler
+
+
+@dataclass(frozen=True)
+class Least(Sampler):
+    """Number of tokens to keep."""
+
+    order = 45
+    least_likely: int = field(metadata={"help": "Sample only from the N least likely tokens.", "metavar": "N"})
+
+    def __call__(self, logits: Tensor, history: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        possible = logits.masked_fill(logits == -torch.inf, torch.inf)
+        kept = possible.topk(self.least_likely, dim=-1, largest=False).indices
+        return torch.full_like(logits, -torch.inf).scatter(-1, kept, 0.0), state
+'''
+FORMAT = '''
+"""The number of tokens of each text."""
+
+from dataclasses import dataclass, field
+
+from charlm.cli.formats import ScoreWriter
+from charlm.cli.output import write
+from charlm.scoring.score import Score
+
+
+@dataclass
+class Lengths(ScoreWriter):
+    """One line per text."""
+
+    order = 15
+    label: str = field(default="tokens", metadata={"help": "Word after each number."})
+
+    def add(self, score: Score) -> None:
+        write(f"{len(score.tokens)} {self.label}\\n")
+'''
+ADAPTATION = '''
+"""Learn nothing."""
+
+from torch import Tensor
+
+from charlm.nn.network import Network
+from charlm.scoring.adaptation import Adaptation
+
+
+class Stubborn(Adaptation):
+    """Predictions that stay as they are."""
+
+    flag = "Change nothing."
+    words = "nothing"
+    segment = 5
+
+    def __init__(self, network: Network) -> None:
+        pass
+
+    def learn(self, logprobs: Tensor, outputs: Tensor, targets: Tensor) -> None:
+        pass
+'''
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of charlm with four new files, and nothing else changed."""
+    copy = tmp_path_factory.mktemp("extended") / "charlm"
+    shutil.copytree(Path(charlm.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    cell = (copy / "nn/cells/rnn.py").read_text(encoding="utf-8").replace("class RNN", "class Elman")
+    new = {
+        "generation/samplers/least_likely.py": SAMPLER,
+        "cli/formats/lengths.py": FORMAT,
+        "scoring/adaptation/stubborn.py": ADAPTATION,
+        "nn/cells/elman.py": cell,
+    }
+    for path, text in new.items():
+        assert not (copy / path).exists()
+        (copy / path).write_text(text.lstrip(), encoding="utf-8")
+    return copy
+
+
+def run_copy(package: Path, *arguments: object) -> str:
+    """Run a command of the copy; returns its stdout."""
+    environment = {**os.environ, "PYTHONPATH": str(package.parent)}
+    command = [sys.executable, "-m", "charlm", *map(str, arguments)]
+    done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", cwd=package.parent)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_new_sampler_has_an_option_and_changes_the_sample(package: Path, line_folder: Path) -> None:
+    shown = " ".join(run_copy(package, "sample", "--help").split())
+    assert "--least-likely N Sample only from the N least likely tokens." in shown
+    assert shown.index("--top-k") < shown.index("--least-likely") < shown.index("--top-p"), "its order is declared"
+    options = ("sample", "-m", line_folder, "--seed", 1, "--length", 20, "--json")
+    plain = charlm.load(line_folder).sample(seed=1, length=20)[0]
+    changed = json.loads(run_copy(package, *options, "--least-likely", 1))
+    assert changed["text"] != plain.text and changed["logprob"] < plain.logprob
+    assert changed["seed"] == plain.seed == 1
+
+
+def test_a_new_format_and_a_new_adaptation_have_options_and_are_used(package: Path, line_folder: Path) -> None:
+    shown = " ".join(run_copy(package, "score", "--help").split())
+    assert "table, lengths, json" in shown and "--label <str> Word after each number. [tokens]" in shown
+    assert "--stubborn Change nothing." in shown
+    texts = ("the cat", "a dog ran")
+    tokens = [len(score.tokens) for score in charlm.load(line_folder).score_many(texts)]
+    written = run_copy(package, "score", "-m", line_folder, "--format", "lengths", "--stubborn", *texts)
+    assert written == "".join(f"{count} tokens\n" for count in tokens)
+    assert run_copy(package, "score", "-m", line_folder, "--label", "symbols", texts[0]) == f"{tokens[0]} symbols\n"
+
+
+def test_a_new_cell_is_trained(package: Path, tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("the cat ran\na dog sat\n" * 40)
+    assert "elman" in run_copy(package, "train", "--help")
+    run_copy(
+        package, "train", tmp_path / "text", "--cell", "elman", "--steps", 1, *TINY, "-m", tmp_path / "model", "-q"
+    )
+    assert json.loads((tmp_path / "model" / "config.json").read_text())["model"]["cell"] == "elman"
+    assert run_copy(package, "sample", "-m", tmp_path / "model", "--seed", 1, "--length", 5, "-q")
+
+
+@pytest.mark.parametrize(
+    ("classes", "listed", "asked"),
+    [
+        ((), "it has none", "from charlm.nn.cells import Cell; from charlm.registry import find; find(Cell, 'two')"),
+        (("A", "B"), "it has A, B", "from charlm.registry import declarations; declarations('nn.cells')"),
+    ],
+)
+def test_a_file_without_one_class_is_refused_in_a_sentence(
+    package: Path, classes: tuple[str, ...], listed: str, asked: str
+) -> None:
+    path = package / "nn/cells/two.py"
+    path.write_text("".join(f"class {name}(int): pass\n" for name in classes), encoding="utf-8")
+    try:
+        done = subprocess.run([sys.executable, "-c", asked], cwd=package.parent, capture_output=True, encoding="utf-8")
+    finally:
+        path.unlink()
+    error = done.stderr.splitlines()[-1]
+    assert "two.py must define one public class that implements" in error and error.endswith(listed)
