@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 
-from charlm.pages.chart import nice
+from charlm.pages.chart import round_up
 from charlm.pages.style import LIGHT
 
 Curve = Sequence[tuple[float, float]]
@@ -22,7 +22,7 @@ def picture(curves: Mapping[str, Sequence[Curve]], across: str, up: str, label: 
     points = [point for runs in curves.values() for run in runs for point in run]
     right = max(x for x, _ in points)
     low, high = min(y for _, y in points), max(y for _, y in points)
-    gap = nice(max(high - low, 1e-9) / TICKS)
+    gap = round_up(max(high - low, 1e-9) / TICKS)
     low, high = math.floor(low / gap + 1e-9) * gap, math.ceil(high / gap - 1e-9) * gap
 
     def to_pixels(x: float, y: float) -> tuple[float, float]:
@@ -68,7 +68,7 @@ def _apart(heights: Sequence[float]) -> list[float]:
 def _axes(
     right: float, heights: Sequence[float], to_pixels: Callable[[float, float], tuple[float, float]], label: Label
 ) -> Iterator[str]:
-    gap = nice(right / TICKS)
+    gap = round_up(right / TICKS)
     for tick in range(math.floor(right / gap + 1e-9) + 1):
         x, bottom = to_pixels(tick * gap, heights[0])
         yield f'<path d="M{x:.1f} {bottom:.1f}v4" stroke="#767676"/>'

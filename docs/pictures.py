@@ -21,7 +21,7 @@ from rich.text import Text
 import charlm
 from charlm import cli
 from charlm.cli.view import messages
-from charlm.cli.view.training_view import Picture
+from charlm.cli.view.training_view import TrainingView
 from charlm.data import stdlib_corpus
 from charlm.training.events import Event, Planned, Progress
 
@@ -44,16 +44,16 @@ def main() -> None:
 def live() -> None:
     """Draw the run at two thirds of its time."""
     console = _console("$ charlm train docs.txt")
-    picture, done = Picture(), False
+    view, done = TrainingView(), False
 
     def report(event: Event) -> None:
         nonlocal done
-        picture.tell(event)
+        view.update(event)
         if isinstance(event, Planned):
             for line in messages.lines(event):
                 console.print(messages.wrapped(line, WIDTH), markup=False, soft_wrap=True)
         elif isinstance(event, Progress) and event.step > SHARE * event.steps and not done:
-            console.print(picture)
+            console.print(view)
             done = True
 
     Path("docs.txt").write_text("".join(stdlib_corpus.docs()), encoding="utf-8")

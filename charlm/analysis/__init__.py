@@ -1,1 +1,1 @@
-"""What happens inside a network: gradients on their way back, units, gates, and what a prediction rests on."""
+"""What happens inside a network: gradients, units, gates, vectors, and the reasons for a prediction."""

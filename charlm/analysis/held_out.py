@@ -1,4 +1,4 @@
-"""The held-out text of a model that was trained before: what its run validated on, if it is still there."""
+"""The held-out text of a trained model: what its run validated on, if the corpus still exists unchanged."""
 
 from collections.abc import Iterable, Sequence
 from itertools import chain
@@ -9,55 +9,56 @@ from charlm.data.sequences import sequences_of
 from charlm.data.split import hold_out, with_validation
 from charlm.errors import CorpusError
 
-_AT_MOST = 200_000  # characters: more would cost time and tell nothing new
+_MOST_CHARACTERS = 200_000  # more would take time and show nothing new
 
 
-class NotThereError(Exception):
-    """The corpus is not to be had again, or is another one now; the message says why."""
+class NoTextError(Exception):
+    """The held-out text of a run cannot be read again; the message says why."""
 
 
 def held_out(described: dict[str, Any], files: Sequence[str]) -> tuple[list[str], str]:
-    """The sequences to look at, and where they are from, in words; at most about 200,000 characters.
+    """Return sequences of held-out text, about 200,000 characters at most, and where they are from, in words.
 
-    described: `checkpoint.describe` of the model. files: text to take instead. Raises NotThereError where no files are
-    named and those of the run are not as they were, CorpusError for files that cannot be read.
+    `described` is `checkpoint.describe` of the model. `files` replace the text of the run. Raises NoTextError if no
+    files are given and those of the run are missing or changed, and CorpusError for files that cannot be read.
     """
     kind = described["config"]["sequence"]
     if files:
-        beginnings = (sequences_of(document.head(_AT_MOST), kind) for document in read(files).documents)
-        return _first(chain.from_iterable(beginnings)), ", ".join(files)
-    corpus, aside = described["corpus"], described["corpus"]["held_out"]
-    documents = _again(corpus["files"], corpus["sha256"]).documents
+        beginnings = (sequences_of(document.head(_MOST_CHARACTERS), kind) for document in read(files).documents)
+        return _beginning(chain.from_iterable(beginnings)), ", ".join(files)
+    corpus, separate = described["corpus"], described["corpus"]["held_out"]
+    documents = _read_again(corpus["files"], corpus["sha256"]).documents
     try:
-        if aside:
-            return _first(with_validation(documents, _again(aside, None).documents, kind).valid), ", ".join(aside)
+        if separate:
+            valid = with_validation(documents, _read_again(separate, None).documents, kind).valid
+            return _beginning(valid), ", ".join(separate)
         parts = hold_out(documents, kind, described["plan"]["train"]["valid_fraction"])
     except CorpusError as error:
-        raise NotThereError(str(error)) from None
+        raise NoTextError(str(error)) from None
     if not parts.held_out:
-        return _first(parts.valid), "the corpus itself, which was too small to hold anything out"
-    return _first(parts.valid), f"the held-out part of {', '.join(corpus['files'])}"
+        return _beginning(parts.valid), "the training text (the corpus was too short to hold a part out)"
+    return _beginning(parts.valid), f"the held-out part of {', '.join(corpus['files'])}"
 
 
-def _again(files: Sequence[str], sha256: str | None) -> Corpus:
-    """A corpus read once more."""
+def _read_again(files: Sequence[str], sha256: str | None) -> Corpus:
+    """Read a corpus, which must have this fingerprint; None allows any."""
     if STDIN in files:
-        raise NotThereError("the corpus came through a pipe, and was not kept")
+        raise NoTextError("the corpus was piped in, and charlm does not keep it")
     try:
         corpus = read(files)
     except CorpusError as error:
-        raise NotThereError(str(error)) from None
+        raise NoTextError(str(error)) from None
     if sha256 not in (None, corpus.fingerprint()):
-        raise NotThereError(f"{', '.join(files)} has changed since the model was trained")
+        raise NoTextError(f"{', '.join(files)} has changed since the model was trained")
     return corpus
 
 
-def _first(texts: Iterable[str]) -> list[str]:
-    found: list[str] = []
-    left = _AT_MOST
+def _beginning(texts: Iterable[str]) -> list[str]:
+    beginning: list[str] = []
+    left = _MOST_CHARACTERS
     for text in texts:
         if left <= 0:
             break
-        found.append(text[:left])
+        beginning.append(text[:left])
         left -= len(text)
-    return found
+    return beginning

@@ -1,4 +1,4 @@
-"""Vectors → points on a plane: by principal components, or by neighbourhoods."""
+"""Vectors → points on a plane, by principal components or by t-SNE."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -6,93 +6,94 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.analysis.symbol_classes import CLASSES, class_of
+from charlm.analysis.token_classes import CLASSES, token_class
 from charlm.analysis.vectors import Vectors
 from charlm.config import check_choice, check_range
 from charlm.errors import ConfigError
+from charlm.wording import plural
 
 METHODS = ("pca", "tsne")
-_PERPLEXITY = 30  # scikit-learn's own default, where there are points enough
-_FEWEST = 5  # points that have neighbourhoods
+_PERPLEXITY = 30  # scikit-learn's default; less for fewer points
+_FEWEST_POINTS = 5  # for t-SNE
 
 
-class Plane(NamedTuple):
-    """`points` (n, 2), and how they were found, in words."""
+class Projection(NamedTuple):
+    """`points` (n, 2), and how they were computed, in words."""
 
     points: NDArray[np.float64]
     how: str
 
 
-def project(matrix: NDArray[np.float32], method: str) -> Plane:
-    """(n, E) → (n, 2), the same for the same vectors.
+def project(matrix: NDArray[np.float32], method: str) -> Projection:
+    """Project (n, E) to (n, 2); the same vectors give the same points.
 
-    Raises ConfigError for a method that there is not, for no vectors, and for t-SNE of fewer than five or without
+    Raises ConfigError for an unknown method, for no vectors, and for t-SNE of fewer than five vectors or without
     scikit-learn.
     """
     check_choice("method", method, METHODS)
     if not len(matrix):
-        raise ConfigError("no symbol has a vector of its own, so there is nothing to draw")
+        raise ConfigError("there is nothing to draw: no token has a learned vector")
     return (pca if method == "pca" else tsne)(matrix)
 
 
-def pca(matrix: NDArray[np.float32]) -> Plane:
-    """The two directions in which the vectors differ most (Pearson 1901); each axis points where its largest part is.
+def pca(matrix: NDArray[np.float32]) -> Projection:
+    """Project onto the two directions of largest variance (Pearson 1901).
 
-    By the singular values of the centred matrix: U S are the coordinates, S² the variances.
+    They are singular vectors of the centered matrix U S Vᵀ: U S are the coordinates, S² the variances. The sign of a
+    direction is arbitrary, so each is turned to make its largest component positive.
     """
-    centred = matrix.astype(np.float64) - matrix.mean(0, dtype=np.float64)
-    left, sizes, right = np.linalg.svd(centred, full_matrices=False)
+    centered = matrix.astype(np.float64) - matrix.mean(0, dtype=np.float64)
+    left, sizes, right = np.linalg.svd(centered, full_matrices=False)
     signs = np.sign(right[np.arange(len(right)), np.abs(right).argmax(1)])
     points = np.zeros((len(matrix), 2))
-    found = (left * sizes * signs)[:, :2]
-    points[:, : found.shape[1]] = found
+    coordinates = (left * sizes * signs)[:, :2]
+    points[:, : coordinates.shape[1]] = coordinates
     total = max(float((sizes**2).sum()), np.finfo(float).tiny)
     first, second = (np.append(sizes**2, [0.0, 0.0])[:2] / total).tolist()
-    return Plane(points, f"by principal components, which hold {first:.0%} and {second:.0%} of the variance")
+    return Projection(points, f"by principal components, which explain {first:.0%} and {second:.0%} of the variance")
 
 
-def tsne(matrix: NDArray[np.float32]) -> Plane:
-    """Near points stay near (van der Maaten & Hinton 2008); begun from the principal components, with a fixed seed."""
+def tsne(matrix: NDArray[np.float32]) -> Projection:
+    """Keep near vectors near (van der Maaten & Hinton 2008), from the principal components and with a fixed seed."""
     try:
         from sklearn.manifold import TSNE  # type: ignore[import-untyped,import-not-found,unused-ignore]
     except ImportError:
-        need = "t-SNE needs scikit-learn, which is not installed"
-        raise ConfigError(f"{need}: pip install scikit-learn, or take the method pca") from None
-    if len(matrix) < _FEWEST:
-        raise ConfigError(f"{len(matrix)} symbols are too few for t-SNE, which needs {_FEWEST}; take the method pca")
+        problem = "t-SNE needs scikit-learn, which is not installed"
+        raise ConfigError(f"{problem}; pip install scikit-learn, or use the method pca") from None
+    if len(matrix) < _FEWEST_POINTS:
+        raise ConfigError(f"t-SNE needs {_FEWEST_POINTS} tokens, and there are {len(matrix)}; use the method pca")
     perplexity = min(_PERPLEXITY, (len(matrix) - 1) / 3)
     start = pca(matrix).points
     start *= 1e-4 / max(float(start[:, 0].std()), np.finfo(float).tiny)
     points = TSNE(perplexity=perplexity, init=start, random_state=0).fit_transform(matrix)
-    return Plane(
-        points.astype(np.float64), f"by t-SNE with a perplexity of {perplexity:.3g}: near is alike, far means nothing"
-    )
+    how = f"by t-SNE with perplexity {perplexity:.3g}: near tokens are alike, large distances mean nothing"
+    return Projection(points.astype(np.float64), how)
 
 
 @dataclass(frozen=True)
 class Map:
-    """`points` (n, 2): where each symbol lies, and how that was found; `left`: symbols that are not on it."""
+    """Tokens on a plane: `points` (n, 2), and how they were computed; `left_out` counts the tokens that are missing."""
 
-    symbols: tuple[str, ...]
+    tokens: tuple[str, ...]
     points: NDArray[np.float64]
     how: str
-    left: int
+    left_out: int
 
     @property
     def caption(self) -> str:
-        rest = f"; {self.left:,} more are left out" if self.left else ""
-        return f"{len(self.symbols):,} symbols {self.how}{rest}"
+        rest = f"; {self.left_out:,} more are not shown" if self.left_out else ""
+        return f"{plural(len(self.tokens), 'token')} {self.how}{rest}"
 
     def classes(self) -> list[str]:
-        """Those that are on it."""
-        found = set(map(class_of, self.symbols))
-        return [name for name in CLASSES if name in found]
+        """The classes of the tokens on the map."""
+        present = set(map(token_class, self.tokens))
+        return [name for name in CLASSES if name in present]
 
 
-def lay_out(vectors: Vectors, method: str = "pca", count: int = 500) -> Map:
-    """The first `count` symbols that were learned, on a plane. Raises ConfigError as `project` does."""
+def make_map(vectors: Vectors, method: str = "pca", count: int = 500) -> Map:
+    """Project the first `count` learned tokens. Raises ConfigError as `project` does."""
     check_range("count", count, 1, float("inf"))
-    met = np.flatnonzero(vectors.learned)
-    chosen = met[:count]
+    learned = np.flatnonzero(vectors.learned)
+    chosen = learned[:count]
     points, how = project(vectors.matrix[chosen], method)
-    return Map(tuple(vectors.symbols[place] for place in chosen), points, how, len(met) - len(chosen))
+    return Map(tuple(vectors.tokens[index] for index in chosen), points, how, len(learned) - len(chosen))

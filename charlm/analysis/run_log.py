@@ -1,4 +1,4 @@
-"""What a run wrote of itself: the machine, and the points of its curves, from `metrics.jsonl`."""
+"""What a run recorded: the machine, and the points of its curves, from `metrics.jsonl`."""
 
 import math
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _LARGEST = 2**26  # bytes
 
 @dataclass(frozen=True)
 class Point:
-    """After so many steps; None is what was not measured there, or is no number. Losses are nats per token."""
+    """The measurements after a step; None for what was not measured or is not finite. Losses are nats per token."""
 
     step: int
     seconds: float | None
@@ -22,20 +22,20 @@ class Point:
     valid: float | None
     gradient_norm: float | None  # before clipping
     learning_rate: float | None
-    speed: float | None  # characters a second
+    speed: float | None  # characters per second
     samples: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class RunLog:
-    """`machine` is empty in a model from before it was written down."""
+    """The recorded run; `machine` is empty for a model of a charlm that did not record it."""
 
     machine: dict[str, str]
     points: tuple[Point, ...]
 
 
 def read_log(folder: Path) -> RunLog:
-    """Raises ModelError, with the line, for a file that is no log; one that is missing is an empty log."""
+    """Read the log in a model's folder; a missing file is an empty log. Raises ModelError for a damaged line."""
     path = folder / METRICS
     try:
         lines = read_file(path, _LARGEST).splitlines()
@@ -49,7 +49,7 @@ def read_log(folder: Path) -> RunLog:
         values = parse_json(path, line)
         step = values.get("step") if isinstance(values, dict) else None
         if type(step) is not int or step < 0:
-            raise ModelError(f"line {number:,} of {path} has no step; it is damaged")
+            raise ModelError(f"{path} is damaged: line {number:,} has no step")
         if isinstance(values.get("machine"), dict):
             machine = {str(name): str(value) for name, value in values["machine"].items()}
         else:

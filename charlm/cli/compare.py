@@ -11,7 +11,7 @@ from charlm.checkpoints import model_paths
 from charlm.cli.inputs import files_or_stdin, read_files, read_stdin, require_in_memory
 from charlm.cli.options import Json, Quiet, model_names
 from charlm.cli.output import say, write, write_json
-from charlm.cli.view.progress import reading
+from charlm.cli.view.progress import token_bar
 from charlm.data.corpus import STDIN, Corpus
 from charlm.data.documents import Document
 from charlm.errors import ConfigError, CorpusError, CorpusNotFoundError
@@ -127,14 +127,14 @@ def _readers(
     from charlm.nn import probability
 
     def logprobs(name: str, model: "LanguageModel", rows: "Sequence[Ids]") -> "list[Floats]":
-        with reading(not quiet, name, sum(map(len, rows)) - len(rows)) as told:
+        with token_bar(not quiet, name, sum(map(len, rows)) - len(rows)) as told:
             return probability.log_probabilities(model.network, rows, told)
 
     def reader(name: str, model: "LanguageModel | None", other: "LanguageModel | None") -> ComparedModel:
         if model:
             return ComparedModel(name, model.tokenizer, model.line, partial(logprobs, name, model))
         assert other is not None and texts is not None
-        with reading(not quiet, f"counting for {name}") as told:
+        with token_bar(not quiet, f"counting for {name}") as told:
             ngram = baseline(other, int(name.removeprefix(_NGRAM)), texts, told)
         return ComparedModel(name, other.tokenizer, other.line, ngram.log_probabilities)
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from charlm.cli.output import figure
+from charlm.wording import figure
 
 if TYPE_CHECKING:
     from charlm.comparison.compare import ComparedModel, Comparison, Stretch

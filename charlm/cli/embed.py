@@ -1,4 +1,4 @@
-"""charlm embed: what the vectors of the symbols say."""
+"""charlm embed: the vectors of a model's tokens."""
 
 from pathlib import Path
 from textwrap import fill
@@ -6,112 +6,117 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charlm.checkpoints import model_paths
+from charlm.checkpoints.model_paths import existing_folder
+from charlm.cli.models import find_model, load_model
 from charlm.cli.options import Json, Model, Quiet, optional
 from charlm.cli.output import say, write, write_json
-from charlm.interrupts import importing
+from charlm.wording import plural
 
 if TYPE_CHECKING:
-    from charlm.analysis.vectors import Near, Vectors
+    from charlm.analysis.vectors import Match, Vectors
 
-_WIDTH = 60  # columns that every terminal has
+_WIDTH = 60  # columns of the text
 _SIDES = ("input", "output")
 
 Side = Annotated[
-    str, optional("input: rows of the embedding; output: those of the readout.", _SIDES[0], choices=_SIDES)
+    str, optional("input: vectors of the embedding; output: vectors of the readout.", _SIDES[0], choices=_SIDES)
 ]
 
-app = typer.Typer(help="What the vectors of the symbols say.", no_args_is_help=True)
+app = typer.Typer(help="Look up, draw or export the vectors of a model's tokens.", no_args_is_help=True)
 
 
 @app.command()
 def neighbors(
-    word: Annotated[str, typer.Argument(metavar="WORD", help="A symbol of the model: a word, or a character.")],
+    word: Annotated[str, typer.Argument(metavar="WORD", help="A token of the model: a word, or a character.")],
     model: Model = None,
     side: Side = _SIDES[0],
-    count: Annotated[int, typer.Option(help="How many.")] = 10,
+    count: Annotated[int, typer.Option(help="Number of neighbors.")] = 10,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """The symbols whose vectors point most nearly the same way.
+    """List the tokens whose vectors are most similar to that of WORD.
+
+    The measure is the cosine of the angle between two vectors; 1 means the same direction.
 
     Example: charlm embed neighbors king --model tales
     """
     vectors = _vectors(model, side, quiet)
-    found = vectors.neighbors(word, count)
+    matches = vectors.neighbors(word, count)
     if json:
-        write_json({"word": word, "neighbors": _values(found), **_coverage(vectors)})
+        write_json({"word": word, "neighbors": _values(matches), **_coverage(vectors)})
     else:
-        write(f"near {word!r}, by cosine\n{_lines(found)}{_told(vectors.coverage())}")
+        write(f"nearest to {word!r}, by cosine\n{_lines(matches)}{_filled(vectors.coverage())}")
 
 
 @app.command()
 def analogy(
-    a: Annotated[str, typer.Argument(metavar="A", help="A is to")],
-    b: Annotated[str, typer.Argument(metavar="B", help="B as")],
-    c: Annotated[str, typer.Argument(metavar="C", help="C is to what is sought.")],
+    a: Annotated[str, typer.Argument(metavar="A", help='First word: "A is to B as C is to …"')],
+    b: Annotated[str, typer.Argument(metavar="B", help="Second word.")],
+    c: Annotated[str, typer.Argument(metavar="C", help="Third word.")],
     model: Model = None,
     side: Side = _SIDES[0],
-    count: Annotated[int, typer.Option(help="How many answers of either rule.")] = 5,
+    count: Annotated[int, typer.Option(help="Number of answers by each rule.")] = 5,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """What is to C as B is to A: queen is to king as woman is to man.
+    """Complete an analogy: A is to B as C is to … (man, woman, king: queen).
 
-    By the sum and by the product of cosines (3CosAdd and 3CosMul); A, B and C are never the answer.
+    There are two rules: the sum of cosines (3CosAdd) and their product (3CosMul). A, B and C are never the answer.
 
     Example: charlm embed analogy man woman king --model tales
     """
     vectors = _vectors(model, side, quiet)
-    found = vectors.analogy(a, b, c, count)
+    answers = vectors.analogy(a, b, c, count)
     if json:
-        answers = {"3CosAdd": _values(found.add), "3CosMul": _values(found.multiply)}
-        write_json({"a": a, "b": b, "c": c, **answers, **_coverage(vectors)})
+        rules = {"3CosAdd": _values(answers.add), "3CosMul": _values(answers.multiply)}
+        write_json({"a": a, "b": b, "c": c, **rules, **_coverage(vectors)})
         return
     write(f"{a!r} is to {b!r} as {c!r} is to\n")
-    for name, nearest in (("3CosAdd", found.add), ("3CosMul", found.multiply)):
-        write(f"{name}\n{_lines(nearest)}")
-    write(_told(f"{vectors.coverage()}; so are the three asked about"))
+    for name, matches in (("3CosAdd", answers.add), ("3CosMul", answers.multiply)):
+        write(f"{name}\n{_lines(matches)}")
+    write(_filled(f"{vectors.coverage()}; the three words of the question are left out too"))
 
 
 @app.command("map")
-def draw(
+def draw_map(
     model: Model = None,
     side: Side = _SIDES[0],
     output: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A .svg, .html or .png. Default: MODEL-map.svg in this folder.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Picture to write: .svg, .html or .png. Default: MODEL-map.svg in this folder."
+        ),
     ] = None,
     method: Annotated[
-        str, typer.Option(help="pca: principal components; tsne: neighborhoods, by scikit-learn.")
+        str, typer.Option(help="pca: principal components; tsne: t-SNE, which needs scikit-learn.")
     ] = "pca",
-    count: Annotated[int, typer.Option(help="Symbols drawn, the first of the vocabulary.")] = 500,
+    count: Annotated[int, typer.Option(help="Number of tokens: the first ones of the vocabulary.")] = 500,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Draw the symbols on a plane, each at the place of its vector.
+    """Draw a map of the tokens, on which similar vectors are near each other.
 
     Example: charlm embed map --model tales --output map.html
     """
-    path = output or Path(f"{model_paths.existing_folder(model).name}-map.svg")
+    path = output or Path(f"{existing_folder(model).name}-map.svg")
     vectors = _vectors(model, side, quiet)
-    from charlm.analysis import projection
+    from charlm.analysis.projection import make_map
     from charlm.pages import embedding_map
 
-    found = projection.lay_out(vectors, method, count)
-    embedding_map.write(found, path)
-    say(found.caption, quiet)
+    token_map = make_map(vectors, method, count)
+    embedding_map.write(token_map, path)
+    say(token_map.caption, quiet)
     if json:
-        symbols = [
-            {"symbol": name, "x": x, "y": y} for name, (x, y) in zip(found.symbols, found.points.tolist(), strict=True)
-        ]
-        write_json({"path": str(path), "method": method, "caption": found.caption, "symbols": symbols})
+        points = zip(token_map.tokens, token_map.points.tolist(), strict=True)
+        symbols = [{"symbol": token, "x": x, "y": y} for token, (x, y) in points]
+        write_json({"path": str(path), "method": method, "caption": token_map.caption, "symbols": symbols})
     else:
         write(f"{path}\n")
 
 
 @app.command()
 def export(
-    output: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")],
+    output: Annotated[Path, typer.Argument(metavar="FILE", help="File to write.")],
     model: Model = None,
     side: Side = _SIDES[0],
     json: Json = False,
@@ -119,42 +124,41 @@ def export(
 ) -> None:
     """Write the vectors in the text format of word2vec, for other programs.
 
-    A space in a symbol is written \\x20, a newline \\n, a backslash twice; `train --embedding-file` reads that back.
+    A space in a token is written as \\x20, a newline as \\n, a backslash twice. charlm train --embedding-file reads the
+    file.
 
     Example: charlm embed export vectors.txt --model tales
     """
     vectors = _vectors(model, side, quiet)
     from charlm.files import word2vec
 
-    word2vec.write(output, vectors.symbols, vectors.matrix)
+    word2vec.write(output, vectors.tokens, vectors.matrix)
     count, width = vectors.matrix.shape
     if json:
         write_json({"path": str(output), "symbols": count, "size": width})
     else:
-        say(f"{count:,} vectors of {width:,} numbers", quiet)
+        say(f"{plural(count, 'vector')} of {plural(width, 'number')}", quiet)
         write(f"{output}\n")
 
 
 def _vectors(model: str | None, side: str, quiet: bool) -> "Vectors":
-    folder = model_paths.existing_folder(model)
-    with importing():
-        from charlm.analysis.vectors import Vectors
-        from charlm.checkpoints.checkpoint import load
-    say(f"model {folder}", quiet or model is not None)
-    return Vectors.of(load(folder), side)
+    language_model = load_model(find_model(model, quiet))
+    from charlm.analysis.vectors import Vectors
+
+    return Vectors.of(language_model, side)
 
 
-def _values(found: "list[Near]") -> list[dict[str, object]]:
-    return [{"symbol": each.symbol, "score": each.score} for each in found]
+def _values(matches: "list[Match]") -> list[dict[str, object]]:
+    return [{"symbol": each.token, "score": each.score} for each in matches]
 
 
-def _lines(found: "list[Near]") -> str:
-    return "".join(f"  {each.score:7.4f}  {each.symbol!r}\n" for each in found)
+def _lines(matches: "list[Match]") -> str:
+    return "".join(f"  {each.score:7.4f}  {each.token!r}\n" for each in matches)
 
 
-def _told(sentence: str) -> str:
+def _filled(sentence: str) -> str:
     return f"{fill(sentence, _WIDTH)}\n"
 
 
 def _coverage(vectors: "Vectors") -> dict[str, int]:
-    return {"sought_among": int(vectors.learned.sum()), "symbols": len(vectors.symbols)}
+    return {"sought_among": int(vectors.learned.sum()), "symbols": len(vectors.tokens)}

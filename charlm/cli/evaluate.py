@@ -7,10 +7,11 @@ import typer
 from charlm.checkpoints import model_paths
 from charlm.cli.inputs import files_or_stdin, read_files, report_unknown
 from charlm.cli.options import Json, Model, Quiet, Unknown, optional
-from charlm.cli.output import figure, say, write, write_json
+from charlm.cli.output import say, write, write_json
 from charlm.cli.variant_options import NONE, Given, OptionsOf, chosen, with_variant_options
-from charlm.cli.view.progress import Plain, reading
+from charlm.cli.view.progress import ReadingLine, token_bar
 from charlm.interrupts import importing
+from charlm.wording import figure
 
 if TYPE_CHECKING:
     from charlm.scoring.evaluation import Evaluation
@@ -55,11 +56,11 @@ def evaluate(
     methods = tuple(chosen(_ADAPTATIONS, adaptations))
     say(f"model {folder}", quiet or model is not None)
     settings = {"window": window, "streams": streams, "unknown": unknown}
-    with reading(bool(methods) and not quiet, "adapting") as on_progress:
+    with token_bar(bool(methods) and not quiet, "adapting") as on_progress:
         if methods:
             language_model = language_model.adapted(*methods, on_progress=on_progress)
         evaluations = list(
-            evaluate_documents(language_model, documents, on_progress=Plain(quiet), **settings)  # type: ignore[arg-type]
+            evaluate_documents(language_model, documents, on_progress=ReadingLine(quiet), **settings)  # type: ignore[arg-type]
         )
     total = Evaluation.total(evaluations)
     report_unknown(language_model, documents, total.unknown, unknown, quiet)

@@ -4,20 +4,23 @@ from typing import Annotated, Any
 
 import typer
 
-from charlm.checkpoints import model_paths
+from charlm.cli.models import find_model
 from charlm.cli.options import Json, Model, Quiet
-from charlm.cli.output import figure, say, write, write_json
+from charlm.cli.output import write, write_json
 from charlm.config import ModelConfig
 from charlm.interrupts import importing
+from charlm.wording import figure, plural
 
 
 def info(
     model: Model = None,
-    system: Annotated[bool, typer.Option("--system", help="Versions, device, threads and paths instead.")] = False,
+    system: Annotated[
+        bool, typer.Option("--system", help="Show versions, device, threads and paths instead of a model.")
+    ] = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """What a model is, and how to repeat it.
+    """Show what a model is, and how to repeat its training.
 
     Example: charlm info --model poems
     """
@@ -28,11 +31,10 @@ def info(
         values = describe_system()
         rows = list(values.items())
     else:
+        folder = find_model(model, quiet)
         with importing():
             from charlm.checkpoints.checkpoint import describe
 
-        folder = model_paths.existing_folder(model)
-        say(f"model {folder}", quiet or model is not None)
         values = describe(folder)
         rows = _rows(values)
     if json:
@@ -43,19 +45,20 @@ def info(
 
 def _rows(values: dict[str, Any]) -> list[tuple[str, str]]:
     shape, corpus, valid, plan = (values[part] for part in ("config", "corpus", "validation", "plan"))
-    batch = f"{plan['train']['batch_size']} × {plan['train']['seq_len']} symbols"
+    batch = f"{plan['train']['batch_size']} × {plan['train']['seq_len']} tokens"
     bits = valid.get("bits_per_char_known", valid["bits_per_char"])
+    characters = plural(corpus["characters"], "character")
     rows = {
         "model": values["model"],
         "cell": ModelConfig(**shape).shape,
-        "input": shape["embedding"],
+        "embedding": shape["embedding"],
         "dropout": f"{shape['dropout']:g}",
-        "tokenizer": f"{shape['tokenizer']}, {values['vocabulary_size']:,} symbols",
+        "tokenizer": f"{shape['tokenizer']}, {plural(values['vocabulary_size'], 'token')}",
         "parameters": f"{values['parameters']:,}",
         "sequence": shape["sequence"],
-        "corpus": f"{', '.join(corpus['files'])}: {corpus['characters']:,} characters, SHA-256 {corpus['sha256']}",
+        "corpus": f"{', '.join(corpus['files'])}: {characters}, SHA-256 {corpus['sha256']}",
         "steps": f"best at {values['step']:,} of {values['steps']:,}, {batch} each",
-        "held out": f"{valid['tokens']:,} tokens",
+        "held out": plural(valid["tokens"], "token"),
         "nats/token": figure(valid["nats_per_token"]),
         "bits/char": figure(bits),
         "made by": f"charlm {values['charlm_version']}",

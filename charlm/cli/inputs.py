@@ -6,14 +6,13 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charlm.checkpoints import model_paths
+from charlm.cli.models import find_model, load_model
 from charlm.cli.output import say
-from charlm.cli.view.progress import Plain
+from charlm.cli.view.progress import ReadingLine
 from charlm.data import corpus
 from charlm.data.corpus import Corpus
 from charlm.data.documents import AnyDocument, Document
 from charlm.errors import ConfigError, CorpusError
-from charlm.interrupts import importing
 
 if TYPE_CHECKING:
     from charlm.language_model import LanguageModel
@@ -25,7 +24,7 @@ _LOOKED_AT = 2**21  # characters: more than 20,000 symbols have, though each wer
 
 def read_files(paths: list[str], quiet: bool) -> Corpus:
     """The documents of files, folders, `.gz` and `-`; what reading left out is said."""
-    found = corpus.read(paths, Plain(quiet))
+    found = corpus.read(paths, ReadingLine(quiet))
     for note in found.notes:
         say(note, quiet)
     return found
@@ -136,13 +135,9 @@ def read_text(text: str | None, file: str | None, quiet: bool) -> str:
 def load_model_and_text(
     model: str | None, text: str | None, file: str | None, quiet: bool
 ) -> "tuple[LanguageModel, str]":
-    """A model and what it is to look into; which model that is, and what it does not know of the text, is said."""
-    folder = model_paths.existing_folder(model)
-    read = read_text(text, file, quiet)
-    with importing():
-        from charlm.checkpoints.checkpoint import load
-
-    found = load(folder)
-    say(f"model {folder}", quiet or model is not None)
-    report_unknown(found, [Document("", read)], found.unknown(read), "unk", quiet)
-    return found, read
+    """Load a model and the text that a command analyzes; print which model it is, and its unknown characters."""
+    folder = find_model(model, quiet)
+    content = read_text(text, file, quiet)
+    language_model = load_model(folder)
+    report_unknown(language_model, [Document("", content)], language_model.unknown(content), "unk", quiet)
+    return language_model, content

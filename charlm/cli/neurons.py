@@ -48,7 +48,7 @@ def neurons(
 ) -> None:
     """What single units do while a text is read.
 
-    The text coloured by the activation of one unit; or the units that follow a property of the text, such as being
+    The text colored by the activation of one unit; or the units that follow a property of the text, such as being
     inside brackets or the column; or how far the gates are open.
 
     Example: charlm neurons --find brackets --file code.py
@@ -88,7 +88,7 @@ def neurons(
 def _show_unit(model: "LanguageModel", texts: "list[Ids]", layer: int | None, unit: int | None, json: bool) -> None:
     from charlm.analysis.neurons import activations
     from charlm.analysis.reading import shown
-    from charlm.cli.view.heat_text import STYLES, Coloured
+    from charlm.cli.view.heat_text import STYLES, HeatText
 
     layer = _number("layer", layer, model.config.layers or 1)
     values = activations(model.network, texts)[:, layer - 1]  # (n, H)
@@ -100,7 +100,7 @@ def _show_unit(model: "LanguageModel", texts: "list[Ids]", layer: int | None, un
         return
     low, high = min(activation), max(activation)
     steps = iter(int((each - low) / ((high - low) or 1.0) * len(STYLES)) for each in activation)
-    page = Coloured()
+    page = HeatText()
     for line in tokens:
         for token in line:
             page.put(token, min(next(steps), len(STYLES) - 1))

@@ -1,14 +1,11 @@
 """Options that several commands share."""
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
 from typing import Annotated, Any
 
 import typer
 
 from charlm.checkpoints import model_paths
-from charlm.config import ModelConfig
-from charlm.registry import names
 
 
 def model_names(incomplete: str) -> list[str]:
@@ -41,12 +38,6 @@ Unknown = Annotated[
 ]
 
 
-def with_options(base: Any, options: dict[str, Any]) -> Any:
-    """Return a configuration with its fields replaced by the options that were given."""
-    given = {each.name: options[each.name] for each in fields(base) if options.get(each.name) is not None}
-    return replace(base, **given)
-
-
 def optional(help: str, default: object, *names: str, choices: Sequence[str] = (), metavar: str | None = None) -> Any:
     """Return an option that is None if not given, so that a stored plan or the library's default applies.
 
@@ -56,22 +47,3 @@ def optional(help: str, default: object, *names: str, choices: Sequence[str] = (
     return typer.Option(
         *names, help=f"{help} [{default}]", show_default=False, autocompletion=complete, metavar=metavar
     )
-
-
-TokenizerName = Annotated[
-    str | None,
-    optional(
-        f"How text is split into tokens: {', '.join(names('tokenizers'))}.",
-        ModelConfig.tokenizer,
-        "--tokenizer",
-        choices=names("tokenizers"),
-    ),
-]
-VocabSize = Annotated[int | None, optional("Number of tokens, for words and subwords.", "chosen to fit the corpus")]
-MinCount = Annotated[
-    int | None, optional("Drop tokens that occur fewer times than this.", "1 for characters, 2 for words")
-]
-Closed = Annotated[bool | None, typer.Option("--closed", help="Map unknown words to <UNK> instead of spelling them.")]
-ModelType = Annotated[
-    str | None, optional("Kind of subwords: unigram or bpe.", ModelConfig.model_type, choices=("unigram", "bpe"))
-]

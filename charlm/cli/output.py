@@ -1,6 +1,5 @@
 """stdout carries the result, stderr the talk."""
 
-import math
 import os
 import sys
 from collections.abc import Iterator
@@ -103,11 +102,6 @@ def say(text: str, quiet: bool = False) -> None:
     """A sentence on stderr."""
     if not quiet:
         print(text, file=sys.stderr, flush=True)
-
-
-def figure(value: float | None) -> str:
-    """Four decimals; a dash for a figure that does not exist, such as the perplexity of no tokens."""
-    return "–" if value is None or not math.isfinite(value) else f"{value:.4f}"
 
 
 def for_terminal(text: str) -> str:

@@ -5,62 +5,61 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charlm.checkpoints import model_paths
 from charlm.checkpoints.model_folder import REPORT
+from charlm.cli.models import find_model
 from charlm.cli.options import Json, Model, Quiet
 from charlm.cli.output import say, write, write_json
 from charlm.files.atomic import write_atomic
 from charlm.interrupts import importing
 
 if TYPE_CHECKING:
-    from charlm.analysis.surprise import Line, Surprise
+    from charlm.analysis.surprisal import Line, Surprisal
 
-_LINES = 10  # told in JSON, of the most surprising and of the least
+_LINES = 10  # most surprising lines in JSON, and as many of the least surprising
 
 
 def report(
     files: Annotated[
         list[str] | None,
-        typer.Argument(metavar="FILE", help="Held-out text. Default: that of the run, if it is there."),
+        typer.Argument(metavar="FILE", help="Held-out text. Default: that of the run, if its corpus still exists."),
     ] = None,
     model: Model = None,
     output: Annotated[
-        Path | None, typer.Option(metavar="FILE", help=f"The page to write. Default: {REPORT} in the model's folder.")
+        Path | None, typer.Option(metavar="FILE", help=f"Page to write. Default: {REPORT} in the model's folder.")
     ] = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """What a model learned, on one page for a browser.
+    """Show what a model learned on one page for a browser.
 
-    The curves of the run, what it wrote on the way, what surprises it, a map of its symbols, the plan and the machine.
-    The page is whole in itself, and quotes lines of the held-out text.
+    The page has the curves of the run, samples during training, the most surprising lines of the held-out text, a map
+    of the tokens, the plan and the machine. It is a single file, and it quotes lines of the held-out text.
 
     Example: charlm report --model poems
     """
-    folder = model_paths.existing_folder(model)
+    folder = find_model(model, quiet)
     with importing():
         from charlm.analysis.report import gather
     from charlm.pages.report_page import page
 
-    say(f"model {folder}", quiet or model is not None)
-    found = gather(folder, files or ())
+    contents = gather(folder, files or ())
     path = output or folder / REPORT
-    write_atomic(path, page(found).encode())
-    if found.surprise is None:
-        say(f"left out what surprises it: {found.text}", quiet)
+    write_atomic(path, page(contents).encode())
+    if contents.surprisal is None:
+        say(f"no surprising lines: {contents.text}; name a held-out text: charlm report FILE", quiet)
     if json:
-        values = {"path": str(path), "text": found.text, "points": len(found.log.points)}
-        write_json(values | (_values(found.surprise) if found.surprise else {}))
+        values = {"path": str(path), "text": contents.text, "points": len(contents.log.points)}
+        write_json(values | (_values(contents.surprisal) if contents.surprisal else {}))
     else:
         write(f"{path}\n")
 
 
-def _values(found: "Surprise") -> dict[str, Any]:
-    shares = zip(found.classes, found.confusion.tolist(), strict=True)
+def _values(surprisal: "Surprisal") -> dict[str, Any]:
+    rows = zip(surprisal.classes, surprisal.confusion.tolist(), strict=True)
     return {
-        "most_surprising": [_line(line) for line in found.lines[:_LINES]],
-        "least_surprising": [_line(line) for line in found.lines[::-1][:_LINES]],
-        "confusion": {name: dict(zip(found.classes, row, strict=True)) for name, row in shares},
+        "most_surprising": [_line(line) for line in surprisal.lines[:_LINES]],
+        "least_surprising": [_line(line) for line in surprisal.lines[::-1][:_LINES]],
+        "confusion": {name: dict(zip(surprisal.classes, row, strict=True)) for name, row in rows},
     }
 
 

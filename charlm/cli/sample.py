@@ -10,12 +10,13 @@ from charlm.checkpoints import model_paths
 from charlm.cli.inputs import read_files, read_stdin, report_unknown, require_in_memory
 from charlm.cli.interactive import edit_with_model
 from charlm.cli.options import Json, Model, Quiet, optional
-from charlm.cli.output import figure, say, write, write_json
+from charlm.cli.output import say, write, write_json
 from charlm.cli.variant_options import NONE, Given, OptionsOf, check_required, with_variant_options
-from charlm.cli.view.pages import Pages
+from charlm.cli.view.samples import SamplePrinter
 from charlm.data.documents import Document
 from charlm.errors import ConfigError
 from charlm.interrupts import importing
+from charlm.wording import figure
 
 if TYPE_CHECKING:
     from charlm.comparison.novelty import Novelty
@@ -124,8 +125,8 @@ def sample(
     compared = (
         _compared(events, (document.pieces() for document in corpus)) if corpus else ((event, None) for event in events)
     )
-    pages = None if json else Pages(prompt, blank="" if language_model.line else "\n")
-    shown = _show(compared, pages, scores, in_order=unique)
+    printer = None if json else SamplePrinter(prompt, blank="" if language_model.line else "\n")
+    shown = _show(compared, printer, scores, in_order=unique)
     if unique and shown < (count or 1):
         several = "s" * (shown != 1)
         say(f"found only {shown:,} different sample{several}; 1,000 more brought no new one", quiet)
@@ -172,7 +173,11 @@ def _compared(
 
 
 def _show(
-    events: Iterable[tuple["Piece | Sample", "Novelty | None"]], pages: Pages | None, scores: bool, *, in_order: bool
+    events: Iterable[tuple["Piece | Sample", "Novelty | None"]],
+    printer: SamplePrinter | None,
+    scores: bool,
+    *,
+    in_order: bool,
 ) -> int:
     """Write the samples, as text or as JSON, and return their number.
 
@@ -184,12 +189,12 @@ def _show(
     for event, news in events:
         index = samples if in_order else event.index
         if isinstance(event, Piece):
-            if pages:
-                pages.add(index, event.text)
+            if printer:
+                printer.add(index, event.text)
             continue
         samples += 1
-        if pages:
-            pages.end(index, (_score(event) if scores else "") + (_news(news) if news else ""))
+        if printer:
+            printer.end(index, (_score(event) if scores else "") + (_news(news) if news else ""))
         else:
             write_json({**asdict(event), "perplexity": event.perplexity, **(asdict(news) if news else {})})
     return samples

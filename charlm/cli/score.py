@@ -10,7 +10,7 @@ from charlm.cli.inputs import document_sequences, files_or_stdin, read_files, re
 from charlm.cli.options import Model, Quiet, Unknown, optional
 from charlm.cli.output import say
 from charlm.cli.variant_options import NONE, Given, OptionsOf, chosen, with_variant_options
-from charlm.cli.view.progress import progress
+from charlm.cli.view.progress import text_bar
 from charlm.config import TextMode, check_choice
 from charlm.data.corpus import STDIN
 from charlm.data.documents import AnyDocument, Document
@@ -130,7 +130,7 @@ def score(
     singles = map(writer.prepare, _singles(arguments or (), documents, mode, quiet))
     unknowns, number, first_unknown = 0, 0, None
     piped = STDIN in (arguments or ())
-    with progress((piped or bool(file)) and not quiet, piped) as on_progress:
+    with text_bar((piped or bool(file)) and not quiet, piped) as on_progress:
         for group in ([text] for text in singles) if methods else batches(singles, len, _CHARACTERS, _AT_ONCE):
             for result in language_model.score_many(group, eos=ends, **how):
                 number += 1

@@ -10,52 +10,37 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charlm.checkpoints import model_paths
+from charlm.cli.config_options import TOKENIZER_OPTIONS, configured, with_options
 from charlm.cli.inputs import files_or_stdin, read_files, read_stdin, read_vocabulary
-from charlm.cli.options import (
-    Closed,
-    Json,
-    MinCount,
-    Model,
-    ModelType,
-    Quiet,
-    TokenizerName,
-    VocabSize,
-    optional,
-    with_options,
-)
-from charlm.cli.output import figure, for_terminal, say, write, write_json
-from charlm.cli.view.progress import Plain
+from charlm.cli.options import Json, Model, Quiet
+from charlm.cli.output import for_terminal, say, write, write_json
+from charlm.cli.variant_options import NONE, Given
+from charlm.cli.view.progress import ReadingLine
 from charlm.config import ModelConfig
 from charlm.data.corpus import STDIN
 from charlm.data.documents import AnyDocument, Document
 from charlm.errors import ConfigError
 from charlm.interrupts import importing
+from charlm.pages.style import WHITESPACE_SIGNS
+from charlm.wording import figure
 
 if TYPE_CHECKING:
     from charlm.tokenizers import Tokenizer
 
 _SHOWN = 2_000  # characters of a text that are shown as tokens
 _GROUNDS = ("black on #a6cee3", "black on #fdbf6f")
-_SIGNS = str.maketrans({"\n": "↵", "\t": "⇥"})
 
 app = typer.Typer(help="The vocabulary of a model, by itself.", no_args_is_help=True)
 
 
 @app.command()
+@configured(TOKENIZER_OPTIONS)
 def build(
     texts: Annotated[
         list[str] | None, typer.Argument(metavar="CORPUS", help="Text files, folders of them, .gz, or - (stdin).")
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")] = None,
-    tokenizer: TokenizerName = None,
-    vocab_size: VocabSize = None,
-    min_count: MinCount = None,
-    closed: Closed = None,
-    model_type: ModelType = None,
-    sequence: Annotated[
-        str | None,
-        optional("line: a newline is no part of the text.", ModelConfig.sequence, choices=("line", "stream", "auto")),
-    ] = None,
+    options: Given = NONE,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -64,7 +49,6 @@ def build(
 
     Example: charlm tokenizer build corpus.txt --tokenizer word --output words.json
     """
-    options = locals()
     if output is None:
         raise ConfigError("where should the vocabulary go? Name a file with --output")
     config = with_options(ModelConfig(), options)
@@ -74,7 +58,7 @@ def build(
 
     vocabulary.check_free(output, overwrite)  # before the work
     documents = read_files(files_or_stdin(texts), quiet).documents
-    found = learn_all(documents, config, Plain(quiet))
+    found = learn_all(documents, config, ReadingLine(quiet))
     vocabulary.write(output, found, overwrite)
     if json:
         write_json({"path": str(output), **_about(found)})
@@ -167,7 +151,7 @@ def _coloured(tokens: Iterable[tuple[int, str]]) -> None:
 
     console, line = Console(file=sys.stdout, highlight=False), Text()
     for (_, name), ground in zip(tokens, cycle(_GROUNDS), strict=False):
-        shown = for_terminal(name.translate(_SIGNS))
+        shown = for_terminal(name.translate(WHITESPACE_SIGNS))
         if line and line.cell_len + cell_len(shown) >= console.width:
             console.print(line, soft_wrap=True)
             line = Text()

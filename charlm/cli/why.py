@@ -59,12 +59,12 @@ def why(
 
 def show(found: "Why", by: str, line: bool) -> None:
     """A map of the weights, and what its marks mean; `line`: the last symbol is the end."""
-    from charlm.cli.view.heat_text import SIGNS
+    from charlm.pages.style import WHITESPACE_SIGNS
     from charlm.scoring.measure import NATS
     from charlm.tokenizers import Tokenizer
 
     weights: list[list[float]] = getattr(found, by)
-    symbols = [for_terminal((token or Tokenizer.REPLACEMENT).translate(SIGNS)) for token in found.tokens]
+    symbols = [for_terminal((token or Tokenizer.REPLACEMENT).translate(WHITESPACE_SIGNS)) for token in found.tokens]
     if line:
         symbols[-1] = Tokenizer.CONTROL[Tokenizer.EOS]
     bits = [[weight / NATS["2"] for weight in row] for row in weights]

@@ -1,1 +1,1 @@
-"""HTML pages and SVG pictures."""
+"""HTML pages and SVG pictures of what `analysis` and `scoring` compute."""

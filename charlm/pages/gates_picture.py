@@ -1,8 +1,8 @@
-"""The saturation of gates as a picture: a field for each gate and layer, a mark for each unit (Karpathy 2015).
+"""The saturation of gates as a picture: a field for each gate and layer, a mark for each unit (Karpathy et al. 2015).
 
-Across is the share of the symbols at which a unit's gate is open, upward the share at which it is shut. Where a unit
-lies says what it is: at the left end of the floor it has no extremes, at the right end all goes through it, at the top
-nothing does; the two shares sum to 1 at most, so that above the diagonal there is nothing.
+The horizontal axis is the share of the tokens at which a unit's gate is open, the vertical axis the share at which it
+is shut. Bottom left: never saturated; bottom right: always open; top: always shut. The two shares sum to at most 1, so
+there are no marks above the diagonal.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,27 +15,27 @@ from charlm.pages.style import GROUND, LIGHT, safe
 
 _SIDE, _GAP, _EDGE, _TOP, _BOTTOM = 180, 44, 76, 34, 56  # of a field, between two, and around them all
 _GROUND, _INK, _DIM, _RULE = GROUND["light"]
-_ACROSS = f"open: share of the symbols at which the gate is above {RIGHT:g}"
-_UP = f"shut: share of the symbols at which it is below {LEFT:g}"
+_ACROSS = f"open: share of the tokens at which the gate is above {RIGHT:g}"
+_UP = f"shut: share of the tokens at which it is below {LEFT:g}"
 
 
-def write(found: Sequence[Saturation], path: Path) -> None:
-    """Raises ConfigError for a suffix that is not .svg; OSError."""
+def write(saturations: Sequence[Saturation], path: Path) -> None:
+    """Write the picture. Raises ConfigError if the file's name does not end in .svg, and OSError."""
     if path.suffix != ".svg":
-        raise ConfigError(f"{path} is to be a picture in SVG; give it a name that ends in .svg")
-    write_atomic(path, svg(found).encode())
+        raise ConfigError(f"cannot write {path}; the picture is SVG, so use a name that ends in .svg")
+    write_atomic(path, svg(saturations).encode())
 
 
-def svg(found: Sequence[Saturation]) -> str:
-    """Gates beside each other, layers below each other, the lowest first; of the same width and height everywhere."""
-    gates = list(dict.fromkeys(each.gate for each in found))
-    layers = list(dict.fromkeys(each.layer for each in found))
+def svg(saturations: Sequence[Saturation]) -> str:
+    """The picture as SVG: a column for each gate, a row for each layer, the lowest layer first."""
+    gates = list(dict.fromkeys(each.gate for each in saturations))
+    layers = list(dict.fromkeys(each.layer for each in saturations))
     width = _EDGE + len(gates) * (_SIDE + _GAP)
     height = _TOP + len(layers) * (_SIDE + _GAP) + _BOTTOM - _GAP
     parts = []
-    for each in found:
-        column, line = gates.index(each.gate), layers.index(each.layer)
-        parts.append(f'<g transform="translate({_EDGE + column * (_SIDE + _GAP)} {_TOP + line * (_SIDE + _GAP)})">')
+    for each in saturations:
+        column, row = gates.index(each.gate), layers.index(each.layer)
+        parts.append(f'<g transform="translate({_EDGE + column * (_SIDE + _GAP)} {_TOP + row * (_SIDE + _GAP)})">')
         parts += [*_field(each), "</g>"]
     fields = "\n".join(parts)
     middle = _TOP + (height - _TOP - _BOTTOM) / 2

@@ -1,15 +1,18 @@
-"""Scores as one self-contained page: no script, nothing fetched, every character of the text escaped."""
+"""Scores as one self-contained page: no script, nothing loaded, every character of the text escaped."""
 
 import math
 from collections.abc import Sequence
 from html import escape
 
-from charlm.pages.heat import COLOURS, ink, level, step
+from charlm.pages.heat import COLORS, bits_per_level, level, level_legend, level_rules
+from charlm.pages.style import document
 from charlm.scoring.score import Score
 from charlm.tokenizers import Tokenizer
+from charlm.wording import figure, plural
 
 _UNKNOWN, _END = Tokenizer.CONTROL[Tokenizer.UNK], Tokenizer.CONTROL[Tokenizer.EOS]
-# What is pointed at is told at the foot of the window: no edge cuts it off, and what it hides can be scrolled up.
+# The details of a token appear at the foot of the window: no edge cuts them off, and the text that they cover can be
+# scrolled up.
 _STYLE = """
 :root { color-scheme: light dark }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em 12em }
@@ -26,59 +29,48 @@ pre b:hover::after { z-index: 1 }
 
 
 def page(scores: Sequence[Score], convention: str) -> str:
-    """HTML of texts with each token on the colour of its surprisal, over a red bar as thick as that is high.
+    """HTML of texts, each token on the color of its surprisal, above a red bar whose thickness shows it too.
 
-    Pointed at, a token shows its probability and surprisal, and with `alternatives` its rank, the entropy before it and
-    the likeliest symbols there. `convention` says how it was scored.
+    A token under the pointer shows its probability and surprisal; with `alternatives` also its rank, the entropy before
+    it, and the most likely tokens there. `convention` says how the texts were scored.
     """
-    levels = "".join(
-        f"b.s{each} {{ background: {colour}; color: {ink(each)}; border-bottom-width: {each}px }}\n"
-        for each, colour in enumerate(COLOURS)
+    bars = "".join(f"b.s{each} {{ border-bottom-width: {each}px }}\n" for each in range(len(COLORS)))
+    bits = plural(bits_per_level(scores[0].unit) if scores else 1, "bit")
+    legend = (
+        f'<p class="legend">surprisal {level_legend()} in steps of {bits}; {len(COLORS) - 1} has no upper limit: the'
+        " brighter the color and the thicker the bar, the more surprising</p>\n"
     )
-    bits = step(scores[0].unit) if scores else 1
-    legend = " ".join(f'<b class="s{each}">{each}</b>' for each in range(len(COLOURS)))
-    most = len(COLOURS) - 1
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
-        '<meta name="viewport" content="width=device-width">\n<title>charlm score</title>\n'
-        f"<style>{_STYLE}{levels}</style>\n</head>\n<body>\n"
-        f'<p class="legend">surprisal {legend} in steps of {bits} bit{"s" * (bits > 1)}, {most} is {most} or more: '
-        "the brighter, and the thicker the bar, the more surprising</p>\n"
-        f"{''.join(map(_text, scores))}<p>{escape(convention)}</p>\n</body>\n</html>\n"
-    )
+    body = f"{legend}{''.join(map(_text, scores))}<p>{escape(convention)}</p>\n"
+    return document("charlm score", _STYLE + level_rules("b.s") + bars, body)
 
 
-def _text(found: Score) -> str:
-    given = "".join(escape(token or _UNKNOWN) for token in found.given)
-    tokens = "".join(_token(found, place) for place in range(len(found.tokens)))
-    bits = found.bits_per_char_known if found.unknown else found.bits_per_char
+def _text(score: Score) -> str:
+    given = "".join(escape(token or _UNKNOWN) for token in score.given)
+    tokens = "".join(_token(score, index) for index in range(len(score.tokens)))
+    bits = score.bits_per_char_known if score.unknown else score.bits_per_char
+    unknown = f", {plural(score.unknown, 'unknown character')}" if score.unknown else ""
     return (
         f"<pre>{given}{tokens}</pre>\n"
-        f"<p>log-probability {found.logprob:.4f} nats, perplexity {_figure(found.perplexity)}, "
-        f"{_figure(bits)} bits per character{f', {found.unknown:,} unknown characters' if found.unknown else ''}</p>\n"
+        f"<p>log-probability {score.logprob:.4f} nats, perplexity {figure(score.perplexity)}, "
+        f"{figure(bits)} bits per character{unknown}</p>\n"
     )
 
 
-def _token(found: Score, place: int) -> str:
-    token, logprob = found.tokens[place], found.logprobs[place]
-    last = found.eos and place == len(found.tokens) - 1
+def _token(score: Score, index: int) -> str:
+    token, logprob = score.tokens[index], score.logprobs[index]
+    last = score.eos and index == len(score.tokens) - 1
     lines = [f"{_shown(token, last)}  {math.exp(logprob):.4%}  {0.0 - logprob / math.log(2):.2f} bits"]
-    if found.ranks is not None and found.entropies is not None:
-        lines += [f"rank {found.ranks[place]:,}, entropy {found.entropies[place] / math.log(2):.2f} bits"]
-    if found.alternatives is not None:
-        lines += [f"{math.exp(value):8.2%}  {_shown(text, True)}" for text, value in found.alternatives[place]]
+    if score.ranks is not None and score.entropies is not None:
+        lines += [f"rank {score.ranks[index]:,}, entropy {score.entropies[index] / math.log(2):.2f} bits"]
+    if score.alternatives is not None:
+        lines += [f"{math.exp(value):8.2%}  {_shown(text, True)}" for text, value in score.alternatives[index]]
     tip = escape("\n".join(lines)).replace("\n", "&#10;")
     text = escape(_shown(token, last) if token is None else token.replace("\n", "↵\n"))
-    return f'<b class="s{level(logprob, found.unit)}" tabindex="0" data-tip="{tip}">{text}</b>'
+    return f'<b class="s{level(logprob, score.unit)}" tabindex="0" data-tip="{tip}">{text}</b>'
 
 
 def _shown(token: str | None, last: bool) -> str:
-    """A token by its representation; a control symbol is the end where there can be one, else unknown."""
+    """The representation of a token; a control token is <EOS> where the text can end, <UNK> elsewhere."""
     if token is None:
         return _END if last else _UNKNOWN
     return repr(token)
-
-
-def _figure(value: float | None) -> str:
-    return "–" if value is None or not math.isfinite(value) else f"{value:.4f}"

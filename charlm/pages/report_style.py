@@ -1,4 +1,4 @@
-"""How the report looks: one column of calm type, light or dark as the reader has it, narrow or wide."""
+"""CSS of the report: one column of calm type, light or dark like the reader's system, for narrow and wide windows."""
 
 STYLE = """
 :root { color-scheme: light dark; --ground: #ffffff; --ink: #1d2127; --dim: #5f6670; --rule: #d9dce1; --soft: #f5f6f8;

@@ -18,7 +18,7 @@ from reference_run import PLAN, TEXT, ending, outcome
 
 import charlm
 from charlm.analysis import projection
-from charlm.analysis.symbol_classes import CLASSES, class_of
+from charlm.analysis.token_classes import CLASSES, token_class
 from charlm.analysis.vectors import Vectors
 from charlm.pages import embedding_map
 from charlm.training.learner import Learner
@@ -54,20 +54,20 @@ def of(table: dict[str, tuple[float, ...]]) -> Vectors:
 def test_words_used_alike_are_neighbours(vectors: Vectors) -> None:
     """Of three deeds of a station, or pieces of clothing of a sex, the nearest word to one is another of them."""
     groups = [verbs for verbs, _ in court.DEEDS.values()] + [clothes for *_, clothes in court.SEXES]
-    right = [vectors.neighbors(word, 1)[0].symbol in group for group in groups for word in group]
+    right = [vectors.neighbors(word, 1)[0].token in group for group in groups for word in group]
     assert sum(right) > 0.8 * len(right)
-    assert {near.symbol for near in vectors.neighbors("ploughs", 2)} == {"mends", "sells"}
+    assert {near.token for near in vectors.neighbors("ploughs", 2)} == {"mends", "sells"}
 
 
 def test_man_is_to_woman_as_king_is_to_queen(vectors: Vectors) -> None:
     found = vectors.analogy("man", "woman", "king")
-    assert found.add[0].symbol == found.multiply[0].symbol == "queen"
+    assert found.add[0].token == found.multiply[0].token == "queen"
 
 
 def test_most_analogies_of_the_court_come_out_right(vectors: Vectors) -> None:
     """Of 42; one of 85 words by chance would be right in none."""
     asked = [(*one, *other) for one, other in permutations(PAIRS, 2)]
-    right = [vectors.analogy(a, b, c, 1).add[0].symbol == d for a, b, c, d in asked]
+    right = [vectors.analogy(a, b, c, 1).add[0].token == d for a, b, c, d in asked]
     assert sum(right) > 0.8 * len(asked)
 
 
@@ -77,7 +77,7 @@ def test_most_analogies_of_the_court_come_out_right(vectors: Vectors) -> None:
 def test_a_neighbour_s_score_is_the_cosine() -> None:
     vectors = of({"x": (2.0, 0.0), "near": (3.0, 1.0), "across": (0.0, 5.0), "against": (-1.0, 0.0)})
     found = vectors.neighbors("x")
-    assert [near.symbol for near in found] == ["near", "across", "against"]
+    assert [near.token for near in found] == ["near", "across", "against"]
     assert [near.score for near in found] == pytest.approx([3 / 10**0.5, 0, -1])
 
 
@@ -95,21 +95,21 @@ def test_an_analogy_is_that_of_levy_and_goldberg() -> None:
 
     added = {x: cos(x, "c") - cos(x, "a") + cos(x, "b") for x in "uvwxyz"}
     multiplied = {x: half(x, "c") * half(x, "b") / (half(x, "a") + 0.001) for x in "uvwxyz"}
-    assert {near.symbol: near.score for near in found.add} == pytest.approx(added, abs=1e-6)
-    assert {near.symbol: near.score for near in found.multiply} == pytest.approx(multiplied, rel=1e-5)
-    assert [near.symbol for near in found.add] == sorted(added, key=lambda x: -added[x])
+    assert {near.token: near.score for near in found.add} == pytest.approx(added, abs=1e-6)
+    assert {near.token: near.score for near in found.multiply} == pytest.approx(multiplied, rel=1e-5)
+    assert [near.token for near in found.add] == sorted(added, key=lambda x: -added[x])
 
 
 def test_what_was_never_learned_is_no_answer() -> None:
     vectors = of({"a": (1.0, 0.0), "b": (1.0, 0.1), "c": (0.0, 1.0)})
-    vectors = Vectors(vectors.symbols, vectors.matrix, np.array([True, False, True]))
-    assert [near.symbol for near in vectors.neighbors("a")] == ["c"]
-    assert vectors.coverage().startswith("sought among 2 symbols; 1 that")
+    vectors = Vectors(vectors.tokens, vectors.matrix, np.array([True, False, True]))
+    assert [near.token for near in vectors.neighbors("a")] == ["c"]
+    assert vectors.coverage().startswith("searched 2 tokens; left out: 1 that")
 
 
 def test_pieces_of_words_are_learned_and_what_they_are_spelled_with_may_not_be() -> None:
     vectors = Vectors.of(charlm.train(LINES, replace(SMALL, tokenizer="subword"), replace(QUICK, steps=2)))
-    assert {near.symbol for near in vectors.neighbors("cat", 1000)} == {" ran", " sat", " slept"}
+    assert {near.token for near in vectors.neighbors("cat", 1000)} == {" ran", " sat", " slept"}
 
 
 def test_a_one_hot_input_has_the_columns_of_its_first_weights(bigram_model: charlm.LanguageModel) -> None:
@@ -136,7 +136,9 @@ def test_neighbors_and_analogy_print_what_they_sought_among(run: Run, court_fold
     assert done.out.splitlines()[0] == "'man' is to 'woman' as 'king' is to"
     assert done.out.count("'queen'") == 2 and "3CosAdd" in done.out and "3CosMul" in done.out
     words = " ".join(done.out.split())
-    assert re.search(r" sought among 8\d symbols; \d+ that .* are left out; so are the three asked about$", words)
+    assert re.search(
+        r" searched 8\d tokens; left out: \d+ that .*; the three words of the question are left out too$", words
+    )
     values = json.loads(run("embed", "neighbors", "ploughs", "-m", court_folder, "--count", 2, "--json").out)
     assert {each["symbol"] for each in values["neighbors"]} == {"mends", "sells"}
     assert values["sought_among"] <= values["symbols"]
@@ -147,11 +149,11 @@ def test_neighbors_and_analogy_print_what_they_sought_among(run: Run, court_fold
 def test_a_word_that_is_not_there_is_answered_with_the_nearest(run: Run, court_folder: Path, line_folder: Path) -> None:
     done = run("embed", "neighbors", "qeen", "-m", court_folder)
     assert (done.code, done.out) == (2, "")
-    assert re.fullmatch(r"error: none of the model's \d+ symbols is 'qeen'; the nearest: 'queen'.*\n", done.err)
-    assert "'King'; the nearest: 'king'" in run("embed", "analogy", "man", "woman", "King", "-m", court_folder).err
-    assert "they are like ' ', 'a'" in run("embed", "neighbors", "1234", "-m", line_folder).err
+    assert re.fullmatch(r"error: 'qeen' is not among the model's \d+ tokens; the nearest: 'queen'.*\n", done.err)
+    assert "tokens; the nearest: 'king'" in run("embed", "analogy", "man", "woman", "King", "-m", court_folder).err
+    assert "examples: ' ', 'a'" in run("embed", "neighbors", "1234", "-m", line_folder).err
     assert run("embed", "neighbors", "a", "-m", line_folder, "--count", 0).code == 2
-    assert "symbols is ''" in run("embed", "neighbors", "", "-m", line_folder).err
+    assert "'' is not among" in run("embed", "neighbors", "", "-m", line_folder).err
     assert "input or output" in run("embed", "neighbors", "a", "-m", line_folder, "--side=both").err
     assert run("embed", "neighbors", "a", "-m", line_folder, "--side=output").code == 0
 
@@ -177,7 +179,7 @@ def test_the_first_component_is_where_the_vectors_differ_most() -> None:
 
 def test_a_map_of_one_symbol_or_of_one_number_each_is_drawn() -> None:
     for table in ({"a": (1.0, 2.0)}, {"a": (1.0,), "b": (2.0,), "c": (2.0,)}, {"a": (0.0, 0.0), "b": (0.0, 0.0)}):
-        found = projection.lay_out(of(table))
+        found = projection.make_map(of(table))
         assert np.isfinite(found.points).all()
         assert not re.search(r"\bnan\b", embedding_map.svg(found))
 
@@ -187,7 +189,7 @@ HOSTILE = ["<", "&", "]]>", "</script><script>alert(1)</script>", '"', "\x00", "
 
 def test_no_symbol_becomes_markup_or_breaks_the_picture() -> None:
     """Each is there as a text, a hint, and nothing else; XML takes the picture as it is."""
-    found = projection.lay_out(of({name: (float(place), 1.0) for place, name in enumerate(HOSTILE)}))
+    found = projection.make_map(of({name: (float(place), 1.0) for place, name in enumerate(HOSTILE)}))
     root = ElementTree.fromstring(embedding_map.svg(found))
     names = {element.tag.rpartition("}")[2] for element in root.iter()}
     assert names == {"svg", "style", "rect", "g", "text", "title"}
@@ -206,7 +208,7 @@ def test_the_suffix_says_what_is_written(run: Run, line_folder: Path) -> None:
     values = json.loads(run("embed", "map", "-m", line_folder, "--json", "--count", 3).out)
     assert [each["symbol"] for each in values["symbols"]] == [" ", "a", "c"]
     refused = run("embed", "map", "-m", line_folder, "--output", "m.gif")
-    assert refused.code == 2 and "one of .svg, .html, .png" in refused.err
+    assert refused.code == 2 and "use .svg, .html or .png" in refused.err
     assert "pca or tsne" in run("embed", "map", "-m", line_folder, "--method", "umap").err
 
 
@@ -219,7 +221,7 @@ def test_what_an_extra_package_does_is_said_where_it_is_absent(
     monkeypatch.setitem(sys.modules, package, None)
     done = run("embed", "map", "-m", line_folder, *arguments)
     assert (done.code, done.out) == (2, "")
-    assert re.search(r"is not installed: pip install \S+, or .*\n$", done.err) and done.err.count("\n") == 1
+    assert re.search(r"is not installed; pip install \S+, or .*\n$", done.err) and done.err.count("\n") == 1
 
 
 def test_tsne_keeps_neighbours_together_and_is_the_same_again() -> None:
@@ -248,7 +250,7 @@ KINDS = {
 
 @pytest.mark.parametrize("symbol", KINDS)
 def test_a_symbol_has_a_class(symbol: str | None) -> None:
-    assert class_of(symbol) == KINDS[symbol]
+    assert token_class(symbol) == KINDS[symbol]
     assert set(KINDS.values()) == set(CLASSES)
 
 
@@ -267,10 +269,8 @@ def test_a_model_begins_with_the_vectors_of_another(run: Run, line_folder: Path)
     given = Vectors.of(charlm.load(line_folder))
     done = train(run, "--embedding-file=vectors.txt", "--freeze-embedding")
     assert done.code == 0, done.err
-    assert (
-        f"{len(given.symbols)} symbols begin with those of vectors.txt, which stay as they are; 3 at random"
-        in " ".join(done.err.split())
-    )
+    count = f"{len(given.tokens)} tokens with a vector from vectors.txt, 3 at random"
+    assert f"{count}; the embedding is not trained" in " ".join(done.err.split())
     frozen = Vectors.of(charlm.load("checkpoints/lines"))
     np.testing.assert_array_equal(frozen.matrix, given.matrix)
     assert train(run, "--embedding-file=vectors.txt").code == 0
@@ -288,7 +288,7 @@ def test_a_file_that_cannot_be_written_is_named_as_it_was_given(run: Run, line_f
 def test_symbols_the_file_lacks_begin_at_random_and_are_counted(run: Run) -> None:
     Path("few.txt").write_text("a 1 2 3\nt 4 5 6\nqueen 7 8 9\n")
     done = train(run, "--embedding-file=few.txt", "--freeze-embedding")
-    assert "2 symbols begin with those of few.txt" in done.err
+    assert "2 tokens with a vector from few.txt" in done.err
     found = Vectors.of(charlm.load("checkpoints/lines"))
     assert found.matrix[found.find("a")].tolist() == [1, 2, 3] and found.matrix[found.find("t")].tolist() == [4, 5, 6]
 

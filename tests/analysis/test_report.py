@@ -16,7 +16,7 @@ import charlm
 from charlm.analysis.held_out import held_out
 from charlm.analysis.report import gather
 from charlm.analysis.run_log import read_log
-from charlm.analysis.surprise import look
+from charlm.analysis.surprisal import analyse_surprisal
 from charlm.checkpoints.checkpoint import describe
 from charlm.pages.chart import Curve, chart
 from charlm.pages.report_page import page
@@ -40,7 +40,7 @@ def test_the_page_lies_in_the_model_s_folder_and_training_again_replaces_it(run:
     done = run("report")
     assert (done.code, done.out) == (0, f"{Path('checkpoints/m/report.html')}\n")
     shown = Path("checkpoints/m/report.html").read_text(encoding="utf-8")
-    for title in ("The run", "What it wrote on the way", "What surprises it", "What it takes for what", "The machine"):
+    for title in ("The run", "Samples during training", "Surprising lines", "Confusion table", "The machine"):
         assert f"<h2>{title}</h2>" in shown
     found = describe(Path("checkpoints/m"))
     assert f"{found['parameters']:,}" in shown and f"{found['validation']['bits_per_char']:.3f}" in shown
@@ -80,7 +80,7 @@ def test_what_cannot_be_done_is_one_sentence(run: Run, line_folder: Path, tmp_pa
     damaged = shutil.copytree(line_folder, tmp_path / "damaged")
     (damaged / "metrics.jsonl").write_text('{"step":1}\n{"steps":2}\n')
     done = run("report", "-m", damaged)
-    assert done.code == 3 and "line 2 of" in done.err and done.err.count("\n") == 1
+    assert done.code == 3 and "line 2 has no step" in done.err and done.err.count("\n") == 1
     assert run("report", "-m", line_folder, "--output", "no/such/page.html").code == 1
 
 
@@ -89,19 +89,19 @@ def test_what_cannot_be_done_is_one_sentence(run: Run, line_folder: Path, tmp_pa
 
 def test_lines_are_ranked_by_what_score_says_of_them(line_model: charlm.LanguageModel) -> None:
     texts = ["the cat ran", "zzz zzz zzz", "a dog slept", "the cat ran"]
-    found = look(line_model, [text for text in texts if "z" not in text] + ["tac eht nar"])
+    found = analyse_surprisal(line_model, [text for text in texts if "z" not in text] + ["tac eht nar"])
     assert [line.text for line in found.lines[:1]] == ["tac eht nar"]
     assert len(found.lines) == 3, "each once"
     for line in found.lines:
         score = line_model.score(line.text)
         assert line.logprobs == pytest.approx(score.logprobs, abs=1e-5)
         assert line.bits_per_char == pytest.approx(-score.logprob / math.log(2) / len(line.text), rel=1e-5)
-    assert look(line_model, texts).unknown == 1
+    assert analyse_surprisal(line_model, texts).unknown == 1
 
 
 def test_the_lines_of_a_stream_cost_what_the_stream_costs(stream_model: charlm.LanguageModel) -> None:
     text = "And the word\nwas with\n\nthe text"
-    found = look(stream_model, [text])
+    found = analyse_surprisal(stream_model, [text])
     assert sorted(line.text for line in found.lines) == ["And the word\n", "the text", "was with\n"]
     total = stream_model.score(text)
     missing = total.logprobs[text.index("\n\n") + 1]
@@ -110,7 +110,7 @@ def test_the_lines_of_a_stream_cost_what_the_stream_costs(stream_model: charlm.L
 
 def test_the_confusion_is_of_probabilities_that_are_known(bigram_model: charlm.LanguageModel) -> None:
     """a is a vowel, b a consonant; after the start P(a) = 1/2, P(b) = 1/4, P(end) = 1/4."""
-    found = look(bigram_model, ["a", "b"])
+    found = analyse_surprisal(bigram_model, ["a", "b"])
     assert found.classes == ("vowel", "consonant", "end")
     after_a, after_b = [1 / 4, 1 / 2, 1 / 4], [1 / 4, 1 / 4, 1 / 2]
     first = [1 / 2, 1 / 4, 1 / 4]

@@ -54,10 +54,10 @@ def test_a_text_is_shown_as_it_is(browser: Chromium, written: Path) -> None:
     assert [text.replace("↵", "") for text in shown] == TEXTS
 
 
-def test_a_level_has_its_colour_and_its_bar_in_the_legend_and_in_the_text(browser: Chromium, written: Path) -> None:
+def test_a_level_has_its_color_and_its_bar_in_the_legend_and_in_the_text(browser: Chromium, written: Path) -> None:
     tab = browser.open(written)
-    for level, colour in enumerate(heat.COLOURS):
-        red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    for level, color in enumerate(heat.COLORS):
+        red, green, blue = (int(color[place : place + 2], 16) for place in (1, 3, 5))
         found = (style(tab, f".legend .s{level}", name) for name in ("backgroundColor", "borderBottomWidth"))
         assert list(found) == [f"rgb({red}, {green}, {blue})", f"{level}px"]
     levels = tab.value("[...new Set([...document.querySelectorAll('pre b')].map(b => b.className))]")

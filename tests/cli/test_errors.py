@@ -190,13 +190,13 @@ def test_divergence_is_exit_code_one_with_the_step_and_what_to_try(train: Run) -
     assert os.listdir("checkpoints") == []
 
 
-def test_a_loss_that_stays_high_is_told_once_with_what_to_try(train: Run) -> None:
+def test_a_loss_that_stays_high_is_reported_once_with_what_to_try(train: Run) -> None:
     """No number is infinite here, but a guess would do better."""
     done = train(LINES.encode(), "--learning-rate=30", "--steps=300")
-    (told,) = (line for line in done.err.splitlines() if "a guess would have" in line)
+    (warning,) = (line for line in done.err.splitlines() if "a random guess" in line)
     assert done.code == 0
-    assert "--learning-rate 7.5" in told
-    assert "a guess" not in train(LINES.encode(), "--steps=300", "--overwrite").err
+    assert "--learning-rate 7.5" in warning
+    assert "a random guess" not in train(LINES.encode(), "--steps=300", "--overwrite").err
 
 
 @pytest.mark.parametrize("place", ["first", "last"])

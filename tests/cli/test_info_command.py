@@ -32,7 +32,7 @@ def test_it_says_what_the_model_is(run: Run, trained: Path) -> None:
     assert "1 × lstm, 8 wide" in done.out
     for figure in (
         f"{values['parameters']:,}",
-        f"char, {len(set(LINES)) - 1 + 3} symbols",
+        f"char, {len(set(LINES)) - 1 + 3} tokens",
         f"{values['validation']['nats_per_token']:.4f}",
         f"{values['validation']['bits_per_char']:.4f}",
         f"{len(LINES):,} characters",

@@ -83,7 +83,7 @@ def shown_while_training(
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("sys.stderr", terminal.open("w", encoding=settings.get("PYTHONIOENCODING", "utf-8")))
     monkeypatch.setattr(run_module, "_TELL_EVERY", 0)  # after every step, however fast the machine is
-    monkeypatch.setattr(live, "_DRAWING", math.inf)  # and all that is told is drawn
+    monkeypatch.setattr(live, "_MOST_DRAWING", math.inf)  # and all that is told is drawn
     assert run("train", "text", *TINY, "--steps=70").out == "checkpoints/text\n"
     return terminal.close()
 
@@ -104,8 +104,8 @@ def test_a_live_view_is_drawn_within_the_width(
         for word in ("train", "valid"):
             curve = [row for row in rows if re.match(rf"{word} +\d+\.\d+ bits/char  [▁▂▃▄▅▆▇█]+$", row)]
             assert curve and len(curve[-1]) <= width
-        assert any(re.fullmatch(r"gradient \d\.\d+  rate \S+  [\d,]+ char/s", row) for row in rows)
-        samples = [rows[place + 1] for place, row in enumerate(rows) if row == "a sample at step 70:"]
+        assert any(re.fullmatch(r"gradient \d\.\d+  learning rate \S+  [\d,]+ char/s", row) for row in rows)
+        samples = [rows[place + 1] for place, row in enumerate(rows) if row == "sample at step 70:"]
         assert samples and set(samples[0]) <= set(STREAM)
 
 

@@ -15,7 +15,7 @@ import pytest
 from conftest import LINES, QUICK, SMALL, STREAM, TINY, Outcome
 
 import charlm
-from charlm.cli.view import messages as wording
+from charlm.cli.view import messages
 from charlm.config import ModelConfig
 from charlm.data.documents import Document
 from charlm.data.split import hold_out
@@ -50,9 +50,9 @@ def evaluated(run: Run, *arguments: object) -> Any:
 def test_stdout_is_the_folder_and_stderr_the_talk(train: Run) -> None:
     done = train("stream.txt")
     assert (done.code, done.out) == (0, "checkpoints/stream\n")
-    assert f"{len(STREAM):,} characters, {len(set(STREAM)) + 3} symbols" in done.err
-    assert "3,132 characters to learn, 348 characters held out" in done.err
-    assert "20 steps of 4 × 8 symbols" in done.err
+    assert f"{len(STREAM):,} characters, vocabulary of {len(set(STREAM)) + 3} tokens, 1 text" in done.err
+    assert "3,132 characters for training, 348 held out" in done.err
+    assert "20 steps of 4 × 8 tokens" in done.err
     assert "stream: line 2 of stream.txt is blank" in done.err
     assert "\x1b" not in done.err and "\r" not in done.err
     validations = re.findall(r"^step [\d,]+/20 .* bits/char .* char/s .* left.*$", done.err, re.MULTILINE)
@@ -203,22 +203,22 @@ def test_a_corpus_shorter_than_a_window_makes_a_smaller_one_and_the_plan_says_so
     Path("tiny.txt").write_text("abcab")
     done = run("train", "tiny.txt", "--hidden-size=4", "--steps=2")
     assert done.code == 0
-    assert "2 steps of 1 × 4 symbols" in done.err
+    assert "2 steps of 1 × 4 tokens" in done.err
 
 
 def test_a_corpus_too_small_to_hold_any_out_is_learned_whole_and_that_is_said(run: Run) -> None:
     Path("tiny.txt").write_text("ab")
     done = run("train", "tiny.txt", "--hidden-size=4", "--steps=2")
     assert done.code == 0
-    assert "none held out, the corpus is too small: validated on the training text itself" in " ".join(done.err.split())
+    assert "none held out: the corpus is too short, so validation uses the training text" in " ".join(done.err.split())
 
 
 def test_a_batch_that_the_device_takes_only_in_parts_is_told() -> None:
     told: list[Any] = []
     charlm.train(STREAM, SMALL, replace(QUICK, steps=1), report=told.append)
     (planned,) = (event for event in told if isinstance(event, Planned))
-    assert not any("parts" in line for line in wording.lines(planned))
-    assert any("only in 4 parts" in line for line in wording.lines(replace(planned, parts=4)))
+    assert not any("parts" in line for line in messages.lines(planned))
+    assert any("in 4 parts" in line for line in messages.lines(replace(planned, parts=4)))
 
 
 def test_two_processes_with_one_seed_write_the_same_bytes(

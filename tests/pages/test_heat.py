@@ -1,4 +1,4 @@
-"""Surprisal as a colour, and never as a colour alone: in the terminal and on a page."""
+"""Surprisal as a color, and never as a color alone: in the terminal and on a page."""
 
 import math
 import re
@@ -17,9 +17,9 @@ Run = Callable[..., Outcome]
 BIT = math.log(2)
 
 
-def luminance(colour: str) -> float:
+def luminance(color: str) -> float:
     """Relative luminance of #rrggbb by WCAG 2."""
-    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    parts = [int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
@@ -34,9 +34,9 @@ def contrast(one: str, other: str) -> float:
 
 def test_the_scale_can_be_read_by_its_lightness_alone() -> None:
     """It rises from level to level, so that it needs no sense of hue; the letters on each stand out, by WCAG 2 AA."""
-    found = [luminance(colour) for colour in heat.COLOURS]
+    found = [luminance(color) for color in heat.COLORS]
     assert found == sorted(found) and len(set(found)) == 10
-    assert all(contrast(colour, heat.ink(each)) >= 4.5 for each, colour in enumerate(heat.COLOURS))
+    assert all(contrast(color, heat.text_color(each)) >= 4.5 for each, color in enumerate(heat.COLORS))
 
 
 @pytest.mark.parametrize(("bits", "level"), [(0, 0), (0.99, 0), (1.01, 1), (5.5, 5), (8.99, 8), (9.01, 9), (40, 9)])
@@ -61,7 +61,7 @@ def test_below_each_token_is_its_surprisal_in_bits(run: Run, line_folder: Path) 
     assert text == "the cat<EOS>"
     levels = [heat.level(value, "token") for value in charlm.load(line_folder).score("the cat").logprobs]
     assert digits == "".join(map(str, levels)) + "    "
-    assert "\x1b" not in done.out, "a pipe gets no colours"
+    assert "\x1b" not in done.out, "a pipe gets no colors"
     assert re.search(r"^surprisal +0 +1 .* 9 +in bits, rounded down; 9 is 9 or more$", done.out, re.MULTILINE)
     assert done.out.splitlines()[-1].startswith("scored per token")
 
@@ -124,7 +124,7 @@ def test_the_page_has_every_token_with_what_is_known_of_it(run: Run, line_folder
         assert token["tabindex"] == "0", "a keyboard reaches it too"
 
 
-def test_the_page_says_it_by_more_than_colour_and_explains_itself(bigram_model: charlm.LanguageModel) -> None:
+def test_the_page_says_it_by_more_than_color_and_explains_itself(bigram_model: charlm.LanguageModel) -> None:
     html = page([bigram_model.score("ab")], "scored somehow <&>")
     widths = [int(width) for width in re.findall(r"\.s\d \{[^}]*border-bottom-width: (\d)px", html)]
     assert widths == list(range(10))

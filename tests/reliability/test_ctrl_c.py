@@ -78,12 +78,12 @@ def test_the_first_ctrl_c_saves_and_tells_how_to_go_on_and_the_second_stops_now(
     screen.person.expect(BEGUN)
     screen.ctrl_c()
     screen.person.expect(BEGUN)
-    assert "stopped at step 4; go on by the same command with --resume" in screen.person.before
+    assert "stopped at step 4; to continue, run the same command with --resume" in screen.person.before
     assert newest(place / "m") == 4
     screen.ctrl_c()
     shown = screen.rest()
     assert end(trainer) == 130
-    assert "stopped; go on by the same command with --resume" in shown and "\x1b[?25h" in shown
+    assert "stopped; to continue, run the same command with --resume" in shown and "\x1b[?25h" in shown
     assert newest(place / "m") == 4
     check_end(place, shown)
 

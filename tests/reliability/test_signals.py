@@ -85,7 +85,8 @@ def test_a_signal_stops_the_training_and_the_best_model_is_kept(trainers: dict[s
     assert trainer.said("out") == ""
     assert "Traceback" not in trainer.said()
     step = f"{describe(trainer.folder)['step']:,}"
-    assert trainer.said().endswith(f"stopped; the best model so far, of step {step}, is in checkpoints/m\n")
+    assert f"\nbest       step {step}: valid " in trainer.said() and "\ndone " not in trainer.said()
+    assert trainer.said().endswith(f"the best model so far (step {step}) is in checkpoints/m\n")
     assert charlm.load(trainer.folder).score("the word").logprob < 0
     assert sorted(os.listdir(trainer.folder.parent)) == ["latest", "m"]
 

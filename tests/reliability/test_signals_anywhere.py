@@ -83,7 +83,7 @@ def test_before_the_first_step_it_ends_and_nothing_has_changed(place: Path, old:
     trainer = fork(train, place, what, reached)
     assert reached.wait(60)
     assert end(trainer, name) == EXIT_CODES[name]
-    assert (place / "stderr").read_text() == "stopped; there is nothing to keep yet\n"
+    assert (place / "stderr").read_text() == "stopped; nothing was saved yet\n"
     assert (place / "stdout").read_text() == ""
     assert outcome(place / "m") == outcome(old)
     assert sorted(os.listdir(place)) == sorted([*before, "stderr", "stdout"])
@@ -126,7 +126,7 @@ def test_under_way_its_state_is_saved_and_it_goes_on_to_the_same_end(place: Path
     saved, damaged = training_state.newest(there)
     assert saved and not damaged
     said = (place / "stderr").read_text()
-    assert f"stopped at step {saved.step}; go on by the same command with --resume\n" in said
+    assert f"stopped at step {saved.step}; to continue, run the same command with --resume\n" in said
     assert "Traceback" not in said
     assert (place / "stdout").read_text() == ""
     begin_or_go_on(place / "m")

@@ -109,14 +109,14 @@ def test_a_signal_to_one_process_stops_all_and_any_number_of_them_goes_on(
 ) -> None:
     stopped = ranks.together(2, tmp_path, ranks.command_with_a_signal, name, 1, 20, *stored)
     assert stopped.codes == [code, code]
-    assert "stopped at step 21; go on by the same command with --resume" in stopped.err[0].splitlines()
+    assert "stopped at step 21; to continue, run the same command with --resume" in stopped.err[0].splitlines()
     assert (stopped.out, stopped.err[1]) == (["", ""], "")
     place = unfinished(tmp_path / "checkpoints/m")
     saved = training_state.newest(place)[0] if place else None
     assert saved and len(saved.tensors["state.0.0"]) == TRAINING.batch_size, "the state of all rows"
     ended = ranks.together(3, tmp_path, ranks.command, *stored, "--resume")
     assert ended.codes == [0, 0, 0]
-    assert "the run goes on at step 21" in ended.err[0]
+    assert "resuming at step 21" in ended.err[0]
     assert ended.out == ["checkpoints/m\n", "", ""]
     assert nats(tmp_path / "checkpoints/m") == pytest.approx(alone, abs=1e-4)
 
@@ -135,7 +135,7 @@ def test_where_one_process_is_killed_the_others_end_and_a_restart_goes_on(
     assert killed.err[0].count("error: another of the processes") == 1 and "Traceback" not in killed.err[0]
     again = ranks.together(2, tmp_path, ranks.command, *often, restarts=1)  # nobody has said --resume
     assert again.codes == [0, 0]
-    assert "the run goes on at step 29" in again.err[0]
+    assert "resuming at step 29" in again.err[0]
     assert nats(tmp_path / "checkpoints/m") == pytest.approx(alone, abs=1e-4)
     assert ranks.together(2, tmp_path, ranks.command, *often, restarts=1).codes == [0, 0], "it has ended already"
 
@@ -143,13 +143,13 @@ def test_where_one_process_is_killed_the_others_end_and_a_restart_goes_on(
 def test_a_loss_that_is_no_number_in_one_process_sets_all_back(tmp_path: Path, often: list[str]) -> None:
     ended = ranks.together(2, tmp_path, ranks.command_with_a_nan, 1, 25, *often)
     assert ended.codes == [0, 0], ended.err
-    assert ": the loss or its gradient is not a finite number; back to step 23" in ended.err[0]
+    assert ": the loss or its gradient is not finite; back to step 23" in ended.err[0]
 
 
 def test_a_budget_in_minutes_is_planned_and_watched_by_the_first_for_all(tmp_path: Path, stored: list[str]) -> None:
     ended = ranks.together(2, tmp_path, ranks.command, "train", "text", "--minutes=0.03", "--model=m", "--threads=1")
     assert ended.codes == [0, 0], ended.err
-    assert "symbols by 2 processes on cpu" in ended.err[0]
+    assert "tokens by 2 processes on cpu" in ended.err[0]
     assert nats(tmp_path / "checkpoints/m") < 4
 
 
@@ -188,7 +188,7 @@ def test_torchrun_restarts_a_run_whose_process_was_killed(tmp_path: Path, often:
         out, err = started.communicate()
     assert started.returncode == 0, err
     assert out == "checkpoints/m\n"
-    assert err.count("the run goes on at step 29") == 1
+    assert err.count("resuming at step 29") == 1
     assert "Traceback" not in err
     assert nats(tmp_path / "checkpoints/m") == pytest.approx(alone, abs=1e-4)
 

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from charlm.cli.output import figure
 from charlm.nn.probability import perplexity
 from charlm.scoring.measure import NATS, Base
 from charlm.tokenizers import Tokenizer
+from charlm.wording import figure
 
 if TYPE_CHECKING:
     from charlm.scoring.score import Score

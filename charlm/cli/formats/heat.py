@@ -3,9 +3,9 @@
 from charlm.cli.formats import Request, ScoreWriter
 from charlm.cli.formats._figures import Logarithms, names, summary
 from charlm.cli.output import write
-from charlm.cli.view.heat_text import Coloured
+from charlm.cli.view.heat_text import HeatText
 from charlm.errors import ConfigError
-from charlm.pages.heat import COLOURS, level, step
+from charlm.pages.heat import COLORS, bits_per_level, level
 from charlm.scoring import units
 from charlm.scoring.score import Score
 from charlm.scoring.units import Unit
@@ -29,11 +29,11 @@ class Heat(ScoreWriter):
 
     def begin(self, logarithms: Logarithms, convention: str) -> None:
         super().begin(logarithms, convention)
-        self._page = Coloured()
+        self._page = HeatText()
         self._step = 0
 
     def add(self, score: Score) -> None:
-        self._step = step(score.unit)
+        self._step = bits_per_level(score.unit)
         given, scored = names(score, str)
         for token in given:
             self._page.put(token, None)
@@ -43,7 +43,7 @@ class Heat(ScoreWriter):
         write(summary(score, self._logarithms))
 
     def end(self) -> None:
-        most = len(COLOURS) - 1
+        most = len(COLORS) - 1
         width = "in bits" if self._step <= 1 else f"in steps of {self._step} bits"
         self._page.legend("surprisal", f"{width}, rounded down; {most} is {most} or more")
         write(f"{self._convention}\n")

@@ -1,1 +1,1 @@
-"""What a person sees while something takes time."""
+"""What a person sees while a command works, and text with colors in a terminal."""

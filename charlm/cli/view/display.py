@@ -1,4 +1,4 @@
-"""What a person sees while a model trains: a live view on a terminal that can show one, plain lines elsewhere."""
+"""The progress of a training run on stderr: a live view on a terminal that supports one, plain lines elsewhere."""
 
 import math
 import time
@@ -8,25 +8,30 @@ from rich.console import Console
 from rich.live import Live
 
 from charlm.cli.output import can_redraw, say
-from charlm.cli.view import messages as wording
-from charlm.cli.view.progress import Plain
-from charlm.cli.view.training_view import Picture
+from charlm.cli.view import messages
+from charlm.cli.view.progress import ReadingLine
+from charlm.cli.view.training_view import TrainingView
 from charlm.progress import ReadingProgress
-from charlm.training.events import Event, Finished, Progress, Revised, Validated
+from charlm.training.events import Event, Finished, Progress, Revised, Stopped, Validated
 
-_EVERY = 0.05  # share of the run between two plain lines
+_LINE_EVERY = 0.05  # share of the run between two plain lines
+_MOST_DRAWING = 0.005  # share of the time that may be spent on drawing
 
 
 class Display:
-    """A `Report`: called with what happens, it draws; `finished` is the last word, None before there is one."""
+    """A callback for the events of a run, which shows them.
+
+    `finished` is the event that ended the run; it is None until then.
+    """
 
     def __init__(self, quiet: bool) -> None:
         self.finished: Finished | None = None
+        self._stopped = False
         self._quiet = quiet
         self._console = Console(stderr=True, highlight=False)
         self._live = LiveView(self._console) if not quiet and can_redraw(self._console) else None
-        self._reading = Plain(quiet)
-        self._next_line = _EVERY
+        self._reading = ReadingLine(quiet)
+        self._next_line = _LINE_EVERY
         self._open = ExitStack()
 
     def __call__(self, event: Event) -> None:
@@ -36,15 +41,15 @@ class Display:
         if self._quiet:
             return
         if not (self._live and isinstance(event, Revised)):
-            for line in wording.lines(event):
+            for line in self._lines(event):
                 self._print(line)
         if self._live:
-            self._live.tell(event)
+            self._live.update(event)
         elif isinstance(event, ReadingProgress):
             self._reading(event)
         elif isinstance(event, Progress) and event.step >= self._next_line * event.steps:
-            self._print(wording.progress(event))
-            self._next_line = event.step / event.steps + _EVERY
+            self._print(messages.progress(event))
+            self._next_line = event.step / event.steps + _LINE_EVERY
 
     def __enter__(self) -> "Display":
         if self._live:
@@ -54,25 +59,28 @@ class Display:
     def __exit__(self, *error: object) -> None:
         self._open.close()
 
+    def _lines(self, event: Event) -> list[str]:
+        self._stopped |= isinstance(event, Stopped)
+        if self._stopped and isinstance(event, Finished):  # "done" would contradict "stopped"
+            return [messages.best_so_far(event)]
+        return messages.lines(event)
+
     def _print(self, line: str) -> None:
-        """To a terminal in lines that fit, to a pipe as it is."""
+        """Print a line: wrapped on a terminal, unchanged in a pipe."""
         if self._console.is_terminal:
-            line = wording.wrapped(line, self._console.width)
+            line = messages.wrapped(line, self._console.width)
         if self._live:
             self._console.print(line, markup=False, soft_wrap=True)
         else:
             say(line)
 
 
-_DRAWING = 0.005  # share of the time spent on drawing, at most
-
-
 class LiveView:
-    """Enter it, and tell it what happens; what the console prints meanwhile stays, above the picture."""
+    """A `TrainingView` that is redrawn below everything else that the console prints."""
 
     def __init__(self, console: Console) -> None:
-        self._picture = Picture()
-        self._live = Live(self._picture, console=console, transient=True, auto_refresh=False, redirect_stdout=False)
+        self._view = TrainingView()
+        self._live = Live(self._view, console=console, transient=True, auto_refresh=False, redirect_stdout=False)
         self._next_drawing = -math.inf
 
     def __enter__(self) -> "LiveView":
@@ -80,13 +88,14 @@ class LiveView:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Leave the terminal as it was found, however the training ended."""
+        """Restore the terminal, however the training ended."""
         self._live.stop()
 
-    def tell(self, event: Event) -> None:
-        self._picture.tell(event)
+    def update(self, event: Event) -> None:
+        """Take in an event, and redraw the view unless it was drawn a moment ago."""
+        self._view.update(event)
         before = time.monotonic()
-        often = isinstance(event, Progress | ReadingProgress)
-        if isinstance(event, Validated) or (often and before >= self._next_drawing):
+        frequent = isinstance(event, Progress | ReadingProgress)
+        if isinstance(event, Validated) or (frequent and before >= self._next_drawing):
             self._live.refresh()
-            self._next_drawing = before + (time.monotonic() - before) / _DRAWING
+            self._next_drawing = before + (time.monotonic() - before) / _MOST_DRAWING

@@ -1,4 +1,4 @@
-"""A text in the terminal, each token on the colour of its level, with a digit below it that says the same."""
+"""Text in the terminal, each token on the color of its level, with the level as a digit below it."""
 
 import sys
 
@@ -8,24 +8,24 @@ from rich.style import Style
 from rich.text import Text
 
 from charlm.cli.output import for_terminal
-from charlm.pages.heat import COLOURS, ink
+from charlm.pages.heat import COLORS, text_color
+from charlm.pages.style import WHITESPACE_SIGNS
 
-SIGNS = str.maketrans({"\n": "↵", "\t": "⇥"})
-STYLES = [Style(color=ink(each), bgcolor=colour) for each, colour in enumerate(COLOURS)]  # of the levels 0 to 9
+STYLES = [Style(color=text_color(level), bgcolor=color) for level, color in enumerate(COLORS)]  # of the levels 0 to 9
 
 
-class Coloured:
-    """Lines that fit the console, each with its digits below."""
+class HeatText:
+    """Lines that fit the console, each with its digits below; the digits make it readable without color."""
 
     def __init__(self) -> None:
         self.console = Console(file=sys.stdout, highlight=False)
         self._text, self._digits = Text(), Text()
 
     def put(self, token: str, level: int | None) -> None:
-        """`level`: None for a token that has none."""
+        """Append a token; `level` is None for one without a digit and a color."""
         style = None if level is None else STYLES[level]
         digit = " " if level is None else str(level)
-        for character in for_terminal(token.translate(SIGNS)):
+        for character in for_terminal(token.translate(WHITESPACE_SIGNS)):
             width = cell_len(character)
             if self._digits.cell_len + width > self.console.width:
                 self.end()
@@ -37,15 +37,15 @@ class Coloured:
             self.end()
 
     def end(self) -> None:
-        """Print the line that was begun."""
+        """Print the current line, if it has text."""
         if self._text:
             for line in (self._text, self._digits):
                 self.console.print(line, soft_wrap=True)
         self._text, self._digits = Text(), Text()
 
     def legend(self, before: str, after: str = "") -> None:
-        """The levels in their colours, between these words."""
+        """Print the levels on their colors, between these words."""
         line = Text(f"{before} ")
-        for each, style in enumerate(STYLES):
-            line.append(f" {each} ", style)
+        for level, style in enumerate(STYLES):
+            line.append(f" {level} ", style)
         self.console.print(line.append(f"  {after}" * bool(after)), soft_wrap=True)

@@ -1,4 +1,4 @@
-"""What training tells, in lines for a person."""
+"""The events of a training run in words: one or more lines for a terminal or a log."""
 
 import textwrap
 from typing import TYPE_CHECKING
@@ -18,17 +18,21 @@ from charlm.training.events import (
     Stopped,
     Validated,
 )
+from charlm.wording import plural
 
 if TYPE_CHECKING:
     from charlm.scoring.evaluation import Evaluation
 
-_WIDE = 40  # columns, where there is room for a margin
-LABEL = 11  # columns of the word before a line
-_SAMPLE = 56  # characters of a sample
+LABEL_WIDTH = 11  # columns of the word before a line
+_WIDE = 40  # columns from which a continued line is indented below its text
+_SAMPLE_LENGTH = 56  # characters of a sample in a line
 
 
 def lines(event: Event) -> list[str]:
-    """Nothing for a Progress or a ReadingProgress, which are told by a picture or a line now and then."""
+    """Return the lines for an event.
+
+    There are none for `Progress` and `ReadingProgress`: they come too often, and the view shows them in its own way.
+    """
     match event:
         case Planned():
             return _plan(event)
@@ -39,72 +43,73 @@ def lines(event: Event) -> list[str]:
         case Finished():
             return [_finished(event)]
         case Revised():
-            return [f"step {event.at:,}: the speed has changed; {event.steps:,} steps fit into the time"]
+            return [revised(event)]
         case LossHigh():
-            above = f"the loss is {event.nats_per_token:.2f} nats, and a guess would have {event.uniform:.2f}"
-            return [f"step {event.step:,}: {above}; try --learning-rate {event.learning_rate / 4:g}"]
+            return [_loss_high(event)]
         case Resumed():
-            passed_over = [f"{each}; the state before it is taken" for each in event.damaged]
-            where = f"at step {event.step:,}" if event.step else "from the beginning: no state of it was saved whole"
-            return [*passed_over, f"the run goes on {where}"]
+            return _resumed(event)
         case RolledBack():
-            back = f"back to step {event.to:,}, on with a peak learning rate of {event.learning_rate:g}"
-            return [f"step {event.at:,}: the loss or its gradient is not a finite number; {back}"]
+            back = f"back to step {event.to:,} with a peak learning rate of {event.learning_rate:g}"
+            return [f"step {event.at:,}: the loss or its gradient is not finite; {back}"]
         case NotSaved():
-            return [f"step {event.step:,}: not saved: {event.why}; what was saved before is kept, training goes on"]
+            kept = "training continues, and what was saved earlier is kept"
+            return [f"step {event.step:,}: not saved: {event.why}; {kept}"]
         case Stopped():
-            way_on = (
-                "go on by the same command with --resume" if event.saved == event.step else "its state is not saved"
-            )
-            return [f"stopped at step {event.step:,}; {way_on}"]
+            return [_stopped(event)]
     return []
 
 
 def progress(event: Progress) -> str:
-    """One line for where nothing is redrawn."""
-    return f"step {event.step:,}/{event.steps:,}  {clock(event.seconds_left)} left  {_learned(event)}"
+    """One line for an output in which nothing is redrawn."""
+    loss = f"train {event.nats_per_token:.3f} nats  {event.bits_per_char:.3f} bits/char"
+    return f"step {event.step:,}/{event.steps:,}  {clock(event.seconds_left)} left  {loss}  {rates(event)}"
+
+
+def revised(event: Revised) -> str:
+    """The change of the plan after a change of speed."""
+    return f"speed changed at step {event.at:,}; now {plural(event.steps, 'step')}"
+
+
+def best_so_far(event: Finished) -> str:
+    """The best model of a run that was stopped."""
+    return f"best       step {event.best_step:,}: {_result(event.evaluation)}"
 
 
 def wrapped(line: str, width: int) -> str:
-    """A line in lines that fit, continued below its words; a path stays in one piece, to be copied."""
-    fit = textwrap.TextWrapper(width, subsequent_indent=" " * (LABEL if width >= _WIDE else 2))
-    fit.break_long_words = fit.break_on_hyphens = False
-    return fit.fill(line)
+    """Wrap a line to `width` columns, indented below its text; a path is not broken, so that it can be copied."""
+    wrapper = textwrap.TextWrapper(width, subsequent_indent=" " * (LABEL_WIDTH if width >= _WIDE else 2))
+    wrapper.break_long_words = wrapper.break_on_hyphens = False
+    return wrapper.fill(line)
 
 
-def rate(event: Progress) -> str:
-    """How it goes, but for the loss."""
-    return (
-        f"gradient {event.gradient_norm:.2f}  rate {event.learning_rate:.1e}  {event.characters_per_second:,.0f} char/s"
-    )
+def rates(event: Progress) -> str:
+    """Gradient norm, learning rate and speed."""
+    gradient, rate = f"gradient {event.gradient_norm:.2f}", f"learning rate {event.learning_rate:.1e}"
+    return f"{gradient}  {rate}  {event.characters_per_second:,.0f} char/s"
 
 
-def bits(found: "Evaluation") -> float:
-    """Bits per character, as far as the characters are known."""
-    return found.bits_per_char_known or 0.0
+def bits(evaluation: "Evaluation") -> float:
+    """Bits per character of the known characters."""
+    return evaluation.bits_per_char_known or 0.0
 
 
 def clock(seconds: float) -> str:
-    """2:05, or 1:02:05."""
-    minutes, rest = divmod(round(seconds), 60)
+    """Format a duration: 2:05, or 1:02:05."""
+    minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def _learned(event: Progress) -> str:
-    return f"train {event.nats_per_token:.3f} nats  {event.bits_per_char:.3f} bits/char  {rate(event)}"
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
 def _sample(step: int, samples: tuple[str, ...]) -> list[str]:
-    """The beginning of the first, in one line."""
-    return [f"step {step:,}  sample  {' '.join(for_terminal(text).split())[:_SAMPLE]}" for text in samples[:1]]
+    """The beginning of the first sample, in one line."""
+    return [f"step {step:,}  sample  {' '.join(for_terminal(text).split())[:_SAMPLE_LENGTH]}" for text in samples[:1]]
 
 
 def _validated(event: Validated) -> str:
-    now, found, star = event.progress, event.evaluation, "  best so far" if event.best else ""
+    now, evaluation, star = event.progress, event.evaluation, "  best so far" if event.best else ""
     return (
         f"step {now.step:,}/{now.steps:,}"
-        f"  valid {found.known_nats_per_token:.4f} nats  {bits(found):.3f} bits/char"
+        f"  valid {evaluation.known_nats_per_token:.4f} nats  {bits(evaluation):.3f} bits/char"
         f"  train {now.nats_per_token:.3f}"
         f"  {now.characters_per_second:,.0f} char/s"
         f"  {clock(now.seconds_left)} left{star}"
@@ -112,95 +117,127 @@ def _validated(event: Validated) -> str:
 
 
 def _finished(event: Finished) -> str:
-    found = event.evaluation
-    best = f", the best at step {event.best_step:,}" if event.best_step != event.steps else ""
-    unknown = f" ({found.unknown:,} unknown characters left out)" if found.unknown else ""
-    return (
-        f"done       {event.steps:,} steps in {clock(event.seconds)}{best}:"
-        f" {found.known_nats_per_token:.4f} nats, {bits(found):.3f} bits per character{unknown}"
-    )
+    best = f", best at step {event.best_step:,}" if event.best_step != event.steps else ""
+    return f"done       {plural(event.steps, 'step')} in {clock(event.seconds)}{best}: {_result(event.evaluation)}"
+
+
+def _result(evaluation: "Evaluation") -> str:
+    unknown = f" (without {plural(evaluation.unknown, 'unknown character')})" if evaluation.unknown else ""
+    nats = f"valid {evaluation.known_nats_per_token:.4f} nats per token"
+    return f"{nats}, {bits(evaluation):.3f} bits per character{unknown}"
+
+
+def _loss_high(event: LossHigh) -> str:
+    loss = f"the loss is {event.nats_per_token:.2f} nats, higher than that of a random guess ({event.uniform:.2f})"
+    return f"step {event.step:,}: {loss}; try --learning-rate {event.learning_rate / 4:g}"
+
+
+def _resumed(event: Resumed) -> list[str]:
+    skipped = [f"{each}; the state before it is used" for each in event.damaged]
+    start = f"at step {event.step:,}" if event.step else "from the beginning, because no complete state was saved"
+    return [*skipped, f"resuming {start}"]
+
+
+def _stopped(event: Stopped) -> str:
+    if event.saved is None:
+        return f"stopped at step {event.step:,}; no state was saved, so the run cannot be resumed"
+    start = "" if event.saved == event.step else f" from step {event.saved:,}"
+    return f"stopped at step {event.step:,}; to continue{start}, run the same command with --resume"
 
 
 def _plan(event: Planned) -> list[str]:
-    plan, model, split = event.plan, event.plan.model, event.split
+    plan, model = event.plan, event.plan.model
     dropout = f", dropout {model.dropout:g}" if model.dropout else ""
-    together = f" by {event.processes} processes" if event.processes > 1 else ""
-    time_needed = f", about {clock(event.seconds)}" if event.seconds is not None else ""
-    told = [
-        ("corpus", f"{event.corpus.characters:,} characters, {event.vocabulary:,} symbols, {_sequences(event)}"),
+    processes = f" by {event.processes} processes" if event.processes > 1 else ""
+    duration = f", about {clock(event.seconds)}" if event.seconds is not None else ""
+    vocabulary = f"vocabulary of {plural(event.vocabulary, 'token')}"
+    rows = [
+        ("corpus", f"{plural(event.corpus.characters, 'character')}, {vocabulary}, {_texts(event)}"),
         *_tokens(event),
         ("sequence", f"{model.sequence}: {event.why}"),
-        ("split", f"{split.characters(split.train):,} characters to learn, {_held_out(event)}"),
+        ("split", _split(event)),
         (
             "model",
-            f"{model.shape}, {model.embedding} input{dropout}: {event.parameters:,} parameters; {event.why_size}",
+            f"{model.shape}, {model.embedding} embedding{dropout}: {plural(event.parameters, 'parameter')};"
+            f" {event.why_size}",
         ),
         (
             "plan",
-            f"{plan.total:,} steps of {event.batch_size} × {event.seq_len} symbols{together} on {event.device} in"
-            f" {event.precision}, {event.epochs:.1f} passes,"
-            f" {plan.validations} validation{'s' * (plan.validations > 1)}{time_needed}",
+            f"{plural(plan.total, 'step')} of {event.batch_size} × {event.seq_len} tokens{processes} on {event.device}"
+            f" in {event.precision}, {event.epochs:.1f} passes over the corpus,"
+            f" {plural(plan.validations, 'validation')}{duration}",
         ),
         ("window", _window(event)),
         *(("vectors", text) for text in _vectors(event)),
         *(("note", note) for note in _notes(event)),
     ]
-    return [f"{label:<{LABEL}}{text}" for label, text in told]
+    return [f"{label:<{LABEL_WIDTH}}{text}" for label, text in rows]
+
+
+def _texts(event: Planned) -> str:
+    split, texts = event.split, len(event.corpus.documents)
+    if split.sequence == "line":
+        return plural(len(split.train) + (len(split.valid) if split.held_out else 0), "line")
+    return plural(texts, "text")
 
 
 def _tokens(event: Planned) -> list[tuple[str, str]]:
-    """Said where they are not the characters."""
-    if event.tokens == event.split.characters(event.split.train):
+    """The number and length of the training tokens, unless each is a character."""
+    characters = event.split.characters(event.split.train)
+    if event.tokens == characters:
         return []
-    each = event.split.characters(event.split.train) / event.tokens
-    return [("tokens", f"{event.plan.model.tokenizer}: {event.tokens:,} to learn, of {each:.2f} characters each")]
+    length = f"{characters / event.tokens:.2f} characters each on average"
+    return [("tokens", f"{event.plan.model.tokenizer}: {plural(event.tokens, 'training token')}, {length}")]
 
 
-def _sequences(event: Planned) -> str:
-    split, texts = event.split, len(event.corpus.documents)
-    if split.sequence == "line":
-        return f"{len(split.train) + (len(split.valid) if split.held_out else 0):,} lines"
-    return "one text" if texts == 1 else f"{texts:,} texts"
-
-
-def _held_out(event: Planned) -> str:
+def _split(event: Planned) -> str:
     split = event.split
+    train = f"{plural(split.characters(split.train), 'character')} for training"
     if not split.held_out:
-        return "none held out, the corpus is too small: validated on the training text itself"
-    held_out = f"{split.characters(split.valid):,} characters held out"
+        return f"{train}, none held out: the corpus is too short, so validation uses the training text"
+    held_out = f"{train}, {split.characters(split.valid):,} held out"
     if event.own_valid:
-        return f"{held_out}: a text of its own"
+        return f"{held_out}: a separate text"
     if split.sequence == "line":
-        return f"{held_out} in {len(split.valid):,} lines: chosen by their number, never by the seed"
-    return f"{held_out}: the end of each text, so that nothing of it was seen"
+        how = "chosen by line number, so the same for every seed"
+        return f"{held_out} in {plural(len(split.valid), 'line')}: {how}"
+    return f"{held_out}: the last part of each text, never trained on"
+
+
+def _window(event: Planned) -> str:
+    carried = "the state carries over to the next window"
+    where = "in a longer line, " if event.split.sequence == "line" else ""
+    return f"gradients reach back {plural(event.seq_len, 'token')}; {where}{carried}"
 
 
 def _vectors(event: Planned) -> list[str]:
     if event.given is None:
         return []
-    train = event.plan.train
-    after = "which stay as they are" if train.freeze_embedding else "which are trained on"
-    at_random = event.vocabulary - event.given
-    return [f"{event.given:,} symbols begin with those of {train.embedding_file}, {after}; {at_random:,} at random"]
-
-
-def _window(event: Planned) -> str:
-    carried = "a longer line goes on" if event.split.sequence == "line" else "the text goes on"
-    return f"{event.seq_len} symbols: so far back the gradient reaches; {carried} in the next, with the state it had"
+    train, random = event.plan.train, event.vocabulary - event.given
+    start = f"{plural(event.given, 'token')} with a vector from {train.embedding_file}, {random:,} at random"
+    return [f"{start}; {'the embedding is not trained' if train.freeze_embedding else 'all are trained'}"]
 
 
 def _notes(event: Planned) -> list[str]:
-    """What a user might not expect."""
+    """What the user may not expect."""
     plan, notes = event.plan, [*event.corpus.notes, *event.warnings]
     if event.recurrence == "torch" and event.device == "cpu":
-        notes.append("charlm was installed without a C compiler: it trains two to four times more slowly than it could")
+        notes.append(
+            "the compiled loops are not in use, so training takes two to four times as long; they need a C compiler"
+            " when charlm is installed"
+        )
     if event.precision != plan.train.precision:
-        notes.append(f"the plan is for {plan.train.precision}, which this machine lacks: expect a like model")
+        precision = plan.train.precision
+        notes.append(f"the plan asks for {precision}, which this machine lacks; expect a similar model, not the same")
     if event.parts > 1:
-        notes.append(f"the device's memory takes a batch only in {event.parts} parts: the same model, more slowly")
+        notes.append(
+            f"a batch does not fit into the device's memory; it is read in {event.parts} parts, which gives the same"
+            " model more slowly"
+        )
     if event.shrunk:
-        asked = f"{plan.train.batch_size} × {plan.train.seq_len}"
-        notes.append(f"the corpus is too small for steps of {asked} symbols; they are smaller")
-    if event.split.crlf_lines:
-        notes.append(f"{event.split.crlf_lines:,} lines end in CR LF; the CR is part of the line end")
+        size = f"{plan.train.batch_size} × {plan.train.seq_len}"
+        notes.append(f"the corpus is too short for steps of {size} tokens, so the steps are smaller")
+    if lines := event.split.crlf_lines:
+        ends = "line ends" if lines == 1 else "lines end"
+        notes.append(f"{lines:,} {ends} in CR LF; the CR is read as part of the line end")
     return notes

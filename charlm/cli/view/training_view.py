@@ -1,4 +1,4 @@
-"""A training run in a few lines: how far it is, its curves, and what it writes now."""
+"""A training run in a few lines: how far it is, its curves, and its latest sample."""
 
 import math
 from collections.abc import Iterator
@@ -7,20 +7,20 @@ from rich.console import Console, ConsoleOptions
 from rich.text import Text
 
 from charlm.cli.output import for_terminal
-from charlm.cli.view.messages import bits, clock, rate
+from charlm.cli.view.messages import bits, clock, rates, revised
 from charlm.cli.view.plot import sparkline
-from charlm.cli.view.progress import line
+from charlm.cli.view.progress import reading_line
 from charlm.progress import ReadingProgress
 from charlm.training.events import Event, Planned, Previewed, Progress, Revised, Validated
 
 _MOST_POINTS = 4096  # of a curve that are kept
-_FIGURES = 24  # columns before a curve
+_FIGURES_WIDTH = 24  # columns before a curve
 _LONGEST_BAR = 40
 _SAMPLE_LINES = 6
 
 
-class Picture:
-    """Told what happens, it can be printed by Rich at any time, in any width."""
+class TrainingView:
+    """The state of a run as a Rich renderable; `update` takes in the events, and it can be printed at any width."""
 
     def __init__(self) -> None:
         self._reading: ReadingProgress | None = None
@@ -28,10 +28,10 @@ class Picture:
         self._train: list[float] = []
         self._valid: list[float] = []
         self._sample = ""
-        self._drawn_at = 0
-        self._revised_at = 0
+        self._sample_step = 0
+        self._revised: Revised | None = None
 
-    def tell(self, event: Event) -> None:
+    def update(self, event: Event) -> None:
         match event:
             case ReadingProgress():
                 self._reading = event
@@ -45,44 +45,44 @@ class Picture:
                     self._train = self._train[::2]
             case Previewed():
                 if event.samples:
-                    self._sample, self._drawn_at = "\n".join(event.samples), event.step
+                    self._sample, self._sample_step = "\n".join(event.samples), event.step
             case Validated():
                 self._valid.append(bits(event.evaluation))
-                self.tell(Previewed(event.progress.step, event.samples))
-                self.tell(event.progress)
+                self.update(Previewed(event.progress.step, event.samples))
+                self.update(event.progress)
             case Revised():
-                self._revised_at = event.at
+                self._revised = event
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
         width = options.max_width
         if self._reading:
-            yield Text(line(self._reading), no_wrap=True, overflow="ellipsis")
+            yield Text(reading_line(self._reading), no_wrap=True, overflow="ellipsis")
         for row in self._rows(self._now, width) if self._now else ():
             row.no_wrap, row.overflow = True, "ellipsis"
             yield row
         if self._sample and console.height > 2 * _SAMPLE_LINES + 2:
             yield Text()
-            yield Text(f"a sample at step {self._drawn_at:,}:", style="dim", no_wrap=True, overflow="ellipsis")
+            yield Text(f"sample at step {self._sample_step:,}:", style="dim", no_wrap=True, overflow="ellipsis")
             text = Text(for_terminal(self._sample).expandtabs())
             yield from text.wrap(console, width)[:_SAMPLE_LINES]
 
     def _rows(self, now: Progress, width: int) -> Iterator[Text]:
-        room = max(0, width - _FIGURES)
+        curve_width = max(0, width - _FIGURES_WIDTH)
         yield _bar(now, width)
-        yield _curve(f"train {now.bits_per_char:6.3f} bits/char  ", sparkline(self._train, room), "cyan")
+        yield _curve(f"train {now.bits_per_char:6.3f} bits/char  ", sparkline(self._train, curve_width), "cyan")
         if self._valid:
-            yield _curve(f"valid {self._valid[-1]:6.3f} bits/char  ", sparkline(self._valid, room), "green")
-        yield Text(rate(now), style="dim")
-        if self._revised_at:
-            yield Text(f"at step {self._revised_at:,} the speed had changed, and the plan with it", style="dim")
+            yield _curve(f"valid {self._valid[-1]:6.3f} bits/char  ", sparkline(self._valid, curve_width), "green")
+        yield Text(rates(now), style="dim")
+        if self._revised:
+            yield Text(revised(self._revised), style="dim")
 
 
 def _bar(now: Progress, width: int) -> Text:
     share = now.step / now.steps
     words = f" {share:4.0%}  {now.step:,}/{now.steps:,}  {clock(now.seconds_left)} left"
-    room = max(0, min(_LONGEST_BAR, width - len(words) - 1))
-    done = round(share * room)
-    return Text.assemble(("━" * done, "green"), ("━" * (room - done), "dim"), words)
+    bar_width = max(0, min(_LONGEST_BAR, width - len(words) - 1))
+    done = round(share * bar_width)
+    return Text.assemble(("━" * done, "green"), ("━" * (bar_width - done), "dim"), words)
 
 
 def _curve(figures: str, curve: str, style: str) -> Text:

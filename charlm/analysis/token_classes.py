@@ -1,4 +1,4 @@
-"""Kinds of symbols, to be compared and coloured: a character by what it is, a longer symbol by how it begins."""
+"""Classes of tokens, to compare and to color them: a character by its kind, a longer token by how it begins."""
 
 import unicodedata
 
@@ -6,15 +6,16 @@ CLASSES = ("vowel", "consonant", "letter", "capital", "word", "titled", "digit",
 _VOWELS = frozenset("aeiouæœøı")
 
 
-def class_of(symbol: str | None) -> str:
-    """One of CLASSES; None is a control symbol, of which only the end is ever predicted.
+def token_class(token: str | None) -> str:
+    """One of CLASSES.
 
-    vowel and consonant are the small Latin letters, letter those of other scripts; word and titled are longer
-    symbols, the second with a capital in front.    Accents do not count, nor does a space before a longer symbol.
+    None is a control token; the end is the only one that is ever predicted. `vowel` and `consonant` are lower-case
+    Latin letters, `letter` those of other scripts. `word` and `titled` are longer tokens, the second with a capital
+    first. Accents do not matter, nor does a space before a longer token.
     """
-    if symbol is None:
+    if token is None:
         return "end"
-    inner = symbol.strip()
+    inner = token.strip()
     if not inner:
         return "space"
     first = unicodedata.normalize("NFD", inner)[0]

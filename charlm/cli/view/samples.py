@@ -1,10 +1,10 @@
-"""Samples on stdout: drawn side by side, read one after the other."""
+"""Samples on stdout: generated in parallel, printed one after the other."""
 
 from charlm.cli.output import write
 
 
-class Pages:
-    """The first of them live, the rest when it ends."""
+class SamplePrinter:
+    """Print the first unfinished sample as it grows, and keep the others until their turn."""
 
     def __init__(self, prompt: str, blank: str) -> None:
         self._prompt, self._blank = prompt, blank
@@ -13,13 +13,14 @@ class Pages:
         self._waiting: dict[int, str] = {}
         self._ended: dict[int, str] = {}
 
-    def add(self, place: int, text: str) -> None:
-        self._waiting[place] = self._waiting.get(place, "") + text
+    def add(self, index: int, text: str) -> None:
+        """Append text to a sample."""
+        self._waiting[index] = self._waiting.get(index, "") + text
         self._show()
 
-    def end(self, place: int, note: str = "") -> None:
-        """note: lines to stand below the sample."""
-        self._ended[place] = note
+    def end(self, index: int, note: str = "") -> None:
+        """End a sample; `note` is printed below it."""
+        self._ended[index] = note
         self._show()
 
     def _show(self) -> None:

@@ -1,0 +1,134 @@
+"""Options that fill in a configuration: generated from the fields of `ModelConfig` and `TrainConfig`."""
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Annotated, Any, TypeVar, get_type_hints
+
+import typer
+
+from charlm.cli.options import one_of
+from charlm.cli.variant_options import Given
+from charlm.config import ModelConfig, TrainConfig
+from charlm.registry import names
+
+Config = TypeVar("Config", ModelConfig, TrainConfig)
+
+_CHOSEN = "chosen to fit the corpus and the time"
+
+
+@dataclass(frozen=True)
+class Help:
+    """The help of an option; `default` describes the default of a field whose None has a meaning of its own."""
+
+    text: str
+    default: str = ""
+    choices: Sequence[str] = ()
+    metavar: str | None = None
+
+
+def _variants(package: str) -> str:
+    return ", ".join(names(package))
+
+
+TOKENIZER_OPTIONS = {
+    "tokenizer": Help(f"What a token is: {_variants('tokenizers')}.", choices=names("tokenizers")),
+    "vocab_size": Help("Number of tokens of a word or subword vocabulary.", "chosen to fit the corpus"),
+    "min_count": Help("Drop tokens seen fewer times than this.", "1 for characters, 2 for words"),
+    "closed": Help("Map unknown words to <UNK> instead of spelling them."),
+    "model_type": Help("Algorithm of the subword tokenizer: unigram or bpe.", choices=("unigram", "bpe")),
+    "sequence": Help(
+        "line: each line is a sequence; stream: each document is one running text.",
+        choices=("line", "stream", "auto"),
+    ),
+}
+TRAIN_OPTIONS = {
+    "minutes": Help("Time for the whole command, in minutes.", f"{TrainConfig.DEFAULT_MINUTES:g}"),
+    "epochs": Help("Passes over the corpus, instead of --minutes."),
+    "steps": Help("Training steps, instead of --minutes."),
+    **TOKENIZER_OPTIONS,
+    "embedding": Help(f"Input vectors: {_variants('nn.embeddings')}.", choices=names("nn.embeddings")),
+    "embedding_size": Help("Size of a learned embedding.", _CHOSEN),
+    "embedding_file": Help("Initialize the embedding from a word2vec text file.", metavar="FILE"),
+    "freeze_embedding": Help("Do not train the embedding (needs --embedding-file)."),
+    "cell": Help(f"Recurrent cell: {_variants('nn.cells')}.", choices=names("nn.cells")),
+    "activation": Help("Activation of the rnn and jordan cells: tanh, relu, sigmoid, identity.", "tanh"),
+    "hidden_size": Help("Width of each layer.", _CHOSEN),
+    "layers": Help("Number of recurrent layers.", _CHOSEN),
+    "dropout": Help("Share of outputs set to zero during training.", _CHOSEN),
+    "residual": Help("Add a residual connection around every layer but the first."),
+    "readout_layers": Help("Number of dense layers above the recurrent ones, output layer included."),
+    "readout": Help(
+        f"Output layer: {_variants('nn.readouts')}.",
+        "auto: chosen by the size of the vocabulary",
+        choices=("auto", *names("nn.readouts")),
+    ),
+    "tie_weights": Help("Use one table for the embedding and the readout."),
+    "batch_size": Help("Number of sequences trained in parallel."),
+    "seq_len": Help("Number of tokens through which the gradient flows back."),
+    "learning_rate": Help("Peak learning rate.", "chosen to fit the network"),
+    "clip": Help("Largest norm of the gradient."),
+    "valid_fraction": Help("Share of the corpus to hold out for validation."),
+    "seed": Help("Random seed."),
+    "device": Help("Where to train: auto, cpu, cuda or mps.", choices=("auto", "cpu", "cuda", "mps")),
+    "threads": Help("Number of CPU threads.", "torch's choice"),
+    "save_every": Help("Seconds between two saves of the state from which a run can resume."),
+}
+
+
+def configured(options: dict[str, Help]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Decorate a command: give it an option for each field, in place of its parameter `options`.
+
+    The command receives, as `options`, the values that the user gave, by the name of their field. A field whose option
+    is not given is missing there, so that a stored plan or the default of the configuration applies.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = inspect.signature(command, eval_str=True)
+        parameters: list[inspect.Parameter] = []
+        for parameter in own.parameters.values():
+            # Typer passes all parameters by name; keyword-only ones may have any order.
+            generated = map(_parameter, options, options.values())
+            single = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)]
+            parameters += generated if parameter.name == "options" else single
+
+        @functools.wraps(command)
+        def run(**values: Any) -> None:
+            given = {name: value for name in options if (value := values.pop(name)) is not None}
+            command(**values, options=given)
+
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {each.name: each.annotation for each in parameters}
+        return run
+
+    return decorate
+
+
+def with_options(config: Config, options: Given) -> Config:
+    """Return a configuration with the given options that are its fields."""
+    own = {field.name for field in fields(config)}
+    return replace(config, **{name: value for name, value in options.items() if name in own})
+
+
+def flag(name: str) -> str:
+    """The option of a field, as the user types it."""
+    return f"--{name.replace('_', '-')}"
+
+
+def _parameter(name: str, help: Help) -> inspect.Parameter:
+    """The parameter of a field; its value is None if the option is not given."""
+    kind = ModelConfig if name in ModelConfig.__dataclass_fields__ else TrainConfig
+    annotation, default = get_type_hints(kind)[name], getattr(kind, name)
+    number = f"{default:g}" if isinstance(default, float) else f"{default}"
+    shown = help.default or ("" if default is None or default is False else number)
+    option = typer.Option(
+        flag(name),
+        help=f"{help.text} [{shown}]" if shown else help.text,
+        show_default=False,
+        metavar=help.metavar,
+        autocompletion=one_of(help.choices) if help.choices else None,
+    )
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[annotation | None, option]
+    )
