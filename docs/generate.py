@@ -52,6 +52,10 @@ import charlm
 
 model = charlm.load("checkpoints/corpus")
 print(model.score("the cat sat").bits_per_char)
+print(model.next_token_probabilities("the c")[:3])
+adapted = model.adapted("dynamic")  # learns from text to text; `model` does not change
+print([each.logprob for each in adapted.score_many(["the cat sat", "the cat sat"])])
+model = charlm.train("corpus.txt", config=charlm.TrainConfig(minutes=1), folder="checkpoints/mine")
 ```
 
 Importing charlm does not import torch; the first use of a name does.
