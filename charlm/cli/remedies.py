@@ -8,6 +8,8 @@ REMEDIES: dict[str, str] = {
     "other_folder": "choose another place with --model",
     "resume_saved": "go on from the last save with --resume",
     "streams": "leave --streams out",
+    "unit_token": "use --unit token",
+    "unit_word": "use --unit word",
     "tie_dense_readout": "choose --readout dense, or leave --tie-weights out",
     "tie_learned_embedding": "choose --embedding learned, or leave --tie-weights out",
 }

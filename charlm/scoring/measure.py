@@ -1,4 +1,4 @@
-"""From summed log-probabilities to the figures people compare: perplexity, bits per character, bits per byte."""
+"""Turn summed log-probabilities into perplexity, bits per character and bits per byte."""
 
 import math
 from dataclasses import dataclass, fields
@@ -11,15 +11,19 @@ from charlm.nn.probability import perplexity
 from charlm.tokenizers import Ids, Tokenizer
 
 Base = Literal["e", "2", "10"]
-NATS: dict[Base, float] = {"e": 1.0, "2": math.log(2), "10": math.log(10)}  # in one unit of a logarithm to that base
+NATS: dict[Base, float] = {
+    "e": 1.0,
+    "2": math.log(2),
+    "10": math.log(10),
+}  # by base, nats in one unit
 
 
 @dataclass(frozen=True)
 class Measure:
-    """Sums over scored tokens; figures are ratios of sums, so that measures of parts add up to that of the whole.
+    """Sums over scored tokens. Figures are ratios of sums, so the measures of parts add up to that of the whole.
 
-    characters and bytes are those of the original text; a line end that is scored as EOS is one of each. `unknown`
-    counts characters without a symbol.
+    characters and bytes are those of the original text; a line end that is scored as EOS counts as one of each.
+    unknown: characters outside the vocabulary. known_…: sums without the tokens that are UNK.
     """
 
     nats: float  # minus the log-probability of all tokens
@@ -27,7 +31,7 @@ class Measure:
     characters: int
     bytes: int
     unknown: int
-    known_nats: float  # of the tokens that are not UNK
+    known_nats: float
     known_tokens: int
     known_characters: int
 
@@ -37,35 +41,37 @@ class Measure:
 
     @property
     def unknown_tokens(self) -> int:
-        """Those that are UNK: in a closed vocabulary each stands for a whole word."""
+        """Number of tokens that are UNK; in a closed vocabulary each replaces a whole word."""
         return self.tokens - self.known_tokens
 
     @property
     def nats_per_token(self) -> float | None:
+        """Mean negative log-probability; None for no tokens."""
         return self.nats / self.tokens if self.tokens else None
 
     @property
     def known_nats_per_token(self) -> float:
-        """What models are chosen by: finite also where the text has characters the model never saw."""
+        """The figure that models are selected by; finite even if the text has unknown characters."""
         return self.known_nats / max(1, self.known_tokens)
 
     @property
     def perplexity(self) -> float | None:
-        """exp(nats per token)."""
+        """exp(nats per token); None for no tokens."""
         return perplexity(self.nats, self.tokens)
 
     @property
     def bits_per_char(self) -> float | None:
-        """None where a character was unknown: UNK stands for many, and its probability is none of theirs."""
+        """None if a character is unknown: UNK replaces many characters, and has the probability of none of them."""
         return None if self.unknown else _bits(self.nats, self.characters)
 
     @property
     def bits_per_byte(self) -> float | None:
+        """Bits per UTF-8 byte; None if a character is unknown."""
         return None if self.unknown else _bits(self.nats, self.bytes)
 
     @property
     def bits_per_char_known(self) -> float | None:
-        """Bits per character over the known characters alone."""
+        """Bits per character, over the known characters only."""
         return _bits(self.known_nats, self.known_characters)
 
 
@@ -82,10 +88,10 @@ def measure(
     line: bool,
     skipped: str = "",
 ) -> Measure:
-    """Sum up log P (nats) of `targets`, which encode the beginning of `text`.
+    """Sum up log P (nats) of `targets` (T,), which encode the beginning of `text`.
 
-    lengths: how many characters of it each of them completes, an EOS at the end none. line: EOS stands for a line end,
-    one character. skipped: characters of the text that were not encoded.
+    lengths: characters that each target completes, without the EOS at the end. line: whether EOS is a line end, which
+    counts as a character. skipped: characters that were left out of `text`.
     """
     known = targets != Tokenizer.UNK
     ends = int((targets == Tokenizer.EOS).sum()) if line else 0

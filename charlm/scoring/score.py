@@ -1,4 +1,4 @@
-"""The probability of a text by the chain rule: P(y<1>) · P(y<2> | y<1>) · …"""
+"""Score a text by the chain rule: P(text) = P(y<1>) · P(y<2> | y<1>) · …"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,19 +20,20 @@ from charlm.scoring.measure import measure
 from charlm.scoring.units import Unit
 from charlm.tokenizers import Ids, Tokenizer
 
-_Parts = tuple[list[str | None], NDArray[np.float64], NDArray[np.bool_]]  # names, log P, whether all of it is known
 _BOUNDARY, _ENTROPY, _RANK = "boundary", "entropy", "rank"  # names of quantities
 _LIKELIEST_IDS, _LIKELIEST_LOGPROBS = "likeliest_ids", "likeliest_logprobs"
+# Units of a text: their names, log P of each, and whether each has known characters only.
+_Units = tuple[list[str | None], NDArray[np.float64], NDArray[np.bool_]]
 
 
 @dataclass(frozen=True)
 class ScoreConfig:
-    """What a score is the probability of, and what is told beside it.
+    """What a score is the probability of, and what is returned with it.
 
-    bos: START is read first; without it the first token of what is read is context and has no probability. eos: the
-    end is scored too. context: read before the text, and not scored. unit: what `Score.tokens` are, tokens, characters
-    or words; `units` says when a word has an exact probability. alternatives: None for the probabilities alone; a
-    number for the entropy before each token, its rank, and so many of the likeliest symbols there.
+    bos: read START first; without it and without a context, the first token is context and has no probability.
+    eos: score the end too. context: read before the text and not scored. unit: what `Score.tokens` are; `units` says
+    when a character or a word has an exact probability. alternatives: number of the likeliest tokens to return at each
+    position, with entropy and rank; None returns none of these.
     """
 
     eos: bool
@@ -44,7 +45,7 @@ class ScoreConfig:
 
 
 class ScoreOptions(TypedDict, total=False):
-    """The choices of a `ScoreConfig` that have a default there."""
+    """Fields of a `ScoreConfig` that have a default there."""
 
     bos: bool
     context: str
@@ -55,101 +56,108 @@ class ScoreOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Score:
-    """What a model thinks of one text. Logarithms are natural."""
+    """The probability of one text, unit by unit. Logarithms are natural."""
 
     text: str
-    tokens: list[str | None]  # those scored; None is a control symbol: <EOS>, or <UNK> for an unknown character
-    logprobs: list[float]  # log P of each token given those before it
+    tokens: list[str | None]  # the units that were scored; None for <EOS>, and for <UNK>, an unknown character
+    logprobs: list[float]  # log P of each, given the text before it
     logprob: float  # their sum
     perplexity: float | None  # None for no tokens
-    bits_per_char: float | None  # None for no characters, or where one is unknown
-    unknown: int  # characters the model has no symbol for
+    bits_per_char: float | None  # None for no characters, or if one is unknown
+    unknown: int  # characters outside the vocabulary
     eos: bool  # whether <EOS> was scored
-    bits_per_char_known: float | None  # over the known characters, where some are unknown
-    bos: bool  # whether the text was read after the start symbol
-    context: str  # what else was read before it
+    bits_per_char_known: float | None  # over the known characters, if some are unknown
+    bos: bool  # whether the text was read after START
+    context: str  # the text that was read before it
     unit: Unit  # what the tokens are
-    given: list[str | None]  # the text's first token, where it was context
+    given: list[str | None]  # the first token of the text, if it was context
     known: int  # tokens without an unknown character
-    logprob_known: float  # the sum over these
-    perplexity_known: float | None  # and their perplexity
-    entropies: list[float] | None = None  # in nats, before each token came
-    ranks: list[int] | None = None  # 1: no symbol was likelier
-    alternatives: list[list[tuple[str | None, float]]] | None = None  # the likeliest symbols there, with log P
-    lengths: list[int] | None = None  # characters of the text that each token completes, where some are not one
-    adapting: tuple[str, ...] | None = None  # how the model adapted to what it had read; None where it did not
+    logprob_known: float  # sum over these
+    perplexity_known: float | None  # perplexity over these
+    entropies: list[float] | None = None  # in nats, of the distribution before each token
+    ranks: list[int] | None = None  # 1 for the likeliest token
+    alternatives: list[list[tuple[str | None, float]]] | None = None  # the likeliest tokens there, with log P
+    lengths: list[int] | None = None  # characters that each token completes, if some do not complete exactly one
+    adapting: tuple[str, ...] | None = None  # methods by which the model adapted; None for a model that did not
 
 
 def score(
     network: Network,
     tokenizer: Tokenizer,
     texts: Sequence[str],
-    how: ScoreConfig,
+    config: ScoreConfig,
     *,
     line: bool,
     adapting: AdaptiveReader | None = None,
 ) -> list[Score]:
-    """Score each text from a zero state. `line`: a line end, which is EOS, counts as a character.
+    """Score each text from a zero state.
 
-    `adapting` reads text after text, each with its start and context, and learns from all of that.
+    line: whether <EOS> is the end of a line, which counts as a character. adapting: reads text after text, each with
+    its START and context, and learns from all of that.
 
     Raises ConfigError for a unit that has no exact probabilities, UnknownCharacterError.
     """
-    _check(tokenizer, how)
-    encoded = [encode(tokenizer, text, how.unknown) for text in texts]
-    start = [tokenizer.START] if how.bos else []
-    before = np.concatenate((start, encode(tokenizer, how.context, how.unknown).ids)).astype(np.int32)
-    end = np.array([tokenizer.EOS] if how.eos else [], dtype=np.int32)
+    _check(tokenizer, config)
+    encoded = [encode(tokenizer, text, config.unknown) for text in texts]
+    start = [tokenizer.START] if config.bos else []
+    before = np.concatenate((start, encode(tokenizer, config.context, config.unknown).ids)).astype(np.int32)
+    end = np.array([tokenizer.EOS] if config.eos else [], dtype=np.int32)
     rows = [np.concatenate((before, each.ids, end)) for each in encoded]
-    first = max(1, len(before))  # the first token that has a probability
-    others = _other_quantities(tokenizer, how)
+    first = max(1, len(before))  # index of the first token that has a probability
+    others = _other_quantities(tokenizer, config)
     read = adapting.quantities(rows, others) if adapting else probability.quantities(network, rows, others)
-    return [
-        _Read(
-            text,
-            each,
-            first - len(before),
-            row[len(before) :],
-            {name: part[first - 1 :] for name, part in values.items()},
-        ).score(tokenizer, how, line, adapting)
+    scored = (
+        _ScoredText(
+            text=text,
+            encoded=each,
+            given=first - len(before),
+            ids=row[len(before) :],
+            values={name: part[first - 1 :] for name, part in values.items()},
+        )
         for text, each, row, values in zip(texts, encoded, rows, read, strict=True)
-    ]
+    )
+    methods = adapting.methods if adapting else None
+    return [each.score(tokenizer, config, line, methods) for each in scored]
 
 
-def _other_quantities(tokenizer: Tokenizer, how: ScoreConfig) -> dict[str, probability.Quantity]:
+def _other_quantities(tokenizer: Tokenizer, config: ScoreConfig) -> dict[str, probability.Quantity]:
     """Return what a score needs in addition to log P of the tokens."""
-    if how.unit == units.WORD:
+    if config.unit == units.WORD:
         return {_BOUNDARY: probability.log_mass(units.boundaries(tokenizer))}
-    if how.alternatives is None:
+    if config.alternatives is None:
         return {}
     return {
         _ENTROPY: probability.entropy,
         _RANK: probability.rank,
-        _LIKELIEST_IDS: probability.likeliest(how.alternatives),
-        _LIKELIEST_LOGPROBS: probability.highest(how.alternatives),
+        _LIKELIEST_IDS: probability.likeliest(config.alternatives),
+        _LIKELIEST_LOGPROBS: probability.highest(config.alternatives),
     }
 
 
-def _check(tokenizer: Tokenizer, how: ScoreConfig) -> None:
-    units.check(tokenizer, how.unit)
-    check_range("alternatives", how.alternatives, 0, float("inf"))
-    if units.is_token(tokenizer, how.unit):
+def _check(tokenizer: Tokenizer, config: ScoreConfig) -> None:
+    units.check(tokenizer, config.unit)
+    check_range("alternatives", config.alternatives, 0, float("inf"))
+    if units.is_token(tokenizer, config.unit):
         return
-    if how.alternatives is not None:
+    if config.alternatives is not None:
         raise ConfigError(
-            f"entropy, rank and alternatives are those of a token; a {how.unit} has none: leave out the unit"
+            f"entropy, rank and alternatives exist for tokens only; use the unit token instead of {config.unit}"
         )
-    if not (how.bos or how.context):
+    if not (config.bos or config.context):
         raise ConfigError(
-            f"without the start symbol the first token is context, and the first {how.unit} has no probability; "
-            "give a context, or score tokens"
+            f"without the start symbol the first token is context, so the first {config.unit} has no probability; "
+            "give a context, or use the unit token"
         )
 
 
 @dataclass(frozen=True)
-class _Read:
-    """A text that was read: its ids, and <EOS> where that is scored, of which the first `given` were context, and what
-    was asked of the others."""
+class _ScoredText:
+    """A text and what the model computed for it.
+
+    A tokenizer cuts a text into tokens, and a score may be wanted per character or word. So three sequences must be
+    kept in step: characters (`encoded.text`), tokens (`ids`, with <EOS> if it is scored), and the quantities in
+    `values`. The first `given` tokens were context: they have an id but no values.
+    """
 
     text: str
     encoded: Encoded
@@ -157,15 +165,15 @@ class _Read:
     ids: Ids
     values: probability.Values
 
-    def score(self, tokenizer: Tokenizer, how: ScoreConfig, line: bool, adapting: AdaptiveReader | None) -> Score:
+    def score(self, tokenizer: Tokenizer, config: ScoreConfig, line: bool, methods: tuple[str, ...] | None) -> Score:
         rest, scored = self.encoded.rest(self.given), self.ids[self.given :]
         logprobs = self.values[probability.LOGPROB]
         total = measure(rest.text, scored, rest.lengths, logprobs, line=line, skipped=self.encoded.skipped)
-        each = units.is_token(tokenizer, how.unit)
-        names, values, known = self._tokens(tokenizer) if each else self._grouped(tokenizer, rest, how.unit)
+        by_token = units.is_token(tokenizer, config.unit)
+        names, values, known = self._tokens(tokenizer) if by_token else self._grouped(tokenizer, rest, config.unit)
         known_sum = float(values[known].sum())
-        lengths = [*rest.lengths.tolist(), *[0] * how.eos] if each and (rest.lengths != 1).any() else None
-        detailed = how.alternatives is not None
+        lengths = [*rest.lengths.tolist(), *[0] * config.eos] if by_token and (rest.lengths != 1).any() else None
+        detailed = config.alternatives is not None
         return Score(
             text=self.text,
             tokens=names,
@@ -174,46 +182,46 @@ class _Read:
             perplexity=perplexity(total.nats, len(names)),
             bits_per_char=total.bits_per_char,
             unknown=total.unknown,
-            eos=how.eos,
+            eos=config.eos,
             bits_per_char_known=total.bits_per_char_known if total.unknown else None,
-            bos=how.bos,
-            context=how.context,
-            unit=how.unit,
+            bos=config.bos,
+            context=config.context,
+            unit=config.unit,
             given=tokenizer.token_texts(self.ids[: self.given]),
             known=int(known.sum()),
             logprob_known=known_sum,
             perplexity_known=perplexity(-known_sum, int(known.sum())),
             entropies=self.values[_ENTROPY].tolist() if detailed else None,
             ranks=self.values[_RANK].tolist() if detailed else None,
-            alternatives=self._alternatives(tokenizer) if how.alternatives else None,
+            alternatives=self._alternatives(tokenizer) if config.alternatives else None,
             lengths=lengths,
-            adapting=adapting.methods if adapting else None,
+            adapting=methods,
         )
 
-    def _tokens(self, tokenizer: Tokenizer) -> _Parts:
+    def _tokens(self, tokenizer: Tokenizer) -> _Units:
         scored = self.ids[self.given :]
         return tokenizer.token_texts(scored), self.values[probability.LOGPROB], scored != tokenizer.UNK
 
-    def _grouped(self, tokenizer: Tokenizer, rest: Encoded, unit: Unit) -> _Parts:
-        """The words or characters, and <EOS> where it was scored."""
+    def _grouped(self, tokenizer: Tokenizer, rest: Encoded, unit: Unit) -> _Units:
+        """Sum the tokens up to words or characters, and keep <EOS> as a unit of its own if it was scored."""
         logprobs = self.values[probability.LOGPROB]
         words = unit == units.WORD
         starts = units.word_starts(tokenizer, rest.text) if words else list(range(len(rest.text)))
         pieces = units.groups(starts, rest.lengths)
         names: list[str | None] = [rest.text[a:b] for a, b in pairwise([*starts, len(rest.text)])]
-        if len(logprobs) > len(rest.ids):
+        if len(logprobs) > len(rest.ids):  # <EOS>: a token without a character
             pieces.append(slice(len(rest.ids), len(rest.ids) + 1))
             names.append(None)
         scored = self.ids[self.given :]
         known = [bool((scored[piece] != tokenizer.UNK).all()) for piece in pieces]
-        sums = (
-            units.shift_boundaries(logprobs, self.values[_BOUNDARY], pieces) if words else units.sums(logprobs, pieces)
-        )
+        if words:  # a word's tokens sum to log P of a prefix; only the boundary after it makes it the word
+            sums = units.shift_boundaries(logprobs, self.values[_BOUNDARY], pieces)
+        else:
+            sums = units.sums(logprobs, pieces)
         return names, np.array(sums), np.array(known, dtype=bool)
 
     def _alternatives(self, tokenizer: Tokenizer) -> list[list[tuple[str | None, float]]]:
-        ids, logprobs = self.values[_LIKELIEST_IDS], self.values[_LIKELIEST_LOGPROBS]
         return [
-            list(zip(tokenizer.token_texts(some), values.tolist(), strict=True))
-            for some, values in zip(ids, logprobs, strict=True)
+            list(zip(tokenizer.token_texts(ids), logprobs.tolist(), strict=True))
+            for ids, logprobs in zip(self.values[_LIKELIEST_IDS], self.values[_LIKELIEST_LOGPROBS], strict=True)
         ]

@@ -1,21 +1,21 @@
-"""Tokens → what their log-probabilities are summed over: characters, tokens or words.
+"""Sum the log-probabilities of tokens up to characters or words.
 
 A word is a run without whitespace, together with the whitespace before it. The log-probabilities of its tokens sum to
-that of " cat", which is also the beginning of " cats": over all words such sums exceed one (Oh & Schuler 2024,
-arXiv:2406.10851). What makes it the word is that it ends, and the tokenizer writes the end of a word as the beginning
-of the next. So `closed` moves the probability of the boundary, which is whitespace or the end, from the next word to
-the one it closes (Pimentel & Meister 2024, arXiv:2406.14561):
+that of " cat", which is also a prefix of " cats": over all words such sums exceed one (Oh & Schuler 2024,
+arXiv:2406.10851). A word is complete when it ends, and the tokenizer writes the end of a word as the beginning of the
+next one. `shift_boundaries` therefore moves the probability of the boundary, whitespace or the end, from the next word
+to the one that it closes (Pimentel & Meister 2024, arXiv:2406.14561):
 
     log P(word) = Σ log P(its tokens) - log P(a boundary before it) + log P(a boundary after it)
 
-Nothing is lost in between, so that the words still sum to the text. The first word has no boundary before it that was
-not read, and the last none after it, unless <EOS> is scored: it may be the beginning of a longer word.
+The shifts cancel, so the words still sum to the text. The first word has no scored boundary before it. The last word
+has none after it unless <EOS> is scored: it may be the prefix of a longer word.
 
-That is exact where a token lies within one word, as a character does. A token may begin with whitespace; one that has
-it elsewhere has a probability that belongs to no word, and words are then refused. Characters are refused where tokens
-have several: the probability of the second one needs the sum over all tokens that begin with the first. Where tokens
-are parts of characters, the parts of one sum to it exactly; of whitespace that is written in parts none alone is a
-boundary, so that words are then parted by ASCII whitespace only.
+This is exact if every token is part of a single word, as a character is. A token may begin with whitespace. A token
+with whitespace elsewhere spans two words, so its probability belongs to neither, and words are refused. Characters are
+refused if a token has several: the probability of the second character would need the sum over all tokens that begin
+with the first. If tokens are bytes, the bytes of a character sum to it exactly. A byte of non-ASCII whitespace is not a
+boundary by itself, so words are then separated by ASCII whitespace only.
 """
 
 import math
@@ -40,32 +40,36 @@ _ASCII_WORD = re.compile(r"\s*\S+|\s+", re.ASCII)
 
 
 def check(tokenizer: Tokenizer, unit: Unit) -> None:
-    """Raise ConfigError where the model's tokens do not have exact probabilities of such units."""
+    """Raise ConfigError if the model's tokens do not give exact probabilities of the unit."""
     check_choice("unit", unit, (CHAR, TOKEN, WORD))
     if unit == TOKEN:
         return
     texts = _texts(tokenizer)
     several = next((text for text in texts if len(text) > 1), None)
     if unit == CHAR and several:
-        raise ConfigError(f"the model's token {several!r} has a probability, its characters have none; say --unit word")
+        raise ConfigError(
+            f"the token {several!r} has several characters, so characters have no exact probability", remedy="unit_word"
+        )
     inside = re.compile(r"\S\s", re.ASCII if tokenizer.HAS_BYTE_TOKENS else re.UNICODE)
     spanning = next((text for text in texts if inside.search(text)), None)
     if unit == WORD and spanning:
-        raise ConfigError(f"the model's token {spanning!r} is part of two words, and its probability of neither")
+        raise ConfigError(
+            f"the token {spanning!r} spans a word boundary, so words have no exact probability", remedy="unit_token"
+        )
 
 
 def is_token(tokenizer: Tokenizer, unit: str) -> bool:
-    """Whether each such unit, where it has an exact probability, is one token."""
+    """Return whether each unit is one token, for a unit that `check` accepts."""
     return unit == TOKEN or (unit == CHAR and not tokenizer.HAS_BYTE_TOKENS)
 
 
 def display_unit(tokenizer: Tokenizer) -> Unit:
-    """Tokens, or characters where every token is one or a part of one: the smallest unit that can be read."""
+    """Return the smallest readable unit: characters if each token is one or a part of one, else tokens."""
     return CHAR if tokenizer.HAS_BYTE_TOKENS and all(len(text) <= 1 for text in _texts(tokenizer)) else TOKEN
 
 
 def boundaries(tokenizer: Tokenizer) -> NDArray[np.bool_]:
-    """(V,): the symbols that end a word by coming after it, whitespace and EOS."""
+    """Return a mask (V,) of the tokens that end the word before them: whitespace and EOS."""
     space = re.compile(r"\s", re.ASCII if tokenizer.HAS_BYTE_TOKENS else re.UNICODE)
     ends = np.array([space.match(text) is not None for text in _texts(tokenizer)])
     ends[tokenizer.EOS] = True
@@ -73,14 +77,14 @@ def boundaries(tokenizer: Tokenizer) -> NDArray[np.bool_]:
 
 
 def word_starts(tokenizer: Tokenizer, text: str) -> list[int]:
-    """Where in the text each word begins, the whitespace before it included; whitespace at the end is by itself."""
+    """Return the offset of each word in the text, its leading whitespace included. Trailing whitespace is a word."""
     return [match.start() for match in (_ASCII_WORD if tokenizer.HAS_BYTE_TOKENS else _WORD).finditer(text)]
 
 
 def groups(starts: Sequence[int], lengths: NDArray[np.int64]) -> list[slice]:
-    """The tokens, as slices, of the pieces of a text that begin at these characters; a slice may be empty.
+    """Return the tokens of each piece of a text as a slice, which may be empty; `starts` are the pieces' offsets.
 
-    lengths: characters that each token completes. One that completes none is a part of the next.
+    lengths: characters that each token completes. A token that completes none is a part of the next character.
     """
     ends = np.cumsum(lengths)
     ends[lengths == 0] += 1
@@ -89,24 +93,24 @@ def groups(starts: Sequence[int], lengths: NDArray[np.int64]) -> list[slice]:
 
 
 def sums(logprobs: NDArray[np.float64], pieces: Sequence[slice]) -> list[float]:
-    """log P of the tokens of each piece."""
+    """Return the sum of log P over the tokens of each piece."""
     return [float(logprobs[piece].sum()) for piece in pieces]
 
 
 def shift_boundaries(
     logprobs: NDArray[np.float64], boundary: NDArray[np.float64], pieces: Sequence[slice]
 ) -> list[float]:
-    """log P of each piece with the boundary after it in place of the one before; `boundary` is log P of one, by token.
+    """Return log P of each piece, with the boundary after it instead of the one before it.
 
-    The first piece keeps what stands before it, the last has nothing after it. Where the model knows no boundary at
-    all there is nothing to move.
+    boundary: (T,), log P that each token is a boundary. The first piece keeps what comes before it, and the last has
+    nothing after it. If the model has no boundary token, log P is infinite and nothing is shifted.
     """
-    found = (float(boundary[piece.start]) for piece in pieces[1:])
-    between = [value if math.isfinite(value) else 0.0 for value in found]
-    moved = zip(sums(logprobs, pieces), [0.0, *between], [*between, 0.0], strict=False)  # no piece, nothing to move
-    return [value - before + after for value, before, after in moved]
+    values = (float(boundary[piece.start]) for piece in pieces[1:])
+    between = [value if math.isfinite(value) else 0.0 for value in values]
+    shifted = zip(sums(logprobs, pieces), [0.0, *between], [*between, 0.0], strict=False)  # not strict: maybe no piece
+    return [value - before + after for value, before, after in shifted]
 
 
 def _texts(tokenizer: Tokenizer) -> list[str]:
-    """Of each symbol; none of one that is part of a character."""
+    """Return the text of each token; empty for a part of a character."""
     return [tokenizer.token_bytes(index).decode("utf-8", "ignore") for index in range(tokenizer.size)]

@@ -256,7 +256,7 @@ def test_characters_are_tokens_of_a_model_of_characters(bigram_model: charlm.Lan
     [
         ({"unit": "syllable"}, "char, token or word"),
         ({"unit": "word", "bos": False}, "first word"),
-        ({"unit": "word", "alternatives": 0}, "those of a token"),
+        ({"unit": "word", "alternatives": 0}, "tokens only"),
         ({"alternatives": -1}, "alternatives"),
     ],
 )

@@ -36,7 +36,7 @@ def test_a_piece_within_one_word_has_a_share_in_it_but_its_characters_have_none(
 
 @pytest.mark.parametrize("piece", ["of the", "s ", " the\n"])
 def test_a_piece_of_two_words_has_a_share_in_neither(piece: str) -> None:
-    with pytest.raises(charlm.ConfigError, match="two words") as refused:
+    with pytest.raises(charlm.ConfigError, match="spans a word boundary") as refused:
         units.check(Pieces(piece), "word")
     assert repr(piece) in str(refused.value)
 
