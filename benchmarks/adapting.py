@@ -29,7 +29,7 @@ def main() -> None:
     print("| corpus | characters read | how | bits/char | gain | characters/s |\n|---|---|---|---|---|---|", flush=True)
     for corpus in corpora:
         prepared = prepare(corpus, ModelConfig(), TrainConfig(), None)
-        held_out = prepared.parts.valid
+        held_out = prepared.split.valid
         if prepared.sequence == "line":
             text = "".join(f"{line}\n" for line in held_out[len(held_out) // 2 :])
         else:

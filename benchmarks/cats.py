@@ -23,7 +23,7 @@ CORPORA = Path(__file__).parent.parent / "corpora"
 
 def main() -> None:
     source, corpus = grammar(), CORPORA / "cats.txt"
-    held_out = prepare(corpus, ModelConfig(), TrainConfig(), None).parts.valid
+    held_out = prepare(corpus, ModelConfig(), TrainConfig(), None).split.valid
     own = source.bits_per_char(held_out)
     print(f"| {len(held_out):,} held-out lines of cats.txt | bits/char | above the source |")
     print("|---|---|---|")

@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def row(corpus: str, minutes: str) -> str:
-    model, parts = trained(corpus, minutes), prepare(corpus, ModelConfig(), TrainConfig(), None).parts
+    model, parts = trained(corpus, minutes), prepare(corpus, ModelConfig(), TrainConfig(), None).split
     held_out = ["".join(f"{line}\n" for line in parts.valid)] if model.line else list(parts.valid)
     own = ComparedModel("charlm", model.tokenizer, model.line, partial(log_probabilities, model.network))
     comparisons: list[Comparison] = []

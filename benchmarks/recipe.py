@@ -29,7 +29,7 @@ def main() -> None:
         for kind in (ModelConfig, TrainConfig)
     )
     prepared = prepare(corpus, model, config, None)
-    batches = prepared.batches(config)
+    batches = prepared.windows(config)
     tokens = int(steps) * batches.batch_size * batches.seq_len
     model = resolve(model, batches.size, prepared.tokenizer.size, lambda size: tokens).config
     model = replace(model, sequence=prepared.sequence, dropout=model.dropout or 0.0)
@@ -48,7 +48,7 @@ def main() -> None:
     for name, kept in (("last weights", network), ("averaged", learner.averaged_network)):
         for window in (None, 256) if prepared.sequence == "stream" else (None,):
             evaluations = evaluate(
-                kept.eval(), prepared.tokenizer, prepared.sequence, [prepared.parts.valid], window=window
+                kept.eval(), prepared.tokenizer, prepared.sequence, [prepared.split.valid], window=window
             )
             print(f"  {name}, window {window}: {evaluations[0].known_nats_per_token:.4f}")
 

@@ -22,7 +22,7 @@ from charlm.tasks.language import prepare
 
 def main() -> None:
     corpus, minutes, *kinds = sys.argv[1:]
-    parts = prepare(corpus, ModelConfig(), TrainConfig(), None).parts
+    parts = prepare(corpus, ModelConfig(), TrainConfig(), None).split
     lines = parts.sequence == "line"
     held_out = ["".join(f"{line}\n" for line in parts.valid)] if lines else list(parts.valid)
     print(f"{Path(corpus).name}: {parts.train.characters:,} characters to learn, {minutes} minutes")

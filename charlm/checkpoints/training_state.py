@@ -1,17 +1,18 @@
-"""The whole state of a trainer on disk, so that a run goes on after a crash as if nothing had happened.
+"""The whole state of a run on disk, from which it continues after a crash as if nothing had happened.
 
     steps/<n>/state.safetensors   weights, averages, moments, hidden state, best weights
-              state.json          the plan, the step, the best validation, the metrics, what the corpus was
+              state.json          the plan, the best validation, the metrics, the SHA-256 of the corpus
               manifest.json       sizes and SHA-256 of the other two, written last
 
-Each save is a new folder, and the last two are kept. A folder without a manifest, or one that does not agree with it,
-was not finished or is damaged, and the one before it counts.
+Each save is a new folder, and the last two are kept. A folder without a manifest is incomplete; a folder that does not
+match its manifest is damaged. In both cases the state before it counts.
 """
 
 import errno
 import hashlib
 import os
 import shutil
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,23 +31,31 @@ _LARGEST_MANIFEST = 2**16  # bytes
 
 
 class TrainingState(NamedTuple):
-    """A trainer's state after `step` steps."""
+    """The state of a run after `step` steps."""
 
     step: int
     values: dict[str, Any]
     tensors: dict[str, Tensor]
 
 
-def save(folder: Path, saved: TrainingState) -> None:
-    """Write a state to `folder`/steps/<n>, and delete all but the last two that are whole. Raises OSError."""
-    place = folder / STEPS / str(saved.step)
+def require_number(values: Mapping[str, Any], name: str) -> float:
+    """Return a number of a state's values. Raises KeyError if it is missing, TypeError if it is not a number."""
+    value = values[name]
+    if type(value) not in (int, float):
+        raise TypeError(f"{name} is {repr(value)[:30]}")
+    return float(value)
+
+
+def save(folder: Path, state: TrainingState) -> None:
+    """Write a state to `folder`/steps/<n>, and delete all but the last two complete states. Raises OSError."""
+    place = folder / STEPS / str(state.step)
     if place.parent.is_symlink():
         raise FileExistsError(errno.EEXIST, "a symbolic link is in the way, and is not followed", str(place.parent))
-    _delete(place)  # what a crash has left there
+    _delete(place)  # remains of a crash
     place.mkdir(parents=True)
     try:
-        manifest: dict[str, Any] = {"format_version": FORMAT_VERSION, "step": saved.step, "files": {}}
-        for name, data in ((_TENSORS, pack(saved.tensors, {})), (_VALUES, to_json(saved.values))):
+        manifest: dict[str, Any] = {"format_version": FORMAT_VERSION, "step": state.step, "files": {}}
+        for name, data in ((_TENSORS, pack(state.tensors, {})), (_VALUES, to_json(state.values))):
             write_atomic(place / name, data)
             manifest["files"][name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
         sync_folder(place.parent)
@@ -54,16 +63,16 @@ def save(folder: Path, saved: TrainingState) -> None:
     except BaseException:
         shutil.rmtree(place, ignore_errors=True)
         raise
-    whole = [each for each in _numbered(folder) if (each / _MANIFEST).exists()]
-    for each in set(_numbered(folder)) - set(whole[-_KEPT:]):
+    complete = [each for each in _numbered(folder) if (each / _MANIFEST).exists()]
+    for each in set(_numbered(folder)) - set(complete[-_KEPT:]):
         _delete(each)
 
 
 def newest(folder: Path) -> tuple[TrainingState | None, list[str]]:
-    """The last state in `folder` that is whole, and a sentence for each later one that is damaged."""
+    """Return the last intact state in `folder`, or None, and a sentence for each later state that is damaged."""
     damaged: list[str] = []
     for place in reversed(_numbered(folder)):
-        if not (place / _MANIFEST).exists():  # a crash came before the end of the save
+        if not (place / _MANIFEST).exists():  # a crash interrupted the save
             continue
         try:
             return _read(place), damaged
@@ -73,22 +82,22 @@ def newest(folder: Path) -> tuple[TrainingState | None, list[str]]:
 
 
 def unfinished(folder: Path) -> bool:
-    """Whether a run was begun here and has not come to its end."""
-    return (folder / STEPS).is_dir() and not (folder / STEPS).is_symlink()  # what a link leads to is not ours
+    """Whether a run was begun here and has not ended."""
+    return (folder / STEPS).is_dir() and not (folder / STEPS).is_symlink()  # a link leads to files of someone else
 
 
 def any_saved(folder: Path) -> bool:
-    """Whether a state was saved to its end; that it is not damaged since only `newest` knows."""
+    """Whether a complete state exists; only `newest` checks that it is intact."""
     return any((place / _MANIFEST).exists() for place in _numbered(folder))
 
 
 def begin(folder: Path) -> None:
-    """Mark that a run is under way."""
+    """Mark that a run has begun."""
     (folder / STEPS).mkdir(parents=True, exist_ok=True)
 
 
 def finish(folder: Path) -> None:
-    """Delete all states: the run has come to its end. One rename ends it: a crash must not make it begin again."""
+    """Delete all states of a run that has ended. A rename comes first, so that a crash cannot make it begin again."""
     with suppress(OSError):
         os.replace(folder / STEPS, folder / ENDED)
     for each in (folder / STEPS, folder / ENDED):
@@ -96,7 +105,7 @@ def finish(folder: Path) -> None:
 
 
 def _delete(place: Path) -> None:
-    """The manifest first: what is deleted in part must not look whole. Of a symbolic link nothing but the link."""
+    """Delete a state, its manifest first, so that it never looks complete. Of a symbolic link, delete only the link."""
     if place.is_symlink():
         place.unlink()
         return
@@ -106,14 +115,14 @@ def _delete(place: Path) -> None:
 
 
 def _numbered(folder: Path) -> list[Path]:
-    """The folders of states, the last one last."""
+    """Return the folders of states in ascending order."""
     if (folder / STEPS).is_symlink():
         return []
     try:
-        found = [each for each in (folder / STEPS).iterdir() if each.name.isdecimal() and not each.is_symlink()]
+        folders = [each for each in (folder / STEPS).iterdir() if each.name.isdecimal() and not each.is_symlink()]
     except OSError:
         return []
-    return sorted(found, key=lambda each: int(each.name))
+    return sorted(folders, key=lambda each: int(each.name))
 
 
 def _read(place: Path) -> TrainingState:
@@ -122,19 +131,19 @@ def _read(place: Path) -> TrainingState:
         version, step, files = manifest["format_version"], manifest["step"], manifest["files"]
         stated = {name: (files[name]["bytes"], files[name]["sha256"]) for name in (_TENSORS, _VALUES)}
     except (KeyError, TypeError):
-        raise ModelError(f"{place / _MANIFEST} is not that of a trainer's state") from None
+        raise ModelError(f"{place / _MANIFEST} is not the manifest of a training state") from None
     if version != FORMAT_VERSION:
-        raise ModelError(f"{place / _MANIFEST} has format {version!r}; this charlm goes on from {FORMAT_VERSION}")
+        raise ModelError(f"{place / _MANIFEST} has format {version!r}; this charlm reads format {FORMAT_VERSION}")
     if type(step) is not int or str(step) != place.name:
-        raise ModelError(f"{place / _MANIFEST} is that of step {step!r}")
+        raise ModelError(f"{place / _MANIFEST} belongs to step {step!r}")
     blobs = {}
     for name, (size, digest) in stated.items():
         if type(size) is not int or size < 0 or (place / name).stat().st_size != size:
-            raise ModelError(f"{place / name} does not have the {size!r} bytes it should")
+            raise ModelError(f"{place / name} should have {size!r} bytes, and has another size")
         blobs[name] = read_file(place / name, size)
         if hashlib.sha256(blobs[name]).hexdigest() != digest:
-            raise ModelError(f"{place / name} is damaged: it does not have the SHA-256 it should")
+            raise ModelError(f"{place / name} is damaged: its SHA-256 is not that of the manifest")
     values = parse_json(place / _VALUES, blobs[_VALUES])
     if not isinstance(values, dict):
-        raise ModelError(f"{place / _VALUES} is not that of a trainer's state")
+        raise ModelError(f"{place / _VALUES} does not hold a training state")
     return TrainingState(step, values, unpack(place / _TENSORS, blobs[_TENSORS])[0])

@@ -1,12 +1,36 @@
 """What the command line suggests for each remedy that an error of the library names."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
 from charlm.errors import CharlmError
 
 REMEDIES: dict[str, str] = {
     "load_learned_embedding": "choose --embedding learned, or leave --embedding-file out",
+    "device_cpu": "try --device cpu",
+    "fewer_processes": "give torchrun that --nproc-per-node, or charlm --device cpu",
+    "give_vocabulary": "give it again by --tokenizer-file (a model keeps it as its tokenizer.json)",
+    "larger_batch": "start fewer, or give a larger --batch-size",
+    "learning_rate": "try --learning-rate {value:g}",
+    "leave_out": "leave {options} out",
+    "line_mode": "if each line is a text of its own, use --sequence line",
+    "longer_corpus": "start fewer, or give a longer corpus",
+    "make_room": "make room, then train again",
+    "make_room_and_resume": "make room, then continue with --resume",
     "model_in_use": "wait for it, or choose another --model",
     "other_folder": "choose another place with --model",
-    "resume_saved": "go on from the last save with --resume",
+    "move_or_other_model": "move it, or choose another --model",
+    "no_tensorboard": "run pip install tensorboard, or leave --tensorboard out",
+    "other_model": "choose another --model",
+    "overwrite": "replace it with --overwrite, or choose another --model",
+    "resume_or_overwrite": "continue it with --resume, or start anew with --overwrite",
+    "resume_own_vocabulary": "leave --tokenizer-file out, or start anew with --overwrite",
+    "resume_same_corpus": "put it back to continue, or start anew with --overwrite",
+    "resume_same_vocabulary": "give that one by --tokenizer-file, or start anew with --overwrite",
+    "resume_saved": "continue from the last save with --resume",
+    "resume_setting": "leave {options} out, or start anew with --overwrite",
+    "smaller_vocabulary": "a smaller --vocab-size spells them",
     "streams": "leave --streams out",
     "unit_token": "use --unit token",
     "unit_word": "use --unit word",
@@ -17,6 +41,12 @@ REMEDIES: dict[str, str] = {
 
 def sentence(error: CharlmError) -> str:
     """Return the message of an error and what to try, in the options of the command line."""
-    if not error.remedy:
-        return str(error)
-    return f"{error}; {REMEDIES[error.remedy].format(**error.fields)}"
+    return advise(str(error), error.remedy, error.fields)
+
+
+def advise(message: str, remedy: str, fields: Mapping[str, Any] = MappingProxyType({})) -> str:
+    """Return a message with the words of a remedy. The field `settings` becomes `options`, such as --hidden-size."""
+    if not remedy:
+        return message
+    options = " and ".join(f"--{name.replace('_', '-')}" for name in fields.get("settings", ()))
+    return f"{message}; {REMEDIES[remedy].format(**fields, options=options)}"

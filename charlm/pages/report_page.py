@@ -13,7 +13,7 @@ from charlm.pages.embedding_map import HEIGHT, WIDTH, legend, marks
 from charlm.pages.heat import COLORS, level, level_legend, level_rules
 from charlm.pages.report_style import STYLE
 from charlm.pages.style import document, safe, sheet
-from charlm.plan import TEMPERATURE
+from charlm.tasks.language import PREVIEW_TEMPERATURE
 from charlm.wording import figure, plural
 
 _LINES = 8  # most surprising lines, and as many of the least surprising
@@ -81,7 +81,7 @@ def _samples(report: Report) -> str:
     )
     return _section(
         "Samples during training",
-        f"Samples from an empty prompt at temperature {TEMPERATURE:g}, with the same seed at each step.",
+        f"Samples from an empty prompt at temperature {PREVIEW_TEMPERATURE:g}, with the same seed at each step.",
         f'<table class="samples"><tbody>\n{rows}</tbody></table>',
     )
 

@@ -1,70 +1,109 @@
-"""Corpus → what a training run needs: sequences, tokenizer, and the ring of targets."""
+"""The task of a language model: a corpus becomes a dataset, which knows its windows, its network and its evaluation."""
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from charlm.config import VOCABULARY, ModelConfig, TrainConfig
+from charlm.config import ModelConfig, TrainConfig
 from charlm.data import token_store, vocabulary
 from charlm.data.corpus import Corpus, read
 from charlm.data.documents import Document
 from charlm.data.sequences import encode_sequences
 from charlm.data.split import Split, choose_mode, hold_out, unusual_lines, with_validation
-from charlm.data.vocabulary import learn
 from charlm.data.windows import TokenRing, TrainingWindows
-from charlm.errors import ConfigError
+from charlm.errors import ConfigError, ModelError
 from charlm.files import word2vec
+from charlm.language_model import LanguageModel
 from charlm.nn.network import Network
 from charlm.nn.probability import log_probabilities
 from charlm.progress import OnProgress, PieceCounter, ignore
-from charlm.registry import find, name_of
+from charlm.registry import find
 from charlm.scoring.evaluation import Evaluation, evaluate
+from charlm.tasks import DataWarning
+from charlm.tasks.given import read_vectors
 from charlm.tokenizers import Ids, Tokenizer
 
+PREVIEW_TEMPERATURE = 0.8
+_PREVIEWS, _PREVIEW_LENGTH = 3, 200  # number of samples, and tokens of each at most
+_FEW_PER_TOKEN = 100  # tokens of the corpus for each token of the vocabulary
+_RARE = 5  # occurrences, or fewer
+_MANY_RARE = 0.2  # share of the vocabulary
+
 Source = str | Path | Iterable[str | Path] | Corpus
+# Rows of ids → log P of each token but the first.
+ReadRows = Callable[[Sequence[Ids]], list[NDArray[np.float64]]]
+MapRows = Callable[[Sequence[Ids], ReadRows], list[NDArray[np.float64]]]
 
 
-Read = Callable[[Sequence[Ids]], list[NDArray[np.float64]]]  # rows of tokens → log P of each token but the first
-MapRows = Callable[[Sequence[Ids], Read], list[NDArray[np.float64]]]
-
-
-def _map_alone(rows: Sequence[Ids], read: Read) -> list[NDArray[np.float64]]:
+def _map_alone(rows: Sequence[Ids], read: ReadRows) -> list[NDArray[np.float64]]:
     return read(rows)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """`counts` (V,): how often each symbol is a training target. The corpus itself is not read again."""
+    """A corpus made ready for training. Its text is not read again."""
 
     corpus: Corpus
-    sequence: str
-    why: str
-    parts: Split
+    sequence: str  # line or stream
+    mode_reason: str  # why it is read in that mode, in words
+    mode_doubt: str = ""  # the few lines that speak against that mode, in words
+    split: Split
     tokenizer: Tokenizer
     ring: TokenRing
-    counts: NDArray[np.int64]
-    sha256: str  # of what is learned and what is held out
-    held_out: tuple[str, ...] = ()  # files of held-out text of its own
-    doubt: str = ""  # what speaks against the kind of sequence that was chosen
-    vectors: word2vec.Vectors | None = None  # of the symbols, for the embedding to begin with
+    counts: NDArray[np.int64]  # (V,): how often each token is a training target
+    sha256: str  # of the training part and the held-out part
+    valid_files: tuple[str, ...] = ()  # the files of a separate held-out text
+    vectors: word2vec.Vectors | None = None  # the embedding's initial vectors
+
+    @property
+    def identity(self) -> str:
+        """The text and the vocabulary, which all processes of a run must have in common."""
+        return f"{self.sha256} {json.dumps(self.tokenizer.to_json())}"
 
     @property
     def predictable(self) -> NDArray[np.bool_]:
-        """(V,): all that stand for text, whether or not the training text has them, and control symbols that it has."""
+        """(V,): whether the model may predict a token: every token with text, and the control tokens that occur."""
         possible: NDArray[np.bool_] = self.counts > 0
         possible[len(self.tokenizer.CONTROL) :] = True
-        return possible & ~self.tokenizer.line_ends() if self.sequence == "line" else possible  # they end in EOS
+        # A line ends with EOS, so no token that contains a line end can follow.
+        return possible & ~self.tokenizer.line_ends() if self.sequence == "line" else possible
 
-    def batches(self, config: TrainConfig, rows: Callable[[int], slice] = slice, processes: int = 1) -> TrainingWindows:
-        """The windows of a run, of each the rows of this process. Raises ConfigError where it would have none."""
-        found = TrainingWindows(
+    @property
+    def characters_per_token(self) -> float:
+        """Mean characters of a training target."""
+        return self.split.characters(self.split.train) / len(self.ring.targets)
+
+    def describe(self) -> dict[str, Any]:
+        """Describe the corpus for `config.json`, without any of its text."""
+        split = self.split
+        return {
+            "files": list(self.corpus.names),
+            "held_out": list(self.valid_files),
+            "characters": self.corpus.characters,
+            "sequences": len(split.train) + (len(split.valid) if split.held_out else 0),
+            "sha256": self.corpus.fingerprint(),
+        }
+
+    def complete(self, model: ModelConfig) -> ModelConfig:
+        """Fill in what the corpus and the vector file decide: the text mode, and the width of the embedding."""
+        if self.vectors:
+            model = replace(model, embedding_size=self.vectors.matrix.shape[1])
+        return replace(model, sequence=self.sequence)
+
+    def windows(self, config: TrainConfig, rows: Callable[[int], slice] = slice, processes: int = 1) -> TrainingWindows:
+        """Return the windows of a run, with the rows that `rows` selects for this process.
+
+        Raises ConfigError if there are fewer rows than processes.
+        """
+        windows = TrainingWindows(
             self.ring,
             config.batch_size,
             config.seq_len,
@@ -73,63 +112,58 @@ class Dataset:
             line_ends=self.tokenizer.line_ends(),
             select_rows=rows,
         )
-        if found.batch_size < processes:
-            few = f"{processes} processes cannot share a batch of {found.batch_size}"
-            mend = "a larger --batch-size" if config.batch_size < processes else "a longer corpus"
-            raise ConfigError(f"{few}; start fewer, or give {mend}")
-        return found
+        if windows.batch_size < processes:
+            remedy = "larger_batch" if config.batch_size < processes else "longer_corpus"
+            raise ConfigError(f"{processes} processes cannot share a batch of {windows.batch_size}", remedy=remedy)
+        return windows
 
     def network(self, model: ModelConfig, device: torch.device) -> Network:
-        """An untrained network for this vocabulary, from torch's random state; `model` must be resolved."""
+        """Build an untrained network for this vocabulary from torch's random state; `model` must be resolved."""
         network = Network(model, self.tokenizer.size)
         network.set_output_statistics(*map(torch.from_numpy, (self.predictable, self.counts)))
         if self.vectors:
             network.embedding.load_vectors(*map(torch.from_numpy, self.vectors))
         return network.to(device)
 
-    @property
-    def identity(self) -> str:
-        """What all processes of a run must have in common: the text, and the tokens made of it."""
-        return f"{self.sha256} {json.dumps(self.tokenizer.to_json())}"
-
     def evaluate(self, network: Network, texts: Sequence[str], map_rows: MapRows = _map_alone) -> Evaluation:
-        """What `charlm evaluate` reports of these sequences; `map_rows` may share the rows among processes."""
+        """Evaluate these sequences as `charlm evaluate` does; `map_rows` may share the rows among processes."""
 
         def read(rows: Sequence[Ids]) -> list[NDArray[np.float64]]:
             return map_rows(rows, partial(log_probabilities, network))
 
         return evaluate(network, self.tokenizer, self.sequence, [texts], read=read)[0]
 
-
-def with_tokenizer(model: ModelConfig, tokenizer: Tokenizer | None) -> ModelConfig:
-    """A configuration that says which vocabulary was given, if one was.
-
-    Raises ConfigError where it is for another vocabulary, or for one to be learned in a way of its own.
-    """
-    if tokenizer is None:
-        if model.vocabulary is not None:
-            raise ConfigError(
-                "the plan is for a vocabulary that was given; give it again by --tokenizer-file (a model keeps it as"
-                f" its tokenizer.json; SHA-256 {model.vocabulary})"
+    def previews(self, model: ModelConfig, network: Network, seed: int) -> tuple[str, ...]:
+        """Sample from the empty prompt, always with the same random numbers; return () if an output is not finite."""
+        language_model = LanguageModel(model, self.tokenizer, network.eval())
+        try:
+            samples = language_model.sample(
+                count=_PREVIEWS, length=_PREVIEW_LENGTH, temperature=PREVIEW_TEMPERATURE, seed=seed
             )
-        return model
-    found = vocabulary.sha256(tokenizer)
-    if model.vocabulary not in (None, found):
-        raise ConfigError(f"the plan is for another vocabulary (SHA-256 {model.vocabulary}, this one {found})")
-    defaults = ModelConfig()
-    if others := [name for name in VOCABULARY if getattr(model, name) != getattr(defaults, name)]:
-        options = " and ".join(f"--{name.replace('_', '-')}" for name in others)
-        raise ConfigError(f"a vocabulary that is given is used as it is; leave {options} out")
-    return replace(model, tokenizer=name_of(tokenizer), vocabulary=found)
+        except ModelError:
+            return ()
+        return tuple(sample.text for sample in samples)
 
-
-def as_corpus(source: Source, on_progress: OnProgress = ignore) -> Corpus:
-    """Files, or a text: a string with a newline in it is the text itself, any other names a file or a folder."""
-    if isinstance(source, Corpus):
-        return source
-    if isinstance(source, str) and "\n" in source:
-        return Corpus((Document("text", source),), ("text",))
-    return read([source] if isinstance(source, str | Path) else source, on_progress)
+    def warnings(self) -> Iterator[DataWarning]:
+        """Yield what the corpus cannot teach, so that it is known before the time is spent."""
+        # A byte that only spells other characters may be missing from the corpus.
+        needed = (self.counts > 0) | ~self.tokenizer.fallback_tokens()
+        needed[: len(self.tokenizer.CONTROL)] = False
+        counts = self.counts[needed]
+        tokens, total = len(counts), int(counts.sum())
+        if total < _FEW_PER_TOKEN * tokens:
+            mean = f"each of the {tokens:,} tokens occurs {total / tokens:.0f} times on average"
+            yield DataWarning(f"the text is small for its vocabulary: {mean}")
+        rare = int((counts <= _RARE).sum())
+        if rare > _MANY_RARE * tokens:
+            remedy = "smaller_vocabulary" if "vocab_size" in self.tokenizer.SETTINGS else ""
+            few = f"{rare:,} of {tokens:,} tokens occur {_RARE} times or fewer, too rarely to learn"
+            yield DataWarning(few, remedy)
+        if unknown := int(self.counts[self.tokenizer.UNK]):
+            share = unknown / self.counts.sum()
+            yield DataWarning(f"{unknown:,} tokens to learn ({share:.2%}) are <UNK>: the vocabulary lacks them")
+        if self.mode_doubt:
+            yield DataWarning(f"the corpus is read as running text because of {self.mode_doubt}", "line_mode")
 
 
 def prepare(
@@ -140,63 +174,88 @@ def prepare(
     on_progress: OnProgress = ignore,
     tokenizer: Tokenizer | None = None,
 ) -> Dataset:
-    """Read, choose the kind of sequence, hold out, build the tokenizer from the training part unless given, encode.
+    """Read a corpus, choose its text mode, hold out a part, and encode the rest.
 
-    on_progress: called now and then where that takes time. Raises CorpusError for a corpus that cannot be trained on,
-    SaveError where the ids of one that is larger than memory find no room on disk.
+    The vocabulary is learned from the training part unless `tokenizer` is given. Raises ConfigError for settings that
+    exclude each other, CorpusError for a corpus that cannot be trained on, and SaveError if the ids of a large corpus
+    do not fit on the disk.
     """
-    find(Tokenizer, model.tokenizer).check(model)  # before a long corpus is read
+    _check_settings(model, config)  # before a long corpus is read
+    corpus = as_corpus(source, on_progress)
+    sequence, reason, doubt = _text_mode(corpus, model)
+    parts, valid_corpus = _hold_out(corpus, sequence, config, valid, on_progress)
+    if valid_corpus:
+        corpus = replace(corpus, notes=corpus.notes + valid_corpus.notes)
+    tokenizer = tokenizer or vocabulary.learn(parts.train, model, on_progress)
+    corpus.fingerprint()  # reads the text for the last time; the corpus keeps the result for `describe`
+    sha256 = _fingerprint(parts, on_progress)
+    ring, counts = _encode(corpus, parts, model, tokenizer, sha256, on_progress)
+    return Dataset(
+        corpus=corpus,
+        sequence=sequence,
+        mode_reason=reason,
+        mode_doubt=doubt,
+        split=parts,
+        tokenizer=tokenizer,
+        ring=ring,
+        counts=counts,
+        sha256=sha256,
+        valid_files=valid_corpus.names if valid_corpus else (),
+        vectors=read_vectors(tokenizer, model, config),
+    )
+
+
+def as_corpus(source: Source, on_progress: OnProgress = ignore) -> Corpus:
+    """Read files and folders. A string that contains a newline is a text itself, any other string is a path."""
+    if isinstance(source, Corpus):
+        return source
+    if isinstance(source, str) and "\n" in source:
+        return Corpus((Document("text", source),), ("text",))
+    return read([source] if isinstance(source, str | Path) else source, on_progress)
+
+
+def _check_settings(model: ModelConfig, config: TrainConfig) -> None:
+    find(Tokenizer, model.tokenizer).check(model)
     if config.freeze_embedding and model.tie_weights:
         raise ConfigError(
             "a tied table is also the readout's, which has to learn; leave freeze-embedding or tie-weights out"
         )
-    corpus = as_corpus(source, on_progress)
-    documents = corpus.documents
-    sequence, why = (model.sequence, "as asked") if model.sequence != "auto" else choose_mode(documents)
-    doubt = unusual_lines(documents) if model.sequence == "auto" and sequence == "stream" else ""
-    held_out: tuple[str, ...] = ()
+
+
+def _text_mode(corpus: Corpus, model: ModelConfig) -> tuple[str, str, str]:
+    """Return line or stream, the reason, and the lines that speak against a stream, or ""."""
+    if model.sequence != "auto":
+        return model.sequence, "as asked", ""
+    sequence, reason = choose_mode(corpus.documents)
+    return sequence, reason, unusual_lines(corpus.documents) if sequence == "stream" else ""
+
+
+def _hold_out(
+    corpus: Corpus, sequence: str, config: TrainConfig, valid: Source | None, on_progress: OnProgress
+) -> tuple[Split, Corpus | None]:
+    """Return the training part and the held-out part, and the corpus of a separate held-out text."""
     if valid is None:
-        parts = hold_out(documents, sequence, config.valid_fraction)
-    else:
-        held = as_corpus(valid, on_progress)
-        held_out = held.names
-        corpus = replace(corpus, notes=corpus.notes + held.notes)
-        parts = with_validation(documents, held.documents, sequence)
-    # One document has no end to learn: what follows its training part is more of it.
-    close = sequence == "line" or len(documents) > 1
-    tokenizer = tokenizer or learn(parts.train, model, on_progress)
-    corpus.fingerprint()  # kept there
-    sha256 = _fingerprint(parts, on_progress)
-    numbered = encode_sequences(tokenizer, parts.train, close=close, on_progress=on_progress)
-    if corpus.large:
-        key = json.dumps([sha256, sequence, close, model.tokenizer, tokenizer.to_json()])
-        shown = {"corpus": corpus.names, "tokenizer": model.tokenizer, "characters": parts.train.characters}
-        stored = token_store.store_on_disk(numbered, tokenizer.size, key, shown)
-    else:
-        stored = token_store.store_in_memory(numbered, tokenizer.size)
-    return Dataset(
-        corpus, sequence, why, parts, tokenizer, *stored, sha256, held_out, doubt, _vectors(tokenizer, model, config)
-    )
+        return hold_out(corpus.documents, sequence, config.valid_fraction), None
+    valid_corpus = as_corpus(valid, on_progress)
+    return with_validation(corpus.documents, valid_corpus.documents, sequence), valid_corpus
 
 
-def _vectors(tokenizer: Tokenizer, model: ModelConfig, config: TrainConfig) -> word2vec.Vectors | None:
-    """What the file that was named has of the symbols. Raises ConfigError where its vectors do not fit the model."""
-    if config.embedding_file is None:
-        return None
-    found = word2vec.read(Path(config.embedding_file), tokenizer.token_texts(range(tokenizer.size)))
-    width = found.matrix.shape[1]
-    if model.embedding_size not in (None, width):
-        wide = f"{config.embedding_file} has vectors of {width:,} numbers"
-        raise ConfigError(f"{wide}, and embedding-size is {model.embedding_size:,}; leave the size out")
-    if not found.known.any():
-        raise ConfigError(
-            f"{config.embedding_file} has a vector for none of the {tokenizer.size:,} symbols of the corpus"
-        )
-    return found
+def _encode(
+    corpus: Corpus, parts: Split, model: ModelConfig, tokenizer: Tokenizer, sha256: str, on_progress: OnProgress
+) -> tuple[TokenRing, NDArray[np.int64]]:
+    """Encode the training part; the ids of a corpus larger than memory go to the cache on disk."""
+    # The end of a single document is not learned: the held-out part continues it.
+    close = parts.sequence == "line" or len(corpus.documents) > 1
+    pieces = encode_sequences(tokenizer, parts.train, close=close, on_progress=on_progress)
+    if not corpus.large:
+        return token_store.store_in_memory(pieces, tokenizer.size)
+    key = json.dumps([sha256, parts.sequence, close, model.tokenizer, tokenizer.to_json()])
+    about = {"corpus": corpus.names, "tokenizer": model.tokenizer, "characters": parts.train.characters}
+    return token_store.store_on_disk(pieces, tokenizer.size, key, about)
 
 
 def _fingerprint(parts: Split, on_progress: OnProgress) -> str:
-    """Of every sequence its text in UTF-8 and a zero byte; between those learned and those held out, one more."""
+    """Return the SHA-256 of all sequences: each as UTF-8 and a zero byte, with one more zero byte between the parts."""
     digest = hashlib.sha256()
     lines, counter = parts.sequence == "line", PieceCounter("checking", parts.train.characters, on_progress)
     for group in parts.train.groups():

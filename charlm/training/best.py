@@ -1,4 +1,4 @@
-"""The network of a run that predicted the held-out part best so far, and how it goes into the state of the run."""
+"""The best network of a run so far, and its form in the training state."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -10,11 +10,11 @@ from charlm.config import from_mapping
 from charlm.nn.network import check_tensors
 from charlm.scoring.evaluation import Evaluation
 
-_PREFIX = "best."  # of its tensors, among those of the state
+_PREFIX = "best."  # of the names of its tensors in the training state
 
 
 class Best(NamedTuple):
-    """What a validation has found, and drawn."""
+    """A network that was validated, with its step, its evaluation and its samples."""
 
     step: int
     evaluation: Evaluation
@@ -22,37 +22,38 @@ class Best(NamedTuple):
     weights: Mapping[str, Tensor]
 
     def nbytes(self) -> int:
+        """Return the bytes of the weights."""
         return sum(tensor.nbytes for tensor in self.weights.values())
 
 
 def values_of(best: Best | None) -> dict[str, Any]:
-    """What of it JSON can hold."""
+    """Return everything but the weights, as values for JSON."""
     if best is None:
         return {"best": None, "best_step": 0, "best_samples": ()}
     return {"best": vars(best.evaluation), "best_step": best.step, "best_samples": best.samples}
 
 
 def tensors_of(best: Best | None) -> dict[str, Tensor]:
-    """The rest."""
+    """Return the weights, with the prefix "best."."""
     return {f"{_PREFIX}{name}": tensor for name, tensor in best.weights.items()} if best else {}
 
 
-def without(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Of the tensors of a state those of the run itself."""
+def without_best(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors of a training state without the best weights."""
     return {name: tensor for name, tensor in tensors.items() if not name.startswith(_PREFIX)}
 
 
 def best_from(
     values: Mapping[str, Any], tensors: Mapping[str, Tensor], shapes: Mapping[str, Tensor], device: torch.device
 ) -> Best | None:
-    """The other way, into a network of these shapes.
+    """Rebuild the best network from a training state; its weights must have the `shapes` of the run's network.
 
-    Raises ConfigError, KeyError, TypeError, ValueError or OverflowError for what is not of it.
+    Raises ConfigError, KeyError, TypeError, ValueError or OverflowError for a state that is not of this run.
     """
     step, samples = int(values["best_step"]), tuple(str(text) for text in values["best_samples"])
-    found = {name[len(_PREFIX) :]: tensor for name, tensor in tensors.items() if name.startswith(_PREFIX)}
-    check_tensors(found, shapes if values["best"] else {})
+    weights = {name[len(_PREFIX) :]: tensor for name, tensor in tensors.items() if name.startswith(_PREFIX)}
+    check_tensors(weights, shapes if values["best"] else {})
     if not values["best"]:
         return None
     evaluation = from_mapping(Evaluation, values["best"], "best")
-    return Best(step, evaluation, samples, {name: tensor.to(device) for name, tensor in found.items()})
+    return Best(step, evaluation, samples, {name: tensor.to(device) for name, tensor in weights.items()})

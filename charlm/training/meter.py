@@ -1,100 +1,209 @@
-"""What a training run tells of itself: its plan, where it is, its end."""
+"""The meter of a training run: it measures, reports every event, and keeps the lines of `metrics.jsonl`."""
 
 import math
 import time
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import torch
 
+from charlm.checkpoints.training_state import require_number
 from charlm.data.windows import TrainingWindows
+from charlm.files.atomic import json_line
 from charlm.nn.native.library import path_in_use, resolve_precision
-from charlm.nn.network import Network
 from charlm.plan import Plan
 from charlm.scoring.evaluation import Evaluation
+from charlm.system import machine
 from charlm.tasks.language import Dataset
-from charlm.training.advice import warnings
-from charlm.training.distributed import Group
-from charlm.training.events import Finished, Planned, Progress
-from charlm.training.learner import Learner
-from charlm.training.planner import Pace
-from charlm.training.run_folder import RunFolder
+from charlm.training import events
+from charlm.training.events import Progress, Report
+
+_SMOOTHED_STEPS = 50  # the longest memory of the smoothed training loss
+_HIGH_LOSS = 1.5  # times the loss of a blind guess: the learning rate is too high
 
 
-class Told(Protocol):
-    """What of a run is told; `training.run.Run` says what each is."""
+class Meter:
+    """Measures of a run: the smoothed training loss (nats per token), the last gradient norm, and the seconds spent.
 
-    prepared: Dataset
-    kept: RunFolder
-    started: float
-    device: torch.device
-    plan: Plan
-    pace: Pace | None
-    why: str
-    group: Group
-    network: Network
-    learner: Learner
-    batches: TrainingWindows
-    step: int
-    smoothed: float
-    gradient_norm: float
-    learning_seconds: float
+    report: receives every event. started: the time.monotonic() at which the command began.
+    """
 
+    def __init__(self, report: Report, dataset: Dataset, windows: TrainingWindows, started: float) -> None:
+        self._report = report
+        self._started = started  # moved back when a run is resumed, so that the seconds of both parts add up
+        self._characters_per_token = dataset.characters_per_token
+        self._tokens_per_step = windows.batch_size * windows.seq_len
+        self._blind_guess = math.log(dataset.tokenizer.size)  # nats
+        self._high_loss_reported = False
+        self.loss = math.nan
+        self.gradient_norm = math.nan
+        self.learning_seconds = 0.0
+        self.lines = [json_line({"step": 0, "machine": machine()})]  # of metrics.jsonl
 
-def planned(run: Told) -> Planned:
-    """The plan, and what it was made for."""
-    parts, train = run.prepared.parts, run.plan.train
-    return Planned(
-        plan=run.plan,
-        corpus=run.prepared.corpus,
-        why=run.prepared.why,
-        why_size=run.why,
-        warnings=tuple(warnings(run.prepared)),
-        split=parts,
-        own_valid=bool(run.prepared.held_out),
-        vocabulary=run.prepared.tokenizer.size,
-        tokens=len(run.prepared.ring.targets),
-        parameters=run.network.parameter_count(),
-        device=str(run.device),
-        recurrence=path_in_use(),
-        precision=resolve_precision(train.precision, run.device),
-        batch_size=run.batches.batch_size,
-        seq_len=run.batches.seq_len,
-        parts=run.learner.micro_batches,
-        shrunk=(run.batches.batch_size, run.batches.seq_len) < (train.batch_size, train.seq_len),
-        epochs=run.plan.total / run.batches.steps_per_epoch,
-        seconds=run.pace.left() if run.pace else None,
-        folder=run.kept.folder,
-        processes=run.group.size,
-        given=int(run.prepared.vectors.known.sum()) if run.prepared.vectors else None,
-    )
+    def record(self, step: int, loss: float, gradient_norm: float, seconds: float) -> None:
+        """Record a training step, the `step`-th of the run."""
+        self.gradient_norm = gradient_norm
+        weight = 1 / max(1, min(_SMOOTHED_STEPS, step / 10))
+        self.loss = loss if math.isnan(self.loss) else (1 - weight) * self.loss + weight * loss
+        self.learning_seconds += seconds
 
+    def values(self) -> dict[str, Any]:
+        """Return the measures as plain values, for the training state."""
+        return {
+            "smoothed": None if math.isnan(self.loss) else self.loss,
+            "gradient_norm": None if math.isnan(self.gradient_norm) else self.gradient_norm,
+            "learning_seconds": self.learning_seconds,
+            "seconds": time.monotonic() - self._started,
+            "metrics": self.lines,
+        }
 
-def progress(run: Told) -> Progress:
-    """Where the run is now."""
-    parts, targets = run.prepared.parts, len(run.prepared.ring.targets)
-    characters_each = parts.characters(parts.train) / targets
-    rate = run.step * run.batches.seq_len * run.batches.batch_size / max(run.learning_seconds, 1e-9)
-    left = run.learning_seconds / max(1, run.step) * (run.plan.total - run.step)
-    return Progress(
-        step=run.step,
-        steps=run.plan.total,
-        nats_per_token=run.smoothed,
-        bits_per_char=run.smoothed / math.log(2) / characters_each,
-        gradient_norm=run.gradient_norm,
-        learning_rate=run.plan.learning_rate(run.step),
-        characters_per_second=rate * characters_each,
-        seconds_left=run.pace.left() if run.pace else left,
-    )
+    def restore(self, values: Mapping[str, Any], *, resumed: bool) -> None:
+        """Return to what `values` returned. `resumed`: another process measured it, so its seconds count as well.
 
+        Raises KeyError, TypeError.
+        """
+        self.loss = math.nan if values["smoothed"] is None else require_number(values, "smoothed")
+        norm = values["gradient_norm"]
+        self.gradient_norm = math.nan if norm is None else require_number(values, "gradient_norm")
+        self.learning_seconds, seconds = (require_number(values, name) for name in ("learning_seconds", "seconds"))
+        self.lines = [str(line) for line in values["metrics"]]
+        if resumed:
+            self._started -= seconds
 
-def finished(run: Told, best_step: int, best: Evaluation) -> Finished:
-    """The end, however it came; `best` is of the model that is kept."""
-    return Finished(
-        folder=run.kept.folder,
-        parameters=run.network.parameter_count(),
-        steps=run.step,
-        best_step=best_step,
-        seconds=time.monotonic() - run.started,
-        characters_per_second=progress(run).characters_per_second,
-        evaluation=best,
-    )
+    def log(
+        self, progress: Progress, plan: Plan, evaluation: Evaluation | None = None, samples: Sequence[str] = ()
+    ) -> None:
+        """Add a line to the metrics, unless it has no evaluation and the step has a line.
+
+        A run that is resumed passes the step of its last save a second time.
+        """
+        if evaluation is None and self.lines and self.lines[-1].startswith(f'{{"step":{progress.step},'):
+            return
+        values = {
+            "step": progress.step,
+            "seconds": round(time.monotonic() - self._started, 3),
+            "train_nats_per_token": progress.nats_per_token,
+            **({"valid": evaluation.summary()} if evaluation else {}),
+            "gradient_norm": progress.gradient_norm,
+            "learning_rate": plan.learning_rate(progress.step - 1),
+            "characters_per_second": round(progress.characters_per_second),
+            **({"samples": list(samples)} if samples else {}),
+        }
+        self.lines.append(json_line(values))
+
+    def progress(self, step: int, plan: Plan, seconds_left: float | None = None) -> Progress:
+        """Return where the run is; the time left is estimated from the steps so far unless given."""
+        tokens_per_second = step * self._tokens_per_step / max(self.learning_seconds, 1e-9)
+        if seconds_left is None:
+            seconds_left = self.learning_seconds / max(1, step) * (plan.total - step)
+        return Progress(
+            step=step,
+            steps=plan.total,
+            nats_per_token=self.loss,
+            bits_per_char=self.loss / math.log(2) / self._characters_per_token,
+            gradient_norm=self.gradient_norm,
+            learning_rate=plan.learning_rate(step),
+            characters_per_second=tokens_per_second * self._characters_per_token,
+            seconds_left=seconds_left,
+        )
+
+    def report_progress(self, progress: Progress) -> None:
+        """Report where the run is."""
+        self._report(progress)
+
+    def report_plan(
+        self,
+        plan: Plan,
+        dataset: Dataset,
+        windows: TrainingWindows,
+        *,
+        size_reason: str,
+        parameters: int,
+        micro_batches: int,
+        device: torch.device,
+        processes: int,
+        seconds: float | None,
+        folder: Path | None,
+    ) -> None:
+        """Report the plan and what it was made for. `seconds`: the time left for the run, None if it has no limit."""
+        train = plan.train
+        self._report(
+            events.Planned(
+                plan=plan,
+                corpus=dataset.corpus,
+                mode_reason=dataset.mode_reason,
+                size_reason=size_reason,
+                warnings=tuple(dataset.warnings()),
+                split=dataset.split,
+                own_valid=bool(dataset.valid_files),
+                vocabulary=dataset.tokenizer.size,
+                tokens=len(dataset.ring.targets),
+                parameters=parameters,
+                device=str(device),
+                recurrence=path_in_use(),
+                precision=resolve_precision(train.precision, device),
+                batch_size=windows.batch_size,
+                seq_len=windows.seq_len,
+                micro_batches=micro_batches,
+                shrunk=(windows.batch_size, windows.seq_len) < (train.batch_size, train.seq_len),
+                epochs=plan.total / windows.steps_per_epoch,
+                seconds=seconds,
+                folder=folder,
+                processes=processes,
+                given_vectors=int(dataset.vectors.known.sum()) if dataset.vectors else None,
+            )
+        )
+
+    def report_previews(self, step: int, samples: tuple[str, ...]) -> None:
+        """Report samples that were drawn between two validations."""
+        self._report(events.Previewed(step, samples))
+
+    def report_validation(
+        self, progress: Progress, evaluation: Evaluation, *, best: bool, samples: tuple[str, ...]
+    ) -> None:
+        """Report an evaluation of the held-out part."""
+        self._report(events.Validated(progress, evaluation, best, samples))
+
+    def report_high_loss(self, step: int, learning_rate: float) -> None:
+        """Report, once in a run, that the smoothed loss is far above that of a blind guess."""
+        high = step >= _SMOOTHED_STEPS and self.loss > _HIGH_LOSS * self._blind_guess
+        if high and not self._high_loss_reported:
+            self._high_loss_reported = True
+            self._report(events.LossHigh(step, self.loss, self._blind_guess, learning_rate))
+
+    def report_revision(self, step: int, total: int) -> None:
+        """Report a new total of steps."""
+        self._report(events.Revised(step, total))
+
+    def report_resumed(self, step: int, damaged: tuple[str, ...]) -> None:
+        """Report the step at which a run continues, and the damaged states that were passed over."""
+        self._report(events.Resumed(step, damaged))
+
+    def report_rollback(self, at: int, to: int, learning_rate: float) -> None:
+        """Report a return to an earlier state, with a lower learning rate."""
+        self._report(events.RolledBack(at, to, learning_rate))
+
+    def report_not_saved(self, step: int, reason: str) -> None:
+        """Report that the disk refused a write."""
+        self._report(events.NotSaved(step, reason))
+
+    def report_stopped(self, step: int, saved: int | None) -> None:
+        """Report that the run was asked to stop; `saved` is the step of the last saved state."""
+        self._report(events.Stopped(step, saved))
+
+    def report_finished(
+        self, progress: Progress, folder: Path | None, parameters: int, best_step: int, evaluation: Evaluation
+    ) -> None:
+        """Report the end of a run, complete or not; `evaluation` is of the model that is kept."""
+        self._report(
+            events.Finished(
+                folder=folder,
+                parameters=parameters,
+                steps=progress.step,
+                best_step=best_step,
+                seconds=time.monotonic() - self._started,
+                characters_per_second=progress.characters_per_second,
+                evaluation=evaluation,
+            )
+        )

@@ -1,53 +1,46 @@
-"""The model card: the README of a model's folder, for whoever is handed it, and for the Hugging Face Hub."""
+"""The model card: the README of a model's folder, for people and for the Hugging Face Hub."""
 
 import inspect
 import re
 from collections.abc import Sequence
 
-from charlm.checkpoints import numpy_loader as standalone
+from charlm.checkpoints import numpy_loader
 from charlm.data.sequences import Lines, Streams
-from charlm.plan import TEMPERATURE, Plan
+from charlm.plan import Plan
 from charlm.scoring.evaluation import Evaluation
 from charlm.scoring.passages import CONTEXT_TOKENS
-from charlm.tasks.language import Dataset
+from charlm.tasks.language import PREVIEW_TEMPERATURE, Dataset
+from charlm.training.best import Best
 
-# Line ends, what turns the direction of writing, and what UTF-8 or YAML cannot hold.
+# Line ends, marks that change the direction of writing, and what UTF-8 or YAML cannot hold.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 
 
-def model_card(
-    name: str,
-    plan: Plan,
-    prepared: Dataset,
-    parameters: int,
-    step: int,
-    evaluation: Evaluation,
-    samples: Sequence[str],
-) -> str:
-    """Markdown under YAML for the Hub. It holds no text of the corpus but what the samples repeat."""
-    return f"""{_front_matter(name, plan, prepared, evaluation)}
+def model_card(name: str, plan: Plan, dataset: Dataset, parameters: int, best: Best) -> str:
+    """Write the card: YAML for the Hub, then Markdown. The only text of the corpus in it is what the samples repeat."""
+    return f"""{_front_matter(name, plan, dataset, best.evaluation)}
 # {_code(_shown(name))}
 
-A language model of one corpus, trained with charlm (`charlm-rnn` on the Python package index): it gives a probability
-to a text and writes new ones, one symbol after the other.
+This language model was trained on one corpus with charlm (`charlm-rnn` on the Python Package Index). It computes the
+probability of a text, and generates new text token by token.
 
 | | |
 |---|---|
-{_rows(plan, prepared, parameters, step)}
+{_rows(plan, dataset, parameters, best.step)}
 
-The fingerprint is of all texts in order, each as UTF-8 after its length in bytes (8 bytes, the lowest first).
+The fingerprint covers all texts in order: the length of each in bytes (8 bytes, little-endian), then its UTF-8.
 
 ## How well it predicts
 
-{_figures(prepared, evaluation)}
-{_samples(samples)}
+{_figures(dataset, best.evaluation)}
+{_samples(best.samples)}
 ## With charlm
 
 ```sh
-# in this folder
+# run these commands in this folder
 charlm sample --model ./
 charlm score --model ./ "a text"
-# what it is, and the command that trains it again by its plan.json
+# what the model is, and the command that repeats its training
 charlm info --model ./
 ```
 
@@ -55,22 +48,22 @@ In Python: `charlm.load("folder").sample("a text")`.
 
 ## Without charlm
 
-`config.json` and `tokenizer.json` are plain JSON, `model.safetensors` has the weights by the names of torch.nn. This is
-all it takes to read them:
+`config.json` and `tokenizer.json` are plain JSON. `model.safetensors` contains the weights under the names of torch.nn.
+This program reads them with numpy:
 
-{_block(inspect.getsource(standalone).rstrip(), "python")}
+{_block(inspect.getsource(numpy_loader).rstrip(), "python")}
 
-## What to keep in mind
+## Limits
 
-It knows its corpus and nothing else. What it writes may be wrong, offensive, or a passage of that corpus: the weights
-hold traces of it, and `tokenizer.json` every symbol that was learned.
+The model knows its corpus and nothing else. The text that it generates may be wrong, offensive, or copied from the
+corpus: the weights contain traces of the corpus, and `tokenizer.json` contains every token that was learned.
 """
 
 
-def _front_matter(name: str, plan: Plan, prepared: Dataset, found: Evaluation) -> str:
-    """What the Hub reads: https://github.com/huggingface/hub-docs/blob/main/modelcard.md has the fields."""
+def _front_matter(name: str, plan: Plan, dataset: Dataset, evaluation: Evaluation) -> str:
+    """Return the YAML of the Hub; https://github.com/huggingface/hub-docs/blob/main/modelcard.md defines the fields."""
     quoted = _shown(name.replace("\\", "\\\\").replace('"', '\\"'))
-    bits = found.bits_per_char_known
+    bits = evaluation.bits_per_char_known
     results = f"""model-index:
 - name: "{quoted}"
   results:
@@ -78,12 +71,12 @@ def _front_matter(name: str, plan: Plan, prepared: Dataset, found: Evaluation) -
       type: text-generation
     dataset:
       type: text
-      name: {"held-out text" if prepared.parts.held_out else "the corpus itself"}
-      split: {"validation" if prepared.parts.held_out else "train"}
+      name: {"held-out text" if dataset.split.held_out else "the corpus itself"}
+      split: {"validation" if dataset.split.held_out else "train"}
     metrics:
     - type: cross_entropy
-      name: nats per symbol
-      value: {found.known_nats_per_token:.4f}
+      name: nats per token
+      value: {evaluation.known_nats_per_token:.4f}
     - type: bits_per_character
       name: bits per character
       value: {bits or 0:.4f}
@@ -98,68 +91,72 @@ tags:
 """
 
 
-def _rows(plan: Plan, prepared: Dataset, parameters: int, step: int) -> str:
-    model, parts, corpus = plan.model, prepared.parts, prepared.corpus
+def _rows(plan: Plan, dataset: Dataset, parameters: int, step: int) -> str:
+    model, parts, corpus = plan.model, dataset.split, dataset.corpus
     rounded = ", factors of the recurrent products rounded to bfloat16" if plan.train.precision == "bfloat16" else ""
     rows = {
         "network": f"{model.shape}; {parameters:,} parameters",
-        "symbols": f"{prepared.tokenizer.size:,} ({model.tokenizer}), {model.embedding} input",
+        "tokens": f"{dataset.tokenizer.size:,} ({model.tokenizer}), {model.embedding} input",
         "corpus": f"{corpus.characters:,} characters in {_count(len(corpus.documents), 'file')}",
         "fingerprint": f"SHA-256 {corpus.fingerprint()}",
-        "trained on": _extent(prepared, parts.train),
-        "held out": _held_out(prepared),
+        "trained on": _extent(dataset, parts.train),
+        "held out": _held_out(dataset),
         "trained": f"{step:,} of {plan.total:,} steps, seed {plan.train.seed}, in float32{rounded}",
     }
     return "\n".join(f"| {name} | {value} |" for name, value in rows.items())
 
 
-def _extent(prepared: Dataset, texts: Streams | Lines | Sequence[str]) -> str:
-    kind = "line" if prepared.sequence == "line" else "running text"
-    return f"{prepared.parts.characters(texts):,} characters in {_count(len(texts), kind)}"
+def _extent(dataset: Dataset, texts: Streams | Lines | Sequence[str]) -> str:
+    kind = "line" if dataset.sequence == "line" else "running text"
+    return f"{dataset.split.characters(texts):,} characters in {_count(len(texts), kind)}"
 
 
-def _held_out(prepared: Dataset) -> str:
-    if not prepared.parts.held_out:
+def _held_out(dataset: Dataset) -> str:
+    if not dataset.split.held_out:
         return "nothing: the corpus is too small"
-    extent = _extent(prepared, prepared.parts.valid)
-    if prepared.held_out:
-        return f"{extent} given beside the corpus"
-    if prepared.sequence == "line":
-        return f"{extent} chosen by a hash of their number"
-    return f"{extent}: the last part of {'the file' if len(prepared.corpus.documents) == 1 else 'each file'}"
+    extent = _extent(dataset, dataset.split.valid)
+    if dataset.valid_files:
+        return f"{extent}, a separate text"
+    if dataset.sequence == "line":
+        return f"{extent}, chosen by a hash of the line number"
+    return f"{extent}: the last part of {'the file' if len(dataset.corpus.documents) == 1 else 'each file'}"
 
 
-def _figures(prepared: Dataset, found: Evaluation) -> str:
-    """The figures, and the protocol they were taken by."""
-    nats, bits = found.known_nats_per_token, found.bits_per_char_known
+def _figures(dataset: Dataset, evaluation: Evaluation) -> str:
+    """Return the figures and the protocol of the evaluation."""
+    nats, bits = evaluation.known_nats_per_token, evaluation.bits_per_char_known
     if bits is None:
-        return "There is no figure: the model has a symbol for no character of the held-out part."
-    where = "the held-out part" if prepared.parts.held_out else "the text it learned from, as nothing is held out"
-    protocol = [f"of {where}: {found.known_tokens:,} symbols for {found.known_characters:,} characters"]
-    if prepared.tokenizer.AMBIGUOUS:
-        protocol.append("of one way to cut the text into symbols: its probability is no lower")
-    if prepared.sequence == "line":
-        protocol.append("each line read from a zero state; its end is a symbol, is scored, and counts as a character")
+        return "There is no figure: the held-out part has no character that the model knows."
+    where = "the held-out part" if dataset.split.held_out else "the training text, since nothing is held out"
+    protocol = [
+        f"measured on {where}: {evaluation.known_tokens:,} tokens for {evaluation.known_characters:,} characters"
+    ]
+    if dataset.tokenizer.AMBIGUOUS:
+        protocol.append("measured for one tokenization of the text, which gives a lower bound on its probability")
+    if dataset.sequence == "line":
+        protocol.append(
+            "each line is read from a zero state; its end is a token that is scored and counts as a character"
+        )
     else:
-        pieces = found.streams or 1
-        cut = pieces > len(prepared.parts.valid)
-        warm = f", each after the {CONTEXT_TOKENS} symbols before it, which are not scored" if cut else ""
-        protocol.append(f"read in {_count(pieces, 'piece')} from a zero state{warm}")
-        ends = "a symbol and is scored" if prepared.predictable[prepared.tokenizer.EOS] else "not scored"
+        pieces = evaluation.streams or 1
+        cut = pieces > len(dataset.split.valid)
+        warm = f", each after the {CONTEXT_TOKENS} tokens before it, which are not scored" if cut else ""
+        protocol.append(f"the text is read in {_count(pieces, 'piece')} from a zero state{warm}")
+        ends = "a token that is scored" if dataset.predictable[dataset.tokenizer.EOS] else "not scored"
         protocol.append(f"the end of a text is {ends}")
-    if found.unknown:
-        protocol.append(f"without {_count(found.unknown, 'character')} that the model has no symbol for")
-    protocol.append("bits per character are nats / (ln 2 · characters)")
-    protocol.append("the weights kept are those that did best here, of all that were tried on the way")
+    if evaluation.unknown:
+        protocol.append(f"{_count(evaluation.unknown, 'unknown character')} left out")
+    protocol.append("bits per character = nats / (ln 2 · characters)")
+    protocol.append("the weights are those with the best validation of the run")
     listed = "".join(f"\n- {each}" for each in protocol)
-    return f"**{nats:.4f} nats per symbol, {bits:.4f} bits per character**\n{listed}"
+    return f"**{nats:.4f} nats per token, {bits:.4f} bits per character**\n{listed}"
 
 
 def _samples(samples: Sequence[str]) -> str:
     if not samples:
         return ""
     blocks = "\n\n".join(_block(_shown(sample, but="\n\t"), "text") for sample in samples)
-    how = f"As they were drawn at temperature {TEMPERATURE:g}, control characters by their code."
+    how = f"Unedited samples at temperature {PREVIEW_TEMPERATURE:g}; control characters are shown by their code."
     return f"\n## Samples\n\n{how}\n\n{blocks}\n"
 
 
@@ -168,22 +165,22 @@ def _count(number: int, thing: str) -> str:
 
 
 def _shown(text: str, but: str = "") -> str:
-    """Control characters by their code, as Python and YAML write it."""
-    return _CONTROL.sub(lambda found: found[0] if found[0] in but else ascii(found[0])[1:-1], text)
+    """Replace control characters, except those in `but`, by their code in Python and YAML."""
+    return _CONTROL.sub(lambda match: match[0] if match[0] in but else ascii(match[0])[1:-1], text)
 
 
 def _block(text: str, language: str) -> str:
-    """Code, in a fence that nothing in it closes."""
+    """Return a code block whose fence nothing in the text closes."""
     fence = "`" * max(3, _longest_run(text) + 1)
     return f"{fence}{language}\n{text}\n{fence}"
 
 
 def _code(text: str) -> str:
-    """The same within a line."""
+    """Return a code span that nothing in the text closes."""
     ticks, space = "`" * (_longest_run(text) + 1), " " * (text.strip("`") != text)
     return ticks + space + text + space + ticks
 
 
 def _longest_run(text: str) -> int:
-    """How many backticks stand together in it, at most."""
+    """Return the length of the longest run of backticks."""
     return max(map(len, re.findall("`+", text)), default=0)

@@ -1,7 +1,7 @@
-"""How large a network a corpus and a budget can use, where the user does not say.
+"""The size, dropout, learning rate and weight decay of a run, where the user leaves them open.
 
-Measured, not derived (benchmarks/README.md): within a budget of arithmetic the best network is the largest that
-still reads three tokens for each of its weights; and of a small corpus no more is to be had than by a few weights for
+The rules were measured, not derived (benchmarks/README.md). Within a budget of arithmetic, the best network is the
+largest that still reads three tokens for each of its weights. A small corpus does not fill more than a few weights for
 each of its tokens.
 """
 
@@ -18,18 +18,29 @@ from charlm.nn.network import Network
 from charlm.nn.readouts import choose
 from charlm.registry import find
 
-_EMBEDDING = 64
+_EMBEDDING_SIZE = 64
 _SIZES = ((2, 640), (2, 512), (2, 384), (2, 256), (1, 256), (1, 192), (1, 128))  # layers, width
-_TOKENS_A_WEIGHT = 3
-_WEIGHTS_A_TOKEN = 4  # of the corpus
-MANY_PASSES = 15  # over the corpus: from then on it can be learned by heart
+_MIN_TOKENS_PER_WEIGHT = 3  # tokens that the run reads
+_MAX_WEIGHTS_PER_TOKEN = 4  # tokens of the corpus
+MANY_EPOCHS = 15  # from here on, a network can learn the corpus by heart
+_MORE_EPOCHS = 40
+_DROPOUTS = (0.0, 0.2, 0.4)  # for few, many and more epochs
+
+_RATE_TIMES_WIDTH = 2.0
+_MAX_RATE = 0.016
+_MAX_RATE_MANY_EPOCHS = 0.004  # a higher rate learns the corpus by heart before it generalizes
+_USUAL_LAYERS = 2  # twice as many layers take half the rate
+_DECAY_STEPS = 800  # steps at the peak rate after which 1/e of a weight is left
+_MAX_DECAY = 0.3
+_SHORT_RUN = 1000  # steps in which weights hardly grow, so that decay can only hurt
+_DECAY_SHORT_RUN = 0.01
 
 
 @cache
 def weights(config: ModelConfig, vocabulary: int) -> int:
-    """Numbers that a token is multiplied with: all matrices but W_x of the lowest layer, which is looked up.
+    """Count the weights that a token is multiplied by: all matrices but W_x of the lowest layer, which is looked up.
 
-    A readout in groups counts whole, though few tokens need all of it.
+    An adaptive readout counts completely, although few tokens need all of it.
     """
     width = config.hidden_size if config.tie_weights else 1
     with torch.device("meta"):  # shapes without memory
@@ -42,72 +53,61 @@ def weights(config: ModelConfig, vocabulary: int) -> int:
 
 
 class Sized(NamedTuple):
-    """A configuration without open sizes, and the reason for them in words."""
+    """A configuration without open sizes, and the reason for its sizes in words."""
 
     config: ModelConfig
-    why: str
+    reason: str
 
 
 def resolve(config: ModelConfig, corpus: int, vocabulary: int, affordable: Callable[[int], float]) -> Sized:
-    """Fill in the sizes and the readout left open, for so many tokens to learn from.
+    """Fill in the sizes and the readout that were left open.
 
-    affordable: how many tokens can be read within the budget by a network of so many weights.
+    corpus: number of training tokens. affordable: maps a number of weights to the number of tokens that a network of
+    that size can read within the budget.
     """
-    why = "as asked" if config.hidden_size and config.layers else "the largest that charlm takes unasked"
+    reason = "as asked" if config.hidden_size and config.layers else "the largest size that charlm chooses by itself"
     config = replace(config, readout=choose(config.readout, vocabulary, tied=config.tie_weights))
     if not config.tie_weights:
-        config = replace(config, embedding_size=config.embedding_size or _EMBEDDING)
+        config = replace(config, embedding_size=config.embedding_size or _EMBEDDING_SIZE)
     for layers, width in _SIZES:
         sized = replace(config, layers=config.layers or layers, hidden_size=config.hidden_size or width)
         needed = weights(sized, vocabulary)
         if sized == config:
             break
-        if _TOKENS_A_WEIGHT * needed > affordable(needed):
-            why = f"a larger one could not read {_TOKENS_A_WEIGHT} symbols for each of its weights in the time"
-        elif needed > _WEIGHTS_A_TOKEN * corpus:
-            why = f"a larger one would have more than {_WEIGHTS_A_TOKEN} weights for each symbol of the corpus"
+        if _MIN_TOKENS_PER_WEIGHT * needed > affordable(needed):
+            reason = f"a larger network would see fewer than {_MIN_TOKENS_PER_WEIGHT} tokens per weight in this time"
+        elif needed > _MAX_WEIGHTS_PER_TOKEN * corpus:
+            reason = f"a larger network would have more than {_MAX_WEIGHTS_PER_TOKEN} weights per token of the corpus"
         else:
             break
-    return Sized(sized, why)  # where none is small enough, the smallest
+    return Sized(sized, reason)  # the smallest size, if none is small enough
 
 
-def resolve_dropout(config: ModelConfig, passes: float) -> ModelConfig:
-    """Fill in dropout, where left open, for so many passes over the corpus."""
+def resolve_dropout(config: ModelConfig, epochs: float) -> ModelConfig:
+    """Fill in dropout, if it was left open, for a number of passes over the corpus."""
     if config.dropout is not None:
         return config
-    return replace(config, dropout=0.0 if passes < MANY_PASSES else 0.2 if passes < 40 else 0.4)
+    few, many, more = _DROPOUTS
+    return replace(config, dropout=few if epochs < MANY_EPOCHS else many if epochs < _MORE_EPOCHS else more)
 
 
-_RATE_TIMES_WIDTH = 2.0
-_HIGHEST_RATE = 0.016
-_HIGHEST_BY_HEART = 0.004  # where passes are many: learning by heart is sooner done than learning
-_LAYERS = 2  # twice as many take half the rate
-_WORN_DOWN = 800  # steps at the peak rate after which 1/e is left of a weight
-_HIGHEST_DECAY = 0.3
-_SHORT = 1000  # steps in which weights have hardly grown, so that decay can only hurt
-_HARDLY = 0.01
-
-
-def resolve_rates(config: TrainConfig, model: ModelConfig, steps: int, passes: float) -> TrainConfig:
-    """Fill in learning rate and weight decay, where left open, for so many steps of a network of known size.
-
-    passes: how often these read the corpus.
-    """
-    often = passes >= MANY_PASSES
+def resolve_rates(config: TrainConfig, model: ModelConfig, steps: int, epochs: float) -> TrainConfig:
+    """Fill in the learning rate and the weight decay, if they were left open, for a network of known size."""
+    many = epochs >= MANY_EPOCHS
     rate = config.learning_rate
     if rate is None:
         assert model.hidden_size and model.layers
-        highest = _HIGHEST_BY_HEART if often else _HIGHEST_RATE
-        of_gru = min(highest, _RATE_TIMES_WIDTH / model.hidden_size) * min(1, _LAYERS / model.layers)
-        rate = _short(find(Cell, model.cell).learning_rate_scale * of_gru)
+        highest = _MAX_RATE_MANY_EPOCHS if many else _MAX_RATE
+        of_gru = min(highest, _RATE_TIMES_WIDTH / model.hidden_size) * min(1, _USUAL_LAYERS / model.layers)
+        rate = _two_digits(find(Cell, model.cell).learning_rate_scale * of_gru)
     decay = config.weight_decay
-    if decay is None and steps < _SHORT:
-        decay = _HARDLY
+    if decay is None and steps < _SHORT_RUN:
+        decay = _DECAY_SHORT_RUN
     elif decay is None:
-        decay = _HIGHEST_DECAY if often else min(_HIGHEST_DECAY, _short(1 / (_WORN_DOWN * rate)))
+        decay = _MAX_DECAY if many else min(_MAX_DECAY, _two_digits(1 / (_DECAY_STEPS * rate)))
     return replace(config, learning_rate=rate, weight_decay=decay)
 
 
-def _short(number: float) -> float:
-    """Two digits, which say as much as was measured."""
+def _two_digits(number: float) -> float:
+    """Round to two digits, the precision of the measurements."""
     return float(f"{number:.2g}")

@@ -1,7 +1,4 @@
-"""What training tells, as events for TensorBoard: curves, and samples as text.
-
-https://www.tensorflow.org/tensorboard. A run that goes on adds to those that are there.
-"""
+"""Events for TensorBoard (https://www.tensorflow.org/tensorboard): curves, and samples as text."""
 
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,7 +8,7 @@ from charlm.training.events import Event, Previewed, Progress, Resumed, RolledBa
 
 
 class Writer(Protocol):
-    """As torch.utils.tensorboard.SummaryWriter writes."""
+    """The part of torch.utils.tensorboard.SummaryWriter that charlm uses."""
 
     def add_scalar(self, tag: str, scalar_value: float, global_step: int) -> Any: ...
     def add_text(self, tag: str, text_string: str, global_step: int) -> Any: ...
@@ -19,25 +16,25 @@ class Writer(Protocol):
 
 
 def writer(folder: Path, fresh: bool) -> Writer:
-    """Events in a folder; `fresh`: what an earlier run left there is shown no more.
+    """Open a writer of events in a folder; `fresh` hides what an earlier run wrote there.
 
-    Raises ConfigError where the package is not installed.
+    Raises ConfigError if the package is not installed.
     """
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         need = "events are written by the package tensorboard, which is not installed"
-        raise ConfigError(f"{need}: pip install tensorboard, or leave --tensorboard out") from None
+        raise ConfigError(need, remedy="no_tensorboard") from None
     made: Writer = SummaryWriter(str(folder), purge_step=0 if fresh else None)  # type: ignore[no-untyped-call,unused-ignore]
     return made
 
 
 class Events:
-    """A listener of a run; each step is told once, and what a run takes up again is not told twice."""
+    """A receiver of a run's events, which writes each step once, also if a run repeats steps."""
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
-        self._told = -1  # the last step that has its figures
+        self._last_step = -1  # the last step whose figures are written
 
     def __call__(self, event: Event) -> None:
         match event:
@@ -45,18 +42,18 @@ class Events:
                 self._figures(event)
             case Validated():
                 self._figures(event.progress)
-                step, found = event.progress.step, event.evaluation
-                self._writer.add_scalar("loss/held out", found.known_nats_per_token, step)
-                if found.bits_per_char_known is not None:
-                    self._writer.add_scalar("bits per character/held out", found.bits_per_char_known, step)
+                step, evaluation = event.progress.step, event.evaluation
+                self._writer.add_scalar("loss/held out", evaluation.known_nats_per_token, step)
+                if evaluation.bits_per_char_known is not None:
+                    self._writer.add_scalar("bits per character/held out", evaluation.bits_per_char_known, step)
                 self(Previewed(step, event.samples))
             case Previewed():
                 for number, text in enumerate(event.samples, 1):
                     self._writer.add_text(f"sample {number}", _as_code(text), event.step)
             case Resumed():
-                self._told = event.step
+                self._last_step = event.step
             case RolledBack():
-                self._told = event.to
+                self._last_step = event.to
 
     def __enter__(self) -> "Events":
         return self
@@ -65,9 +62,9 @@ class Events:
         self._writer.close()
 
     def _figures(self, now: Progress) -> None:
-        if now.step <= self._told:
+        if now.step <= self._last_step:
             return
-        self._told = now.step
+        self._last_step = now.step
         for tag, value in (
             ("loss/training", now.nats_per_token),
             ("bits per character/training", now.bits_per_char),
@@ -79,5 +76,5 @@ class Events:
 
 
 def _as_code(text: str) -> str:
-    """Text as TensorBoard's Markdown shows it unchanged: every line indented by four."""
+    """Indent every line by four spaces, so that TensorBoard's Markdown shows the text unchanged."""
     return "\n".join(f"    {line}" for line in text.split("\n"))

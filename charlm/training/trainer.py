@@ -1,298 +1,287 @@
-"""One run: its plan followed step by step, its best model and its state kept, whatever comes in between."""
+"""The trainer follows a plan step by step, and keeps the best model and the training state on the way."""
 
 import copy
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 
 from charlm.checkpoints.training_state import TrainingState
+from charlm.data.windows import TrainingWindows
 from charlm.errors import ConfigError, DivergenceError, ModelError, SaveError
-from charlm.interrupts import Interrupts
+from charlm.interrupts import Interrupts, Terminated
 from charlm.language_model import LanguageModel
 from charlm.plan import Plan
 from charlm.randomness import bits
 from charlm.scoring.evaluation import Evaluation
 from charlm.tasks.language import Dataset
-from charlm.training import meter as telling
-from charlm.training.best import Best, best_from, tensors_of, values_of, without
+from charlm.training.best import Best, best_from, tensors_of, values_of, without_best
 from charlm.training.distributed import ALONE, Group
-from charlm.training.events import (
-    LossHigh,
-    NotSaved,
-    Previewed,
-    Report,
-    Resumed,
-    Revised,
-    RolledBack,
-    Stopped,
-    Validated,
-)
+from charlm.training.events import Progress
 from charlm.training.learner import Learner
-from charlm.training.planner import Pace
-from charlm.training.resume import Begun, check_state, number, send
+from charlm.training.meter import Meter
+from charlm.training.model_card import model_card
+from charlm.training.planner import TimeBudget
+from charlm.training.resume import broadcast_state
 from charlm.training.run_folder import RunFolder
-from charlm.training.specimens import draw_specimens
 
-_TELL_EVERY = 0.25  # seconds between progress reports
-_SMOOTHED = 50  # steps over which the training loss told is smoothed, at most
-_HIGH = 1.5  # times the loss of a guess, and something is wrong
-_DROPOUT = 3  # what a random number is for: batches have 0 to 2, each process from 3 on its own
+_REPORT_EVERY = 0.25  # seconds between two progress reports
+_DROPOUT = 3  # the first random stream for dropout, one per process; the windows use streams 0 to 2
 
 
-@dataclass
-class Run:
-    """A training run: what it was given, and how far it is."""
+class Trainer:
+    """A training run, ready to begin or to continue.
 
-    prepared: Dataset
-    kept: RunFolder
-    report: Report
-    started: float
-    device: torch.device
-    plan: Plan
-    pace: Pace | None  # None: the steps were given, the clock of this process has no say
-    why: str  # the network has its size
-    group: Group = ALONE
-    step: int = 0
-    saved_at: float = 0.0  # the last time, or when it began
-    revised: int = 0  # another total of steps, to be agreed on
-    smoothed: float = math.nan  # training loss
-    gradient_norm: float = math.nan
-    warned: bool = False  # that it is high
-    learning_seconds: float = 0.0
-    validated: int = 0  # step of the last validation
-    best: Best | None = None
+    budget: the deadline of this process, which revises the number of steps; None if the steps were given, or if another
+    process watches the deadline. state: the state to continue from; None for a new run.
+    """
 
-    def __post_init__(self) -> None:
-        # Of several processes none may stop while the others wait for it.
-        self.interrupts = Interrupts(always_held=self.group.size > 1)
+    def __init__(
+        self,
+        *,
+        dataset: Dataset,
+        windows: TrainingWindows,
+        plan: Plan,
+        run_folder: RunFolder,
+        meter: Meter,
+        device: torch.device,
+        budget: TimeBudget | None = None,
+        group: Group = ALONE,
+        state: TrainingState | None = None,
+    ) -> None:
+        self.dataset, self.windows, self.plan, self.budget = dataset, windows, plan, budget
+        self.run_folder, self.meter, self.device, self.group = run_folder, meter, device, group
+        # With several processes, none may stop while the others wait for it.
+        self.interrupts = Interrupts(always_held=group.size > 1)
+        self.step = 0
+        self.validated_step = 0
+        self.saved_at = 0.0  # seconds on the monotonic clock
+        self.revised_total = 0  # a new number of steps, on which all processes have yet to agree; 0: none
+        self.best: Best | None = None
+        torch.manual_seed(plan.train.seed)
+        self.network = dataset.network(plan.model, device)
+        self.learner = Learner(self.network, plan.train, group)
+        if device.type == "cuda":
+            self.learner.find_micro_batches(windows[0])
+        self.rollback_state = copy.deepcopy(self._state())  # for a run without a folder
+        if state:
+            self._restore(state, resumed=True)
 
-    def begin(self, begun: Begun | None) -> None:
-        """Build the network the plan describes, take up the state of a run that was cut short, and tell."""
-        self.fingerprint = self.prepared.sha256
-        if begun and begun.saved:
-            check_state(begun.saved, self.prepared, self.plan)
-        self.batches = self.prepared.batches(self.plan.train, self.group.rows, self.group.size)
-        torch.manual_seed(self.plan.train.seed)
-        self.network = self.prepared.network(self.plan.model, self.device)
-        self.learner = Learner(self.network, self.plan.train, self.group)
-        if self.device.type == "cuda":
-            self.learner.find_micro_batches(self.batches[0])
-        self.good = copy.deepcopy(self._state())  # what to roll back to where there is no folder
-        if begun and begun.saved:
-            self.started -= self._restore(begun.saved)
-            self.kept.saved = self.step
-        self._try_disk()
-        self.report(telling.planned(self))
-        if begun:
-            self.report(Resumed(self.step, begun.damaged))
-
-    def follow(self) -> None:
-        """Take all steps of the plan, validating when it says so."""
-        told = self.saved_at = time.monotonic()
-        while True:
-            if self.validated != self.step and self.plan.validate_after(self.step):
-                self._validate()
-            elif self.step and self.plan.log_after(self.step):
-                self._log(self._draw() if self.plan.draw_after(self.step) else ())
-            if self.step >= self.plan.total:
-                break
-            self._agree()
-            self._learn()
-            if time.monotonic() - told > _TELL_EVERY:
-                told = time.monotonic()
-                self.report(telling.progress(self))
-        self._finish()
-
-    def save(self) -> None:
-        """Keep the whole state; where the disk does not take it, tell, and go on."""
-        self._save(self._state())
-
-    def _save(self, state: TrainingState) -> None:
-        if self.kept.folder is None:
-            self.good = copy.deepcopy(state)
-        elif self.kept.saved != self.step:
-            self._write(lambda: self.kept.save(state))
-        if self.best and not self.kept.whole(self.best.step):  # the disk, or an interrupt, was in the way before
-            self._write(self._keep_best)
-
-    def stop(self, validate: bool) -> None:
-        """After a request to end: save the state at once; where there is no model yet, make one if there is time."""
-        self.save()
-        self.report(Stopped(self.step, self.kept.saved))
-        if self.best is None and self.step and validate:
-            self._validate()
-
-    def tell_end(self) -> None:
-        if self.best is not None and (self.kept.step or self.kept.folder is None):
-            self.report(telling.finished(self, self.best.step, self.best.evaluation))
+    def run(self) -> None:
+        """Train to the end of the plan. If something stops the run, save its state at once."""
+        try:
+            with self.interrupts:
+                try:
+                    self._train_loop()
+                except KeyboardInterrupt as stop:
+                    self._stop(validate=not isinstance(stop, Terminated))
+                    raise
+                except (MemoryError, RuntimeError):  # torch raises RuntimeError when a device has no more memory
+                    if self.group.size == 1:  # the other processes, which hold a part of the state, go on
+                        self._stop(validate=False)
+                    raise
+        finally:
+            self._report_end()
 
     def model(self) -> LanguageModel:
-        """The best network of the run. Raises DivergenceError where no validation gave a finite number."""
+        """Return the best network of the run. Raises DivergenceError if no validation gave a finite loss."""
         if self.best is None:
-            raise self._diverged("the loss of the held-out part")
+            raise self._diverged("the validation loss")
         self.network.load_state_dict(self.best.weights)
-        return LanguageModel(self.plan.model, self.prepared.tokenizer, self.network.eval())
+        return LanguageModel(self.plan.model, self.dataset.tokenizer, self.network.eval())
 
-    def _agree(self) -> None:
-        """What one process alone has seen, a signal or the clock, is answered by all of them after the same step."""
+    def nbytes(self) -> int:
+        """Return the bytes of this process's share of the training state."""
+        return self.learner.nbytes() + (self.best.nbytes() if self.best else 0)
+
+    def save(self) -> None:
+        """Save the whole state; if the disk refuses it, report that and go on."""
+        self._save(self._state())
+
+    def _train_loop(self) -> None:
+        reported = self.saved_at = time.monotonic()
+        while True:
+            if self.validated_step != self.step and self.plan.validate_after(self.step):
+                self._validate()
+            elif self.step and self.plan.log_after(self.step):
+                self._log(self._previews() if self.plan.preview_after(self.step) else ())
+            if self.step >= self.plan.total:
+                break
+            self._synchronise()
+            self._learn()
+            if time.monotonic() - reported > _REPORT_EVERY:
+                reported = time.monotonic()
+                self.meter.report_progress(self._progress())
+        self._finish()
+
+    def _synchronise(self) -> None:
+        """Act on what one process alone has seen, a signal or the clock, in all processes after the same step."""
         now = time.monotonic()
-        if self.pace and not self.revised:
-            self.revised = self.pace.revised(self.plan, self.step)
-        due = self.group.first and now - self.saved_at > self.plan.train.save_every
-        wishes = (self.interrupts.waiting or 0, int(due), self.revised)
-        if not self.group.sync_requested(any(wishes)):
+        if self.budget and not self.revised_total:
+            self.revised_total = self.budget.revise(self.plan, self.step)
+        save_due = self.group.first and now - self.saved_at > self.plan.train.save_every
+        requests = (self.interrupts.waiting or 0, int(save_due), self.revised_total)
+        if not self.group.sync_requested(any(requests)):
             return
-        signal, save, total = self.group.all_reduce_max(wishes)
-        self.revised = 0
+        signal, save, total = self.group.all_reduce_max(requests)
+        self.revised_total = 0
         if signal:
             self.interrupts.answer(signal)
         if save:
             self.save()
             self.saved_at = time.monotonic()
-            if self.pace:
-                self.pace.pause(self.saved_at - now)
+            if self.budget:
+                self.budget.pause(self.saved_at - now)
         if total > self.step:
             self.plan = self.plan.revise(self.step, total)
-            self._write(lambda: self.kept.revise(self.plan))
-            self.report(Revised(self.step, total))
+            self._write(lambda: self.run_folder.save_plan(self.plan))
+            self.meter.report_revision(self.step, total)
 
     def _learn(self) -> None:
         if self.plan.model.dropout:
             torch.manual_seed(int(bits(self.plan.train.seed, _DROPOUT + self.group.rank, self.step)[0]))
-        batch, rate = self.batches[self.step], self.plan.learning_rate(self.step)
+        batch, rate = self.windows[self.step], self.plan.learning_rate(self.step)
         before = time.perf_counter()
         loss, norm = self.learner.backward(batch)
         if not math.isfinite(loss + norm):
             self._roll_back()
             return
-        with self.interrupts.held():  # an update torn in the middle could not be saved
+        with self.interrupts.held():  # a state saved in the middle of an update would be useless
             self.learner.apply(rate)
             self.step += 1
-            self.gradient_norm = norm
             self.learner.update_average(self.step, self.plan.progress(self.step))
-            weight = 1 / max(1, min(_SMOOTHED, self.step / 10))
-            self.smoothed = loss if math.isnan(self.smoothed) else (1 - weight) * self.smoothed + weight * loss
-            self.learning_seconds += time.perf_counter() - before
-        uniform = math.log(self.prepared.tokenizer.size)
-        if self.step >= _SMOOTHED and self.smoothed > _HIGH * uniform and not self.warned:
-            self.warned = True
-            self.report(LossHigh(self.step, self.smoothed, uniform, self.plan.peak))
+            self.meter.record(self.step, loss, norm, time.perf_counter() - before)
+        self.meter.report_high_loss(self.step, self.plan.peak)
 
     def _roll_back(self) -> None:
-        """To the last good state, with half the learning rate; the second time give up."""
+        """Return to the last state with half the learning rate; give up the second time."""
         at = self.step
         if self.plan.halved_at is not None:
             raise self._diverged("the loss or its gradient")
-        self._restore(send(self.group, self.kept.newest() or self.good))
+        self._restore(broadcast_state(self.group, self.run_folder.newest_state() or self.rollback_state))
         self.plan = self.plan.halve(self.step)
-        self._write(lambda: self.kept.revise(self.plan))
-        if self.pace:
-            self.pace.restart(self.step)
-        self.report(RolledBack(at, self.step, self.plan.peak / 2))
-
-    def _diverged(self, what: str) -> DivergenceError:
-        kept = f"; the best model so far is kept in {self.kept.folder}" if self.best and self.kept.folder else ""
-        rate = self.plan.peak
-        at = f"{what} is not a finite number at step {self.step:,}, at a peak learning rate of {rate:g}"
-        halved = " and half of it" if self.plan.halved_at is not None else ""
-        return DivergenceError(f"{at}{halved}{kept}; try --learning-rate {rate / 4:g}")
+        self._write(lambda: self.run_folder.save_plan(self.plan))
+        if self.budget:
+            self.budget.restart(self.step)
+        self.meter.report_rollback(at, self.step, self.plan.peak / 2)
 
     def _validate(self) -> None:
         before, network = time.monotonic(), self.learner.averaged_network.eval()
-        evaluation = self.prepared.evaluate(network, self.prepared.parts.valid, self.group.map_rows)
-        samples = self._draw()
-        bar = self.best.evaluation.known_nats if self.best else math.inf
-        best = evaluation.known_nats < bar  # never true of a NaN
+        evaluation = self.dataset.evaluate(network, self.dataset.split.valid, self.group.map_rows)
+        samples = self._previews()
+        lowest = self.best.evaluation.known_nats if self.best else math.inf
+        best = evaluation.known_nats < lowest  # False for a NaN
         with self.interrupts.held():
-            self.validated = self.step
+            self.validated_step = self.step
             if best:
-                # A copy, since training goes on in the original's memory.
+                # A copy, because training goes on in the memory of the original.
                 weights = {name: tensor.clone() for name, tensor in network.state_dict().items()}
                 self.best = Best(self.step, evaluation, samples, weights)
             self._log(samples, evaluation)
         if best:
-            self._write(self._keep_best)
-        if self.pace:
-            self.pace.validation_seconds = time.monotonic() - before
-            self.pace.pause(self.pace.validation_seconds)
-        self.report(Validated(telling.progress(self), evaluation, best, samples))
+            self._write(self._save_best)
+        if self.budget:
+            self.budget.validation_seconds = time.monotonic() - before
+            self.budget.pause(self.budget.validation_seconds)
+        self.meter.report_validation(self._progress(), evaluation, best=best, samples=samples)
 
-    def _log(self, samples: tuple[str, ...] = (), evaluation: Evaluation | None = None) -> None:
-        if samples and evaluation is None:
-            self.report(Previewed(self.step, samples))
-        self._write(lambda: self.kept.log(self.started, telling.progress(self), evaluation, samples))
-
-    def _draw(self) -> tuple[str, ...]:
-        model = LanguageModel(self.plan.model, self.prepared.tokenizer, self.learner.averaged_network.eval())
-        samples = draw_specimens(model, self.plan.train.seed) if self.group.first else ()
+    def _previews(self) -> tuple[str, ...]:
+        samples: tuple[str, ...] = ()
+        if self.group.first:
+            seed = self.plan.train.seed
+            samples = self.dataset.previews(self.plan.model, self.learner.averaged_network, seed)
         self.network.train()
         return samples
 
-    def _keep_best(self) -> None:
-        assert self.best
-        self.kept.keep(self.best, self.network.parameter_count())
+    def _log(self, samples: tuple[str, ...] = (), evaluation: Evaluation | None = None) -> None:
+        if samples and evaluation is None:
+            self.meter.report_previews(self.step, samples)
+        self.meter.log(self._progress(), self.plan, evaluation, samples)
+        if evaluation:
+            self._write(lambda: self.run_folder.save_metrics(self.meter.lines))
+
+    def _progress(self) -> Progress:
+        return self.meter.progress(self.step, self.plan, self.budget.seconds_left() if self.budget else None)
+
+    def _stop(self, validate: bool) -> None:
+        """Save the state at once; if there is no model yet and there is time, validate to get one."""
+        self.save()
+        self.meter.report_stopped(self.step, self.run_folder.saved_step)
+        if self.best is None and self.step and validate:
+            self._validate()
 
     def _finish(self) -> None:
-        """The model must be on disk now; then the state is needed no more."""
-        state = self._state()  # while all processes are here
+        """Write the model if it is not on the disk yet, then delete the state."""
+        state = self._state()  # while all processes take part
         try:
-            if self.best and not self.kept.whole(self.best.step):
-                self._keep_best()
+            if self.best and not self._best_is_stored():
+                self._save_best()
         except OSError as error:
             self._save(state)
-            way_on = "train again" if self.kept.saved is None else "go on with --resume"
-            raise SaveError(f"the model could not be written: {self._why(error)}; make room, then {way_on}") from None
-        self.kept.finish()
+            remedy = "make_room" if self.run_folder.saved_step is None else "make_room_and_resume"
+            raise SaveError(f"the model could not be written: {self._explain(error)}", remedy=remedy) from None
+        self.run_folder.finish()
 
-    def _state(self) -> TrainingState:
-        """All that the rest of the run depends on; the tensors are the run's own memory."""
-        values = {
-            "plan": self.plan.to_json(),
-            "corpus": self.fingerprint,
-            "smoothed": None if math.isnan(self.smoothed) else self.smoothed,
-            "gradient_norm": None if math.isnan(self.gradient_norm) else self.gradient_norm,
-            "learning_seconds": self.learning_seconds,
-            "seconds": time.monotonic() - self.started,
-            "validated": self.validated,
-            "metrics": self.kept.metrics,
-        }
-        return TrainingState(self.step, values | values_of(self.best), self.learner.tensors() | tensors_of(self.best))
+    def _report_end(self) -> None:
+        folder = self.run_folder.folder
+        if self.best is not None and (self.run_folder.model_step or folder is None):
+            best, parameters = self.best, self.network.parameter_count()
+            self.meter.report_finished(self._progress(), folder, parameters, best.step, best.evaluation)
 
-    def _restore(self, saved: TrainingState) -> float:
-        """Returns the seconds the run had taken by then. Raises ModelError for a state that is none of this run."""
-        values = saved.values
-        try:
-            self.learner.restore(without(saved.tensors))
-            self.best = best_from(values, saved.tensors, self.network.state_dict(), self.device)
-            self.validated = int(values["validated"])
-            self.smoothed = math.nan if values["smoothed"] is None else number(values, "smoothed")
-            self.gradient_norm = math.nan if values["gradient_norm"] is None else number(values, "gradient_norm")
-            self.learning_seconds, seconds = number(values, "learning_seconds"), number(values, "seconds")
-            self.kept.metrics = [str(line) for line in values["metrics"]]
-        except (ConfigError, KeyError, TypeError, ValueError, OverflowError) as error:
-            raise ModelError(f"{self.kept.folder}: step {saved.step} is not of this run: {error}") from None
-        self.step = saved.step
-        return seconds
+    def _save(self, state: TrainingState) -> None:
+        if self.run_folder.folder is None:
+            self.rollback_state = copy.deepcopy(state)
+        elif self.run_folder.saved_step != self.step:
+            self._write(lambda: self.run_folder.save_state(self.plan, state))
+        if self.best and not self._best_is_stored():  # the disk or an interrupt prevented it
+            self._write(self._save_best)
 
-    def _try_disk(self) -> None:
-        """Before the work; raises SaveError where nothing can be written, at the second attempt either."""
-        self.kept.describe(self.plan, self.prepared)
-        for last in (False, True):
-            try:
-                return self.kept.begin()
-            except OSError as error:
-                if last:
-                    why = f"the model cannot be written: {self._why(error)}"
-                    raise SaveError(f"{why}; choose another place with --model") from None
+    def _save_best(self) -> None:
+        assert self.best
+        if self.run_folder.folder is None:
+            return
+        name, parameters = self.run_folder.folder.resolve().name, self.network.parameter_count()
+        card = model_card(name, self.plan, self.dataset, parameters, self.best)
+        self.run_folder.save_best(self.plan, self.best, card=card, metrics=self.meter.lines)
+
+    def _best_is_stored(self) -> bool:
+        return self.best is None or self.run_folder.is_current(self.plan, self.best.step, self.meter.lines)
 
     def _write(self, action: Callable[[], None]) -> None:
         try:
             action()
         except OSError as error:
-            self.report(NotSaved(self.step, self._why(error)))
+            self.meter.report_not_saved(self.step, self._explain(error))
 
-    def _why(self, error: OSError) -> str:
-        return self.kept.why(error, self.learner.nbytes() + (self.best.nbytes() if self.best else 0))
+    def _explain(self, error: OSError) -> str:
+        return self.run_folder.explain(error, self.nbytes())
+
+    def _diverged(self, what: str) -> DivergenceError:
+        rate, folder = self.plan.peak, self.run_folder.folder
+        kept = f"; the best model so far is kept in {folder}" if self.best and folder else ""
+        halved = " and half of it" if self.plan.halved_at is not None else ""
+        at = f"{what} is not a finite number at step {self.step:,}, at a peak learning rate of {rate:g}"
+        return DivergenceError(f"{at}{halved}{kept}", remedy="learning_rate", value=rate / 4)
+
+    def _state(self) -> TrainingState:
+        """Collect everything that the rest of the run depends on. The tensors are the run's own memory, not copies."""
+        values = {
+            "plan": self.plan.to_json(),
+            "corpus": self.dataset.sha256,
+            "validated": self.validated_step,
+            **self.meter.values(),
+            **values_of(self.best),
+        }
+        return TrainingState(self.step, values, self.learner.tensors() | tensors_of(self.best))
+
+    def _restore(self, state: TrainingState, *, resumed: bool = False) -> None:
+        """Return to a state, of another process if `resumed`. Raises ModelError for a state that is not of this run."""
+        try:
+            self.learner.restore(without_best(state.tensors))
+            self.best = best_from(state.values, state.tensors, self.network.state_dict(), self.device)
+            self.validated_step = int(state.values["validated"])
+            self.meter.restore(state.values, resumed=resumed)
+        except (ConfigError, KeyError, TypeError, ValueError, OverflowError) as error:
+            raise ModelError(f"{self.run_folder.folder}: step {state.step} is not of this run: {error}") from None
+        self.step = state.step

@@ -59,7 +59,7 @@ def test_every_tokenizer_holds_out_the_same_text() -> None:
     """The split is one of text, made before anything is known of tokens."""
     for text in (LINES, STREAM):
         found = {
-            prepare(text, charlm.ModelConfig(**settings), QUICK, None).parts.valid for settings in ({}, *KINDS.values())
+            prepare(text, charlm.ModelConfig(**settings), QUICK, None).split.valid for settings in ({}, *KINDS.values())
         }
         assert len(found) == 1
 
@@ -81,7 +81,7 @@ def test_validation_while_training_prints_what_evaluate_does(folders: Trained, r
     for folder in folders.values():
         stored = json.loads(run("info", "-m", folder, "--json").out)["validation"]
         config = charlm.ModelConfig(**json.loads((folder / "config.json").read_text())["model"])
-        held_out = prepare(LINES if config.sequence == "line" else STREAM, config, QUICK, None).parts.valid
+        held_out = prepare(LINES if config.sequence == "line" else STREAM, config, QUICK, None).split.valid
         text = "".join(f"{line}\n" for line in held_out) if config.sequence == "line" else held_out[0]
         assert charlm.load(folder).evaluate(text).summary() == pytest.approx(stored, rel=1e-4)
 

@@ -82,7 +82,7 @@ def shown_while_training(
     for name, value in {**settings, "COLUMNS": str(width), "LINES": "40"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("sys.stderr", terminal.open("w", encoding=settings.get("PYTHONIOENCODING", "utf-8")))
-    monkeypatch.setattr(run_module, "_TELL_EVERY", 0)  # after every step, however fast the machine is
+    monkeypatch.setattr(run_module, "_REPORT_EVERY", 0)  # after every step, however fast the machine is
     monkeypatch.setattr(live, "_MOST_DRAWING", math.inf)  # and all that is told is drawn
     assert run("train", "text", *TINY, "--steps=70").out == "checkpoints/text\n"
     return terminal.close()

@@ -162,7 +162,7 @@ def test_a_vocabulary_may_have_more_symbols_than_two_bytes_can_number(tmp_path: 
     (tmp_path / "text").write_text(characters * 2, encoding="utf-8")
     found = prepared(tmp_path, "stream")
     assert found.tokenizer.size == 3 + len(characters) > 2**16
-    assert found.tokenizer.decode(found.ring.targets) == next(iter(found.parts.train))
+    assert found.tokenizer.decode(found.ring.targets) == next(iter(found.split.train))
 
 
 def test_what_is_cleared_while_it_is_in_use_stays_until_then(tmp_path: Path) -> None:

@@ -36,9 +36,9 @@ Run = Callable[..., Outcome]
 
 def everything(found: Dataset) -> dict[str, object]:
     """All that a run depends on, and all that is told."""
-    parts = found.parts
+    parts = found.split
     return {
-        "sequence": (found.sequence, found.why, found.doubt),
+        "sequence": (found.sequence, found.mode_reason, found.mode_doubt),
         "corpus": (found.corpus.characters, found.corpus.fingerprint(), found.corpus.notes),
         "train": (len(parts.train), parts.train.characters, list(parts.train)),
         "valid": (parts.valid, parts.held_out, parts.crlf_lines),

@@ -140,7 +140,7 @@ def test_the_vocabulary_comes_from_the_training_part() -> None:
 
 def test_a_held_out_text_of_its_own_leaves_the_corpus_whole() -> None:
     found = prepare("ab\n" * 50, replace(SMALL, sequence="line"), QUICK, "ba\nb\n")
-    assert (len(found.parts.train), found.parts.valid) == (50, ("ba", "b"))
+    assert (len(found.split.train), found.split.valid) == (50, ("ba", "b"))
 
 
 def test_only_symbols_that_are_a_target_somewhere_can_be_predicted() -> None:

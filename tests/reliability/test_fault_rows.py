@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import LINES, QUICK, SMALL, Outcome
@@ -85,13 +86,13 @@ def test_a_corpus_may_be_a_pipe(tmp_path: Path) -> None:
 def test_another_corpus_is_refused_when_the_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And the run is as it was: with its own corpus it goes on to the same end."""
 
-    def stop(self: RunFolder, saved: object) -> None:
-        save(self, saved)  # type: ignore[arg-type]
+    def stop(self: RunFolder, *arguments: Any) -> None:
+        save(self, *arguments)
         raise KeyboardInterrupt
 
-    save = RunFolder.save
+    save = RunFolder.save_state
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(RunFolder, "save", stop)
+        patch.setattr(RunFolder, "save_state", stop)
         begin_or_go_on(tmp_path / "m")
     with pytest.raises(charlm.CorpusError) as refused:
         charlm.train(TEXT.replace("word", "text"), folder=tmp_path / "m", resume=True)
@@ -110,6 +111,7 @@ def test_no_module_reads_the_clock_of_the_day() -> None:
 LIMITED = """
 import resource, sys
 from pathlib import Path
+from typing import Any
 import charlm
 small, large = sys.argv[1:]
 charlm.load(small)

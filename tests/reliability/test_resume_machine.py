@@ -16,7 +16,7 @@ from reference_run import SOAK, STEPS, begin_or_go_on, outcome, undisturbed
 from charlm.training.events import Event, Resumed
 from charlm.training.learner import Learner
 from charlm.training.run_folder import RunFolder, unfinished
-from charlm.training.trainer import Run
+from charlm.training.trainer import Trainer
 
 FILES = ("state.safetensors", "state.json", "manifest.json")
 MANIFEST = FILES[-1]
@@ -53,7 +53,7 @@ class Training(RuleBasedStateMachine):
     def go_on(self, count: int, saves: set[int], end: type[BaseException]) -> None:
         """Train so many steps more at most, saving after some of them, until `end` comes."""
         expected, passed_over = self.expected(), self.newest(whole=False) > self.newest(whole=True)
-        learn, save, left = Learner.backward, Run.save, count
+        learn, save, left = Learner.backward, Trainer.save, count
         told: list[Event] = []
         ended = False
 
@@ -65,17 +65,17 @@ class Training(RuleBasedStateMachine):
             left -= 1
             return learn(learner, *arguments)
 
-        def saved(run: Run) -> None:
-            if run.step - expected in saves or (ended and end is KeyboardInterrupt):
-                save(run)
-                self.damaged.discard(run.step)
-                assert run.kept.saved == run.step == int(self.states()[-1].name) or self.damaged
+        def saved(trainer: Trainer) -> None:
+            if trainer.step - expected in saves or (ended and end is KeyboardInterrupt):
+                save(trainer)
+                self.damaged.discard(trainer.step)
+                assert trainer.run_folder.saved_step == trainer.step == int(self.states()[-1].name) or self.damaged
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Learner, "backward", learned)
-            patch.setattr(Run, "save", saved)
+            patch.setattr(Trainer, "save", saved)
             if end is Crash:
-                patch.setattr(RunFolder, "leave", lambda kept: None)  # a process that is gone tidies nothing up
+                patch.setattr(RunFolder, "clean_up", lambda folder: None)  # a process that is gone tidies nothing up
             with pytest.raises(end):
                 begin_or_go_on(self.folder, told.append)
         self.tell_apart(told, expected, passed_over)

@@ -28,7 +28,7 @@ from charlm.checkpoints import checkpoint, training_state
 from charlm.data import corpus
 from charlm.tasks.language import Dataset
 from charlm.tokenizers.char import CharTokenizer
-from charlm.training import planner as pacing
+from charlm.training import planner
 from charlm.training.learner import AdamW, Learner
 from charlm.training.run_folder import unfinished
 
@@ -37,7 +37,7 @@ PLANNED = ("--plan=plan.json",)
 BEFORE: dict[str, tuple[Any, str, tuple[str, ...]]] = {
     "reading": (corpus, "document_from_bytes", PLANNED),
     "encoding": (CharTokenizer, "encode", PLANNED),
-    "measuring its speed": (pacing, "_seconds_each", ("--minutes=1", *TINY)),
+    "measuring its speed": (planner, "_seconds_per_call", ("--minutes=1", *TINY)),
 }
 UNDER_WAY: dict[str, tuple[Any, str, tuple[str, ...]]] = {
     "taking a slow step": (Learner, "backward", PLANNED),

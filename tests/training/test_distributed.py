@@ -97,7 +97,7 @@ def test_processes_with_a_part_of_the_batch_each_follow_one_with_the_whole(
     for rank in range(size):
         assert json.loads((tmp_path / f"losses{rank}").read_text()) == pytest.approx(expected, abs=1e-4)
     several = charlm.load(tmp_path / "several")
-    held_out = prepare(text, several.config, TRAINING, None).parts.valid
+    held_out = prepare(text, several.config, TRAINING, None).split.valid
     whole = several.evaluate("\n".join(held_out))
     assert nats(tmp_path / "several") == pytest.approx(whole.nats_per_token, rel=1e-9), "in parts, summed exactly"
     assert [(tmp_path / f"events{rank}").read_text() != "" for rank in range(size)] == [True] + [False] * (size - 1)

@@ -24,7 +24,7 @@ from charlm.nn.network import Network
 from charlm.tasks.language import Dataset, prepare
 from charlm.training.best import Best
 from charlm.training.model_card import model_card
-from charlm.training.run_folder import RunFolder
+from charlm.training.run_folder import RunFolder, claim
 
 
 def trained(source: Any = LINES, valid: Any = None) -> tuple[charlm.Plan, Dataset, Network]:
@@ -36,8 +36,9 @@ def trained(source: Any = LINES, valid: Any = None) -> tuple[charlm.Plan, Datase
 
 def card(source: Any = LINES, valid: Any = None, name: str = "m", samples: Sequence[str] = ()) -> str:
     plan, prepared, network = trained(source, valid)
-    found = prepared.evaluate(network, prepared.parts.valid)
-    return model_card(name, plan, prepared, network.parameter_count(), 1230, found, samples)
+    found = prepared.evaluate(network, prepared.split.valid)
+    best = Best(1230, found, tuple(samples), network.state_dict())
+    return model_card(name, plan, prepared, network.parameter_count(), best)
 
 
 def apart(text: str) -> tuple[str, list[Token]]:
@@ -84,12 +85,12 @@ FILES = Corpus((Document("a", STREAM), Document("b", STREAM)), ("a", "b"))
 @pytest.mark.parametrize(
     ("source", "valid", "held_out", "protocol"),
     [
-        (LINES, None, "300 characters in 24 lines chosen by a hash", "each line read from a zero state"),
+        (LINES, None, "300 characters in 24 lines, chosen by a hash", "each line is read from a zero state"),
         (STREAM, None, "348 characters in 1 running text: the last part of the file", "read in 1 piece from"),
         (FILES, None, "696 characters in 2 running texts: the last part of each file", "read in 2 pieces from"),
         (STREAM * 30, None, "10,440 characters in 1 running text", "2 pieces from a zero state, each after the 256 "),
-        (STREAM, STREAM[:90], "90 characters in 1 running text given beside the corpus", "of the held-out part: 90 "),
-        ("a\n", None, "nothing: the corpus is too small", "of the text it learned from, as nothing is held out: 2 "),
+        (STREAM, STREAM[:90], "90 characters in 1 running text, a separate text", "on the held-out part: 90 "),
+        ("a\n", None, "nothing: the corpus is too small", "on the training text, since nothing is held out: 2 "),
     ],
     ids=["lines", "text", "texts", "long", "given", "tiny"],
 )
@@ -105,12 +106,12 @@ def test_a_card_says_what_was_held_out_and_how_the_figures_were_taken(
 
 def test_the_end_of_a_text_is_scored_where_it_was_learned() -> None:
     assert "the end of a text is not scored" in card(STREAM)
-    assert "the end of a text is a symbol and is scored" in card(FILES)
+    assert "the end of a text is a token that is scored" in card(FILES)
 
 
 def test_characters_without_a_symbol_are_told() -> None:
     text = card(STREAM, valid="the word was ☃☃.\n")
-    assert "without 2 characters that the model has no symbol for" in text
+    assert "2 unknown characters left out" in text
 
 
 def test_where_nothing_could_be_predicted_there_is_no_figure() -> None:
@@ -161,7 +162,7 @@ model-index:
       split: validation
     metrics:
     - type: cross_entropy
-      name: nats per symbol
+      name: nats per token
       value: 0.5
     - type: bits_per_character
       name: bits per character
@@ -207,11 +208,13 @@ def test_control_characters_in_a_sample_are_shown_by_their_code() -> None:
 
 def test_the_samples_of_a_run_are_in_the_folder_and_without_any_there_is_no_heading(tmp_path: Path) -> None:
     plan, prepared, network = trained()
-    found = prepared.evaluate(network, prepared.parts.valid)
-    kept = RunFolder(tmp_path / "m", overwrite=False)
-    kept.describe(plan, prepared)
+    found = prepared.evaluate(network, prepared.split.valid)
+    place = claim(tmp_path / "m", overwrite=False)
+    run_folder = RunFolder(tmp_path / "m", place, tokenizer=prepared.tokenizer, corpus=prepared.describe())
     for samples in (("the cat ran", "a dog", "sat"), ()):
-        kept.keep(Best(1, found, samples, network.state_dict()), network.parameter_count())
+        best = Best(1, found, samples, network.state_dict())
+        text = model_card("m", plan, prepared, network.parameter_count(), best)
+        run_folder.save_best(plan, best, card=text, metrics=["{}"])
         text = (tmp_path / "m" / "README.md").read_text(encoding="utf-8")
         assert blocks(text, "text") == [f"{sample}\n" for sample in samples]
         assert ("## Samples" in text) == bool(samples)

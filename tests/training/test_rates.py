@@ -74,5 +74,5 @@ def test_a_plan_that_leaves_the_rate_open_is_refused() -> None:
     plan = Plan(shape, TrainConfig(threads=1), steps=1, validations=1)
     with pytest.raises(ConfigError, match="no learning rate"):
         charlm.train(LINES, plan=plan)
-    with pytest.raises(ConfigError, match=r"some\.json leaves .* the learning rate open"):
+    with pytest.raises(ConfigError, match=r"some\.json has an open .* learning rate"):
         plan_from(plan.to_json(), Path("some.json"))

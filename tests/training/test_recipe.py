@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charlm.config import ModelConfig
-from charlm.training import planner as pacing
+from charlm.training import planner
 from charlm.training.distributed import ALONE
 from charlm.training.recipe import resolve, resolve_dropout, weights
 
@@ -56,14 +56,14 @@ def test_what_a_megabyte_gets_where_the_rule_was_measured(minutes: float, expect
     [
         (ModelConfig(hidden_size=8, layers=1), MANY, 1e15, "as asked"),
         (ModelConfig(), MANY, 1e15, "the largest"),
-        (ModelConfig(), MANY, 1e6, "3 symbols for each of its weights"),
-        (ModelConfig(), 10**5, 1e15, "4 weights for each symbol of the corpus"),
-        (ModelConfig(layers=2), 10, 1e15, "4 weights for each symbol of the corpus"),
+        (ModelConfig(), MANY, 1e6, "fewer than 3 tokens per weight"),
+        (ModelConfig(), 10**5, 1e15, "4 weights per token of the corpus"),
+        (ModelConfig(layers=2), 10, 1e15, "4 weights per token of the corpus"),
     ],
     ids=str,
 )
 def test_a_size_has_its_reason(asked: ModelConfig, corpus: int, tokens: float, why: str) -> None:
-    assert why in resolve(asked, corpus, 65, lambda needed: tokens).why
+    assert why in resolve(asked, corpus, 65, lambda needed: tokens).reason
 
 
 def test_what_is_asked_for_is_taken() -> None:
@@ -84,7 +84,7 @@ def test_one_thread_is_taken_only_where_it_is_much_faster(alone: float, threads:
     trial: Callable[[], float] = lambda: alone  # noqa: E731
     try:
         torch.set_num_threads(2)
-        assert pacing._with_fewer_threads(1.0, trial, ALONE) == (alone if threads == 1 else 1.0)
+        assert planner._with_fewer_threads(1.0, trial, ALONE) == (alone if threads == 1 else 1.0)
         assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)

@@ -78,7 +78,7 @@ def test_without_the_package_it_says_so_before_it_trains(train: Run, monkeypatch
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     done = train("--quiet")
     assert (done.code, done.out) == (2, "")
-    assert "is not installed: pip install tensorboard, or leave" in done.err and done.err.count("\n") == 1
+    assert "is not installed; run pip install tensorboard, or leave" in done.err and done.err.count("\n") == 1
     assert not Path("checkpoints/lines").exists()
 
 

@@ -4,6 +4,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from charlm.cli.output import for_terminal
+from charlm.cli.remedies import advise
 from charlm.training.events import (
     Event,
     Finished,
@@ -154,12 +155,12 @@ def _plan(event: Planned) -> list[str]:
     rows = [
         ("corpus", f"{plural(event.corpus.characters, 'character')}, {vocabulary}, {_texts(event)}"),
         *_tokens(event),
-        ("sequence", f"{model.sequence}: {event.why}"),
+        ("sequence", f"{model.sequence}: {event.mode_reason}"),
         ("split", _split(event)),
         (
             "model",
             f"{model.shape}, {model.embedding} embedding{dropout}: {plural(event.parameters, 'parameter')};"
-            f" {event.why_size}",
+            f" {event.size_reason}",
         ),
         (
             "plan",
@@ -211,16 +212,16 @@ def _window(event: Planned) -> str:
 
 
 def _vectors(event: Planned) -> list[str]:
-    if event.given is None:
+    if event.given_vectors is None:
         return []
-    train, random = event.plan.train, event.vocabulary - event.given
-    start = f"{plural(event.given, 'token')} with a vector from {train.embedding_file}, {random:,} at random"
+    train, random = event.plan.train, event.vocabulary - event.given_vectors
+    start = f"{plural(event.given_vectors, 'token')} with a vector from {train.embedding_file}, {random:,} at random"
     return [f"{start}; {'the embedding is not trained' if train.freeze_embedding else 'all are trained'}"]
 
 
 def _notes(event: Planned) -> list[str]:
     """What the user may not expect."""
-    plan, notes = event.plan, [*event.corpus.notes, *event.warnings]
+    plan, notes = event.plan, [*event.corpus.notes, *(advise(*each) for each in event.warnings)]
     if event.recurrence == "torch" and event.device == "cpu":
         notes.append(
             "the compiled loops are not in use, so training takes two to four times as long; they need a C compiler"
@@ -229,10 +230,10 @@ def _notes(event: Planned) -> list[str]:
     if event.precision != plan.train.precision:
         precision = plan.train.precision
         notes.append(f"the plan asks for {precision}, which this machine lacks; expect a similar model, not the same")
-    if event.parts > 1:
+    if event.micro_batches > 1:
         notes.append(
-            f"a batch does not fit into the device's memory; it is read in {event.parts} parts, which gives the same"
-            " model more slowly"
+            f"a batch does not fit into the device's memory; it is read in {event.micro_batches} parts, which gives the"
+            " same model more slowly"
         )
     if event.shrunk:
         size = f"{plan.train.batch_size} × {plan.train.seq_len}"

@@ -2,17 +2,22 @@
 
 import pytest
 
+from charlm.cli.remedies import advise
 from charlm.config import ModelConfig, TrainConfig
-from charlm.tasks.language import prepare
+from charlm.tasks.language import Dataset, prepare
 from charlm.tokenizers.byte import ByteTokenizer
 from charlm.tokenizers.char import CharTokenizer
-from charlm.training.advice import warnings
 
 SENTENCES = "".join(f"{who} {what}\n" for who in ("the cat", "a dog", "a fish") for what in ("ran", "sat")) * 40
 
 
+def sentences(dataset: Dataset) -> list[str]:
+    """The warnings, as the command line words them."""
+    return [advise(*each) for each in dataset.warnings()]
+
+
 def told(text: str, sequence: str = "auto") -> list[str]:
-    return list(warnings(prepare(text, ModelConfig(sequence=sequence), TrainConfig(), None)))
+    return sentences(prepare(text, ModelConfig(sequence=sequence), TrainConfig(), None))
 
 
 def test_an_ordinary_text_has_no_warning() -> None:
@@ -23,22 +28,22 @@ def test_an_ordinary_text_has_no_warning() -> None:
 def test_symbols_of_a_given_vocabulary_that_never_come_are_rare_and_bytes_are_not() -> None:
     rare = {chr(0x4E00 + number) for number in range(10)}
     given = CharTokenizer("".join(sorted({*SENTENCES, *rare} - {"\n"})))
-    (said,) = warnings(prepare(SENTENCES * 9, ModelConfig(), TrainConfig(), None, tokenizer=given))
-    assert said.startswith("10 of 24 symbols stand there 5 times or less")
-    assert list(warnings(prepare(SENTENCES, ModelConfig(), TrainConfig(), None, tokenizer=ByteTokenizer()))) == []
+    (said,) = sentences(prepare(SENTENCES * 9, ModelConfig(), TrainConfig(), None, tokenizer=given))
+    assert said.startswith("10 of 24 tokens occur 5 times or fewer")
+    assert sentences(prepare(SENTENCES, ModelConfig(), TrainConfig(), None, tokenizer=ByteTokenizer())) == []
 
 
 def test_a_text_small_for_its_vocabulary_is_told_with_the_figures() -> None:
     """Ninety different letters, nine hundred in all, and a tenth of them is held out."""
     letters = "".join(chr(0x4E00 + number) for number in range(90))
     (said,) = told(letters * 10 + "\n", "stream")
-    assert "each of 90 symbols stands there 9 times" in said
+    assert "each of the 90 tokens occurs 9 times on average" in said
 
 
 def test_rare_characters_are_counted() -> None:
     rare = "".join(chr(0x4E00 + number) for number in range(10))
     (said,) = told(rare + "\n" + SENTENCES * 9)
-    assert said.startswith("10 of 24 symbols stand there 5 times or less")
+    assert said.startswith("10 of 24 tokens occur 5 times or fewer")
 
 
 @pytest.mark.parametrize(
