@@ -264,7 +264,7 @@ class LanguageModel:
             return []
         if ending.stop is not None or ending.whole is not None:
             raise ConfigError("must_match decides where a text ends; leave stop and whole out")
-        return [MustMatch.of(pattern, self.tokenizer, self.network.allowed_tokens, ending.length)]
+        return [MustMatch.compile(pattern, self.tokenizer, self.network.allowed_tokens, ending.length)]
 
     def _one_line(self, prompt: str) -> str:
         if self.line and "\n" in prompt:

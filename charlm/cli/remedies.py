@@ -7,6 +7,7 @@ from typing import Any
 from charlm.errors import CharlmError
 
 REMEDIES: dict[str, str] = {
+    "length": "use --length {least} or more",
     "load_learned_embedding": "choose --embedding learned, or leave --embedding-file out",
     "device_cpu": "try --device cpu",
     "fewer_processes": "give torchrun that --nproc-per-node, or charlm --device cpu",

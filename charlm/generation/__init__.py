@@ -1,1 +1,1 @@
-"""New text from a model: what may be drawn, the draw, where it ends."""
+"""Generation of text: filters of the next-token distribution, the draw, and the end of a sample."""

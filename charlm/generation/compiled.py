@@ -1,6 +1,6 @@
-"""Drawing many symbols in one call into C: the step of the whole network, the samplers and the draw.
+"""Drawing of many tokens in one call into C, which runs the network's step, the samplers and the draw.
 
-The weights are packed once; the state lives in buffers the loops read and write in place.
+The weights are packed once. The state is in buffers that the loops read and write in place.
 """
 
 import ctypes
@@ -16,11 +16,11 @@ from charlm.nn.native.library import BLOCK, Layer, Stack, draw, filters, library
 from charlm.nn.network import Network, NetworkState, select
 
 _LARGEST_TABLE = 2**24  # numbers
-LEFT = 0.25  # share of the rows that may have drawn the end before it is time to go on without them
+ENDED_SHARE = 0.25  # drawing pauses when more than this share of the rows have drawn the end, to drop these rows
 
 
 def fits(network: Network, samplers: Sequence[Sampler]) -> bool:
-    """Whether the compiled loops know this network and these samplers."""
+    """Return whether the compiled loops support this network and these samplers."""
     lowest = cast(Cell, network.cells[0])
     return (
         library() is not None
@@ -36,7 +36,7 @@ def fits(network: Network, samplers: Sequence[Sampler]) -> bool:
 
 
 class CompiledDraws:
-    """`drawing.TorchDraws` for a float32 network on a CPU. Raises nothing `fits` has not ruled out."""
+    """Draws in C, with the results of `drawing.TorchDraws`; `fits` says for which networks and samplers."""
 
     def __init__(
         self, network: Network, samplers: Sequence[Sampler], logits: Tensor, state: NetworkState, end: int
@@ -75,7 +75,7 @@ class CompiledDraws:
         self._start(self._next[rows, : self._V], select(tuple(parts), rows))
 
     def _start(self, logits: Tensor, state: NetworkState) -> None:
-        """Buffers for a batch of another size, and the addresses of everything."""
+        """Make buffers for a batch of this size, and collect the addresses of all arrays."""
         B = len(logits)
         cell = self._cells[0]
         self._next = torch.nn.functional.pad(logits, (0, self._padding))
@@ -114,7 +114,7 @@ class CompiledDraws:
             projected=_address(self._projected),
             layer=ctypes.cast(self._layers, ctypes.c_void_p),
             symbols=self._V,
-            enough=int(LEFT * B),
+            enough=int(ENDED_SHARE * B),
             end=self._end,
             filters=len(self._filters),
             filter=ctypes.cast(self._filters, ctypes.c_void_p),

@@ -1,30 +1,30 @@
-"""Samples that differ from each other."""
+"""Samples with different texts."""
 
 from collections.abc import Iterable, Iterator
 
 from charlm.generation.generate import Piece, Sample
 
-_PATIENCE = 1000  # samples in a row that bring nothing new
+_PATIENCE = 1000  # samples in a row without a new text
 
 
 def distinct(groups: Iterable[Iterable[Piece | Sample]], count: int) -> Iterator[Piece | Sample]:
-    """The first `count` samples of different texts in the order of their indices, each as one Piece and the Sample.
+    """Yield the first `count` samples of different texts, in the order of their indices, each as a Piece and a Sample.
 
-    Fewer where a thousand samples in a row, or a little more, brought no new text.
+    There are fewer if 1,000 samples in a row, or a few more, bring no new text.
     """
     seen: set[str] = set()
-    since = 0
+    repeats = 0
     for group in groups:
         samples = [each for each in group if isinstance(each, Sample)]
         for sample in sorted(samples, key=lambda sample: sample.index):
-            since += 1
+            repeats += 1
             if sample.text in seen:
                 continue
             seen.add(sample.text)
-            since = 0
+            repeats = 0
             yield Piece(sample.index, sample.text)
             yield sample
             if len(seen) == count:
                 return
-        if since >= _PATIENCE:
+        if repeats >= _PATIENCE:
             return

@@ -1,4 +1,4 @@
-"""Draws: for each row of a batch a symbol, and the next from the logits that follow it, a number of steps at once."""
+"""Drawing of tokens: for each row of a batch one token from the logits, several steps at a time."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -6,20 +6,23 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from charlm.generation.compiled import LEFT, CompiledDraws, fits
+from charlm.generation.compiled import ENDED_SHARE, CompiledDraws, fits
 from charlm.generation.samplers import Sampler
 from charlm.nn.network import Network, NetworkState, select
 
 
 class Draws(Protocol):
-    """Rows of text being drawn, side by side."""
+    """Rows of text that are drawn in parallel."""
 
     def __call__(self, chances: Tensor) -> tuple[Tensor, Tensor]:
-        """Draw as many steps as `chances` (n, B), in [0, 1) and float64, has, or fewer where more than a quarter of the
-        rows have drawn the end: the symbols (m, B), and the logits (m, B, V) each was drawn from, not yet filtered."""
+        """Draw one token per row for each step of `chances` (n, B), float64 in [0, 1).
+
+        Return the tokens (m, B), and the unfiltered logits (m, B, V) of each step. m is less than n if more than a
+        quarter of the rows have drawn the end.
+        """
 
     def keep(self, rows: Tensor) -> None:
-        """Go on with some of the rows."""
+        """Drop all rows but these."""
 
 
 def draws(
@@ -30,14 +33,17 @@ def draws(
     history: Tensor,
     end: int,
 ) -> Draws:
-    """The fastest way to draw on from logits (B, V) and a state; history (B, t) is what was read before."""
+    """Return the fastest Draws for a network and samplers.
+
+    `logits` (B, V) and `state` follow the prompt, whose tokens are `history` (B, t); `end` is the id of <EOS>.
+    """
     if fits(network, samplers):
         return CompiledDraws(network, samplers, logits, state, end)
     return TorchDraws(network, samplers, logits, state, history, end)
 
 
 class TorchDraws:
-    """In plain torch, for any network and samplers on any device."""
+    """Draws in plain torch, for any network and samplers on any device."""
 
     def __init__(
         self,
@@ -50,34 +56,34 @@ class TorchDraws:
     ) -> None:
         self._network, self._samplers, self._end = network, samplers, end
         self._logits, self._state, self._history = logits, state, history
-        self._memories = [sampler.start(len(logits)) for sampler in samplers]
+        self._sampler_states = [sampler.start(len(logits)) for sampler in samplers]
 
     def __call__(self, chances: Tensor) -> tuple[Tensor, Tensor]:
-        symbols, logits = [], []
+        tokens, logits = [], []
         ended = torch.zeros(chances.shape[1], dtype=torch.bool, device=self._logits.device)
         for chance in chances:
             filtered = self._logits
-            for place, sampler in enumerate(self._samplers):
-                filtered, self._memories[place] = sampler(filtered, self._history, self._memories[place])
+            for index, sampler in enumerate(self._samplers):
+                filtered, self._sampler_states[index] = sampler(filtered, self._history, self._sampler_states[index])
             drawn = draw(filtered, chance)
-            symbols.append(drawn)
+            tokens.append(drawn)
             logits.append(self._logits)
             self._history = torch.cat((self._history, drawn[:, None]), dim=1)
-            following, self._state = self._network(drawn[None], self._state)
-            self._logits = following[0]
+            next_logits, self._state = self._network(drawn[None], self._state)
+            self._logits = next_logits[0]
             ended |= drawn == self._end
-            if int(ended.sum()) > int(LEFT * len(ended)):
+            if int(ended.sum()) > int(ENDED_SHARE * len(ended)):
                 break
-        return torch.stack(symbols), torch.stack(logits)
+        return torch.stack(tokens), torch.stack(logits)
 
     def keep(self, rows: Tensor) -> None:
         self._logits, self._history, self._state = self._logits[rows], self._history[rows], select(self._state, rows)
-        self._memories = [memory if memory is None else memory[rows] for memory in self._memories]
+        self._sampler_states = [state if state is None else state[rows] for state in self._sampler_states]
 
 
 def draw(logits: Tensor, chance: Tensor) -> Tensor:
-    """The symbol (B,) at which the cumulative distribution of each row of logits (B, V) passes `chance` (B,)."""
-    cumulative = torch.softmax(logits.cpu().double(), dim=-1).cumsum(dim=-1)  # in float64, which not all GPUs have
+    """Return the token (B,) at which each row's cumulative distribution, from logits (B, V), passes `chance` (B,)."""
+    cumulative = torch.softmax(logits.cpu().double(), dim=-1).cumsum(dim=-1)  # not all GPUs have float64
     level = chance[:, None] * cumulative[:, -1:]
     passed = torch.searchsorted(cumulative, level, right=True)[:, 0]
-    return passed.clamp(max=logits.shape[1] - 1).to(logits.device)  # of logits that are no numbers, some symbol
+    return passed.clamp(max=logits.shape[1] - 1).to(logits.device)  # NaN logits give some valid token

@@ -1,4 +1,4 @@
-"""Sampling novel sequences: feed back what was drawn, until the ending."""
+"""Generation of samples: draw tokens and feed them back until each sample ends."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,21 +17,21 @@ from charlm.nn.probability import log_softmax, perplexity
 from charlm.randomness import uniform
 from charlm.tokenizers import Ids, Tokenizer
 
-_BLOCK = 1024  # tokens of a prompt read at once
-_AT_ONCE = 64  # steps drawn before the texts are looked at, at most
-_LOGITS = 2**22  # numbers kept meanwhile, at most
+_BLOCK = 1024  # tokens of a prompt to read at once
+_MAX_STEPS = 64  # the most steps to draw before the texts are checked
+_MAX_LOGITS = 2**22  # the most logits to keep meanwhile
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A drawn sequence."""
+    """A generated text."""
 
     prompt: str
     text: str  # what follows the prompt
-    tokens: int  # drawn, <EOS> included
-    logprob: float  # log P (nats) of what was drawn, <EOS> included, by the model untempered and unfiltered
+    tokens: int  # number of tokens drawn, <EOS> included
+    logprob: float  # log P (nats) of these tokens by the model without samplers
     stopped: Stopped
-    seed: int | None  # None where nothing was left to chance
+    seed: int | None  # None if nothing was left to chance
     index: int
 
     @property
@@ -42,7 +42,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Piece:
-    """Text that a sample has just become longer by."""
+    """Text to append to the sample with this index."""
 
     index: int
     text: str
@@ -59,35 +59,35 @@ def generate(
     ending: Ending,
     seed: int,
 ) -> Iterator[Piece | Sample]:
-    """Draw the samples `indices` side by side: pieces of text as they come, and each Sample when it is complete.
+    """Draw the samples `indices` in parallel; yield pieces of their text, and each Sample when it is complete.
 
-    The draw for sample i at step t depends on (seed, i, t) alone, and on the logits. Raises ModelError where these are
-    not finite.
+    The random number for sample i at step t depends on (seed, i, t) only. Raises ModelError if the network's outputs
+    are not finite.
     """
     logits, state = read(network, tokenizer.sequence(prompt.ids))
     rows = [Row(index, tokenizer.decoder(), ending) for index in indices]
-    everyone = torch.zeros(len(rows), dtype=torch.long, device=logits.device)
-    logits, state = logits.index_select(0, everyone), select(state, everyone)
+    first = torch.zeros(len(rows), dtype=torch.long, device=logits.device)
+    logits, state = logits.index_select(0, first), select(state, first)
     history = torch.as_tensor(prompt.ids, device=logits.device).long().expand(len(rows), -1)
-    on = draws(network, samplers, logits, state, history, tokenizer.EOS)
-    step, at_once = 0, 1
+    drawing = draws(network, samplers, logits, state, history, tokenizer.EOS)
+    step, steps = 0, 1
     while rows:
-        at_once = max(1, min(at_once, _AT_ONCE, _LOGITS // (len(rows) * logits.shape[1]), ending.limit - step))
-        chances = uniform(seed, [row.index for row in rows], np.arange(step, step + at_once)[:, None])  # (n, B)
-        symbols, drawn_from = on(torch.from_numpy(chances))
-        step += len(symbols)
-        at_once *= 2  # the first symbols are soon seen, the later ones come in larger groups
-        logprobs = log_softmax(drawn_from).gather(2, symbols[:, :, None])[:, :, 0]
-        check_finite(logprobs.isfinite() | (symbols == tokenizer.EOS) & (logprobs == -torch.inf))
-        for row, drawn, values in zip(rows, symbols.t().tolist(), logprobs.t().tolist(), strict=True):
+        steps = max(1, min(steps, _MAX_STEPS, _MAX_LOGITS // (len(rows) * logits.shape[1]), ending.limit - step))
+        chances = uniform(seed, [row.index for row in rows], np.arange(step, step + steps)[:, None])  # (n, B)
+        tokens, drawn_from = drawing(torch.from_numpy(chances))
+        step += len(tokens)
+        steps *= 2  # the first tokens appear soon, later ones in larger groups
+        logprobs = log_softmax(drawn_from).gather(2, tokens[:, :, None])[:, :, 0]
+        check_finite(logprobs.isfinite() | (tokens == tokenizer.EOS) & (logprobs == -torch.inf))
+        for row, drawn, values in zip(rows, tokens.t().tolist(), logprobs.t().tolist(), strict=True):
             if piece := row.take(drawn, values, tokenizer.EOS):
                 yield Piece(row.index, piece)
             if row.stopped:
                 yield Sample(prompt.text, row.text, row.tokens, row.logprob, row.stopped, seed, row.index)
-        going = [place for place, row in enumerate(rows) if not row.stopped]
-        if len(going) < len(rows):
-            rows = [rows[place] for place in going]
-            on.keep(torch.tensor(going, dtype=torch.long, device=logits.device))
+        running = [number for number, row in enumerate(rows) if not row.stopped]
+        if len(running) < len(rows):
+            rows = [rows[number] for number in running]
+            drawing.keep(torch.tensor(running, dtype=torch.long, device=logits.device))
 
 
 def check_finite(finite: Tensor) -> None:
@@ -97,9 +97,9 @@ def check_finite(finite: Tensor) -> None:
 
 
 def side_by_side(count: int, most: int, *, endless: bool = False) -> Iterator[range]:
-    """The indices of the samples that are drawn at once: `count` in all, at most `most`.
+    """Yield groups of sample indices to draw in parallel: `count` in all, at most `most` per group.
 
-    endless: more and more after them, as many as are asked for, in groups that grow.
+    endless: continue after `count`, in groups that grow, for as long as the caller asks.
     """
     first, size = 0, min(count, most)
     while endless or first < count:
@@ -108,7 +108,7 @@ def side_by_side(count: int, most: int, *, endless: bool = False) -> Iterator[ra
 
 
 def read(network: Network, ids: Ids) -> tuple[Tensor, NetworkState]:
-    """Read symbols of any number ≥ 1, START first: logits (1, V) for what follows, and the state."""
+    """Read one token or more, beginning with START; return the logits (1, V) of the next token, and the state."""
     state: NetworkState | None = None
     column = network.column(ids)
     for first in range(0, len(ids), _BLOCK):

@@ -100,7 +100,7 @@ def test_it_stops_before_a_text(run: Run, stream_folder: Path) -> None:
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ("--stop=", "stop is an empty text"),
+        ("--stop=", "stop must not be empty"),
         ("--repetition-ngram=3", "--repetition-ngram has no effect without --repetition-penalty"),
     ],
 )

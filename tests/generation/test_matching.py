@@ -42,9 +42,9 @@ def test_allowed_is_exactly_what_can_still_become_a_match(pattern: str, length: 
     predictable = torch.tensor([False, False, True, True, True])
     if not wanted:
         with pytest.raises(charlm.ConfigError, match="no text"):
-            MustMatch.of(pattern, CharTokenizer("ab"), predictable, length)
+            MustMatch.compile(pattern, CharTokenizer("ab"), predictable, length)
         return
-    sampler = MustMatch.of(pattern, CharTokenizer("ab"), predictable, length)
+    sampler = MustMatch.compile(pattern, CharTokenizer("ab"), predictable, length)
     for text in wanted:
         state = sampler.start(1)
         for n in range(min(len(text) + 1, length)):
@@ -122,10 +122,10 @@ def test_a_text_ends_where_nothing_more_can_match(
     ("settings", "message"),
     [
         ({"must_match": "(a"}, "must-match: "),
-        ({"must_match": "[[:alpha:]]"}, "is no regular expression: Possible nested set"),
+        ({"must_match": "[[:alpha:]]"}, "is not a regular expression: Possible nested set"),
         ({"must_match": "(" * 200 + "a" + ")*" * 200}, "is nested too deep"),
         ({"must_match": "(" * 2000 + "a" + ")*" * 2000}, "is nested too deep"),
-        ({"must_match": "a{5}", "length": 4}, r"no text of at most 4 symbols matches 'a\{5\}'; the shortest has 5"),
+        ({"must_match": "a{5}", "length": 4}, r"no text of at most 4 tokens matches 'a\{5\}'; the shortest has 5"),
         ({"must_match": "€+"}, "no text that the model can write matches '€"),
         ({"must_match": "a", "stop": "b"}, "leave stop and whole out"),
     ],

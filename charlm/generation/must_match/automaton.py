@@ -1,4 +1,4 @@
-"""A regular expression as a deterministic automaton: one state after each character, by the construction of subsets."""
+"""A regular expression as a deterministic automaton, by subset construction: one state after each character."""
 
 from collections.abc import Sequence
 
@@ -12,23 +12,24 @@ _LARGEST_TABLE = 2**22  # numbers
 
 
 def automaton(pattern: str, characters: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """The state after each state and character (S, C), and whether the text so far matches as a whole (S,).
+    """Return the table of transitions (S, C), state × character → state, and which states accept (S,).
 
-    State 0 is the first; after the last nothing can match any more. Raises ConfigError for what `Pattern` refuses and
-    for a pattern of too many states.
+    State 0 is the initial one. From the last state no match can be reached. Raises ConfigError for a pattern that
+    `Pattern` refuses, or that has too many states.
     """
     written = Pattern(pattern, characters)
     edges = [edge for edge in written.edges if edge]
     sets = sorted({characters for characters, _ in edges})
-    alike = [tuple(each >> place & 1 for each in sets) for place in range(len(characters))]
-    kinds = {signature: kind for kind, signature in enumerate(dict.fromkeys(alike))}  # characters no set tells apart
-    examples = [alike.index(signature) for signature in kinds]
+    # Characters that belong to the same sets behave alike, so one example of each class is enough.
+    signatures = [tuple(each >> index & 1 for each in sets) for index in range(len(characters))]
+    classes = {signature: number for number, signature in enumerate(dict.fromkeys(signatures))}
+    examples = [signatures.index(signature) for signature in classes]
     reached = {to: written.reached(to) for _, to in edges}
 
     subsets = [written.reached(written.first, "begin")]
     numbers = {subsets[0]: 0}
     rows = []
-    for subset in subsets:  # grows meanwhile
+    for subset in subsets:  # the loop appends to this list
         leaving = [edge for state, edge in enumerate(written.edges) if edge and subset >> state & 1]
         row = []
         for example in examples:
@@ -47,4 +48,4 @@ def automaton(pattern: str, characters: Sequence[str]) -> tuple[NDArray[np.int64
     ends = sum(1 << state for state in ending)
     table = np.array([*rows, [len(rows)] * len(examples)], dtype=np.int64).reshape(len(rows) + 1, len(examples))
     accepted = np.array([*(subset & ends > 0 for subset in subsets), False])
-    return table[:, [kinds[signature] for signature in alike]], accepted
+    return table[:, [classes[signature] for signature in signatures]], accepted

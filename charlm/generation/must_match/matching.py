@@ -1,8 +1,8 @@
-"""Only what can still become a match: a regular expression as a sampler.
+"""A regular expression as a sampler: mask the tokens after which no match is possible within the length.
 
-Symbol by symbol, what no match within the length could go on with is masked; what is left keeps the proportions it has
-in the model. That is not the model's distribution over the texts that match, which would look ahead. A symbol of
-several characters takes the automaton through all of them; one that is a part of a character is never drawn.
+The tokens that remain keep their proportions. The result is not the model's distribution over the matching texts, which
+would need to look ahead. A token of several characters takes the automaton through all of them. A token that is part of
+a character is never drawn.
 """
 
 from dataclasses import dataclass
@@ -18,33 +18,36 @@ from charlm.generation.samplers import Sampler
 from charlm.tokenizers import Tokenizer
 
 _LARGEST_TABLE = 2**25  # numbers
-_NEVER = 2**40  # symbols
+_NEVER = 2**40  # tokens
 
 
 @dataclass(frozen=True, eq=False)
 class MustMatch(Sampler):
-    """Where nothing else is left, <EOS>, though its probability be zero, tells that the text is complete."""
+    """Mask by an automaton over tokens.
 
-    following: Tensor  # (S, V), the state after a symbol; nothing matches after the last
-    needed: Tensor  # (S,), symbols until the nearest match
+    If the text matches and no token can extend the match, <EOS> is drawn, even if its probability is 0.
+    """
+
+    following: Tensor  # (S, V), state × token → state; from the last state no match can be reached
+    needed: Tensor  # (S,), number of tokens to the nearest match
     length: int
     end: int
 
     @classmethod
-    def of(cls, pattern: str, tokenizer: Tokenizer, predictable: Tensor, length: int) -> "MustMatch":
-        """For texts of `length` symbols at most, of those that are predictable (V,).
+    def compile(cls, pattern: str, tokenizer: Tokenizer, allowed_tokens: Tensor, length: int) -> "MustMatch":
+        """Compile a pattern for texts of at most `length` tokens, among the allowed tokens (V,).
 
-        Raises ConfigError where no such text matches, or for what `automaton` refuses.
+        Raises ConfigError if no such text matches, or if `automaton` refuses the pattern.
         """
-        symbols = zip(range(tokenizer.size), predictable.tolist(), strict=True)
-        texts = [_text(tokenizer.token_bytes(index)) if possible else "" for index, possible in symbols]
+        tokens = zip(range(tokenizer.size), allowed_tokens.tolist(), strict=True)
+        texts = [_text(tokenizer.token_bytes(index)) if allowed else "" for index, allowed in tokens]
         characters = sorted(set("".join(texts)))
         table, accepted = automaton(pattern, characters)
         if len(table) * len(texts) > _LARGEST_TABLE:
             raise ConfigError(
-                f"must-match: {pattern[:40]!r} has {len(table):,} states, too many for {len(texts):,} symbols"
+                f"must-match: {pattern[:40]!r} has {len(table):,} states, too many for {len(texts):,} tokens"
             )
-        column = {character: place for place, character in enumerate(characters)}
+        column = {character: index for index, character in enumerate(characters)}
         following = np.full((len(table), len(texts)), len(table) - 1)
         for index, text in enumerate(texts):
             if text:
@@ -53,18 +56,20 @@ class MustMatch(Sampler):
                 following[:, index] = table[following[:, index], column[character]]
         needed = _distances(following, accepted)
         if needed[0] == _NEVER:
-            parts = "; symbols that are parts of characters are left out" if tokenizer.HAS_BYTE_TOKENS else ""
+            parts = "; tokens that are parts of characters are excluded" if tokenizer.HAS_BYTE_TOKENS else ""
             raise ConfigError(f"must-match: no text that the model can write matches {pattern[:40]!r}{parts}")
         if needed[0] > length:
             raise ConfigError(
-                f"must-match: no text of at most {length:,} symbols matches {pattern[:40]!r};"
-                f" the shortest has {needed[0]:,}, which --length must allow"
+                f"must-match: no text of at most {length:,} tokens matches {pattern[:40]!r};"
+                f" the shortest has {needed[0]:,}",
+                remedy="length",
+                least=int(needed[0]),
             )
-        device = predictable.device
+        device = allowed_tokens.device
         return cls(torch.from_numpy(following).to(device), torch.from_numpy(needed).to(device), length, tokenizer.EOS)
 
     def start(self, batch_size: int) -> Tensor:
-        """(B, 2): the automaton's state, and how many symbols were drawn."""
+        """Return (B, 2): the automaton's state, and the number of tokens drawn."""
         return torch.zeros(batch_size, 2, dtype=torch.long, device=self.needed.device)
 
     def __call__(self, logits: Tensor, history: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor | None]:
@@ -81,18 +86,18 @@ class MustMatch(Sampler):
 
 
 def _distances(following: NDArray[np.int64], accepted: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """(S,): symbols from each state to the nearest that is accepted."""
+    """Return (S,): the number of tokens from each state to the nearest one that accepts."""
     needed = np.where(accepted, 0, _NEVER)
-    kinds = np.unique(following, axis=1)  # symbols that lead to the same states are one
+    columns = np.unique(following, axis=1)  # tokens with the same transitions are equivalent
     while True:
-        nearer = np.minimum(needed, needed[kinds].min(axis=1) + 1)
+        nearer = np.minimum(needed, needed[columns].min(axis=1) + 1)
         if (nearer == needed).all():
             return needed
         needed = nearer
 
 
 def _text(surface: bytes) -> str:
-    """Of a symbol that is whole characters; else nothing."""
+    """Return the text of a token, or an empty string if the token is part of a character."""
     try:
         return surface.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:

@@ -1,8 +1,8 @@
-"""A regular expression of Python's `re` as the states and edges it describes (Thompson 1968).
+"""A regular expression in the syntax of `re` as a nondeterministic automaton (Thompson 1968).
 
-The tree comes from `re`'s own parser, which Hypothesis reads too, and what a class such as `\\w` has in it is asked of
-`re`. Of the libraries, outlines-core (0.2.14) refuses `^a$`, and `ac|b` where there is no c; greenery (4.2.3) has no
-flags and no letters beyond ASCII; interegular is no longer kept.
+`re`'s own parser, which Hypothesis uses too, builds the syntax tree, and `re` decides which characters a class such as
+`\\w` contains. No library fits: outlines-core (0.2.14) refuses `^a$`, and `ac|b` if the vocabulary has no c; greenery
+(4.2.3) has no flags and only ASCII letters; interegular is no longer maintained.
 """
 
 import re
@@ -15,17 +15,30 @@ from charlm.errors import ConfigError
 
 _LARGEST = 4_000  # states
 _LEAVES = (_constants.LITERAL, _constants.NOT_LITERAL, _constants.ANY, _constants.IN)
-_REPEATS = (_constants.MAX_REPEAT, _constants.MIN_REPEAT)  # greedy or not, the same texts match as a whole
+_REPEATS = (_constants.MAX_REPEAT, _constants.MIN_REPEAT)  # greedy or lazy makes no difference to a full match
 _BEGINNINGS = (_constants.AT_BEGINNING, _constants.AT_BEGINNING_STRING)
 _ENDS = (_constants.AT_END, _constants.AT_END_STRING)
-_ALPHABETS = re.ASCII | re.LOCALE | re.UNICODE  # flags of which one holds
+_ALPHABETS = re.ASCII | re.LOCALE | re.UNICODE  # flags that exclude each other
+
+_NAMES = {
+    "assert": "lookaround",
+    "assert_not": "lookaround",
+    "at_boundary": "a word boundary",
+    "at_non_boundary": "a word boundary",
+    "at_beginning": "the beginning of a line",
+    "at_end": "the end of a line",
+    "atomic_group": "an atomic group",
+    "groupref": "a reference to a group",
+    "groupref_exists": "a reference to a group",
+    "possessive_repeat": "a possessive repeat",
+}  # of the operations that are not supported
 
 
 class Pattern:
-    """Sets of characters and of states are the bits of a number.
+    """States and edges of an automaton. Sets of characters, and sets of states, are the bits of an integer.
 
-    Raises ConfigError for a pattern that is none, that looks around or back (lookaround, word boundaries, references
-    to groups, atomic groups, lines within the text), or that is too long.
+    Raises ConfigError for a pattern that is not a regular expression, that is too long, or that uses lookaround, word
+    boundaries, references to groups, atomic groups, or the ends of lines within the text.
     """
 
     END = 0  # the state where a match is complete
@@ -33,31 +46,34 @@ class Pattern:
     def __init__(self, pattern: str, characters: Sequence[str]) -> None:
         self._pattern, self._characters = pattern, characters
         self._sets: dict[tuple[str, int], int] = {}
-        self.edges: list[tuple[int, int] | None] = []  # of each state: a set of characters, and where they lead
-        self._free: list[list[tuple[Any, int]]] = []  # at which place of the text (None: any), and where that leads
+        self.edges: list[tuple[int, int] | None] = []  # state → (set of characters, next state)
+        self._free: list[list[tuple[Any, int]]] = []  # state → [(condition, next state)]; None: none
         self._state()
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("error", FutureWarning)  # for [[:alpha:]], of which `re` makes something else
+                warnings.simplefilter("error", FutureWarning)  # for [[:alpha:]], which `re` reads as something else
                 tree = _parser.parse(pattern)
             self.first = self._sequence(tree, tree.state.flags, self.END)
         except RecursionError:
-            raise ConfigError(f"must-match: {pattern[:40]!r} is nested too deep; make it simpler") from None
+            raise ConfigError(f"must-match: {pattern[:40]!r} is nested too deeply; make it simpler") from None
         except (re.error, OverflowError, FutureWarning) as error:
-            raise ConfigError(f"must-match: {pattern!r} is no regular expression: {error}") from None
+            raise ConfigError(f"must-match: {pattern!r} is not a regular expression: {error}") from None
 
-    def reached(self, state: int, *places: str) -> int:
-        """The states that are there when `state` is, also by what holds at the text's "begin" or "end" alone."""
+    def reached(self, state: int, *conditions: str) -> int:
+        """Return the set of states reached from `state` without a character.
+
+        conditions: "begin" or "end", if the text begins or ends here.
+        """
         reached, open_ = 1 << state, [state]
         while open_:
-            for place, to in self._free[open_.pop()]:
-                if (place is None or place in places) and not reached >> to & 1:
+            for condition, to in self._free[open_.pop()]:
+                if (condition is None or condition in conditions) and not reached >> to & 1:
                     reached |= 1 << to
                     open_.append(to)
         return reached
 
     def _sequence(self, tree: Iterable[tuple[Any, Any]], flags: int, to: int) -> int:
-        """Add what leads through the items of a tree to a state; returns where that begins."""
+        """Add the states that lead through the items of a tree to the state `to`; return the first of them."""
         for operation, argument in reversed(list(tree)):
             to = self._item(operation, argument, flags, to)
         return to
@@ -76,8 +92,9 @@ class Pattern:
             return self._repeat(low, high, tree, flags, to)
         if operation is _constants.AT and argument in _BEGINNINGS + _ENDS and not flags & re.MULTILINE:
             return self._state(free=[("end" if argument in _ENDS else "begin", to)])
-        name = str(argument if operation is _constants.AT else operation).lower().replace("_", " ")
-        raise ConfigError(f"must-match: {self._pattern!r} has what no automaton can follow ({name}); leave it out")
+        name = str(argument if operation is _constants.AT else operation).lower()
+        name = _NAMES.get(name, name.replace("_", " "))
+        raise ConfigError(f"must-match: {self._pattern!r} uses {name}, which is not supported; leave it out")
 
     def _repeat(self, low: int, high: int, tree: Any, flags: int, to: int) -> int:
         after = to
@@ -92,17 +109,19 @@ class Pattern:
         return to
 
     def _set(self, operation: Any, argument: Any, flags: int) -> int:
-        """The characters that one item of the tree matches."""
+        """Return the set of the characters that one item of the tree matches."""
         key = (f"{operation} {argument}", flags)
         if key not in self._sets:
             leaf = _compiler.compile(_parser.SubPattern(_parser.State(), [(operation, argument)]), flags)
-            matching = (place for place, each in enumerate(self._characters) if leaf.fullmatch(each))
-            self._sets[key] = sum(1 << place for place in matching)
+            matching = (index for index, each in enumerate(self._characters) if leaf.fullmatch(each))
+            self._sets[key] = sum(1 << index for index in matching)
         return self._sets[key]
 
     def _state(self, edge: tuple[int, int] | None = None, free: Iterable[tuple[Any, int]] = ()) -> int:
         if len(self.edges) == _LARGEST:
-            raise ConfigError(f"must-match: {self._pattern[:40]!r} is too long with its repetitions written out")
+            raise ConfigError(
+                f"must-match: {self._pattern[:40]!r} is too long when its repetitions are written out; make it simpler"
+            )
         self.edges.append(edge)
         self._free.append(list(free))
         return len(self.edges) - 1
