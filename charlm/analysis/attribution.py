@@ -1,11 +1,10 @@
-"""What a prediction rests on: the earlier symbols that made a symbol likely, or unlikely, in two ways.
+"""The reasons for a prediction: how much each earlier token raised or lowered its probability, in two ways.
 
     deletion:  log P(y<t> | y<1>, …, y<t-1>) − log P(y<t> | the same without y<s>)
-    gradient:  x<s> · ∂log P(y<t>)/∂x<s>, where x<s> is the vector that the network reads for y<s>
+    gradient:  x<s> · ∂log P(y<t>)/∂x<s>, where x<s> is the input vector of y<s>
 
-The first is exact, and says what would be if the symbol had not stood there; the second is how the logarithm would
-begin to change if its vector were made longer. Both are in nats, above 0 where the symbol helped. The start symbol is
-always read, and is told of in neither.
+Deletion is exact: it compares with the text without the token. The gradient is the slope of log P as the vector grows.
+Both are in nats, and positive where the token helped. The network always reads the start token, which has no weight.
 """
 
 import copy
@@ -24,69 +23,68 @@ from charlm.nn.network import Network
 from charlm.nn.probability import log_probabilities, log_softmax, target_log_probability
 from charlm.tokenizers import Ids
 
-MOST = 300  # symbols: the work grows with the square of their number, or more
-_ROWS = 32  # predictions whose gradients are taken side by side
+MOST = 300  # tokens: the work grows with the square of their number
+_ROWS = 32  # predictions whose gradients are computed together
 
 
 @dataclass(frozen=True)
-class Why:
-    """A text and its predictions: position t has a weight for each of the t positions before it, the first first."""
+class Attribution:
+    """A text and its predictions; token t has a weight for each of the t tokens before it, in order."""
 
     text: str
-    tokens: list[str | None]  # None is a control symbol: <EOS>, or <UNK> for an unknown character
-    logprobs: list[float]  # log P of each given those before it, in nats
+    tokens: list[str | None]  # None is a control token: <EOS>, or <UNK> for an unknown character
+    logprobs: list[float]  # log P of each token given those before it, in nats
     deletion: list[list[float]]
     gradient: list[list[float]]
 
 
-def why(model: LanguageModel, text: str) -> Why:
-    """For every symbol of a text, and for its end in a model of lines.
+def attribute(model: LanguageModel, text: str) -> Attribution:
+    """Attribute the prediction of every token of a text, and of its end in a line model.
 
-    Raises ConfigError for more than 300 symbols, or none, and for a newline in a model of lines.
+    Raises ConfigError for an empty text, for more than 300 tokens, and for a newline in a line model.
     """
     ids = model.tokenizer.encode(text)
-    if not 0 < len(ids) <= MOST:
-        amount = f"more than {MOST}" if len(ids) else "no"
-        raise ConfigError(f"the text has {amount} symbols; give one of 1 to {MOST}, or a part of it")
+    if not len(ids):
+        raise ConfigError(f"the text is empty; give one of 1 to {MOST} tokens")
+    if len(ids) > MOST:
+        raise ConfigError(f"the text has {len(ids):,} tokens, and the limit is {MOST}; give a part of it")
     logprobs = model.score(text).logprobs
     row = model.tokenizer.sequence(ids, eos=model.line)
     tokens = model.tokenizer.token_texts(row[1:])
-    return Why(text, tokens, logprobs, by_deletion(model.network, row), by_gradient(model.network, row))
+    return Attribution(text, tokens, logprobs, by_deletion(model.network, row), by_gradient(model.network, row))
 
 
 def by_deletion(network: Network, row: Ids) -> list[list[float]]:
-    """Weights of each earlier symbol for each symbol of a row, which begins with START.
-
-    A symbol that cannot be predicted has nan.
-    """
-    without = [np.delete(row, place) for place in range(1, len(row) - 1)]
+    """Weights by deletion for each token of a row, which begins with START; nan for one that cannot be predicted."""
+    without = [np.delete(row, index) for index in range(1, len(row) - 1)]
     whole, *others = (logprobs.tolist() for logprobs in log_probabilities(network, [row, *without]))
-    # Without symbol s + 1 of the row, those after it stand one place further left.
+    # Without token s + 1 of the row, the tokens after it are one position further left.
     return [[whole[t] - others[s][t - 1] for s in range(t)] for t in range(len(row) - 1)]
 
 
 def by_gradient(network: Network, row: Ids) -> list[list[float]]:
-    """The same by gradient times input. A symbol that cannot be predicted has nan."""
+    """Weights by gradient times input for each token of a row; nan for one that cannot be predicted."""
     watched = copy.deepcopy(network).eval().requires_grad_(False)
-    embedding = watched.embedding = _Watched(watched.embedding)
+    embedding = watched.embedding = _WatchedEmbedding(watched.embedding)
     ids = network.column(row)
-    found: list[list[float]] = []
+    weights: list[list[float]] = []
     steps = len(row) - 1
     with torch.enable_grad():
         for first in range(0, steps, _ROWS):
             chosen = torch.arange(first, min(first + _ROWS, steps), device=ids.device)
-            logits, _ = watched(ids[:-1].expand(steps, len(chosen)))  # a column for each prediction
+            # Each prediction needs gradients of its own, so each has a column of the batch with the same text.
+            logits, _ = watched(ids[:-1].expand(steps, len(chosen)))
             logprobs = target_log_probability(log_softmax(logits), ids[1:].expand(steps, len(chosen)))  # (T, B)
-            asked = logprobs[chosen, range(len(chosen))]
-            (gradient,) = torch.autograd.grad(asked.sum(), embedding.read)
-            weights = (gradient * embedding.read).sum(dim=2).t()  # (B, T)
-            weights[asked.isinf()] = torch.nan
-            found += [weight[1 : 1 + t] for t, weight in zip(chosen.tolist(), weights.tolist(), strict=True)]
-    return found
+            predicted = logprobs[chosen, range(len(chosen))]
+            (gradient,) = torch.autograd.grad(predicted.sum(), embedding.read)
+            products = (gradient * embedding.read).sum(dim=2).t()  # (B, T)
+            products[predicted.isinf()] = torch.nan
+            weights += [row[1 : 1 + t] for t, row in zip(chosen.tolist(), products.tolist(), strict=True)]
+    return weights
 
 
-class _Watched(Embedding):
-    """The same vectors, kept so that one can ask for the gradient at them."""
+class _WatchedEmbedding(Embedding):
+    """An embedding that keeps the vectors it returns, so that their gradient can be computed."""
 
     read: Tensor  # (T, B, E)
 

@@ -1,48 +1,52 @@
-"""The gradient on its way back through a trained network, and through fresh ones from every start."""
+"""Gradient norms of a trained network, and of fresh networks from every initialization."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from charlm.analysis.gradients import Clipping, Flow, clipping, flow
-from charlm.analysis.reading import rows
-from charlm.analysis.starts import fresh, starts
+from charlm.analysis.gradients import Clipping, GradientNorms, clipping, gradient_norms
+from charlm.analysis.initialization import fresh_network, initializations
+from charlm.analysis.token_rows import token_rows
 from charlm.config import ModelConfig, TrainConfig
 from charlm.language_model import LanguageModel
 from charlm.nn.network import Network
 from charlm.registry import find
 from charlm.tokenizers import Ids, Tokenizer
 
-MOST = 10_000  # symbols of a text that are read
+MOST = 10_000  # tokens that are read of a text
 TRAINED = "trained"
 
 
 @dataclass(frozen=True)
-class Curve:
-    """What was found of one network."""
+class GradientCurve:
+    """The measurements of one network; `start` is "trained", or the name of an initialization."""
 
     cell: str
-    start: str  # the name of a Start, or "trained"
-    flow: Flow
+    start: str
+    norms: GradientNorms
     clipping: Clipping
 
 
-def of_model(model: LanguageModel, text: str, farthest: int, seed: int) -> Iterator[Curve]:
-    """First the trained network, then fresh ones of its shape. Raises ConfigError for a text that is too short."""
-    texts = rows(model.tokenizer, text, model.config.sequence, MOST)
-    yield _curve(model.config, TRAINED, model.network, texts, farthest)
-    yield from _fresh(model.config, model.tokenizer, texts, farthest, seed)
+def curves_of_model(model: LanguageModel, text: str, farthest: int, seed: int) -> Iterator[GradientCurve]:
+    """Measure the trained network, then fresh ones of its shape. Raises ConfigError for a text that is too short."""
+    rows = token_rows(model.tokenizer, text, model.config.sequence, MOST)
+    yield _curve(model.config, TRAINED, model.network, rows, farthest)
+    yield from _fresh_curves(model.config, model.tokenizer, rows, farthest, seed)
 
 
-def of_cell(config: ModelConfig, text: str, farthest: int, seed: int) -> Iterator[Curve]:
-    """Fresh networks that know the characters of the text. Raises ConfigError for one that is too short."""
+def curves_of_cell(config: ModelConfig, text: str, farthest: int, seed: int) -> Iterator[GradientCurve]:
+    """Measure fresh networks that know the characters of the text. Raises ConfigError if the text is too short."""
     tokenizer = find(Tokenizer, config.tokenizer).train([[text]], config)
-    yield from _fresh(config, tokenizer, rows(tokenizer, text, config.sequence, MOST), farthest, seed)
+    rows = token_rows(tokenizer, text, config.sequence, MOST)
+    yield from _fresh_curves(config, tokenizer, rows, farthest, seed)
 
 
-def _fresh(config: ModelConfig, tokenizer: Tokenizer, texts: list[Ids], farthest: int, seed: int) -> Iterator[Curve]:
-    for start in starts(config.cell):
-        yield _curve(config, start.name, fresh(config, tokenizer.size, start, seed), texts, farthest)
+def _fresh_curves(
+    config: ModelConfig, tokenizer: Tokenizer, rows: list[Ids], farthest: int, seed: int
+) -> Iterator[GradientCurve]:
+    for each in initializations(config.cell):
+        yield _curve(config, each.name, fresh_network(config, tokenizer.size, each, seed), rows, farthest)
 
 
-def _curve(config: ModelConfig, start: str, network: Network, texts: list[Ids], farthest: int) -> Curve:
-    return Curve(config.cell, start, flow(network, texts, farthest), clipping(network, texts, TrainConfig.clip))
+def _curve(config: ModelConfig, start: str, network: Network, rows: list[Ids], farthest: int) -> GradientCurve:
+    norms = gradient_norms(network, rows, farthest)
+    return GradientCurve(config.cell, start, norms, clipping(network, rows, TrainConfig.clip))

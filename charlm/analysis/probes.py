@@ -1,6 +1,6 @@
-"""Properties of a text that a unit may follow (Karpathy 2015, arXiv:1506.02078), each a number for every character.
+"""Probes: properties of a text that a unit may track (Karpathy et al. 2015), each a number per character.
 
-Where something is open is counted after the character: 1 at an opening quotation mark, 0 at the closing one.
+A probe counts after the character: an opening quotation mark has 1, a closing one has 0.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,45 +9,45 @@ _OPENING, _CLOSING = "([{", ")]}"
 
 
 def quotes(text: str) -> Iterator[float]:
-    """1 between quotation marks, straight or curved; an empty line closes what was left open."""
+    """1 between quotation marks, straight or curved; an empty line ends an open quotation."""
     inside = False
-    for place, character in enumerate(text):
+    for index, character in enumerate(text):
         if character == '"':
             inside = not inside
         elif character in "“”":
             inside = character == "“"
-        elif text[max(0, place - 1) : place + 1] == "\n\n":
+        elif text[max(0, index - 1) : index + 1] == "\n\n":
             inside = False
         yield float(inside)
 
 
 def depth(text: str) -> Iterator[float]:
-    """How many brackets are open, ( [ or {."""
-    now = 0
+    """Number of open brackets: ( [ {."""
+    level = 0
     for character in text:
-        now = max(0, now + (character in _OPENING) - (character in _CLOSING))
-        yield float(now)
+        level = max(0, level + (character in _OPENING) - (character in _CLOSING))
+        yield float(level)
 
 
 def brackets(text: str) -> Iterator[float]:
-    """1 where any is open."""
-    return (min(1.0, now) for now in depth(text))
+    """1 inside brackets."""
+    return (min(1.0, level) for level in depth(text))
 
 
 def column(text: str) -> Iterator[float]:
-    """Characters since the line began."""
-    since = 0
+    """Number of characters since the line began."""
+    count = 0
     for character in text:
-        since = 0 if character == "\n" else since + 1
-        yield float(since)
+        count = 0 if character == "\n" else count + 1
+        yield float(count)
 
 
 def word(text: str) -> Iterator[float]:
-    """1 at the first letter of a word, 2 at the second, ...; 0 between words."""
-    since = 0
+    """Position in a word: 1 at its first letter, 2 at its second, and so on; 0 between words."""
+    count = 0
     for character in text:
-        since = since + 1 if character.isalnum() else 0
-        yield float(since)
+        count = count + 1 if character.isalnum() else 0
+        yield float(count)
 
 
 def capitals(text: str) -> Iterator[float]:
@@ -56,19 +56,19 @@ def capitals(text: str) -> Iterator[float]:
 
 
 def comment(text: str) -> Iterator[float]:
-    """1 in a comment: from # or // to the end of the line, from /* to */, in quotation marks too."""
-    until = ""
-    for place, character in enumerate(text):
-        two = text[max(0, place - 1) : place + 1]
-        if until:
-            until = "" if until in (character, two) else until
-        elif character == "#" or two == "//":
-            until = "\n"
-        elif two == "/*":
-            until = "*/"
-        yield float(bool(until))
+    """1 in a comment: from # or // to the end of the line, and from /* to */; quotation marks do not matter."""
+    end = ""
+    for index, character in enumerate(text):
+        pair = text[max(0, index - 1) : index + 1]
+        if end:
+            end = "" if end in (character, pair) else end
+        elif character == "#" or pair == "//":
+            end = "\n"
+        elif pair == "/*":
+            end = "*/"
+        yield float(bool(end))
 
 
-PROPERTIES: dict[str, Callable[[str], Iterator[float]]] = {
+PROBES: dict[str, Callable[[str], Iterator[float]]] = {
     each.__name__: each for each in (quotes, brackets, depth, column, word, capitals, comment)
 }

@@ -8,7 +8,7 @@ from typing import Any
 from charlm.analysis.held_out import NoTextError, held_out
 from charlm.analysis.projection import Map, make_map
 from charlm.analysis.run_log import RunLog, read_log
-from charlm.analysis.surprisal import Surprisal, analyse_surprisal
+from charlm.analysis.surprisal import Surprisal, analyze_surprisal
 from charlm.analysis.vectors import Vectors
 from charlm.checkpoints.checkpoint import load_described
 
@@ -40,7 +40,7 @@ def gather(folder: Path, files: Sequence[str] = ()) -> Report:
     surprisal, text = None, ""
     try:
         texts, text = held_out(described, files)
-        surprisal = analyse_surprisal(model, texts)
+        surprisal = analyze_surprisal(model, texts)
     except NoTextError as error:
         text = str(error)
     vectors = Vectors.of(model, "output")

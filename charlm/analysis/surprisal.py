@@ -37,7 +37,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Surprisal:
-    """The result of `analyse_surprisal`.
+    """The result of `analyze_surprisal`.
 
     `lines` has each different line once, the most surprising first; `unknown` counts the lines that are left out
     because of an unknown character. `confusion` has a row for each of `classes`, the classes that occur in the text:
@@ -51,7 +51,7 @@ class Surprisal:
     tokens: int
 
 
-def analyse_surprisal(model: LanguageModel, texts: Sequence[str]) -> Surprisal:
+def analyze_surprisal(model: LanguageModel, texts: Sequence[str]) -> Surprisal:
     """Read sequences as `evaluate` does: each line from a zero state, a stream in windows that overlap."""
     tokenizer = model.tokenizer
     classes = [token_class(tokenizer.token_text(index)) for index in range(tokenizer.size)]

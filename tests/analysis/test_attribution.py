@@ -11,7 +11,7 @@ import torch
 from conftest import Outcome
 
 import charlm
-from charlm.analysis.attribution import by_deletion, by_gradient, why
+from charlm.analysis.attribution import attribute, by_deletion, by_gradient
 from charlm.cli.why import show
 from charlm.nn.network import Network
 from charlm.registry import names
@@ -31,7 +31,7 @@ def network(cell: str, embedding: str = "learned") -> Network:
 def test_deletion_is_the_log_probability_without_the_character(model: charlm.LanguageModel) -> None:
     """By scoring the shorter texts one by one."""
     text = "the cat" if model.line else "In the word"
-    found = why(model, text)
+    found = attribute(model, text)
     whole = model.score(text)
     assert found.tokens == whole.tokens and found.logprobs == whole.logprobs
     for t, weights in enumerate(found.deletion):
@@ -75,7 +75,7 @@ def test_one_hot_vectors_have_a_gradient_too() -> None:
 
 
 def test_the_model_of_bigrams_asks_for_the_last_character_alone(bigram_model: charlm.LanguageModel) -> None:
-    found = why(bigram_model, "abba")
+    found = attribute(bigram_model, "abba")
     for t, weights in enumerate(found.deletion):
         assert weights[: max(0, t - 1)] == pytest.approx([0.0] * max(0, t - 1), abs=1e-6)
     # P(b|a) = 1/2 and, with a left out, P(b|start) = 1/4.
@@ -99,7 +99,7 @@ def test_many_predictions_are_taken_in_parts(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_json_has_for_each_position_the_weights_of_the_earlier_ones(run: Run, line_folder: Path) -> None:
     values = json.loads(run("why", "-m", line_folder, "--json", "a dog").out)
-    found = why(charlm.load(line_folder), "a dog")
+    found = attribute(charlm.load(line_folder), "a dog")
     assert list(values) == ["text", "tokens", "logprobs", "deletion", "gradient"]
     assert values["tokens"] == [*"a dog", None]
     for way in ("deletion", "gradient"):
@@ -112,7 +112,7 @@ def test_each_row_has_a_mark_below_each_earlier_character(
     bigram_model: charlm.LanguageModel, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """In steps of a ninth of the largest, here one bit: it helped, it hindered, or it did not matter."""
-    show(why(bigram_model, "abba"), "deletion", line=True)
+    show(attribute(bigram_model, "abba"), "deletion", line=True)
     header, *marks = capsys.readouterr().out.split("\n\n")[0].splitlines()
     assert header.split() == ["abba"]
     assert [line.split() for line in marks] == [["b", "9"], ["b", "·i"], ["a", "···"], ["<EOS>", "···i"]]
@@ -139,8 +139,8 @@ def test_nothing_is_said_of_a_character_that_cannot_be_predicted(run: Run, line_
     ("arguments", "words"),
     [
         (["--by", "magic", "a"], "deletion or gradient"),
-        ([""], "has no symbols"),
-        (["a" * 301], "more than 300 symbols"),
+        ([""], "the text is empty"),
+        (["a" * 301], "301 tokens, and the limit is 300"),
         (["a\nb"], "newline"),
         (["a", "--file", "x"], "not both"),
     ],

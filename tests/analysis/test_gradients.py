@@ -12,8 +12,8 @@ import torch
 from conftest import Outcome
 
 import charlm
-from charlm.analysis.gradients import Flow, clipping, flow
-from charlm.analysis.starts import fresh, starts
+from charlm.analysis.gradients import GradientNorms, clipping, gradient_norms
+from charlm.analysis.initialization import fresh_network, initializations
 from charlm.nn.cells import Cell
 from charlm.nn.network import Network
 from charlm.registry import find, names
@@ -38,8 +38,8 @@ def test_in_a_linear_network_the_norm_is_a_power_of_the_weight() -> None:
     for weight in (0.5, 1.0, 1.5):
         linear = network("rnn", activation="identity")
         linear.cells[0].weight_hh.data = weight * torch.eye(6)
-        found = flow(linear, [ROW], 12)
-        assert found.distance == list(range(1, 13)) and found.places == 12
+        found = gradient_norms(linear, [ROW], 12)
+        assert found.distance == list(range(1, 13)) and found.targets == 12
         assert [norm / found.norm[0] for norm in found.norm] == pytest.approx([weight**k for k in range(12)])
         assert found.rate == pytest.approx(weight)
         assert found.verdict == {0.5: "vanishes", 1.0: "carries", 1.5: "explodes"}[weight]
@@ -51,8 +51,8 @@ def test_the_norm_is_that_of_finite_differences(cell: str, shape: dict[str, obje
     """One place alone: the state before the last k symbols is moved a little, number by number, c of an LSTM too."""
     made = network(cell, **shape)
     row = ROW[:6]
-    found = flow(made, [row], 5)
-    assert found.places == 1
+    found = gradient_norms(made, [row], 5)
+    assert found.targets == 1
     double = made.double()
     ids = torch.from_numpy(row.astype(np.int64))[:, None]
     step = 1e-5
@@ -77,7 +77,7 @@ def test_the_network_is_left_as_it_was() -> None:
     made = network("gru")
     before = {name: value.clone() for name, value in made.state_dict().items()}
     made.train()
-    flow(made, [ROW], 5)
+    gradient_norms(made, [ROW], 5)
     clipping(made, [ROW], 1.0)
     assert made.training and all(each.requires_grad and each.grad is None for each in made.parameters())
     assert all(torch.equal(value, before[name]) for name, value in made.state_dict().items())
@@ -88,15 +88,15 @@ def test_a_symbol_that_cannot_be_predicted_is_no_place() -> None:
     made.allowed_tokens[ROW[5]] = False
     possible = [t for t in range(5, len(ROW)) if ROW[t] != ROW[5]]
     assert len(possible) < len(ROW) - 5
-    assert flow(made, [ROW], 5).places == len(possible)
+    assert gradient_norms(made, [ROW], 5).targets == len(possible)
 
 
 def test_short_lines_are_read_together() -> None:
     """The longest decides how far; each line is a text of its own."""
     made = network("lstm")
-    found = flow(made, [ROW[:4], ROW[4:10], ROW[10:16]], 50)
-    assert found.distance == [1, 2, 3, 4, 5] and found.places == 2
-    one, other = (np.array(flow(made, [row], 5).norm) for row in (ROW[4:10], ROW[10:16]))
+    found = gradient_norms(made, [ROW[:4], ROW[4:10], ROW[10:16]], 50)
+    assert found.distance == [1, 2, 3, 4, 5] and found.targets == 2
+    one, other = (np.array(gradient_norms(made, [row], 5).norm) for row in (ROW[4:10], ROW[10:16]))
     assert found.norm == pytest.approx(np.minimum(one, other))  # torch's median of two
 
 
@@ -106,10 +106,10 @@ def test_short_lines_are_read_together() -> None:
 @pytest.mark.parametrize("cell", names("nn.cells"))
 def test_each_start_draws_what_its_name_says(cell: str) -> None:
     kind = find(Cell, cell)
-    found = [start.name for start in starts(cell)]
+    found = [start.name for start in initializations(cell)]
     assert len(set(found)) == len(found) == 7 if kind.forget_gate and hasattr(kind, "torch_weights") else 3
-    for start in starts(cell):
-        (made,) = fresh(replace(SHAPE, cell=cell), V, start, seed=3).cells
+    for start in initializations(cell):
+        (made,) = fresh_network(replace(SHAPE, cell=cell), V, start, seed=3).cells
         if start.matrix == "orthogonal":
             for gate in made.weight_hh.chunk(made.gates):
                 gram = gate @ gate.t() if gate.shape[0] <= gate.shape[1] else gate.t() @ gate
@@ -138,7 +138,10 @@ def test_the_gates_carry_what_the_plain_network_loses() -> None:
 
     def verdicts(cell: str) -> dict[str, str]:
         shape = replace(SHAPE, cell=cell, hidden_size=64, embedding_size=32)
-        return {start.name: flow(fresh(shape, V, start, 0), [long], 20).verdict for start in starts(cell)}
+        return {
+            start.name: gradient_norms(fresh_network(shape, V, start, 0), [long], 20).verdict
+            for start in initializations(cell)
+        }
 
     plain = verdicts("rnn")
     assert plain["uniform"] == "vanishes" and plain["orthogonal × 4"] == "explodes"
@@ -149,7 +152,7 @@ def test_the_gates_carry_what_the_plain_network_loses() -> None:
 
 
 def test_a_gradient_of_zeros_vanishes() -> None:
-    found = Flow([1, 2], [0.0, 0.0], 1)
+    found = GradientNorms([1, 2], [0.0, 0.0], 1)
     assert found.rate is None and found.verdict == "vanishes"
 
 
@@ -157,7 +160,7 @@ def test_a_gradient_beyond_all_numbers_explodes() -> None:
     """4 to the 600 is no float any more, and the state is none either."""
     linear = network("rnn", activation="identity")
     linear.cells[0].weight_hh.data = 4 * torch.eye(6)
-    found = flow(linear, [np.resize(ROW, 700)], 600)
+    found = gradient_norms(linear, [np.resize(ROW, 700)], 600)
     assert found.rate == np.inf and found.verdict == "explodes"
 
 
@@ -180,7 +183,7 @@ def test_json_has_a_curve_for_each_start(run: Run) -> None:
     values = [json.loads(line) for line in done.out.splitlines()]
     assert done.err == ""
     assert [(each["cell"], each["start"]) for each in values] == [
-        (cell, start.name) for cell in ("rnn", "lstm") for start in starts(cell)
+        (cell, start.name) for cell in ("rnn", "lstm") for start in initializations(cell)
     ]
     for each in values:
         assert each["distance"] == list(range(1, 10)) and len(each["norm"]) == 9
@@ -190,7 +193,7 @@ def test_json_has_a_curve_for_each_start(run: Run) -> None:
 def test_a_trained_model_is_compared_with_fresh_ones_of_its_shape(run: Run, line_folder: Path) -> None:
     done = run("gradients", "--json", "-m", line_folder, "the cats slept")
     values = [json.loads(line) for line in done.out.splitlines()]
-    assert [each["start"] for each in values] == ["trained", *(start.name for start in starts("gru"))]
+    assert [each["start"] for each in values] == ["trained", *(start.name for start in initializations("gru"))]
     assert values[0]["distance"][-1] == len("the cats slept") + 1, "after the start, and the end is predicted too"
     assert len({each["norm"][0] for each in values}) == len(values)
 

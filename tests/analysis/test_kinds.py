@@ -262,7 +262,7 @@ def test_a_file_is_evaluated(folder: Path, run: Run, tmp_path: Path) -> None:
 def test_info_names_the_tokenizer_and_its_size(folder: Path, run: Run) -> None:
     size = charlm.load(folder).tokenizer.size
     kind = str(KINDS[folder.name.partition("-")[0]]["tokenizer"])
-    assert re.search(rf"tokenizer +{kind}.*, {size} symbols", run("info", "-m", folder).out)
+    assert re.search(rf"tokenizer +{kind}.*, {size} tokens", run("info", "-m", folder).out)
 
 
 def test_a_long_text_is_evaluated_in_segments_as_at_once(

@@ -16,9 +16,9 @@ from torch.overrides import TorchFunctionMode
 
 import charlm
 from charlm.analysis.gates import saturations
-from charlm.analysis.neurons import activations, at_symbols, follow, followers
-from charlm.analysis.probes import PROPERTIES
-from charlm.analysis.reading import completed, rows, shown
+from charlm.analysis.neurons import activations, correlated_units, find_units, probe_values
+from charlm.analysis.probes import PROBES
+from charlm.analysis.token_rows import completed_texts, display_texts, token_rows
 from charlm.cli.view.plot import scatter
 from charlm.errors import ConfigError
 from charlm.nn.network import Network
@@ -55,25 +55,25 @@ def network(cell: str, **shape: Any) -> Network:
     ],
 )
 def test_each_property_is_a_number_for_every_character(name: str, text: str, expected: str) -> None:
-    found = "".join(f"{value:g}" for value in PROPERTIES[name](text))
+    found = "".join(f"{value:g}" for value in PROBES[name](text))
     assert len(found) == len(text)
     assert dict(enumerate(found)) == dict(enumerate(expected))
 
 
 def test_every_property_answers_to_no_text_at_all() -> None:
-    assert [list(each("")) for each in PROPERTIES.values()] == [[]] * len(PROPERTIES)
+    assert [list(each("")) for each in PROBES.values()] == [[]] * len(PROBES)
 
 
 def test_a_longer_symbol_has_the_property_of_its_end() -> None:
-    assert at_symbols("column", ["ab", "c\n", "d"]).tolist() == [2, 0, 1]
+    assert probe_values("column", ["ab", "c\n", "d"]).tolist() == [2, 0, 1]
 
 
 def test_a_byte_that_is_part_of_a_character_has_the_property_of_the_one_before() -> None:
     tokenizer = ByteTokenizer.train([["é"]], charlm.ModelConfig(tokenizer="byte"))
-    (row,) = rows(tokenizer, "éaé", "stream", 100)
-    assert shown(tokenizer, row) == ["<0xC3>", "<0xA9>", "a", "<0xC3>", "<0xA9>"]
-    assert completed(tokenizer, row) == ["", "é", "a", "", "é"]
-    assert at_symbols("column", completed(tokenizer, row)).tolist() == [1, 1, 2, 2, 3]
+    (row,) = token_rows(tokenizer, "éaé", "stream", 100)
+    assert display_texts(tokenizer, row) == ["<0xC3>", "<0xA9>", "a", "<0xC3>", "<0xA9>"]
+    assert completed_texts(tokenizer, row) == ["", "é", "a", "", "é"]
+    assert probe_values("column", completed_texts(tokenizer, row)).tolist() == [1, 1, 2, 2, 3]
 
 
 # units
@@ -83,7 +83,7 @@ def test_a_byte_that_is_part_of_a_character_has_the_property_of_the_one_before()
 def test_an_activation_is_what_the_cell_puts_out(residual: bool) -> None:
     """By the state of the network after each symbol, read one by one; START and EOS have none."""
     made = network("lstm", residual=residual)
-    texts = rows(TOKENIZER, "def x", "stream", 100)
+    texts = token_rows(TOKENIZER, "def x", "stream", 100)
     found = activations(made, texts)
     state = made(torch.tensor([[TOKENIZER.START]]))[1]
     for place, symbol in enumerate(texts[0][1:]):
@@ -91,19 +91,19 @@ def test_an_activation_is_what_the_cell_puts_out(residual: bool) -> None:
         for layer, (a, _) in enumerate(state):
             assert found[place, layer] == pytest.approx(a[0].detach().numpy(), abs=1e-5)
     assert found.shape == (5, 2, 6)
-    assert activations(made, rows(TOKENIZER, "def\n\nx", "line", 100)).shape == (4, 2, 6)
+    assert activations(made, token_rows(TOKENIZER, "def\n\nx", "line", 100)).shape == (4, 2, 6)
 
 
 def test_the_unit_that_follows_is_found_and_confirmed() -> None:
     """Units of noise, one that counts the depth, one that counts it upside down, one in the first half alone."""
-    texts = rows(TOKENIZER, CODE, "stream", 10_000)
-    wanted = at_symbols("depth", completed(TOKENIZER, texts[0]))
+    texts = token_rows(TOKENIZER, CODE, "stream", 10_000)
+    wanted = probe_values("depth", completed_texts(TOKENIZER, texts[0]))
     chance = np.random.default_rng(0)
     values = chance.normal(size=(len(wanted), 2, 30)).astype(np.float32)
     values[:, 1, 4] = wanted + 0.3 * chance.normal(size=len(wanted))
     values[:, 0, 7] = -2 * wanted + chance.normal(size=len(wanted))
     values[: len(wanted) // 2, 0, 9] = wanted[: len(wanted) // 2]
-    found = followers(values, wanted, 10)
+    found = correlated_units(values, wanted, 10)
     assert [(each.layer, each.unit) for each in found[:3]] == [(1, 10), (2, 5), (1, 8)]
     assert [each.follows for each in found[:3]] == [False, True, True]
     assert found[2].found < -0.7 and found[2].confirmed < -0.7
@@ -118,20 +118,20 @@ def test_units_of_noise_hardly_ever_follow() -> None:
     """The best ten of 200 look good where they were chosen; of what is confirmed one in a hundred may be chance."""
     chance = np.random.default_rng(1)
     wanted = np.repeat(chance.integers(0, 2, 50), 8).astype(float)
-    found = [each for _ in range(10) for each in followers(chance.normal(size=(400, 1, 200)), wanted, 10)]
+    found = [each for _ in range(10) for each in correlated_units(chance.normal(size=(400, 1, 200)), wanted, 10)]
     assert min(abs(each.found) for each in found) > 0.1
     assert sum(each.follows for each in found) <= 5
 
 
 def test_a_unit_that_never_moves_follows_nothing() -> None:
     wanted = np.arange(100.0) % 7
-    (found,) = followers(np.ones((100, 1, 1), dtype=np.float32), wanted, 5)
+    (found,) = correlated_units(np.ones((100, 1, 1), dtype=np.float32), wanted, 5)
     assert (found.found, found.confirmed, found.follows) == (0, 0, False)
 
 
 def test_a_property_that_does_not_vary_is_refused() -> None:
     with pytest.raises(ConfigError, match="quotes: it never changes in the first half"):
-        follow(network("gru"), TOKENIZER, rows(TOKENIZER, CODE, "stream", 1000), "quotes", 5)
+        find_units(network("gru"), TOKENIZER, token_rows(TOKENIZER, CODE, "stream", 1000), "quotes", 5)
 
 
 # gates
@@ -171,7 +171,7 @@ def test_saturation_counts_gates_along_the_text(cell: str) -> None:
     """Against gates taken step by step, with the state of the network there; biases that shut and open some."""
     made = network(cell)
     torch.nn.init.normal_(made.cells[1].bias_ih, std=4)
-    (row,) = rows(TOKENIZER, "def f(x):", "stream", 100)
+    (row,) = token_rows(TOKENIZER, "def f(x):", "stream", 100)
     seen: dict[tuple[int, str], list[torch.Tensor]] = {}
     state = made.zero_state(1)
     for symbol in row:
@@ -203,7 +203,7 @@ def test_a_text_has_a_digit_below_each_character(run: Run, stream_folder: Path, 
     assert text == "In the beginning was the word" and digits.isdigit() and len(digits) == len(text)
     assert legend.startswith("unit 3 of layer 1  0  1")
     model = charlm.load(stream_folder)
-    values = activations(model.network, rows(model.tokenizer, text, "stream", 100))[:, 0, 2]
+    values = activations(model.network, token_rows(model.tokenizer, text, "stream", 100))[:, 0, 2]
     assert digits[values.argmin()] == "0" and digits[values.argmax()] == "9"
     assert f"{values.min():.2f}" in words and f"{values.max():.2f}" in words
     assert max(map(len, done.out.splitlines())) <= 60
@@ -213,7 +213,7 @@ def test_json_has_the_activation_of_each_symbol(run: Run, line_folder: Path) -> 
     values = json.loads(run("neurons", "-m", line_folder, "--json", "the cat\na dog").out)
     assert (values["layer"], values["tokens"]) == (1, list("the cata dog"))
     model = charlm.load(line_folder)
-    every = activations(model.network, rows(model.tokenizer, "the cat\na dog", "line", 100))[:, 0]
+    every = activations(model.network, token_rows(model.tokenizer, "the cat\na dog", "line", 100))[:, 0]
     assert values["unit"] == every.var(axis=0).argmax() + 1, "the one that varies most"
     assert values["activations"] == pytest.approx(every[:, values["unit"] - 1].tolist())
 

@@ -16,7 +16,7 @@ import charlm
 from charlm.analysis.held_out import held_out
 from charlm.analysis.report import gather
 from charlm.analysis.run_log import read_log
-from charlm.analysis.surprisal import analyse_surprisal
+from charlm.analysis.surprisal import analyze_surprisal
 from charlm.checkpoints.checkpoint import describe
 from charlm.pages.chart import Curve, chart
 from charlm.pages.report_page import page
@@ -89,19 +89,19 @@ def test_what_cannot_be_done_is_one_sentence(run: Run, line_folder: Path, tmp_pa
 
 def test_lines_are_ranked_by_what_score_says_of_them(line_model: charlm.LanguageModel) -> None:
     texts = ["the cat ran", "zzz zzz zzz", "a dog slept", "the cat ran"]
-    found = analyse_surprisal(line_model, [text for text in texts if "z" not in text] + ["tac eht nar"])
+    found = analyze_surprisal(line_model, [text for text in texts if "z" not in text] + ["tac eht nar"])
     assert [line.text for line in found.lines[:1]] == ["tac eht nar"]
     assert len(found.lines) == 3, "each once"
     for line in found.lines:
         score = line_model.score(line.text)
         assert line.logprobs == pytest.approx(score.logprobs, abs=1e-5)
         assert line.bits_per_char == pytest.approx(-score.logprob / math.log(2) / len(line.text), rel=1e-5)
-    assert analyse_surprisal(line_model, texts).unknown == 1
+    assert analyze_surprisal(line_model, texts).unknown == 1
 
 
 def test_the_lines_of_a_stream_cost_what_the_stream_costs(stream_model: charlm.LanguageModel) -> None:
     text = "And the word\nwas with\n\nthe text"
-    found = analyse_surprisal(stream_model, [text])
+    found = analyze_surprisal(stream_model, [text])
     assert sorted(line.text for line in found.lines) == ["And the word\n", "the text", "was with\n"]
     total = stream_model.score(text)
     missing = total.logprobs[text.index("\n\n") + 1]
@@ -110,7 +110,7 @@ def test_the_lines_of_a_stream_cost_what_the_stream_costs(stream_model: charlm.L
 
 def test_the_confusion_is_of_probabilities_that_are_known(bigram_model: charlm.LanguageModel) -> None:
     """a is a vowel, b a consonant; after the start P(a) = 1/2, P(b) = 1/4, P(end) = 1/4."""
-    found = analyse_surprisal(bigram_model, ["a", "b"])
+    found = analyze_surprisal(bigram_model, ["a", "b"])
     assert found.classes == ("vowel", "consonant", "end")
     after_a, after_b = [1 / 4, 1 / 2, 1 / 4], [1 / 4, 1 / 4, 1 / 2]
     first = [1 / 2, 1 / 4, 1 / 4]
