@@ -89,7 +89,7 @@ def test_a_large_vocabulary_is_drawn_from_in_small_groups(folder: Path, monkeypa
     """And read a few symbols at a time: what is in memory at once is bounded, what comes out is the same."""
     model = charlm.load(folder)
     drawn, scored = model.sample(count=5, seed=1), model.score(TEXT, alternatives=2)
-    monkeypatch.setattr(language_model, "_LOGITS", 2 * model.tokenizer.size)
+    monkeypatch.setattr(language_model, "_MAX_LOGITS_PER_STEP", 2 * model.tokenizer.size)
     monkeypatch.setattr(probability, "_MAX_LOGITS_PER_CHUNK", 3 * model.tokenizer.size)
     assert [each.text for each in model.sample(count=5, seed=1)] == [each.text for each in drawn]
     assert model.score(TEXT, alternatives=2).logprobs == pytest.approx(scored.logprobs, abs=1e-6)
