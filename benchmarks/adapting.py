@@ -30,7 +30,7 @@ def main() -> None:
     for corpus in corpora:
         prepared = prepare(corpus, ModelConfig(), TrainConfig(), None)
         held_out = prepared.split.valid
-        if prepared.sequence == "line":
+        if prepared.mode == "line":
             text = "".join(f"{line}\n" for line in held_out[len(held_out) // 2 :])
         else:
             text = held_out[0][len(held_out[0]) // 2 :]

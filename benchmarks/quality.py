@@ -30,7 +30,7 @@ def main() -> None:
 
 
 def row(corpus: str, minutes: str, seed: str, prepared: Dataset) -> str:
-    lines, held_out = prepared.sequence == "line", prepared.split.valid
+    lines, held_out = prepared.mode == "line", prepared.split.valid
     with tempfile.TemporaryDirectory() as parent:
         folder = Path(parent) / "m"
         command = ["charlm", "train", corpus, "--minutes", minutes, "--seed", seed, "--model", str(folder), "--json"]

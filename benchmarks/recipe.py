@@ -32,7 +32,7 @@ def main() -> None:
     batches = prepared.windows(config)
     tokens = int(steps) * batches.batch_size * batches.seq_len
     model = resolve(model, batches.size, prepared.tokenizer.size, lambda size: tokens).config
-    model = replace(model, sequence=prepared.sequence, dropout=model.dropout or 0.0)
+    model = replace(model, sequence=prepared.mode.value, dropout=model.dropout or 0.0)
     passes = int(steps) / batches.steps_per_epoch
     config = resolve_rates(config, model, int(steps), passes)
     plan = Plan(model, config, int(steps), validations=1)
@@ -46,9 +46,9 @@ def main() -> None:
         learner.update_average(step + 1, plan.progress(step + 1))
     print(f"{' '.join(changes) or 'defaults'}: {plan.steps:,} steps, {passes:.1f} passes, nats per token held out")
     for name, kept in (("last weights", network), ("averaged", learner.averaged_network)):
-        for window in (None, 256) if prepared.sequence == "stream" else (None,):
+        for window in (None, 256) if prepared.mode == "stream" else (None,):
             evaluations = evaluate(
-                kept.eval(), prepared.tokenizer, prepared.sequence, [prepared.split.valid], window=window
+                kept.eval(), prepared.tokenizer, prepared.mode, [prepared.split.valid], window=window
             )
             print(f"  {name}, window {window}: {evaluations[0].known_nats_per_token:.4f}")
 

@@ -27,7 +27,7 @@ from charlm.scoring.evaluation import Evaluation, evaluate
 from charlm.scoring.score import Score, ScoreConfig, ScoreOptions, score
 from charlm.tokenizers import Tokenizer
 
-LENGTH = {"stream": 500, "line": 1000}  # default for the most tokens of a sample
+LENGTH = {TextMode.STREAM: 500, TextMode.LINE: 1000}  # default for the most tokens of a sample
 _MAX_PARALLEL_SAMPLES = 1024
 _MAX_LOGITS_PER_STEP = 2**24  # for all parallel samples together
 
@@ -42,7 +42,7 @@ class TokenProbability(NamedTuple):
 
 @dataclass(frozen=True)
 class LanguageModel:
-    """A trained network with its tokenizer. `config.sequence` is its text mode, line or stream.
+    """A trained network with its tokenizer. `mode` says how it reads text.
 
     adaptation: reads the texts to score or evaluate, in a model that adapts to them (`adapted`).
     """
@@ -53,9 +53,14 @@ class LanguageModel:
     adaptation: AdaptiveReader | None = None
 
     @property
+    def mode(self) -> TextMode:
+        """How the model reads text: each line by itself, or one running text."""
+        return TextMode(self.config.sequence)
+
+    @property
     def line(self) -> bool:
         """Whether the model reads each line by itself."""
-        return self.config.sequence == TextMode.LINE
+        return self.mode == TextMode.LINE
 
     @property
     def ends(self) -> bool:
@@ -130,7 +135,7 @@ class LanguageModel:
         unknown: UnknownPolicy = "unk",
     ) -> list[Evaluation]:
         """Evaluate several texts in parallel; `Evaluation.total` adds them up."""
-        mode = self.config.sequence
+        mode = self.mode
         documents = [sequences_of(text, mode) for text in texts]
         return evaluate(
             self.network,
@@ -217,7 +222,7 @@ class LanguageModel:
         """
         check_range("count", count, 1, float("inf"))
         check_range("seed", seed, 0, 2**63 - 1)
-        ending = Ending(LENGTH[self.config.sequence] if length is None else length, stop, whole)
+        ending = Ending(LENGTH[self.mode] if length is None else length, stop, whole)
         filters = [*self._matching(must_match, ending), *chain(samplers)]
         encoded = encode(self.tokenizer, self._one_line(prompt), unknown)
         seed = new_seed() if seed is None else seed
@@ -250,7 +255,7 @@ class LanguageModel:
         """
         check_range("beam", width, 1, float("inf"))
         check_range("count", count, 1, width)
-        ending = Ending(LENGTH[self.config.sequence] if length is None else length, stop)
+        ending = Ending(LENGTH[self.mode] if length is None else length, stop)
         encoded = encode(self.tokenizer, self._one_line(prompt), unknown)
         limits = {"width": width, "length": ending.length, "count": count}
         return search(self.network, self.tokenizer, encoded, **limits, stop=ending.stop or "")

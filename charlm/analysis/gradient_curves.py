@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from charlm.analysis.gradients import Clipping, GradientNorms, clipping, gradient_norms
 from charlm.analysis.initialization import fresh_network, initializations
 from charlm.analysis.token_rows import token_rows
-from charlm.config import ModelConfig, TrainConfig
+from charlm.config import ModelConfig, TextMode, TrainConfig
 from charlm.language_model import LanguageModel
 from charlm.nn.network import Network
 from charlm.registry import find
@@ -28,7 +28,7 @@ class GradientCurve:
 
 def curves_of_model(model: LanguageModel, text: str, farthest: int, seed: int) -> Iterator[GradientCurve]:
     """Measure the trained network, then fresh ones of its shape. Raises ConfigError for a text that is too short."""
-    rows = token_rows(model.tokenizer, text, model.config.sequence, MOST)
+    rows = token_rows(model.tokenizer, text, model.mode, MOST)
     yield _curve(model.config, TRAINED, model.network, rows, farthest)
     yield from _fresh_curves(model.config, model.tokenizer, rows, farthest, seed)
 
@@ -36,7 +36,7 @@ def curves_of_model(model: LanguageModel, text: str, farthest: int, seed: int) -
 def curves_of_cell(config: ModelConfig, text: str, farthest: int, seed: int) -> Iterator[GradientCurve]:
     """Measure fresh networks that know the characters of the text. Raises ConfigError if the text is too short."""
     tokenizer = find(Tokenizer, config.tokenizer).train([[text]], config)
-    rows = token_rows(tokenizer, text, config.sequence, MOST)
+    rows = token_rows(tokenizer, text, TextMode(config.sequence), MOST)
     yield from _fresh_curves(config, tokenizer, rows, farthest, seed)
 
 

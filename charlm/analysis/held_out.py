@@ -1,10 +1,12 @@
 """The held-out text of a trained model: what its run validated on, if the corpus still exists unchanged."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
+from charlm.config import TextMode
 from charlm.data.corpus import STDIN, Corpus, read
+from charlm.data.documents import first_texts
 from charlm.data.sequences import sequences_of
 from charlm.data.split import hold_out, with_validation
 from charlm.errors import CorpusError
@@ -22,22 +24,23 @@ def held_out(described: dict[str, Any], files: Sequence[str]) -> tuple[list[str]
     `described` is `checkpoint.describe` of the model. `files` replace the text of the run. Raises NoTextError if no
     files are given and those of the run are missing or changed, and CorpusError for files that cannot be read.
     """
-    kind = described["config"]["sequence"]
+    mode = TextMode(described["config"]["sequence"])
     if files:
-        beginnings = (sequences_of(document.head(_MOST_CHARACTERS), kind) for document in read(files).documents)
-        return _beginning(chain.from_iterable(beginnings)), ", ".join(files)
+        beginnings = (sequences_of(document.head(_MOST_CHARACTERS), mode) for document in read(files).documents)
+        return first_texts(chain.from_iterable(beginnings), _MOST_CHARACTERS), ", ".join(files)
     corpus, separate = described["corpus"], described["corpus"]["held_out"]
     documents = _read_again(corpus["files"], corpus["sha256"]).documents
     try:
         if separate:
-            valid = with_validation(documents, _read_again(separate, None).documents, kind).valid
-            return _beginning(valid), ", ".join(separate)
-        parts = hold_out(documents, kind, described["plan"]["train"]["valid_fraction"])
+            valid = with_validation(documents, _read_again(separate, None).documents, mode).valid
+            return first_texts(valid, _MOST_CHARACTERS), ", ".join(separate)
+        parts = hold_out(documents, mode, described["plan"]["train"]["valid_fraction"])
     except CorpusError as error:
         raise NoTextError(str(error)) from None
+    beginning = first_texts(parts.valid, _MOST_CHARACTERS)
     if not parts.held_out:
-        return _beginning(parts.valid), "the training text (the corpus was too short to hold a part out)"
-    return _beginning(parts.valid), f"the held-out part of {', '.join(corpus['files'])}"
+        return beginning, "the training text (the corpus was too short to hold a part out)"
+    return beginning, f"the held-out part of {', '.join(corpus['files'])}"
 
 
 def _read_again(files: Sequence[str], sha256: str | None) -> Corpus:
@@ -51,14 +54,3 @@ def _read_again(files: Sequence[str], sha256: str | None) -> Corpus:
     if sha256 not in (None, corpus.fingerprint()):
         raise NoTextError(f"{', '.join(files)} has changed since the model was trained")
     return corpus
-
-
-def _beginning(texts: Iterable[str]) -> list[str]:
-    beginning: list[str] = []
-    left = _MOST_CHARACTERS
-    for text in texts:
-        if left <= 0:
-            break
-        beginning.append(text[:left])
-        left -= len(text)
-    return beginning

@@ -8,6 +8,7 @@ from typing import Any
 from charlm.checkpoints.model_folder import METRICS
 from charlm.errors import ModelError
 from charlm.files.atomic import parse_json, read_file
+from charlm.files.reading import read_errors
 
 _LARGEST = 2**26  # bytes
 
@@ -37,12 +38,11 @@ class RunLog:
 def read_log(folder: Path) -> RunLog:
     """Read the log in a model's folder; a missing file is an empty log. Raises ModelError for a damaged line."""
     path = folder / METRICS
-    try:
-        lines = read_file(path, _LARGEST).splitlines()
-    except FileNotFoundError:
-        lines = []
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror or error}") from None
+    with read_errors(path, ModelError):
+        try:
+            lines = read_file(path, _LARGEST).splitlines()
+        except FileNotFoundError:
+            lines = []
     machine: dict[str, str] = {}
     points: list[Point] = []
     for number, line in enumerate(lines, 1):

@@ -3,18 +3,19 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from charlm.config import TextMode
 from charlm.data.sequences import sequences_of
 from charlm.tokenizers import Ids, Tokenizer
 
 
-def token_rows(tokenizer: Tokenizer, text: str, kind: str, most: int) -> list[Ids]:
+def token_rows(tokenizer: Tokenizer, text: str, mode: TextMode, most: int) -> list[Ids]:
     """Encode each sequence of a text, beginning with START; a line also ends with EOS.
 
-    `kind` is line or stream. Empty lines are left out, and so is everything after the first `most` tokens of the text.
+    Empty lines are left out, and so is everything after the first `most` tokens of the text.
     """
     rows: list[Ids] = []
-    for sequence in filter(None, sequences_of(text, kind)):
-        row = tokenizer.sequence(tokenizer.encode(sequence), eos=kind == "line")
+    for sequence in filter(None, sequences_of(text, mode)):
+        row = tokenizer.sequence(tokenizer.encode(sequence), eos=mode == TextMode.LINE)
         rows.append(row[:most])
         most -= len(row)
         if most <= 1:

@@ -25,6 +25,7 @@ from charlm.config import LARGEST_VOCABULARY, ModelConfig, from_mapping
 from charlm.data import vocabulary
 from charlm.errors import ConfigError, ModelError
 from charlm.files.atomic import json_line, parse_json, read_file, to_json, write_atomic
+from charlm.files.reading import read_errors
 from charlm.files.tensors import LARGEST_HEADER, pack, unpack
 from charlm.language_model import LanguageModel
 from charlm.nn.network import Network, check_tensors
@@ -184,12 +185,11 @@ def _check_config(values: Any, path: Path) -> tuple[ModelConfig, int]:
 
 
 def _read(folder: Path, name: str, limit: int) -> bytes:
-    try:
-        return read_file(folder / name, limit)
-    except FileNotFoundError:
-        raise ModelError(f"{folder} has no {name}; it is not a charlm model, or not a whole one") from None
-    except OSError as error:
-        raise ModelError(f"{folder / name} cannot be read: {error.strerror or error}") from None
+    with read_errors(folder / name, ModelError):
+        try:
+            return read_file(folder / name, limit)
+        except FileNotFoundError:
+            raise ModelError(f"{folder} has no {name}; it is not a charlm model, or not a whole one") from None
 
 
 def _read_json(folder: Path, name: str) -> tuple[Any, str]:

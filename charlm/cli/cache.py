@@ -1,4 +1,4 @@
-"""charlm cache: what large corpora have left on disk."""
+"""charlm cache: list or clear the files that charlm keeps for large corpora."""
 
 from typing import Annotated
 
@@ -6,42 +6,42 @@ import typer
 
 from charlm.cli.options import Json, Quiet
 from charlm.cli.output import say, write, write_json
-from charlm.data import cache as kept
+from charlm.data import cache as disk_cache
 
 
 def cache(
     clear: Annotated[
-        bool, typer.Option("--clear", help="Delete all of it; it is made again when it is needed.")
+        bool, typer.Option("--clear", help="Delete all files in the cache; charlm makes them again when needed.")
     ] = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show or clear the cache.
+    """List or clear the files that charlm keeps for large corpora.
 
-    The symbols of a corpus that is larger than what is held in memory lie there as numbers, two bytes each or four.
+    If a corpus does not fit into memory, charlm stores its token ids in the cache, two or four bytes per token.
 
     Example: charlm cache --clear
     """
-    found = kept.entries()
+    entries = disk_cache.entries()
     if clear:
-        freed = kept.clear()
+        freed = disk_cache.clear()
         if json:
-            write_json({"folder": str(kept.folder()), "freed": freed})
+            write_json({"folder": str(disk_cache.folder()), "freed": freed})
         else:
-            write(f"{_megabytes(freed)} freed in {kept.folder()}\n")
+            write(f"freed {_megabytes(freed)} in {disk_cache.folder()}\n")
         return
 
     from charlm.data.token_store import describe_entry
 
-    for path, size in found:
-        known = describe_entry(path) or {}
+    for path, size in entries:
+        about = describe_entry(path) or {}
         if json:
-            values = {name: known.get(name) for name in ("corpus", "tokenizer", "characters")}
+            values = {name: about.get(name) for name in ("corpus", "tokenizer", "characters")}
             write_json({"path": str(path), "bytes": size, **values})
         else:
-            names = " ".join(map(str, known.get("corpus") or ["unfinished, or in use"]))
+            names = " ".join(map(str, about.get("corpus") or ["incomplete, or in use"]))
             write(f"{_megabytes(size):>12}  {path.name[:12]}  {names}\n")
-    say(f"{_megabytes(sum(size for _, size in found))} in {kept.folder()}", quiet)
+    say(f"{_megabytes(sum(size for _, size in entries))} in {disk_cache.folder()}", quiet)
 
 
 def _megabytes(size: int) -> str:

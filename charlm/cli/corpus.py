@@ -1,4 +1,4 @@
-"""charlm corpus: texts to try a model on."""
+"""charlm corpus: get a text to try charlm on."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,23 +7,22 @@ import typer
 
 from charlm.cli.options import Json, Quiet
 from charlm.cli.output import say, write, write_json
-from charlm.data import catalogue
-from charlm.data import stdlib_corpus as harvest
+from charlm.data import catalogue, stdlib_corpus
 
-app = typer.Typer(help="Texts to try a model on.", no_args_is_help=True)
+app = typer.Typer(help="Get a text to try charlm on.", no_args_is_help=True)
 
 
 @app.command()
 def stdlib(
-    docs: Annotated[bool, typer.Option("--docs", help="The English documentation strings alone.")] = False,
+    docs: Annotated[bool, typer.Option("--docs", help="Only the English documentation.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write Python's own library to stdout.
+    """Write the source code of Python's standard library to stdout.
 
     Example: charlm corpus stdlib > stdlib.txt
     """
     characters = 0
-    for piece in harvest.docs() if docs else harvest.source():
+    for piece in stdlib_corpus.docs() if docs else stdlib_corpus.source():
         characters += len(piece)
         write(piece)
     say(f"{characters:,} characters", quiet)
@@ -31,15 +30,15 @@ def stdlib(
 
 @app.command()
 def get(
-    name: Annotated[str, typer.Argument(metavar="NAME", help=f"Which text: {', '.join(catalogue.TEXTS)}.")],
-    output: Annotated[Path | None, typer.Option(help="The file to write. Default: NAME.txt in this folder.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is another text.")] = False,
+    name: Annotated[str, typer.Argument(metavar="NAME", help=f"Text to download: {' or '.join(catalogue.TEXTS)}.")],
+    output: Annotated[Path | None, typer.Option(help="File to write. [NAME.txt]")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that contains another text.")] = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Fetch a well-known text by https.
+    """Download a well-known text by https.
 
-    It is checked by its SHA-256, and its path is printed. No other command opens a connection.
+    charlm verifies the SHA-256 of the text and prints the path of the file. No other command opens a connection.
 
     Example: charlm corpus get names
     """
@@ -50,11 +49,11 @@ def get(
 
     needed = download.is_needed(text, path, overwrite)
     if needed:
-        say(f"fetching {text.size:,} bytes from {text.url}", quiet)
+        say(f"downloading {text.size:,} bytes from {text.url}", quiet)
         download.fetch(text, path)
-        say(f"{path} is whole: its SHA-256 is the expected one; next: charlm train {path}", quiet)
+        say(f"{path} is complete, with the expected SHA-256; next: charlm train {path}", quiet)
     else:
-        say(f"{path} is there already, and whole; nothing was fetched", quiet)
+        say(f"{path} already exists and is complete; nothing was downloaded", quiet)
     if json:
         values = {"name": name, "path": str(path), "bytes": text.size, "sha256": text.sha256, "url": text.url}
         write_json(values | {"fetched": needed})

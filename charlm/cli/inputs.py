@@ -1,4 +1,4 @@
-"""What the commands that read text share: where the text comes from, and what is said of unknown characters."""
+"""Input of the commands that read text: where the text comes from, and a message about unknown characters."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from charlm.cli.models import find_model, load_model
 from charlm.cli.output import say
 from charlm.cli.view.progress import ReadingLine
+from charlm.config import TextMode
 from charlm.data import corpus
 from charlm.data.corpus import Corpus
 from charlm.data.documents import AnyDocument, Document
@@ -18,67 +19,69 @@ if TYPE_CHECKING:
     from charlm.language_model import LanguageModel
     from charlm.tokenizers import Tokenizer
 
-_LISTED = 2**22  # characters of one text of which every symbol is told: of each some 100 bytes are in memory
-_LOOKED_AT = 2**21  # characters: more than 20,000 symbols have, though each were a long word
+_LISTED = 2**22  # characters of a text that is listed token by token; each takes about 100 bytes of memory
+_EXAMINED = 2**21  # characters; 20,000 tokens have fewer, even if each is a long word
 
 
 def read_files(paths: list[str], quiet: bool) -> Corpus:
-    """The documents of files, folders, `.gz` and `-`; what reading left out is said."""
-    found = corpus.read(paths, ReadingLine(quiet))
-    for note in found.notes:
+    """Read files, folders, gzip files, and stdin for `-`; print what is left out."""
+    read = corpus.read(paths, ReadingLine(quiet))
+    for note in read.notes:
         say(note, quiet)
-    return found
+    return read
 
 
 def files_or_stdin(files: list[str] | None) -> list[str]:
-    """The files named, or stdin where none is. Raises ConfigError where a person would wait for nothing there."""
+    """Return the files, or stdin if there are none. Raises ConfigError if stdin is a terminal."""
     if not files and sys.stdin is not None and sys.stdin.isatty():
-        raise ConfigError("no text was given: name it, name a file, or pipe it in")
+        raise ConfigError("no text given: type it as an argument, name a file, or pipe it in")
     return files or [corpus.STDIN]
 
 
 def read_stdin(quiet: bool) -> AnyDocument:
-    """The text piped in, or typed."""
+    """Read the text that is piped in or typed."""
     notes: list[str] = []
-    found = corpus.read_stdin(notes)
+    document = corpus.read_stdin(notes)
     for note in notes:
         say(note, quiet)
-    return found
+    return document
 
 
 def require_in_memory(document: AnyDocument, use: str) -> Document:
-    """The text itself. Raises CorpusError for one that is too long to be held for this use."""
+    """Return the document. Raises CorpusError if it is not in memory, which this use needs."""
     if isinstance(document, Document):
         return document
-    raise CorpusError(f"{document.name} has {document.characters:,} characters, too many to {use}; give a part of it")
+    raise CorpusError(f"{document.name} has {document.characters:,} characters, too many to {use}; use a part of it")
 
 
 def read_vocabulary(path: Path, quiet: bool) -> "Tokenizer":
-    """A vocabulary in a file; what is not used of one that another program made is said."""
+    """Read a vocabulary file; print which parts of another program's file charlm does not use."""
     from charlm.data import vocabulary
 
-    found = vocabulary.read(path)
-    if found.import_notes:
-        left = ", and not ".join(found.import_notes)
-        say(f"{path}: its pieces and their scores are used, and not {left}: no text is changed", quiet)
-    return found
+    tokenizer = vocabulary.read(path)
+    if tokenizer.import_notes:
+        unused = ", or ".join(tokenizer.import_notes)
+        say(f"{path}: charlm uses the pieces and their scores, but not {unused}", quiet)
+    return tokenizer
 
 
-def document_sequences(document: AnyDocument, kind: str) -> Iterator[str]:
-    """What a model of lines or of a stream reads by itself. Raises CorpusError where that is too long for it."""
+def document_sequences(document: AnyDocument, mode: TextMode) -> Iterator[str]:
+    """Yield the sequences of a document. Raises CorpusError if one is too long to list its tokens."""
     from charlm.data.sequences import iterate_lines, sequences_of
 
-    if isinstance(document, Document) and (kind == "line" or document.characters <= _LISTED):
-        yield from sequences_of(document.text, kind)
-    elif kind == "line":
+    if isinstance(document, Document) and (mode == TextMode.LINE or document.characters <= _LISTED):
+        yield from sequences_of(document.text, mode)
+    elif mode == TextMode.LINE:
         yield from iterate_lines(document.name, document.pieces())
     else:
-        long = f"{document.name} has {document.characters:,} characters, too many for a list of all of them"
-        raise CorpusError(f"{long}; charlm evaluate says how likely it is as a whole")
+        raise CorpusError(
+            f"{document.name} has {document.characters:,} characters, too many for a list of its tokens; charlm"
+            " evaluate prints the figures of the whole text"
+        )
 
 
 def stdin_lines(quiet: bool) -> Iterator[str]:
-    """The lines piped in, as they come; no line where nothing comes."""
+    """Yield the lines piped in as they arrive; none if stdin is empty."""
     from charlm.data.sequences import iterate_lines
 
     notes: list[str] = []
@@ -92,33 +95,33 @@ def stdin_lines(quiet: bool) -> Iterator[str]:
 def report_unknown(
     model: "LanguageModel", documents: Iterable[AnyDocument], count: int, policy: str, quiet: bool, *, start: int = 1
 ) -> None:
-    """Say how many characters the model has no symbol for, and which is the first; texts count from `start`."""
+    """Print how many characters are unknown to the model, and the first of them; texts are counted from `start`."""
     from charlm.data.encoding import describe, other_form
 
     for number, document in enumerate(documents if count else (), start):
-        before = 0  # characters of the text in pieces that are done
-        for piece, ended in _parts(document, model.line):
+        before = 0  # characters of the text before the piece
+        for piece, ended in _parts(document, model.mode):
             first = model.tokenizer.first_unknown(piece)
             if first is not None:
-                place = f"character {before + first.position + 1:,} of text {number:,}"
+                position = f"character {before + first.position + 1:,} of text {number:,}"
                 what = "left out" if policy == "skip" else "read as <UNK>"
-                advice = other_form(model.tokenizer, piece)
-                say(f"{count:,} unknown {what}; the first is {describe(first.text)}, {place}{advice}", quiet)
+                hint = other_form(model.tokenizer, piece)
+                say(f"{count:,} unknown {what}; the first is {describe(first.text)}, {position}{hint}", quiet)
                 return
             before += len(piece) + ended
 
 
-def _parts(document: AnyDocument, line: bool) -> Iterator[tuple[str, bool]]:
-    """Lines, or what a stream is read in; and whether a line end follows."""
-    if line:
-        return ((text, True) for text in document_sequences(document, "line"))
+def _parts(document: AnyDocument, mode: TextMode) -> Iterator[tuple[str, bool]]:
+    """Yield the lines of a document, or its pieces in stream mode, and whether a line end follows."""
+    if mode == TextMode.LINE:
+        return ((text, True) for text in document_sequences(document, mode))
     return ((text, False) for text in document.pieces())
 
 
 def read_text(text: str | None, file: str | None, quiet: bool) -> str:
-    """The text that a command looks into: the argument, or as much of a file or of stdin as is looked at.
+    """Return the text that a command examines: the argument, or the beginning of a file or of stdin.
 
-    Raises ConfigError for two of them.
+    Raises ConfigError if both are given.
     """
     if text is not None and file is not None:
         raise ConfigError("give a text or --file, not both")
@@ -126,10 +129,10 @@ def read_text(text: str | None, file: str | None, quiet: bool) -> str:
         return text
     path = file or files_or_stdin(None if text is None else [text])[0]
     notes: list[str] = []
-    found = corpus.read_beginning(path, _LOOKED_AT, notes)
+    beginning = corpus.read_beginning(path, _EXAMINED, notes)
     for note in notes:
         say(note, quiet)
-    return found
+    return beginning
 
 
 def load_model_and_text(

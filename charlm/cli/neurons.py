@@ -72,7 +72,7 @@ def neurons(
     from charlm.analysis.token_rows import token_rows
     from charlm.pages import gates_picture
 
-    rows = token_rows(language_model.tokenizer, content, language_model.config.sequence, _MOST)
+    rows = token_rows(language_model.tokenizer, content, language_model.mode, _MOST)
     if not rows:
         raise ConfigError("the text is empty; give at least one character")
     tokens = sum(map(len, rows))

@@ -126,7 +126,7 @@ def score(
     writer.begin(in_base, convention)
     note = writer.note(convention, one_tokenization=ambiguous)
     say(note, quiet or not note)
-    mode = TextMode.LINE if lines or writer.by_line else language_model.config.sequence
+    mode = TextMode.LINE if lines or writer.by_line else language_model.mode
     singles = map(writer.prepare, _singles(arguments or (), documents, mode, quiet))
     unknowns, number, first_unknown = 0, 0, None
     piped = STDIN in (arguments or ())
@@ -159,7 +159,7 @@ def _format(name: str | None, given: Given) -> tuple[str, dict[str, Any]]:
     return next(iter(formats.items()), (_DEFAULT_FORMAT, {}))
 
 
-def _singles(texts: Iterable[str], documents: Iterable[AnyDocument], mode: str, quiet: bool) -> Iterator[str]:
+def _singles(texts: Iterable[str], documents: Iterable[AnyDocument], mode: TextMode, quiet: bool) -> Iterator[str]:
     """Yield the sequences in the texts; in line mode, a text with newlines holds several."""
     for text in texts:
         if text == STDIN and mode == TextMode.LINE:

@@ -1,4 +1,4 @@
-"""charlm tokenizer: vocabularies by themselves."""
+"""charlm tokenizer: build a vocabulary file, or show how a vocabulary divides a text."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -28,62 +28,64 @@ if TYPE_CHECKING:
     from charlm.tokenizers import Tokenizer
 
 _SHOWN = 2_000  # characters of a text that are shown as tokens
-_GROUNDS = ("black on #a6cee3", "black on #fdbf6f")
+_BACKGROUNDS = ("black on #a6cee3", "black on #fdbf6f")
 
-app = typer.Typer(help="The vocabulary of a model, by itself.", no_args_is_help=True)
+app = typer.Typer(help="Build or show a vocabulary.", no_args_is_help=True)
 
 
 @app.command()
 @configured(TOKENIZER_OPTIONS)
 def build(
     texts: Annotated[
-        list[str] | None, typer.Argument(metavar="CORPUS", help="Text files, folders of them, .gz, or - (stdin).")
+        list[str] | None, typer.Argument(metavar="CORPUS", help="Text files, gzip files, folders, or - for stdin.")
     ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="File to write.")] = None,
     options: Given = NONE,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Learn a vocabulary from all of a text, for charlm train --tokenizer-file.
+    """Learn a vocabulary from a complete text, for charlm train --tokenizer-file.
 
     Example: charlm tokenizer build corpus.txt --tokenizer word --output words.json
     """
     if output is None:
-        raise ConfigError("where should the vocabulary go? Name a file with --output")
+        raise ConfigError("no output file given; name one with --output")
     config = with_options(ModelConfig(), options)
     with importing():
         from charlm.data import vocabulary
-        from charlm.data.vocabulary import learn_all
+        from charlm.files.atomic import check_overwrite
 
-    vocabulary.check_free(output, overwrite)  # before the work
+    check_overwrite(output, overwrite)  # before the work
     documents = read_files(files_or_stdin(texts), quiet).documents
-    found = learn_all(documents, config, ReadingLine(quiet))
-    vocabulary.write(output, found, overwrite)
+    learned = vocabulary.learn_all(documents, config, ReadingLine(quiet))
+    vocabulary.write(output, learned, overwrite)
     if json:
-        write_json({"path": str(output), **_about(found)})
+        write_json({"path": str(output), **_about(learned)})
     else:
         write(f"{output}\n")
-        say(f"{found.size:,} symbols; next: charlm train --tokenizer-file {output}", quiet)
+        say(f"{learned.size:,} tokens; next: charlm train --tokenizer-file {output}", quiet)
 
 
 @app.command()
 def show(
     arguments: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[FILE] [TEXT]", help="A vocabulary, unless --model has it; a text, - is stdin."),
+        typer.Argument(
+            metavar="[FILE] [TEXT]", help="Vocabulary file, unless --model is given, and a text (- for stdin)."
+        ),
     ] = None,
     model: Model = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """What a vocabulary is, and how it cuts a text into tokens.
+    """Show a vocabulary, and how it divides a text into tokens.
 
     Example: charlm tokenizer show words.json "the cat sat"
     """
     given = arguments or []
     if len(given) > (1 if model else 2):
-        raise ConfigError("give a file or --model, and one text; put quotes around it")
+        raise ConfigError("too many arguments: give a vocabulary file or --model, and one text in quotes")
     file = None if model or not given else Path(given[0])
     text = given[-1] if len(given) > (file is not None) else None
 
@@ -93,16 +95,17 @@ def show(
     if file is None:
         folder = model_paths.existing_folder(model)
         say(f"model {folder}", quiet or model is not None)
-        found = checkpoint.load(folder).tokenizer
+        loaded = checkpoint.load(folder).tokenizer
     else:
-        found = read_vocabulary(file, quiet)
-    about = _about(found)
-    fitted = _fitted(found, read_stdin(quiet) if text == STDIN else Document("text", text)) if text is not None else {}
+        loaded = read_vocabulary(file, quiet)
+    about, fitted = _about(loaded), {}
+    if text is not None:
+        fitted = _fitted(loaded, read_stdin(quiet) if text == STDIN else Document("text", text))
     if json:
         write_json(about | fitted)
     else:
         write("".join(f"{name:<12} {value}\n" for name, value in _rows(about | fitted)))
-        _coloured(fitted.get("cut", []))
+        _print_colored(fitted.get("cut", []))
 
 
 def _about(tokenizer: "Tokenizer") -> dict[str, Any]:
@@ -113,7 +116,7 @@ def _about(tokenizer: "Tokenizer") -> dict[str, Any]:
 
 
 def _fitted(tokenizer: "Tokenizer", document: AnyDocument) -> dict[str, Any]:
-    """How the vocabulary fits a text, and the tokens it begins with."""
+    """Return how a vocabulary fits a text, and the first tokens of the text."""
     from charlm.data.vocabulary import Fit
 
     fit = Fit()
@@ -134,28 +137,37 @@ def _fitted(tokenizer: "Tokenizer", document: AnyDocument) -> dict[str, Any]:
 
 def _rows(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "tokenizer", values["tokenizer"]
-    yield "symbols", f"{values['symbols']:,}, the longest {values['longest']!r}"
+    yield "tokens", f"{values['symbols']:,}, the longest {values['longest']!r}"
     if "cut" in values:
         each = figure(values["characters_per_token"])
-        yield "text", f"{values['characters']:,} characters, {values['tokens']:,} tokens"
+        yield "text", f"{_count(values['characters'], 'character')}, {_count(values['tokens'], 'token')}"
         yield "per token", f"{each} characters"
-        unknown = f"{values['unknown_tokens']:,} tokens of {values['unknown_characters']:,} characters are unknown"
+        unknown = "no unknown tokens"
+        if values["unknown_tokens"]:
+            characters = _count(values["unknown_characters"], "character")
+            unknown = f"{_count(values['unknown_tokens'], 'unknown token')} of {characters}"
         yield "coverage", f"{values['coverage'] or 0:.2%}; {unknown}"
 
 
-def _coloured(tokens: Iterable[tuple[int, str]]) -> None:
-    """Each token on one of two grounds, with a bar after it for whoever sees no colour."""
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
+def _print_colored(tokens: Iterable[tuple[int, str]]) -> None:
+    """Print tokens on two alternating backgrounds, with a bar between them for terminals without color."""
     from rich.cells import cell_len
     from rich.console import Console
     from rich.text import Text
 
     console, line = Console(file=sys.stdout, highlight=False), Text()
-    for (_, name), ground in zip(tokens, cycle(_GROUNDS), strict=False):
+    for (_, name), background in zip(tokens, cycle(_BACKGROUNDS), strict=False):
         shown = for_terminal(name.translate(WHITESPACE_SIGNS))
         if line and line.cell_len + cell_len(shown) >= console.width:
             console.print(line, soft_wrap=True)
             line = Text()
-        line.append(shown, ground).append("│")
+        if line:
+            line.append("│")
+        line.append(shown, background)
         if name.endswith("\n"):
             console.print(line, soft_wrap=True)
             line = Text()

@@ -1,1 +1,12 @@
-"""Text on its way in: files → documents → texts → numbers → batches."""
+"""From files to training windows, in this order:
+
+corpus, documents    read files into documents
+sequences            cut documents into lines or streams, lazily
+split                choose the mode, and hold out the validation text
+vocabulary           learn and store a tokenizer
+encoding             encode one text, and handle unknown characters
+token_store, cache   keep the token ids of a corpus in memory or on disk
+windows              cut the ids into the batches of a run
+
+catalogue, download, stdlib_corpus    texts to try a model on
+"""

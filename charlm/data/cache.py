@@ -1,8 +1,8 @@
-"""The cache folder: what saves time and can be made again. `charlm cache` shows it and clears it.
+"""The cache folder: files that save time and can be made again. `charlm cache` lists and clears it.
 
-<SHA-256>/          the ids of a corpus; `ids` says what is in it
-.<SHA-256>.tmp*     the same while it is written, or left there by a crash
-piped.tmp*          a text that came through a pipe, while it is read
+<SHA-256>/          token ids of a corpus, described in token_store.py
+.<SHA-256>.tmp*     such a folder while it is written, or after a crash
+piped.tmp*          a text from a pipe while it is read
 """
 
 import os
@@ -14,21 +14,22 @@ from pathlib import Path
 from typing import NamedTuple
 
 from charlm.errors import SaveError
+from charlm.files.reading import reason
 
-VARIABLE = "CHARLM_CACHE"  # names another folder
+VARIABLE = "CHARLM_CACHE"  # environment variable that sets another folder
 PIPED = "piped.tmp"
 _OURS = re.compile(rf"[0-9a-f]{{64}}|\.[0-9a-f]{{64}}\.tmp\w*|{re.escape(PIPED)}\w*")
 
 
 class Entry(NamedTuple):
-    """Something in the cache, and its size on disk in bytes."""
+    """File or folder in the cache; its size in bytes on disk."""
 
     path: Path
     size: int
 
 
 def folder() -> Path:
-    """$CHARLM_CACHE, or charlm's place in the folder that the system has for caches."""
+    """Return $CHARLM_CACHE or, if it is not set, charlm's folder among the caches of the system."""
     if chosen := os.environ.get(VARIABLE):
         return Path(chosen)
     if sys.platform == "darwin":
@@ -39,37 +40,39 @@ def folder() -> Path:
 
 
 def make_folder() -> Path:
-    """The folder, made where it is missing, for its owner alone: it holds texts. Raises SaveError."""
-    place = folder()
+    """Create the folder if it is missing, readable only by its owner, as it contains texts. Raises SaveError."""
+    path = folder()
     try:
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise not_written(error) from None
-    return place
+    return path
 
 
 def not_written(error: OSError) -> SaveError:
-    """What is said where the disk does not take something."""
-    place = folder()
+    """Return the error for a corpus that does not fit into memory and cannot be written to the cache."""
+    path = folder()
     try:
-        room = f" ({shutil.disk_usage(place).free / 1e6:,.1f} MB are free)"
+        free = f" ({shutil.disk_usage(path).free / 1e6:,.1f} MB free)"
     except OSError:
-        room = ""
-    why = f"the corpus is larger than what is held in memory, and {place} does not take it: {error.strerror or error}"
-    return SaveError(f"{why}{room}; make room, or name another folder in {VARIABLE}")
+        free = ""
+    return SaveError(
+        f"the corpus does not fit into memory, and cannot be written to {path}: {reason(error)}{free}; free some space,"
+        f" or set {VARIABLE} to another folder"
+    )
 
 
 def entries() -> list[Entry]:
-    """What charlm has put there, by name."""
+    """List what charlm has written to the folder, sorted by name."""
     try:
-        found = sorted(path for path in folder().iterdir() if _OURS.fullmatch(path.name) and not path.is_symlink())
+        paths = sorted(path for path in folder().iterdir() if _OURS.fullmatch(path.name) and not path.is_symlink())
     except OSError:
         return []
-    return [Entry(path, _size(path)) for path in found]
+    return [Entry(path, _size(path)) for path in paths]
 
 
 def clear() -> int:
-    """Delete all that charlm has put there; the bytes that are free again. What is being read stays until then."""
+    """Delete all entries and return the freed bytes; the system frees a file in use when it is closed."""
     freed = 0
     for path, size in entries():
         with suppress(OSError):
@@ -83,6 +86,6 @@ def clear() -> int:
 
 def _size(path: Path) -> int:
     files = path.iterdir() if path.is_dir() else [path]
-    with suppress(OSError):  # it may go while one looks
+    with suppress(OSError):  # another process may delete it
         return sum(file.stat().st_size for file in files)
     return 0

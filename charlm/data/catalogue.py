@@ -1,4 +1,4 @@
-"""Well-known texts that others publish: where each is, and how to know that it is the very one."""
+"""Well-known texts that others publish: their addresses and checksums."""
 
 import hashlib
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from charlm.errors import UnknownNameError
 
 @dataclass(frozen=True)
 class Text:
-    """A file on the network; its size is in bytes."""
+    """Text file on the network; `size` in bytes."""
 
     name: str
     url: str
@@ -17,7 +17,7 @@ class Text:
     sha256: str
 
     def is_at(self, path: Path) -> bool:
-        """Whether a file is this text, to the last byte. Raises OSError."""
+        """Return whether a file is byte-identical to this text. Raises OSError."""
         return path.stat().st_size == self.size and hashlib.sha256(path.read_bytes()).hexdigest() == self.sha256
 
 
@@ -30,7 +30,7 @@ TEXTS = {
             1_115_394,
             "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
         ),
-        Text(  # 32,033 first names, one a line; MIT
+        Text(  # 32,033 first names, one per line; MIT
             "names",
             "https://raw.githubusercontent.com/karpathy/makemore/master/names.txt",
             228_145,
@@ -41,7 +41,7 @@ TEXTS = {
 
 
 def find(name: str) -> Text:
-    """The text of that name. Raises UnknownNameError, with the names there are."""
+    """Return the text of this name. Raises UnknownNameError, which lists the names."""
     if name not in TEXTS:
-        raise UnknownNameError(f"no text is named {name[:40]!r}; there are: {', '.join(TEXTS)}")
+        raise UnknownNameError(f"no text is named {name[:40]!r}; choose one of: {', '.join(TEXTS)}")
     return TEXTS[name]

@@ -1,8 +1,8 @@
-"""Text files, folders of them, `.gz` and stdin → documents.
+"""Read text files, folders of text files, gzip files, and stdin into documents.
 
-A document is the text of one file, every character kept. Whatever is not kept (a byte order mark, a file of a
-folder that is no text) is said in a note; nothing is dropped in silence. Documents are held in memory up to a limit
-for all of them; those beyond it stay in their files, and what comes through a pipe goes into one.
+A document is the text of one file with every character. A note names everything that is left out: a byte order mark, or
+a file of a folder that is not text. Documents are kept in memory up to a limit for all of them. The others stay in
+their files; a long text from a pipe is copied to a temporary file.
 """
 
 import hashlib
@@ -25,25 +25,25 @@ from charlm.data.documents import (
     PIECE,
     AnyDocument,
     StoredDocument,
+    corpus_errors,
     decode_stream,
     decompressed,
     document_from_bytes,
     document_from_file,
     first_characters,
     raw_blocks,
-    readable,
 )
 from charlm.errors import CorpusError
 from charlm.progress import OnProgress, ignore
 
 STDIN = "-"
 STDIN_NAME = "stdin"
-IN_MEMORY = 2**24  # bytes of text
+IN_MEMORY = 2**24  # bytes of text that are kept in memory
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Documents in the order given, and notes on what reading them left out."""
+    """Documents in the order given, and notes on what was left out."""
 
     documents: tuple[AnyDocument, ...]
     names: tuple[str, ...] = ()  # the paths it was read from, as given
@@ -55,11 +55,11 @@ class Corpus:
 
     @property
     def large(self) -> bool:
-        """Whether it is more than what is held in memory."""
+        """Whether some of the text is not in memory."""
         return any(isinstance(document, StoredDocument) for document in self.documents)
 
     def fingerprint(self) -> str:
-        """SHA-256 of the texts in order; names do not count, the borders between texts do."""
+        """Return the SHA-256 of the texts in order, and of the borders between them, but not of their names."""
         return self._sha256
 
     @cached_property
@@ -73,7 +73,7 @@ class Corpus:
 
 
 def read(paths: Iterable[str | Path], on_progress: OnProgress = ignore) -> Corpus:
-    """Read files, folders of them (sorted, hidden ones left out), `.gz` files, and stdin for `-`.
+    """Read files, gzip files, folders (sorted, without hidden files), and stdin for `-`.
 
     on_progress: called now and then while a long text is read. Raises CorpusNotFoundError if a path does not exist,
     CorpusError if a file is empty or not UTF-8 text, SaveError if the disk has no room for a long text from a pipe.
@@ -90,13 +90,13 @@ def read(paths: Iterable[str | Path], on_progress: OnProgress = ignore) -> Corpu
             documents.append(reader.file(Path(path)))
     empty = [document.name for document in documents if not document.characters]
     if len(empty) == len(documents):
-        raise CorpusError(f"{' and '.join(empty) or 'the corpus'} has no text in it: 0 characters")
+        raise CorpusError(f"{' and '.join(empty) or 'the corpus'} contains no text: 0 characters")
     notes = reader.notes + [f"{name} is empty" for name in empty]
     return Corpus(tuple(document for document in documents if document.characters), names, tuple(notes))
 
 
 def read_stdin(notes: list[str]) -> AnyDocument:
-    """Everything that is piped in, which may be nothing. Raises CorpusError where it is not UTF-8 text."""
+    """Read all of stdin, which may be empty. Raises CorpusError if it is not UTF-8 text."""
     reader = _Reader(ignore)
     document = reader.stdin()
     notes += reader.notes
@@ -104,15 +104,15 @@ def read_stdin(notes: list[str]) -> AnyDocument:
 
 
 def stream_stdin(notes: list[str]) -> Iterator[str]:
-    """The same in pieces, as they come, which are not kept."""
+    """Yield stdin in pieces as they arrive, without keeping them."""
     stdin = _stdin()
     return decode_stream(STDIN_NAME, iter(lambda: stdin.read1(PIECE), b""), notes)
 
 
 def read_beginning(path: str, characters: int, notes: list[str]) -> str:
-    """The first so many characters of a file or of stdin; of a file no more is read than that takes.
+    """Return the first characters of a file or of stdin; the rest of a file is not read.
 
-    Raises CorpusNotFoundError, or CorpusError where they are not UTF-8 text.
+    Raises CorpusNotFoundError, or CorpusError if they are not UTF-8 text.
     """
     if path == STDIN:
         return read_stdin(notes).head(characters)
@@ -120,7 +120,7 @@ def read_beginning(path: str, characters: int, notes: list[str]) -> str:
 
 
 def stem(path: str) -> str:
-    """The name a model gets from its corpus: `a/b.txt.gz` → `b`, a folder → its name, stdin → `stdin`."""
+    """Return the name of a model from its corpus: `a/b.txt.gz` → `b`, a folder → its name, stdin → `stdin`."""
     if path == STDIN:
         return STDIN_NAME
     name = Path(path).resolve().name
@@ -130,7 +130,7 @@ def stem(path: str) -> str:
 
 
 class _Reader:
-    """Reads one path after the other; `room` is what may still be held in memory, in bytes."""
+    """Reads one path after another into memory until IN_MEMORY bytes are used, and collects notes."""
 
     def __init__(self, on_progress: OnProgress) -> None:
         self.notes: list[str] = []
@@ -138,7 +138,7 @@ class _Reader:
         self._on_progress = on_progress
 
     def stdin(self) -> AnyDocument:
-        with readable(Path(STDIN_NAME)):
+        with corpus_errors(Path(STDIN_NAME)):
             return self._read(STDIN_NAME, _stdin(), None)
 
     def folder(self, folder: Path) -> list[AnyDocument]:
@@ -153,19 +153,19 @@ class _Reader:
             except CorpusError:
                 skipped.append(str(path.relative_to(folder)))
         if not documents:
-            raise CorpusError(f"the folder {folder} has no text file in it")
+            raise CorpusError(f"the folder {folder} contains no text file")
         if skipped:
             names = ", ".join(skipped[:3]) + (", ..." if len(skipped) > 3 else "")
-            self.notes.append(f"{len(skipped)} of the files in {folder} are not UTF-8 text and were left out: {names}")
+            self.notes.append(f"left out {_files(len(skipped))} of {folder} without UTF-8 text: {names}")
         return documents
 
     def file(self, path: Path) -> AnyDocument:
-        with readable(path), path.open("rb") as file:
-            again = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
-            return self._read(str(path), file, path if again else None)
+        with corpus_errors(path), path.open("rb") as file:
+            is_rereadable = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            return self._read(str(path), file, path if is_rereadable else None)
 
     def _read(self, name: str, file: BinaryIO, path: Path | None) -> AnyDocument:
-        """path: where it can be read again; None for what comes but once."""
+        """Read one document. path: the file, None if its content can be read only once."""
         begun = file.read(self._room + 1)
         data = begun if len(begun) > self._room else decompressed(io.BytesIO(begun)).read(self._room + 1)
         if len(data) <= self._room:
@@ -183,18 +183,22 @@ class _Reader:
         return document
 
 
+def _files(count: int) -> str:
+    return f"{count:,} file{'s' * (count != 1)}"
+
+
 def _stdin() -> io.BufferedReader:
     if sys.stdin is None:
-        raise CorpusError("stdin is closed: there is no text to read from it")
+        raise CorpusError("stdin is closed, so no text can be read from it")
     return cast(io.BufferedReader, sys.stdin.buffer)
 
 
 def _copied(blocks: Iterable[bytes]) -> Path:
-    """A new file in the cache folder. Raises SaveError."""
-    place = cache.make_folder()
+    """Copy blocks to a new file in the cache folder. Raises SaveError."""
+    folder = cache.make_folder()
     path = None
     try:
-        with tempfile.NamedTemporaryFile(prefix=cache.PIPED, dir=place, delete=False) as file:
+        with tempfile.NamedTemporaryFile(prefix=cache.PIPED, dir=folder, delete=False) as file:
             path = Path(file.name)
             for block in blocks:
                 file.write(block)

@@ -1,7 +1,7 @@
-"""A document is the text of one file: held in memory or, where that would be too much, read whenever it is needed.
+"""Documents: the text of one file each, in memory or, if it is too large, read from disk whenever it is needed.
 
-Both kinds give their text in pieces, every character of it but a byte order mark. A document that is read again is
-compared with what it was the first time.
+Both kinds yield their text in pieces and keep every character except a byte order mark. A stored document stops with an
+error if its file no longer has the content of the first read.
 """
 
 import codecs
@@ -19,23 +19,25 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from charlm.errors import CorpusError, CorpusNotFoundError
+from charlm.files.reading import read_errors
 from charlm.progress import OnProgress, PieceCounter
 
-PIECE = 2**20  # characters or bytes taken at once
-_MARK = b"\xef\xbb\xbf"  # a byte order mark in UTF-8
+PIECE = 2**20  # characters or bytes read at once
+_MARK = b"\xef\xbb\xbf"  # byte order mark in UTF-8
+_GZIP_MAGIC = b"\x1f\x8b"
 
 
-class Lines(NamedTuple):
-    """Line ends of a text: how many, and how many of them are `\\r\\n`; `open`: the last line has none."""
+class LineEnds(NamedTuple):
+    """Counts of the line ends of a text."""
 
-    ends: int
-    crlf: int
-    open: bool
+    total: int
+    crlf: int  # those that are `\\r\\n`
+    last_is_open: bool  # the last line has no line end
 
 
 @dataclass(frozen=True)
 class Document:
-    """A text in memory."""
+    """Text in memory."""
 
     name: str
     text: str
@@ -46,23 +48,23 @@ class Document:
 
     @cached_property
     def size(self) -> int:
-        """Bytes in UTF-8."""
+        """Size of the text in bytes of UTF-8."""
         return len(self.text.encode())
 
     @cached_property
-    def lines(self) -> Lines:
-        return Lines(self.text.count("\n"), self.text.count("\r\n"), not self.text.endswith("\n"))
+    def line_ends(self) -> LineEnds:
+        return LineEnds(self.text.count("\n"), self.text.count("\r\n"), not self.text.endswith("\n"))
 
     def head(self, count: int) -> str:
-        """The first `count` characters."""
+        """Return the first `count` characters."""
         return self.text[:count]
 
     def tail(self, count: int) -> str:
-        """The last `count` characters."""
+        """Return the last `count` characters."""
         return self.text[len(self.text) - count :]
 
     def pieces(self) -> Iterator[str]:
-        """The text, in pieces that end after a newline where there is one."""
+        """Yield the text in pieces, each of which ends after its last newline if it has one."""
         start = 0
         while start < len(self.text):
             end = min(start + PIECE, len(self.text))
@@ -72,48 +74,49 @@ class Document:
             start = end
 
     def blocks(self) -> Iterator[bytes]:
-        """The same as UTF-8."""
+        """Yield the text as UTF-8."""
         return (piece.encode() for piece in self.pieces())
 
 
 @dataclass(frozen=True)
 class StoredDocument:
-    """A text in a file, which may be packed by gzip. What reads it to its end raises CorpusError if it has changed."""
+    """Text in a file, which may be gzipped. Reading it to the end raises CorpusError if the file has changed."""
 
     name: str
     path: Path
-    marked: bool  # it begins with a byte order mark, which is not part of the text
+    marked: bool  # the file begins with a byte order mark, which is not part of the text
     characters: int
     size: int  # bytes in UTF-8
-    lines: Lines
+    line_ends: LineEnds
     sha256: str
 
     def head(self, count: int) -> str:
-        """The first `count` characters."""
+        """Return the first `count` characters."""
         return first_characters(self.pieces(), count)
 
     def tail(self, count: int) -> str:
-        """The last `count` characters."""
+        """Return the last `count` characters."""
         if count == 0:
             return ""
         start = max(0, self.size - 4 * count)  # a character has at most four bytes
         data = b"".join(self._raw(start))
-        inside = next((place for place, byte in enumerate(data[:4]) if byte & 0xC0 != 0x80), 0)
-        text = data[inside:].decode("utf-8", "replace")  # if it has changed, whoever reads all of it will say so
+        # The start may lie inside a character: skip its continuation bytes.
+        first = next((offset for offset, byte in enumerate(data[:4]) if byte & 0xC0 != 0x80), 0)
+        text = data[first:].decode("utf-8", "replace")  # a changed file is reported when it is read to the end
         return text[max(0, len(text) - count) :]
 
     def pieces(self) -> Iterator[str]:
-        """The text, in pieces that end after a newline where there is one."""
+        """Yield the text in pieces, each of which ends after its last newline if it has one."""
         return decode_blocks(self.blocks(), self.name, len(_MARK) * self.marked)
 
     def blocks(self) -> Iterator[bytes]:
-        """The same as UTF-8, cut anywhere."""
+        """Yield the text as UTF-8, cut anywhere. Raises CorpusError at the end if the file has changed."""
         digest = hashlib.sha256()
         for block in self._raw(0):
             digest.update(block)
             yield block
         if digest.hexdigest() != self.sha256:
-            raise CorpusError(f"{self.name} has changed while it was read; leave it as it is until training begins")
+            raise CorpusError(f"{self.name} changed while charlm was reading it; do not edit it before training begins")
 
     def _raw(self, start: int) -> Iterator[bytes]:
         return raw_blocks(self.path, start + len(_MARK) * self.marked)
@@ -123,15 +126,15 @@ AnyDocument = Document | StoredDocument
 
 
 def decompressed(file: BinaryIO) -> BinaryIO | gzip.GzipFile:
-    """A file, or what is in it if it was packed by gzip: by its content, whatever its name."""
-    packed = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+    """Return the file itself, or its decompressed content if it begins as gzip does, whatever its name."""
+    is_gzip = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
     file.seek(0)
-    return gzip.GzipFile(fileobj=file) if packed else file
+    return gzip.GzipFile(fileobj=file) if is_gzip else file
 
 
 def raw_blocks(path: Path, start: int = 0) -> Iterator[bytes]:
-    """The bytes of a file, unpacked, from a place on. Raises CorpusError."""
-    with readable(path), path.open("rb") as file:
+    """Yield the decompressed bytes of a file from an offset on. Raises CorpusError if the file cannot be read."""
+    with corpus_errors(path), path.open("rb") as file:
         data = decompressed(file)
         data.seek(start)
         while block := data.read(PIECE):
@@ -139,17 +142,28 @@ def raw_blocks(path: Path, start: int = 0) -> Iterator[bytes]:
 
 
 def first_characters(pieces: Iterable[str], count: int) -> str:
-    """The first `count` characters; what comes after them is not asked for."""
-    found = ""
+    """Return the first `count` characters, and request no piece after them."""
+    text = ""
     for piece in pieces:
-        found += piece
-        if len(found) >= count:
+        text += piece
+        if len(text) >= count:
             break
-    return found[:count]
+    return text[:count]
+
+
+def first_texts(texts: Iterable[str], count: int) -> list[str]:
+    """Return texts from the first on, at least one, until they have `count` characters; the last may be cut."""
+    chosen: list[str] = []
+    for text in texts:
+        chosen.append(text[:count])
+        count -= len(text)
+        if count <= 0:
+            break
+    return chosen
 
 
 def document_from_bytes(name: str, data: bytes, notes: list[str]) -> Document:
-    """A document of these bytes. Raises CorpusError where they are no UTF-8 text."""
+    """Decode a document, and note a byte order mark. Raises CorpusError if the bytes are not UTF-8 text."""
     _refuse_utf16(name, data)
     try:
         text = data.decode("utf-8")
@@ -162,7 +176,7 @@ def document_from_bytes(name: str, data: bytes, notes: list[str]) -> Document:
 
 
 def document_from_file(name: str, path: Path, notes: list[str], on_progress: OnProgress) -> StoredDocument:
-    """A document in a file, which is read once for that. Raises CorpusError where it is no UTF-8 text."""
+    """Read a file once to describe it, without keeping its text. Raises CorpusError if it is not UTF-8 text."""
     first = next(raw_blocks(path), b"")
     _refuse_utf16(name, first)
     marked = first.startswith(_MARK)
@@ -177,19 +191,20 @@ def document_from_file(name: str, path: Path, notes: list[str], on_progress: OnP
             size += len(block)
             yield block
 
-    characters, ends, crlf, last = 0, 0, 0, ""
+    characters, total, crlf, last = 0, 0, 0, ""
     for piece in PieceCounter("reading", None, on_progress).count(decode_blocks(blocks(), name, len(_MARK) * marked)):
         characters += len(piece)
-        ends += piece.count("\n")
-        if "\r" in piece:  # one letter is found sooner than two
+        total += piece.count("\n")
+        if "\r" in piece:  # a search for one character is much faster than for two
             crlf += piece.count("\r\n")
         crlf += last == "\r" and piece[0] == "\n"
         last = piece[-1]
-    return StoredDocument(name, path, marked, characters, size, Lines(ends, crlf, last != "\n"), digest.hexdigest())
+    line_ends = LineEnds(total, crlf, last != "\n")
+    return StoredDocument(name, path, marked, characters, size, line_ends, digest.hexdigest())
 
 
 def decode_stream(name: str, blocks: Iterable[bytes], notes: list[str]) -> Iterator[str]:
-    """The text of what comes but once, in pieces as `decoded` gives them. Raises CorpusError."""
+    """Decode a stream that can be read only once into pieces, and note a byte order mark. Raises CorpusError."""
     rest = iter(blocks)
     first = b""
     while len(first) < len(_MARK) and (more := next(rest, b"")):
@@ -202,12 +217,12 @@ def decode_stream(name: str, blocks: Iterable[bytes], notes: list[str]) -> Itera
 
 
 def decode_blocks(blocks: Iterable[bytes], name: str, offset: int = 0) -> Iterator[str]:
-    """Text of UTF-8 that is cut anywhere, in pieces that end after a newline where there is one.
+    """Decode UTF-8 blocks, cut anywhere, into pieces, each of which ends after its last newline if it has one.
 
-    offset: where in the file the first block begins. Raises CorpusError, with the place, for what is no UTF-8.
+    offset: position of the first block in the file. Raises CorpusError, with the offset, for bytes that are not UTF-8.
     """
-    cut, line = b"", ""  # the beginning of a character, of a line
-    for data in _and_end(blocks):
+    cut, line = b"", ""  # the incomplete character, and the incomplete line, at the end of the last block
+    for data in _with_empty_last(blocks):
         block = cut + data
         try:
             text, used = codecs.utf_8_decode(block, "strict", not data)
@@ -221,7 +236,7 @@ def decode_blocks(blocks: Iterable[bytes], name: str, offset: int = 0) -> Iterat
         line = text[end:]
 
 
-def _and_end(blocks: Iterable[bytes]) -> Iterator[bytes]:
+def _with_empty_last(blocks: Iterable[bytes]) -> Iterator[bytes]:
     yield from blocks
     yield b""
 
@@ -232,7 +247,7 @@ def _refuse_utf16(name: str, data: bytes) -> None:
 
 
 def _note_mark(name: str, notes: list[str]) -> None:
-    notes.append(f"{name} begins with a byte order mark, which is not part of its text")
+    notes.append(f"{name} begins with a byte order mark, which was removed")
 
 
 def _not_utf8(name: str, byte: int, offset: int) -> CorpusError:
@@ -242,30 +257,28 @@ def _not_utf8(name: str, byte: int, offset: int) -> CorpusError:
     )
 
 
-GZIP_MAGIC = b"\x1f\x8b"
-
-
 @contextmanager
-def readable(path: Path) -> Iterator[None]:
-    """While a file is opened and read. Raises CorpusNotFoundError, CorpusError."""
-    try:
-        yield
-    except FileNotFoundError:
-        raise CorpusNotFoundError(f"there is no file {path}{_nearest(path)}") from None
-    except (EOFError, gzip.BadGzipFile, zlib.error):
-        raise CorpusError(f"{path} is not a complete gzip file; compress it again") from None
-    except OSError as error:
-        if error.errno == errno.ENAMETOOLONG:
-            raise CorpusNotFoundError(f"there is no file {path}: no name can be so long") from None
-        raise CorpusError(f"{path} cannot be read: {error.strerror or error}") from None
-    except ValueError:
-        raise CorpusNotFoundError(f"there is no file {str(path)!r}: no name has a NUL in it") from None
+def corpus_errors(path: Path) -> Iterator[None]:
+    """Turn errors of opening, reading and decompressing a file into CorpusNotFoundError and CorpusError."""
+    with read_errors(path, CorpusError):
+        try:
+            yield
+        except FileNotFoundError:
+            raise CorpusNotFoundError(f"there is no file {path}{_suggestion(path)}") from None
+        except (EOFError, gzip.BadGzipFile, zlib.error):
+            raise CorpusError(f"{path} is not a complete gzip file; compress it again") from None
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                raise CorpusNotFoundError(f"there is no file {path}: the name is too long") from None
+            raise
+        except ValueError:
+            raise CorpusNotFoundError(f"there is no file {str(path)!r}: a name cannot contain NUL") from None
 
 
-def _nearest(path: Path) -> str:
+def _suggestion(path: Path) -> str:
     try:
-        neighbours = [other.name for other in path.parent.iterdir()]
+        neighbors = [other.name for other in path.parent.iterdir()]
     except OSError:
         return f", nor a folder {path.parent}"
-    near = difflib.get_close_matches(path.name, neighbours, n=1)
+    near = difflib.get_close_matches(path.name, neighbors, n=1)
     return f"; did you mean {path.parent / near[0]}?" if near else ""

@@ -1,6 +1,6 @@
-"""A text of the catalogue, fetched by https: the one module that opens a connection.
+"""Download a text of the catalogue by https. No other module opens a connection.
 
-Nothing is written before all of it has come and its SHA-256 is the one in the catalogue.
+The file is written only after the complete text has arrived and its SHA-256 matches the catalogue.
 """
 
 import os
@@ -22,54 +22,54 @@ from urllib.request import (
 
 from charlm.data.catalogue import Text
 from charlm.errors import ConfigError, CorpusError
-from charlm.files.atomic import write_atomic
+from charlm.files.atomic import check_overwrite, write_atomic
+from charlm.files.reading import reason
 from charlm.version import __version__
 
-TIMEOUT = 30.0  # seconds in which at least a byte must come
+TIMEOUT = 30.0  # seconds without a byte after which a download fails
 _REDIRECTS = (301, 302, 303, 307, 308)
-_MOST_REDIRECTS = 5
+_MAX_REDIRECTS = 5
 
 
 def is_needed(text: Text, path: Path, overwrite: bool) -> bool:
-    """Whether the text is still to be fetched; False where it is at `path` already.
+    """Return whether the text must be downloaded; False if `path` already contains it.
 
-    Raises ConfigError where `path` cannot be written, or is another text and `overwrite` was not asked for.
+    Raises ConfigError if `path` cannot be written, ModelExistsError if it is another text and `overwrite` is false.
     """
     if not path.parent.is_dir():
-        raise ConfigError(f"there is no folder {path.parent}; make it, or choose another --output")
+        raise ConfigError(f"there is no folder {path.parent}", remedy="create_folder")
     if not os.path.lexists(path):
         return True
     if not path.is_file():
-        raise ConfigError(f"{path} is not a file; choose another --output")
+        raise ConfigError(f"{path} is not a file", remedy="other_output")
     if text.is_at(path):
         return False
-    if not overwrite:
-        raise ConfigError(f"{path} exists and is another text; choose another --output, or replace it with --overwrite")
+    check_overwrite(path, overwrite, "is another text")
     return True
 
 
 def fetch(text: Text, path: Path) -> None:
-    """Download the text to `path`, whole and checked, or not at all.
+    """Download the text to `path`, complete and verified, or not at all.
 
-    Raises CorpusError, with the reason and the way without a network.
+    Raises CorpusError, which gives the reason and says how to do without charlm's download.
     """
     try:
         with _open(text.url) as response:
             data = _receive(response, text)
     except (OSError, HTTPException, ValueError) as error:
         raise CorpusError(
-            f"{text.url} could not be fetched: {_reason(error)}; download it by hand to {path}, "
-            f"then: charlm train {path}"
+            f"{text.url} cannot be downloaded: {_reason(error)}; download it by other means to {path}, then run:"
+            f" charlm train {path}"
         ) from None
     try:
         write_atomic(path, data)
     except OSError as error:
-        raise CorpusError(f"{path} cannot be written: {error.strerror or error}; choose another --output") from None
+        raise CorpusError(f"{path} cannot be written: {reason(error)}", remedy="other_output") from None
 
 
 def _open(url: str) -> Any:
-    """The answer to a request. Redirects are followed here, to https alone and without reading what comes with them."""
-    opener = OpenerDirector()  # unlike urllib's own, it has no handler for http, ftp and file
+    """Send a request and return the response. Redirects are followed only to https, and their bodies are not read."""
+    opener = OpenerDirector()  # unlike urllib's default, it has no handler for http, ftp, and file
     for handler in (
         ProxyHandler(),
         HTTPSHandler(context=ssl.create_default_context()),
@@ -77,9 +77,9 @@ def _open(url: str) -> Any:
         HTTPDefaultErrorHandler(),
     ):
         opener.add_handler(handler)
-    for _ in range(1 + _MOST_REDIRECTS):
+    for _ in range(1 + _MAX_REDIRECTS):
         if not url.lower().startswith("https://"):
-            raise ValueError(f"it is redirected to {url[:200]!r}, which is not https")
+            raise ValueError(f"the server redirects to {url[:200]!r}, which is not https")
         try:
             return opener.open(Request(url, headers={"User-Agent": f"charlm/{__version__}"}), timeout=TIMEOUT)
         except HTTPError as error:
@@ -87,32 +87,32 @@ def _open(url: str) -> Any:
             if error.code not in _REDIRECTS or not error.headers["Location"]:
                 raise
             url = urljoin(url, error.headers["Location"])
-    raise ValueError(f"it is redirected more than {_MOST_REDIRECTS} times")
+    raise ValueError(f"the server redirects more than {_MAX_REDIRECTS} times")
 
 
 def _receive(response: Any, text: Text) -> bytes:
-    """The body, read up to one byte past the size of the text. Raises ValueError where it is not the text."""
+    """Read the body, at most one byte more than the text has. Raises ValueError if it is not the text."""
     if response.length not in (None, text.size):
         raise ValueError(f"the server offers {response.length:,} bytes, the text has {text.size:,}")
     data: bytes = response.read(text.size)
     if len(data) < text.size:
-        raise ValueError(f"only {len(data):,} of {text.size:,} bytes came")
+        raise ValueError(f"only {len(data):,} of {text.size:,} bytes arrived")
     if response.read(1):
-        raise ValueError(f"more came than the {text.size:,} bytes of the text")
-    found = sha256(data).hexdigest()
-    if found != text.sha256:
-        raise ValueError(f"what came is another text (SHA-256 {found}, not {text.sha256})")
+        raise ValueError(f"the server sent more than the {text.size:,} bytes of the text")
+    digest = sha256(data).hexdigest()
+    if digest != text.sha256:
+        raise ValueError(f"the server sent another text (SHA-256 {digest}, not {text.sha256})")
     return data
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong in words, none of which a server can make drive a terminal."""
+    """Return what went wrong in words, without characters by which a server could control a terminal."""
     if isinstance(error, HTTPError):
-        return f"the server answers {error.code}"
+        return f"the server responded with status {error.code}"
     if isinstance(error, HTTPException):
-        return f"the answer broke off or is no HTTP ({type(error).__name__})"
+        return f"the response is incomplete or is not HTTP ({type(error).__name__})"
     cause = error.reason if isinstance(error, URLError) else error
     if isinstance(cause, ssl.SSLCertVerificationError):
         return f"the server's certificate is not trusted ({cause.verify_message})"
-    words = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(cause)
+    words = reason(cause) if isinstance(cause, BaseException) else str(cause)
     return words if words.isprintable() else ascii(words)

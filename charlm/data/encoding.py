@@ -1,4 +1,4 @@
-"""Text → symbol numbers, with a stated answer to what the vocabulary does not have."""
+"""Encode text, and handle characters that the vocabulary does not have."""
 
 import unicodedata
 from typing import Literal, NamedTuple
@@ -10,12 +10,12 @@ from charlm.config import check_choice
 from charlm.errors import UnknownCharacterError
 from charlm.tokenizers import Ids, Tokenizer, select_text
 
-_FORMS: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")  # é as one code point, or as e and an accent
+_FORMS: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")  # é as one code point, or as e and a combining accent
 UnknownPolicy = Literal["unk", "error", "skip"]
 
 
 class Encoded(NamedTuple):
-    """ids encode `text`; `lengths`: how many characters each completes; `skipped`: those that were left out."""
+    """A text and its encoding: `ids` (n,), the characters that each completes, and the characters left out."""
 
     text: str
     ids: Ids
@@ -23,21 +23,21 @@ class Encoded(NamedTuple):
     skipped: str = ""
 
     def rest(self, count: int) -> "Encoded":
-        """What comes after so many of the ids."""
+        """Return the part after the first `count` ids."""
         return Encoded(self.text[int(self.lengths[:count].sum()) :], self.ids[count:], self.lengths[count:])
 
     def followed(self, by: "Encoded") -> "Encoded":
-        """This and what comes next, of which alone it is told what was left out."""
+        """Join this and the next part of a text; `skipped` is that of the next part."""
         ids, lengths = np.concatenate((self.ids, by.ids)), np.concatenate((self.lengths, by.lengths))
         return Encoded(self.text + by.text, ids, lengths, by.skipped)
 
 
 def encode(tokenizer: Tokenizer, text: str, unknown: UnknownPolicy, before: int = 0) -> Encoded:
-    """Encode; what has no symbol becomes UNK ("unk"), is left out ("skip"), or is refused ("error").
+    """Encode a text; an unknown character or word becomes UNK ("unk"), is left out ("skip"), or raises ("error").
 
-    before: characters of a longer text that come before this part of it.
+    before: number of characters before this part in a longer text, for the error message.
 
-    Raises UnknownCharacterError, which names the first of what has none with its code point and offset.
+    Raises UnknownCharacterError, which names the first unknown character with its code point and offset.
     """
     check_choice("unknown", unknown, ("unk", "error", "skip"))
     ids = tokenizer.encode(text)
@@ -48,24 +48,25 @@ def encode(tokenizer: Tokenizer, text: str, unknown: UnknownPolicy, before: int 
     first = tokenizer.first_unknown(text)
     if unknown == "error" and first is not None:
         raise UnknownCharacterError(
-            f"the model has no symbol for {describe(first.text)} at character {before + first.position + 1:,} of"
-            f" the text; leave it out, or say --unknown unk or skip{other_form(tokenizer, text)}"
+            f"the model does not know {describe(first.text)}, character {before + first.position + 1:,} of the text"
+            f"{other_form(tokenizer, text)}",
+            remedy="unknown",
         )
     kept, skipped = ("".join(select_text(text, lengths, chosen)) for chosen in (known, ~known))
     return Encoded(kept, ids[known], lengths[known], skipped)
 
 
 def other_form(tokenizer: Tokenizer, text: str) -> str:
-    """An advice, where a text is unknown only because it writes accents in the other of Unicode's two ways; else ""."""
+    """Suggest the other Unicode form of accents if more of the text is known in it; otherwise return ""."""
     unknown = tokenizer.count_unknown(text)
     for form in _FORMS:
         if tokenizer.count_unknown(unicodedata.normalize(form, text)) < unknown:
-            return f"; the model knows more of it in Unicode's form {form}: convert the text (uconv -x {form})"
+            return f"; more of it is known in Unicode form {form}: convert the text (uconv -x {form})"
     return ""
 
 
 def describe(character: str) -> str:
-    """'é' (U+00E9); a control character by its code point alone; a word as it is."""
+    """Return `'é' (U+00E9)`; only the code point of a control character; a word in quotes."""
     if len(character) > 1:
         return repr(character)
     code = f"U+{ord(character):04X}"

@@ -1,6 +1,6 @@
-"""Documents → the sequences a model learns, and the ones held out.
+"""Train and validation split: choose the mode of a corpus, and hold out a part of its sequences.
 
-`line`: each line is a sequence of its own (names, sentences, logs). `stream`: each document is one running text.
+Line mode: each line is a sequence of its own (names, sentences, logs). Stream mode: each document is one running text.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,100 +9,106 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from charlm.config import TextMode
 from charlm.data.documents import PIECE, AnyDocument, StoredDocument
 from charlm.data.sequences import Lines, Streams, all_sequences, lines
 from charlm.errors import CorpusError
 from charlm.randomness import uniform
 
-HELD_OUT_AT_MOST = 2_000_000  # characters: more would cost time and tell nothing new
-_LOOK_AT = 1_000_000  # characters of each document that `choose` looks at
-_FEWEST_LINES = 100
-_LONGEST_LINE = 1_000
-_FEW_ODD = 0.01  # share of the lines
+MAX_HELD_OUT = 2_000_000  # characters; more would take time and hardly change the estimate
+_INSPECTED = 1_000_000  # characters of each document from which the mode is chosen
+_MIN_LINES = 100
+_MAX_LINE_LENGTH = 1_000
+_FEW_UNUSUAL = 0.01  # share of the lines
 
 
 @dataclass(frozen=True)
 class Split:
-    """The sequences of one corpus: those to learn, and those held out to validate."""
+    """The sequences of a corpus to train on, and those to validate on."""
 
     train: Streams | Lines
     valid: tuple[str, ...]
-    held_out: bool  # False where the corpus is too small, and validation is on the training text
-    crlf_lines: int = 0  # lines that ended in \\r\\n rather than \\n
+    held_out: bool  # False if the corpus is too small, so that validation uses the training text
+    crlf_lines: int = 0  # lines that ended in \\r\\n
 
     @property
-    def sequence(self) -> str:
-        return self.train.sequence
+    def mode(self) -> TextMode:
+        return self.train.mode
 
     def characters(self, texts: Streams | Lines | Sequence[str]) -> int:
-        """Of these sequences, the line ends of lines included."""
+        """Return the number of characters of these sequences, with one for the end of each line."""
         if isinstance(texts, Streams | Lines):
             return texts.characters
-        return sum(map(len, texts)) + (len(texts) if self.sequence == "line" else 0)
+        return sum(map(len, texts)) + (len(texts) if self.mode == TextMode.LINE else 0)
 
 
-def choose_mode(documents: Sequence[AnyDocument]) -> tuple[str, str]:
-    """`line` or `stream`, with the reason in words: what `--sequence auto` does."""
+def choose_mode(documents: Sequence[AnyDocument]) -> tuple[TextMode, str]:
+    """Choose the mode of a corpus for which none was set, and give the reason in words."""
     for document in documents:
-        head = document.head(_LOOK_AT)
-        inner = lines(head.rstrip("\r\n") if document.characters <= _LOOK_AT else head)
-        if len(inner) < _FEWEST_LINES:
-            return "stream", f"{document.name} has fewer than {_FEWEST_LINES} lines"
+        head = document.head(_INSPECTED)
+        inner = lines(head.rstrip("\r\n") if document.characters <= _INSPECTED else head)
+        if len(inner) < _MIN_LINES:
+            return TextMode.STREAM, f"{document.name} has fewer than {_MIN_LINES} lines"
         if "" in inner:
-            return "stream", f"line {inner.index('') + 1} of {document.name} is blank"
+            return TextMode.STREAM, f"line {inner.index('') + 1} of {document.name} is blank"
         longest = max(map(len, inner))
-        if longest > _LONGEST_LINE:
-            return "stream", f"{document.name} has a line of {longest:,} characters"
-    return "line", f"no line is blank or longer than {_LONGEST_LINE:,} characters"
+        if longest > _MAX_LINE_LENGTH:
+            return TextMode.STREAM, f"{document.name} has a line of {longest:,} characters"
+    return TextMode.LINE, f"no line is blank or longer than {_MAX_LINE_LENGTH:,} characters"
 
 
 def unusual_lines(documents: Sequence[AnyDocument]) -> str:
-    """The blank and the long lines that keep a text from being one of lines, where they are next to none; else ""."""
-    count, odd = 0, {"blank": 0, "long": 0}
+    """Count, in words, the blank and long lines that rule out line mode if they are few; otherwise return ""."""
+    total, counts = 0, {"blank": 0, "long": 0}
     for document in documents:
-        found = lines(document.head(_LOOK_AT))
-        count += len(found)
-        odd["blank"] += found.count("")
-        odd["long"] += sum(len(line) > _LONGEST_LINE for line in found)
-    if count < _FEWEST_LINES or sum(odd.values()) > _FEW_ODD * count:
+        head = lines(document.head(_INSPECTED))
+        total += len(head)
+        counts["blank"] += head.count("")
+        counts["long"] += sum(len(line) > _MAX_LINE_LENGTH for line in head)
+    if total < _MIN_LINES or sum(counts.values()) > _FEW_UNUSUAL * total:
         return ""
-    return " and ".join(f"{count:,} {kind} line{'s' * (count > 1)}" for kind, count in odd.items() if count)
+    return " and ".join(f"{count:,} {kind} line{'s' * (count > 1)}" for kind, count in counts.items() if count)
 
 
-def hold_out(documents: Sequence[AnyDocument], sequence: str, fraction: float) -> Split:
-    """Hold out about `fraction`, by a rule that knows no seed.
+def hold_out(documents: Sequence[AnyDocument], mode: TextMode, fraction: float) -> Split:
+    """Hold out about `fraction` of a corpus, and at most 2,000,000 characters, by a rule that uses no seed.
 
-    Of a stream, the last part of each document, cut by characters; of lines, those whose number, counted through all
-    documents, hashes into the fraction. At most 2,000,000 characters. Raises CorpusError where there are fewer than
-    two symbols to learn.
+    In stream mode the last characters of each document are held out; in line mode, the lines whose number, counted
+    through all documents, hashes to less than the fraction. Raises CorpusError if fewer than two characters remain to
+    train on.
     """
-    train, valid = (_split_lines if sequence == "line" else _split_streams)(tuple(documents), fraction)
-    letters = train.characters - (len(train) if sequence == "line" else 0)
-    if letters >= 2 and (valid if sequence == "line" else any(valid)):
+    train, valid = (_split_lines if mode == TextMode.LINE else _split_streams)(tuple(documents), fraction)
+    letters = train.characters - (len(train) if mode == TextMode.LINE else 0)
+    if letters >= 2 and (valid if mode == TextMode.LINE else any(valid)):
         return _checked(train, valid, True, documents)
-    train = all_sequences(documents, sequence)  # too small to spare any of it
+    train = all_sequences(documents, mode)  # too small to hold out any of it
     for document in documents:
         if isinstance(document, StoredDocument):
-            short = f"a line short enough to be held out ({HELD_OUT_AT_MOST:,} characters)"
-            raise CorpusError(f"{document.name} does not have {short}; say --sequence stream, or give --valid")
+            raise CorpusError(
+                f"{document.name} has no line of at most {MAX_HELD_OUT:,} characters that could be held out",
+                remedy="stream_mode_or_valid",
+            )
     return _checked(train, tuple(train), False, documents)
 
 
-def with_validation(documents: Sequence[AnyDocument], held: Sequence[AnyDocument], sequence: str) -> Split:
-    """Learn all of the documents, and hold out others. Raises CorpusError where they are too small or too large."""
-    for document in held:
+def with_validation(documents: Sequence[AnyDocument], held_out: Sequence[AnyDocument], mode: TextMode) -> Split:
+    """Train on all of `documents`, and validate on `held_out`. Raises CorpusError if one is too small or too large."""
+    for document in held_out:
         if isinstance(document, StoredDocument):
-            much = f"{document.name} has {document.characters:,} characters, too many to validate on again and again"
-            raise CorpusError(f"{much}; give a part of it")
-    valid = tuple(all_sequences(held, sequence))
-    return _checked(all_sequences(documents, sequence), valid, True, documents)
+            raise CorpusError(
+                f"{document.name} has {document.characters:,} characters, too many for repeated validation; use a part"
+                " of it"
+            )
+    valid = tuple(all_sequences(held_out, mode))
+    return _checked(all_sequences(documents, mode), valid, True, documents)
 
 
 def _checked(train: Streams | Lines, valid: tuple[str, ...], held_out: bool, documents: Sequence[AnyDocument]) -> Split:
     if train.characters < 2:
-        raise CorpusError(f"the corpus has {train.characters} symbol to learn from; a model needs at least two")
-    if train.sequence == "line":
-        return Split(train, valid, held_out, sum(document.lines.crlf for document in documents))
+        count = f"{train.characters} character{'s' * (train.characters != 1)}"
+        raise CorpusError(f"the corpus has {count} to train on; a model needs at least 2")
+    if train.mode == TextMode.LINE:
+        return Split(train, valid, held_out, sum(document.line_ends.crlf for document in documents))
     return Split(train, tuple(filter(None, valid)), held_out)
 
 
@@ -110,33 +116,34 @@ def _split_streams(documents: tuple[AnyDocument, ...], fraction: float) -> tuple
     documents = tuple(document for document in documents if document.characters)
     lengths = [document.characters for document in documents]
     held = [length - max(1, int(length * (1 - fraction))) for length in lengths]
-    if sum(held) > HELD_OUT_AT_MOST:
-        held = [length * HELD_OUT_AT_MOST // sum(lengths) for length in lengths]
-    cuts = tuple(length - out for length, out in zip(lengths, held, strict=True))
+    if sum(held) > MAX_HELD_OUT:
+        held = [length * MAX_HELD_OUT // sum(lengths) for length in lengths]
+    kept = tuple(length - out for length, out in zip(lengths, held, strict=True))
     valid = tuple(document.tail(out) for document, out in zip(documents, held, strict=True))
-    return Streams(documents, cuts), valid
+    return Streams(documents, kept), valid
 
 
 def _split_lines(documents: tuple[AnyDocument, ...], fraction: float) -> tuple[Lines, tuple[str, ...]]:
-    found = Lines(documents)
-    numbers = _numbers(len(found), min(fraction, HELD_OUT_AT_MOST / found.characters))
-    valid = found.choose(numbers, HELD_OUT_AT_MOST)
-    return found.without(numbers[: len(valid)], valid), valid
+    everything = Lines(documents)
+    numbers = _sampled_numbers(len(everything), min(fraction, MAX_HELD_OUT / everything.characters))
+    valid = everything.select(numbers, MAX_HELD_OUT)
+    return everything.without(numbers[: len(valid)], valid), valid
 
 
-def _numbers(count: int, fraction: float) -> NDArray[np.int64]:
-    """Of the numbers from 1 to `count` those that hash into the fraction, ascending; of several at least one."""
-    least, at_least = 1.0, 0
+def _sampled_numbers(count: int, fraction: float) -> NDArray[np.int64]:
+    """Return the numbers from 1 to `count` that hash to less than `fraction`, at least one if `count` exceeds 1."""
+    lowest, number_of_lowest = 1.0, 0
     chosen = []
-    for first, chance in _chances(count):
-        chosen.append(np.flatnonzero(chance < fraction) + first)
-        if chance.min() < least:
-            least, at_least = chance.min(), first + int(chance.argmin())
+    for first, hashes in _hashes(count):
+        chosen.append(np.flatnonzero(hashes < fraction) + first)
+        if hashes.min() < lowest:
+            lowest, number_of_lowest = hashes.min(), first + int(hashes.argmin())
     numbers = np.concatenate(chosen)
-    # Where chance would hold out none of several, the likeliest one.
-    return numbers if len(numbers) or count < 2 else np.array([at_least])
+    # If no number hashes low enough, take the lowest one, so that there is something to validate on.
+    return numbers if len(numbers) or count < 2 else np.array([number_of_lowest])
 
 
-def _chances(count: int) -> Iterator[tuple[int, NDArray[np.float64]]]:
+def _hashes(count: int) -> Iterator[tuple[int, NDArray[np.float64]]]:
+    """Yield (first number, hashes in [0, 1)) of blocks of the numbers from 1 to `count`."""
     for first in range(1, count + 1, PIECE):
         yield first, uniform(np.arange(first, min(first + PIECE, count + 1)))

@@ -1,10 +1,10 @@
-"""Symbol numbers laid on a ring: in memory, or in files of the cache folder that are mapped into it.
+"""Token ids of a corpus: in memory, or in files of the cache folder that are mapped into memory.
 
-    <SHA-256>/targets      the ids, two bytes each or four, the lowest first
-              starts       where sequences start, eight bytes each
-              ids.json     sizes and SHA-256 of the other two, how often each symbol is there, what was encoded
+    <SHA-256>/targets      the ids, two or four bytes each, little-endian
+              starts       the offsets at which sequences start, eight bytes each
+              ids.json     sizes and SHA-256 of the other two files, the count of each token, and the corpus
 
-The name is the SHA-256 of all that the ids depend on. A folder that does not agree with itself is written anew.
+The name of the folder is the SHA-256 of everything that the ids depend on. A damaged folder is written again.
 """
 
 import hashlib
@@ -33,83 +33,84 @@ _BLOCK = 2**20  # bytes
 
 
 class StoredTokens(NamedTuple):
-    """A ring, and how often each symbol is a target (V,)."""
+    """A ring of token ids, and how often each token is a target, (V,)."""
 
     ring: TokenRing
     counts: NDArray[np.int64]
 
 
 def store_in_memory(pieces: Iterable[Ids], size: int) -> StoredTokens:
-    """Lay ids one behind the other; `size` is that of the vocabulary."""
+    """Concatenate ids in memory; `size` is that of the vocabulary."""
     counts = np.zeros(size, dtype=np.int64)
     targets, starts = map(np.concatenate, zip(*_parts(pieces, counts), strict=True))
     return StoredTokens(TokenRing(targets, starts), counts)
 
 
 def store_on_disk(pieces: Iterable[Ids], size: int, key: str, about: dict[str, Any]) -> StoredTokens:
-    """The same in files, which are there already where `key` is known; `pieces` is then not read.
+    """Concatenate ids in files of the cache, or use the files that an earlier call with the same `key` wrote.
 
-    about: what `charlm cache` shows of it. Raises SaveError where the disk does not take it.
+    pieces: read only if there are no such files. about: a description for `charlm cache`. Raises SaveError if the files
+    cannot be written.
     """
-    place = cache.make_folder() / hashlib.sha256(f"{FORMAT_VERSION} {key}".encode()).hexdigest()
-    counts = _whole(place, size)
+    folder = cache.make_folder() / hashlib.sha256(f"{FORMAT_VERSION} {key}".encode()).hexdigest()
+    counts = _verified_counts(folder, size)
     try:
         if counts is None:
-            counts = _write(place, pieces, size, about)
-        return StoredTokens(map_ring(place / _TARGETS, place / _STARTS, _kind(size)), counts)
+            counts = _write(folder, pieces, size, about)
+        return StoredTokens(map_ring(folder / _TARGETS, folder / _STARTS, _id_type(size)), counts)
     except OSError as error:
         raise cache.not_written(error) from None
 
 
-def describe_entry(place: Path) -> dict[str, Any] | None:
-    """What is known of an entry of the cache; None where it is none, or damaged."""
+def describe_entry(folder: Path) -> dict[str, Any] | None:
+    """Return the description of a folder in the cache, or None if it has none or is damaged."""
     try:
-        found = parse_json(place / _ABOUT, read_file(place / _ABOUT, _LARGEST_ABOUT))
+        values = parse_json(folder / _ABOUT, read_file(folder / _ABOUT, _LARGEST_ABOUT))
     except (OSError, ModelError):
         return None
-    return found if isinstance(found, dict) else None
+    return values if isinstance(values, dict) else None
 
 
 def _parts(pieces: Iterable[Ids], counts: NDArray[np.int64]) -> Iterator[tuple[NDArray[Any], NDArray[np.int64]]]:
-    """Ids in the smallest type that holds them, with the starts of the sequences that end there; all are counted."""
-    kind = _kind(len(counts))
-    place = start = 0
+    """Yield ids in the smallest type, with the offsets of the sequences that end in them; add them to `counts`."""
+    id_type = _id_type(len(counts))
+    offset = start = 0
     for ids in pieces:
         counts += np.bincount(ids, minlength=len(counts))
-        starts = np.append(start, np.flatnonzero(ids == Tokenizer.EOS) + place + 1)
-        place += len(ids)
+        starts = np.append(start, np.flatnonzero(ids == Tokenizer.EOS) + offset + 1)
+        offset += len(ids)
         start = int(starts[-1])
-        yield ids.astype(kind), starts[:-1]
-    if start < place:  # the last one is open
-        yield np.empty(0, dtype=kind), np.array([start])
+        yield ids.astype(id_type), starts[:-1]
+    if start < offset:  # the last sequence has no EOS
+        yield np.empty(0, dtype=id_type), np.array([start])
 
 
-def _kind(size: int) -> np.dtype[Any]:
+def _id_type(size: int) -> np.dtype[Any]:
     return np.dtype("<u2" if size <= 2**16 else "<u4")
 
 
-def _write(place: Path, pieces: Iterable[Ids], size: int, about: dict[str, Any]) -> NDArray[np.int64]:
-    """Written beside, then renamed; nothing is flushed, as what a power failure takes is told by the checksum."""
+def _write(folder: Path, pieces: Iterable[Ids], size: int, about: dict[str, Any]) -> NDArray[np.int64]:
+    """Write a temporary folder, then rename it. Nothing is flushed: the checksums detect a loss of power."""
     counts = np.zeros(size, dtype=np.int64)
-    beside = Path(tempfile.mkdtemp(prefix=f".{place.name}.tmp", dir=place.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.tmp", dir=folder.parent))
     try:
-        with (beside / _TARGETS).open("xb") as targets, (beside / _STARTS).open("xb") as starts:
-            written = {_TARGETS: _Checked(targets), _STARTS: _Checked(starts)}
-            for ids, begun in _parts(pieces, counts):
+        with (temporary / _TARGETS).open("xb") as targets, (temporary / _STARTS).open("xb") as starts:
+            written = {_TARGETS: _ChecksummedFile(targets), _STARTS: _ChecksummedFile(starts)}
+            for ids, started in _parts(pieces, counts):
                 written[_TARGETS].write(ids)
-                written[_STARTS].write(begun.astype(_START))
+                written[_STARTS].write(started.astype(_START))
             files = {name: file.finish() for name, file in written.items()}
         values = {"format_version": FORMAT_VERSION, **about, "files": files, "counts": counts.tolist()}
-        (beside / _ABOUT).write_bytes(to_json(values))
-        shutil.rmtree(place, ignore_errors=True)  # a damaged one
-        os.rename(beside, place)
+        (temporary / _ABOUT).write_bytes(to_json(values))
+        shutil.rmtree(folder, ignore_errors=True)  # a damaged entry
+        os.rename(temporary, folder)
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
     return counts
 
 
-class _Checked:
-    """A file that is written with its checksum."""
+class _ChecksummedFile:
+    """An open file whose size and SHA-256 are computed while it is written."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file, self._digest, self._size = file, hashlib.sha256(), 0
@@ -123,20 +124,20 @@ class _Checked:
         return {"bytes": self._size, "sha256": self._digest.hexdigest()}
 
 
-def _whole(place: Path, size: int) -> NDArray[np.int64] | None:
-    """The counts of an entry that agrees with its checksums; None where there is none."""
-    known = describe_entry(place)
+def _verified_counts(folder: Path, size: int) -> NDArray[np.int64] | None:
+    """Return the token counts of an entry, or None if it does not exist or does not match its checksums."""
+    values = describe_entry(folder)
     try:
-        if known is None or known["format_version"] != FORMAT_VERSION or len(known["counts"]) != size:
+        if values is None or values["format_version"] != FORMAT_VERSION or len(values["counts"]) != size:
             return None
-        if any(_sum(place / name) != known["files"][name] for name in (_TARGETS, _STARTS)):
+        if any(_checksum(folder / name) != values["files"][name] for name in (_TARGETS, _STARTS)):
             return None
-        return np.array(known["counts"], dtype=np.int64)
+        return np.array(values["counts"], dtype=np.int64)
     except (OSError, KeyError, TypeError, ValueError):
         return None
 
 
-def _sum(path: Path) -> dict[str, Any]:
+def _checksum(path: Path) -> dict[str, Any]:
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
@@ -144,10 +145,10 @@ def _sum(path: Path) -> dict[str, Any]:
         return {"bytes": file.tell(), "sha256": digest.hexdigest()}
 
 
-def map_ring(targets: Path, starts: Path, kind: np.dtype[Any]) -> TokenRing:
-    """A ring in two files, of which the system keeps in memory what is read. Raises OSError, ValueError."""
+def map_ring(targets: Path, starts: Path, id_type: np.dtype[Any]) -> TokenRing:
+    """Map a ring of two files into memory, which the system loads as it is read. Raises OSError, ValueError."""
     mappings = tuple(map(_map, (targets, starts)))
-    return TokenRing(np.frombuffer(mappings[0], dtype=kind), np.frombuffer(mappings[1], dtype=_START), mappings)
+    return TokenRing(np.frombuffer(mappings[0], dtype=id_type), np.frombuffer(mappings[1], dtype=_START), mappings)
 
 
 def _map(path: Path) -> mmap.mmap:

@@ -1,7 +1,7 @@
-"""Training windows as a pure function of (seed, step): nothing is shuffled, nothing has to be remembered.
+"""Training windows as a pure function of (seed, step): no shuffling, and no state to save.
 
-The sequences lie one behind the other on a ring. Each pass over it starts at a random offset, from which B streams
-are read side by side, window after window of T symbols; the network carries its state from one window to the next.
+All sequences are concatenated to a ring. A pass begins at a random offset of the ring. From there, B rows at equal
+distances are read in parallel, window after window of T tokens; the network carries its state from window to window.
 """
 
 import mmap
@@ -17,58 +17,59 @@ from charlm.errors import CorpusError
 from charlm.randomness import bits, uniform
 from charlm.tokenizers import Tokenizer
 
-# Chance that a row of a stream resets its state in a window, for each of the two kinds of reset. A model trained so
-# also predicts the beginning of a prompt well.
+# Chance that a row resets its state in a window in stream mode, for each of the two kinds of reset. It makes the model
+# predict the beginning of a prompt well.
 STATE_RESET_PROBABILITY = 0.05
-_RELEASE_AFTER = 2**24  # targets read; of a mapped file they would stay in memory
-_OFFSET, _AT_WINDOW, _AT_LINE = range(3)  # what a random number is for
+_RELEASE_AFTER = 2**24  # targets; those read from a mapped file stay in memory until they are released
+_OFFSET, _AT_WINDOW, _AT_LINE = range(3)  # uses of random numbers; each use has a series of its own
 
 
 class TokenRing(NamedTuple):
-    """Sequences one behind the other: the targets (N,), and where sequences start, ascending, the first at 0.
+    """Concatenated sequences: the targets (N,), and the ascending offsets at which sequences start, the first 0.
 
-    `mappings`: the files they lie in, where they are not in memory.
+    `mappings` are the mapped files of a ring that is not in memory.
     """
 
-    targets: NDArray[Any]  # of an integer type
+    targets: NDArray[Any]  # an integer type
     starts: NDArray[np.int64]
     mappings: tuple[mmap.mmap, ...] = ()
 
-    def is_start(self, places: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Whether a sequence starts at each of these places."""
-        before = np.searchsorted(self.starts, places, side="right") - 1
-        found: NDArray[np.bool_] = self.starts[before] == places
-        return found
+    def is_start(self, offsets: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return, for each offset, whether a sequence starts there."""
+        before = np.searchsorted(self.starts, offsets, side="right") - 1
+        starts: NDArray[np.bool_] = self.starts[before] == offsets
+        return starts
 
     def check(self) -> None:
-        """To read what is no longer there would end the process. Raises CorpusError."""
+        """Raise CorpusError if a mapped file was truncated, since reading past its end would kill the process."""
         if any(each.size() < len(each) for each in self.mappings):
-            raise CorpusError("a file of the cache was cut short while it was read; train again, or with --resume")
+            raise CorpusError("a file of the cache was truncated while charlm was reading it", remedy="train_again")
 
     def release(self) -> None:
-        """Let the system take back the memory of what was read; it reads it again when it is needed."""
+        """Release the memory of the mapped files; the system loads them again when they are read."""
         for each in self.mappings:
             if hasattr(mmap, "MADV_DONTNEED"):
                 each.madvise(mmap.MADV_DONTNEED)
 
 
 class Batch(NamedTuple):
-    """One window of B streams, or some rows of it. `fresh`: a pass begins, the state before is that of no text."""
+    """One window of all B rows, or of some. If `fresh`, a pass begins, and the rows start with a zero state."""
 
     inputs: Tensor  # (T, B)
     targets: Tensor  # (T, B)
-    resets: Tensor | None  # (T, B), True where a sequence starts; None where nowhere
+    resets: Tensor | None  # (T, B), True where a sequence starts; None if none does
     fresh: bool
 
 
 class TrainingWindows:
-    """`batches[step]` is the window of one step, for any step ≥ 0.
+    """Windows of a ring: `windows[step]` is the batch of one step, for any step ≥ 0.
 
     `align_to_starts`: each row begins a pass at the start of a sequence (line mode). Otherwise (stream mode) it begins
     anywhere, and resets its state from time to time: half of the resets are at the start of a window, half at the start
     of a line, where START replaces the input.
 
-    `select_rows`: which of so many rows are wanted; only these are made. Without it, all.
+    `line_ends`: (V,), the tokens that end a line. `select_rows`: takes the number of rows and returns those to build;
+    by default, all.
     """
 
     def __init__(
@@ -98,14 +99,14 @@ class TrainingWindows:
         if self.align_to_starts:
             after = np.searchsorted(self.ring.starts, first)
             first = self.ring.starts[after % len(self.ring.starts)]
-        places = first + window * self.seq_len + np.arange(self.seq_len)[:, None]
-        places %= self.size  # (T, B)
-        targets = self.ring.targets[places]
-        inputs = self.ring.targets[places - 1]  # at 0 this is the last symbol, but a sequence starts there
-        resets = self.ring.is_start(places)
+        offsets = first + window * self.seq_len + np.arange(self.seq_len)[:, None]
+        offsets %= self.size  # (T, B)
+        targets = self.ring.targets[offsets]
+        inputs = self.ring.targets[offsets - 1]  # at offset 0 this is the last token, but START replaces it
+        resets = self.ring.is_start(offsets)
         inputs[resets] = Tokenizer.START
         if not self.align_to_starts:
-            self._forget(step, inputs, resets)
+            self._add_resets(step, inputs, resets)
         self._read += targets.size
         if self._read > _RELEASE_AFTER:
             self._read = 0
@@ -117,11 +118,12 @@ class TrainingWindows:
             fresh=window == 0,
         )
 
-    def _forget(self, step: int, inputs: NDArray[Any], resets: NDArray[np.bool_]) -> None:
+    def _add_resets(self, step: int, inputs: NDArray[Any], resets: NDArray[np.bool_]) -> None:
+        """Reset rows by chance: at the start of the window, or at the first line that starts in it."""
         resets[0] |= uniform(self.seed, _AT_WINDOW, step, self._rows) < STATE_RESET_PROBABILITY
         lines = self.line_ends[inputs]  # (T, B): a line starts here
-        forget = (uniform(self.seed, _AT_LINE, step, self._rows) < STATE_RESET_PROBABILITY) & lines.any(axis=0)
-        row = np.flatnonzero(forget)
-        at = lines.argmax(axis=0)[forget]
+        chosen = (uniform(self.seed, _AT_LINE, step, self._rows) < STATE_RESET_PROBABILITY) & lines.any(axis=0)
+        row = np.flatnonzero(chosen)
+        at = lines.argmax(axis=0)[chosen]
         resets[at, row] = True
         inputs[at, row] = Tokenizer.START

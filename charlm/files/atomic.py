@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from charlm.errors import ModelError
+from charlm.errors import ModelError, ModelExistsError
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -27,6 +27,14 @@ def write_atomic(path: Path, data: bytes) -> None:
             error.filename = str(path)
         raise
     sync_folder(path.parent)
+
+
+def check_overwrite(
+    path: Path, overwrite: bool, problem: str = "already exists", remedy: str = "overwrite_output"
+) -> None:
+    """Raise ModelExistsError with `problem` if `path` exists and may not be replaced."""
+    if not overwrite and path.exists():
+        raise ModelExistsError(f"{path} {problem}", remedy=remedy)
 
 
 def read_file(path: Path, limit: int) -> bytes:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from charlm.errors import ConfigError
 from charlm.files.atomic import write_atomic
+from charlm.files.reading import read_errors
 
 _ESCAPE = re.compile(r"\\(\\|n|t|r|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})")
 _PLAIN = {"\\": "\\", "n": "\n", "t": "\t", "r": "\r"}
@@ -51,11 +52,8 @@ def read(path: Path, symbols: Sequence[str | None]) -> Vectors:
     first counts.
     """
     place = {name: index for index, name in enumerate(symbols) if name is not None}
-    try:
-        with path.open("rb") as file:
-            return _read(path, iter(lambda: file.readline(_LONGEST), b""), place, len(symbols))
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror or error}; name a file of vectors") from None
+    with read_errors(path, ConfigError, "; name a file of vectors"), path.open("rb") as file:
+        return _read(path, iter(lambda: file.readline(_LONGEST), b""), place, len(symbols))
 
 
 def _read(path: Path, lines: Iterator[bytes], place: Mapping[str, int], size: int) -> Vectors:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from charlm.config import TextMode
 from charlm.data.encoding import UnknownPolicy, encode
 from charlm.scoring.batching import batches
 from charlm.scoring.measure import Measure, measure
@@ -64,7 +65,7 @@ def _line_sums(
 def _rows(tokenizer: Tokenizer, lines: Sequence[str]) -> tuple[list[Ids], list[int]]:
     """Return the ids of each line from START to EOS, and the indices of the lines with an unknown character."""
     text = "".join(f"{line}\n" for line in lines)
-    ids = tokenizer.sequences(np.concatenate(list(tokenizer.encode_pieces([text], lines=True))))
+    ids = tokenizer.sequences(np.concatenate(list(tokenizer.encode_pieces([text], mode=TextMode.LINE))))
     starts = np.flatnonzero(ids == tokenizer.START)
     with_unknown = np.searchsorted(starts, np.flatnonzero(ids == tokenizer.UNK)) - 1
     return np.split(ids, starts[1:]), np.unique(with_unknown).tolist()

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from charlm.config import ModelConfig, TrainConfig
+from charlm.config import ModelConfig, TextMode, TrainConfig
 from charlm.data import token_store, vocabulary
 from charlm.data.corpus import Corpus, read
 from charlm.data.documents import Document
@@ -52,7 +52,7 @@ class Dataset:
     """A corpus made ready for training. Its text is not read again."""
 
     corpus: Corpus
-    sequence: str  # line or stream
+    mode: TextMode
     mode_reason: str  # why it is read in that mode, in words
     mode_doubt: str = ""  # the few lines that speak against that mode, in words
     split: Split
@@ -74,7 +74,7 @@ class Dataset:
         possible: NDArray[np.bool_] = self.counts > 0
         possible[len(self.tokenizer.CONTROL) :] = True
         # A line ends with EOS, so no token that contains a line end can follow.
-        return possible & ~self.tokenizer.line_ends() if self.sequence == "line" else possible
+        return possible & ~self.tokenizer.line_ends() if self.mode == TextMode.LINE else possible
 
     @property
     def characters_per_token(self) -> float:
@@ -96,7 +96,7 @@ class Dataset:
         """Fill in what the corpus and the vector file decide: the text mode, and the width of the embedding."""
         if self.vectors:
             model = replace(model, embedding_size=self.vectors.matrix.shape[1])
-        return replace(model, sequence=self.sequence)
+        return replace(model, sequence=self.mode.value)
 
     def windows(self, config: TrainConfig, rows: Callable[[int], slice] = slice, processes: int = 1) -> TrainingWindows:
         """Return the windows of a run, with the rows that `rows` selects for this process.
@@ -108,7 +108,7 @@ class Dataset:
             config.batch_size,
             config.seq_len,
             config.seed,
-            align_to_starts=self.sequence == "line",
+            align_to_starts=self.mode == TextMode.LINE,
             line_ends=self.tokenizer.line_ends(),
             select_rows=rows,
         )
@@ -131,7 +131,7 @@ class Dataset:
         def read(rows: Sequence[Ids]) -> list[NDArray[np.float64]]:
             return map_rows(rows, partial(log_probabilities, network))
 
-        return evaluate(network, self.tokenizer, self.sequence, [texts], read=read)[0]
+        return evaluate(network, self.tokenizer, self.mode, [texts], read=read)[0]
 
     def previews(self, model: ModelConfig, network: Network, seed: int) -> tuple[str, ...]:
         """Sample from the empty prompt, always with the same random numbers; return () if an output is not finite."""
@@ -182,20 +182,20 @@ def prepare(
     """
     _check_settings(model, config)  # before a long corpus is read
     corpus = as_corpus(source, on_progress)
-    sequence, reason, doubt = _text_mode(corpus, model)
-    parts, valid_corpus = _hold_out(corpus, sequence, config, valid, on_progress)
+    mode, reason, doubt = _text_mode(corpus, model)
+    split, valid_corpus = _hold_out(corpus, mode, config, valid, on_progress)
     if valid_corpus:
         corpus = replace(corpus, notes=corpus.notes + valid_corpus.notes)
-    tokenizer = tokenizer or vocabulary.learn(parts.train, model, on_progress)
+    tokenizer = tokenizer or vocabulary.learn(split.train, model, on_progress)
     corpus.fingerprint()  # reads the text for the last time; the corpus keeps the result for `describe`
-    sha256 = _fingerprint(parts, on_progress)
-    ring, counts = _encode(corpus, parts, model, tokenizer, sha256, on_progress)
+    sha256 = _fingerprint(split, on_progress)
+    ring, counts = _encode(corpus, split, model, tokenizer, sha256, on_progress)
     return Dataset(
         corpus=corpus,
-        sequence=sequence,
+        mode=mode,
         mode_reason=reason,
         mode_doubt=doubt,
-        split=parts,
+        split=split,
         tokenizer=tokenizer,
         ring=ring,
         counts=counts,
@@ -222,47 +222,47 @@ def _check_settings(model: ModelConfig, config: TrainConfig) -> None:
         )
 
 
-def _text_mode(corpus: Corpus, model: ModelConfig) -> tuple[str, str, str]:
-    """Return line or stream, the reason, and the lines that speak against a stream, or ""."""
+def _text_mode(corpus: Corpus, model: ModelConfig) -> tuple[TextMode, str, str]:
+    """Return the mode, the reason, and the lines that speak against stream mode, or ""."""
     if model.sequence != "auto":
-        return model.sequence, "as asked", ""
-    sequence, reason = choose_mode(corpus.documents)
-    return sequence, reason, unusual_lines(corpus.documents) if sequence == "stream" else ""
+        return TextMode(model.sequence), "as asked", ""
+    mode, reason = choose_mode(corpus.documents)
+    return mode, reason, unusual_lines(corpus.documents) if mode == TextMode.STREAM else ""
 
 
 def _hold_out(
-    corpus: Corpus, sequence: str, config: TrainConfig, valid: Source | None, on_progress: OnProgress
+    corpus: Corpus, mode: TextMode, config: TrainConfig, valid: Source | None, on_progress: OnProgress
 ) -> tuple[Split, Corpus | None]:
     """Return the training part and the held-out part, and the corpus of a separate held-out text."""
     if valid is None:
-        return hold_out(corpus.documents, sequence, config.valid_fraction), None
+        return hold_out(corpus.documents, mode, config.valid_fraction), None
     valid_corpus = as_corpus(valid, on_progress)
-    return with_validation(corpus.documents, valid_corpus.documents, sequence), valid_corpus
+    return with_validation(corpus.documents, valid_corpus.documents, mode), valid_corpus
 
 
 def _encode(
-    corpus: Corpus, parts: Split, model: ModelConfig, tokenizer: Tokenizer, sha256: str, on_progress: OnProgress
+    corpus: Corpus, split: Split, model: ModelConfig, tokenizer: Tokenizer, sha256: str, on_progress: OnProgress
 ) -> tuple[TokenRing, NDArray[np.int64]]:
     """Encode the training part; the ids of a corpus larger than memory go to the cache on disk."""
     # The end of a single document is not learned: the held-out part continues it.
-    close = parts.sequence == "line" or len(corpus.documents) > 1
-    pieces = encode_sequences(tokenizer, parts.train, close=close, on_progress=on_progress)
+    close = split.mode == TextMode.LINE or len(corpus.documents) > 1
+    pieces = encode_sequences(tokenizer, split.train, close=close, on_progress=on_progress)
     if not corpus.large:
         return token_store.store_in_memory(pieces, tokenizer.size)
-    key = json.dumps([sha256, parts.sequence, close, model.tokenizer, tokenizer.to_json()])
-    about = {"corpus": corpus.names, "tokenizer": model.tokenizer, "characters": parts.train.characters}
+    key = json.dumps([sha256, split.mode, close, model.tokenizer, tokenizer.to_json()])
+    about = {"corpus": corpus.names, "tokenizer": model.tokenizer, "characters": split.train.characters}
     return token_store.store_on_disk(pieces, tokenizer.size, key, about)
 
 
-def _fingerprint(parts: Split, on_progress: OnProgress) -> str:
+def _fingerprint(split: Split, on_progress: OnProgress) -> str:
     """Return the SHA-256 of all sequences: each as UTF-8 and a zero byte, with one more zero byte between the parts."""
     digest = hashlib.sha256()
-    lines, counter = parts.sequence == "line", PieceCounter("checking", parts.train.characters, on_progress)
-    for group in parts.train.groups():
+    lines, counter = split.mode == TextMode.LINE, PieceCounter("checking", split.train.characters, on_progress)
+    for group in split.train.groups():
         for piece in counter.count(group):
             text = piece.replace("\n", "\0") if lines else piece
             digest.update(text.encode("utf-8", "surrogatepass"))
         digest.update(b"" if lines else b"\0")
-    for text in ("", *parts.valid):
+    for text in ("", *split.valid):
         digest.update(text.encode("utf-8", "surrogatepass") + b"\0")
     return digest.hexdigest()

@@ -1,10 +1,15 @@
-"""The contract of a tokenizer: text ↔ symbol numbers.
+"""The contract of a tokenizer: the mapping between text and token ids.
 
-Numbers 0, 1 and 2 are control symbols in every tokenizer. They have no surface form: a text that contains the
-letters `<EOS>` is encoded as those five characters. Any other symbol stands for a few characters, or for a part of one.
+A new tokenizer is one new file in this folder with one subclass of `Tokenizer`; `--tokenizer` names the file. It sets
+the class variables that apply to it and implements the eight abstract methods. Every other method has an implementation
+here that follows from these; override one only to make it faster.
+
+Ids 0, 1 and 2 are control tokens in every tokenizer. No text encodes to them: a text that contains the letters `<EOS>`
+is encoded as those five characters. Every other token stands for one or more characters, or for a byte of one.
 """
 
 import codecs
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar, NamedTuple
@@ -12,32 +17,39 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.config import VOCABULARY, ModelConfig
+from charlm.config import VOCABULARY, ModelConfig, TextMode
 from charlm.errors import ConfigError
 from charlm.progress import OnProgress, ignore
 
 Ids = NDArray[np.int32]
+# Half of a UTF-16 character. A Python string may hold one, but it is not a character and has no UTF-8.
+SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Unknown(NamedTuple):
-    """What UNK stands for: its offset in the text, and the character or the word."""
+    """A character or word that is encoded as UNK, and its offset in the text."""
 
     position: int
     text: str
 
 
 class Tokenizer(ABC):
-    """Built from the training text by `train`, kept as JSON by `to_json` and `from_json`."""
+    """Built from the training text by `train`; stored as JSON by `to_json`, and read by `from_json`."""
 
-    SETTINGS: ClassVar[frozenset[str]] = frozenset()  # those of VOCABULARY that `train` heeds
-    HAS_BYTE_TOKENS: ClassVar[bool] = False  # whether there are symbols that are a part of a character
-    AMBIGUOUS: ClassVar[bool] = False  # whether other symbols than those of `encode` can spell the same text
-    UNK: ClassVar[int] = 0  # a symbol outside the vocabulary
-    START: ClassVar[int] = 1  # stands before the first symbol of a sequence
-    EOS: ClassVar[int] = 2  # closes a sequence
-    import_notes: tuple[str, ...] = ()  # what of a file of another program is not, in words
+    # Set by a subclass.
+    SETTINGS: ClassVar[frozenset[str]] = frozenset()  # the fields of ModelConfig in VOCABULARY that `train` uses
+    HAS_BYTE_TOKENS: ClassVar[bool] = False  # some tokens are one byte of a character
+    AMBIGUOUS: ClassVar[bool] = False  # some texts have other token sequences than the one that `encode` returns
+    import_notes: tuple[str, ...] = ()  # parts of a file of another program that this tokenizer does not use, in words
+
+    # The same in every tokenizer.
+    UNK: ClassVar[int] = 0  # a character or word outside the vocabulary
+    START: ClassVar[int] = 1  # input before the first token of a sequence
+    EOS: ClassVar[int] = 2  # end of a sequence
     CONTROL: ClassVar[tuple[str, ...]] = ("<UNK>", "<START>", "<EOS>")
-    REPLACEMENT: ClassVar[str] = "\ufffd"  # what <UNK> looks like in decoded text
+    REPLACEMENT: ClassVar[str] = "\ufffd"  # <UNK> in decoded text
+
+    # Build and store: implement these.
 
     @classmethod
     @abstractmethod
@@ -46,143 +58,153 @@ class Tokenizer(ABC):
         texts: Iterable[Iterable[str]],
         config: ModelConfig,
         *,
-        lines: bool = False,
+        mode: TextMode = TextMode.STREAM,
         on_progress: OnProgress = ignore,
     ) -> "Tokenizer":
-        """Build the vocabulary from the training texts, each in pieces, cut anywhere.
+        """Build the vocabulary from texts, each of which comes in pieces that may be cut anywhere.
 
-        config: of which the settings named in `SETTINGS` are heeded. lines: a newline ends a line and is no part of the
-        text. on_progress: called now and then by what takes time once the texts are read. Raises ConfigError for a
-        vocabulary that is larger than the text supports, or too small for it.
+        config: the settings named in `SETTINGS` are used. mode: in line mode a newline ends a line and gets no token.
+        on_progress: called now and then during work that follows the reading of the texts. Raises ConfigError if the
+        requested vocabulary is larger than the text supports, or too small for it.
         """
-
-    @classmethod
-    def check(cls, config: ModelConfig) -> None:
-        """Raise ConfigError where a setting is given that this kind of tokenizer does not have."""
-        defaults = ModelConfig()
-        for name in VOCABULARY:
-            if name not in cls.SETTINGS and getattr(config, name) != getattr(defaults, name):
-                option = name.replace("_", "-")
-                raise ConfigError(f"the {config.tokenizer} tokenizer has no --{option}; leave it out")
-
-    @classmethod
-    def from_other_format(cls, data: bytes) -> "Tokenizer | None":
-        """A vocabulary in the file format of another program; None where this kind knows none, or it is not that.
-
-        Raises ValueError, with what is wrong, for such a file that is damaged.
-        """
-        return None
 
     @classmethod
     @abstractmethod
     def from_json(cls, values: Any) -> "Tokenizer":
-        """Rebuild from what `to_json` returned. Raises ValueError, with what is wrong, for anything else."""
+        """Rebuild a tokenizer from the result of `to_json`. Raises ValueError, which says what is wrong."""
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
-        """All there is to know, as plain JSON values."""
+        """Return the complete tokenizer as plain JSON values."""
+
+    @classmethod
+    def check(cls, config: ModelConfig) -> None:
+        """Raise ConfigError if `config` has a setting that this tokenizer does not use."""
+        defaults = ModelConfig()
+        for name in VOCABULARY:
+            if name not in cls.SETTINGS and getattr(config, name) != getattr(defaults, name):
+                setting = name.replace("_", "-")
+                message = f"the {config.tokenizer} tokenizer does not use {setting}"
+                raise ConfigError(message, remedy="leave_out", settings=[name])
+
+    @classmethod
+    def from_other_format(cls, data: bytes) -> "Tokenizer | None":
+        """Read a vocabulary file of another program; return None if this tokenizer does not know the format.
+
+        Raises ValueError, which says what is wrong, if the file is damaged.
+        """
+        return None
+
+    # Encode and decode: implement these.
 
     @property
     @abstractmethod
     def size(self) -> int:
-        """V, control symbols included."""
+        """Size V of the vocabulary, control tokens included."""
 
     @abstractmethod
     def encode(self, text: str) -> Ids:
-        """Symbol numbers (n,) of a text; UNK where there is no symbol. Neither START nor EOS is added."""
-
-    def sequence(self, ids: Ids, *, eos: bool = False) -> Ids:
-        """START, the ids, and EOS if asked: what a network reads and predicts."""
-        return np.concatenate(([self.START], ids, [self.EOS] if eos else [])).astype(np.int32)
-
-    def sequences(self, ids: Ids) -> Ids:
-        """START before each of the sequences that EOS closes; the last may be open."""
-        firsts = np.flatnonzero(np.concatenate(([self.EOS], ids[:-1])) == self.EOS)
-        return np.insert(ids, firsts, self.START)
+        """Return the token ids (n,) of a text, UNK for what has no token. Neither START nor EOS is added."""
 
     @abstractmethod
-    def encode_pieces(self, pieces: Iterable[str], *, lines: bool = False) -> Iterator[Ids]:
-        """The ids of one text that comes in pieces, cut anywhere, in bounded memory: what `encode` says of the whole.
+    def encode_pieces(self, pieces: Iterable[str], *, mode: TextMode = TextMode.STREAM) -> Iterator[Ids]:
+        """Encode one text that comes in pieces, cut anywhere, in bounded memory; the ids are those of `encode`.
 
-        lines: a newline ends a line and becomes EOS; each line is encoded by itself.
+        mode: in line mode each line is encoded by itself, and its newline becomes EOS.
         """
 
     @abstractmethod
     def decode(self, ids: Iterable[int]) -> str:
-        """The text of symbol numbers; START and EOS are empty. `decode(encode(s))` is s where nothing is unknown.
+        """Return the text of token ids; `decode(encode(text))` is `text` if nothing in it is unknown.
 
-        UNK, and what is no whole character where a control symbol or the end comes, is REPLACEMENT.
+        START and EOS have no text. UNK becomes REPLACEMENT, and so do bytes that do not form a character before a
+        control token or the end.
         """
 
     @abstractmethod
     def token_text(self, index: int) -> str | None:
-        """One symbol for people: its text, None for a control symbol, `<0xC3>` for a byte that is no character."""
+        """Return a token in readable form: its text, None for a control token, `<0xC3>` for a byte above 0x7F."""
 
     def token_bytes(self, index: int) -> bytes:
-        """The text of one symbol in UTF-8, of which it may be a part; of a control symbol none."""
+        """Return the UTF-8 bytes of a token, empty for a control token. Override it if there are byte tokens."""
         return (self.token_text(index) or "").encode("utf-8", "surrogatepass")
 
-    def count_unknown(self, text: str) -> int:
-        """How often `encode` has to write UNK."""
-        return int((self.encode(text) == self.UNK).sum())
+    def fallback_tokens(self) -> NDArray[np.bool_]:
+        """Return (V,): the tokens that spell text without a token of its own, such as bytes and letters.
 
-    def first_unknown(self, text: str) -> Unknown | None:
-        """The first place where `encode` has to write UNK, or None."""
-        ids = self.encode(text)
-        places = np.flatnonzero(ids == self.UNK)
-        if not len(places):
-            return None
-        lengths = self.lengths(text, ids)
-        start = int(lengths[: places[0]].sum())
-        return Unknown(start, text[start : start + int(lengths[places[0]])])
+        They may be absent from the training text. Override it if the tokenizer has such tokens.
+        """
+        return np.zeros(self.size, dtype=bool)
 
-    def without_unknown(self, text: str) -> str:
-        """The text less what has no symbol."""
-        ids = self.encode(text)
-        return "".join(select_text(text, self.lengths(text, ids), ids != self.UNK))
+    # Derived from the methods above: override one only to make it faster.
 
-    def has(self, character: str) -> bool:
-        """Whether a symbol's text has this character, though it may be unknown when it stands alone."""
-        return any(character.encode("utf-8", "surrogatepass") in self.token_bytes(index) for index in range(self.size))
+    def token_texts(self, ids: Sequence[int] | Ids) -> list[str | None]:
+        """Return `token_text` of each id."""
+        return [self.token_text(int(index)) for index in ids]
+
+    def sequence(self, ids: Ids, *, eos: bool = False) -> Ids:
+        """Return START, the ids, and EOS if `eos`: what a network reads and predicts."""
+        return np.concatenate(([self.START], ids, [self.EOS] if eos else [])).astype(np.int32)
+
+    def sequences(self, ids: Ids) -> Ids:
+        """Insert START at the beginning and after every EOS except the last id."""
+        firsts = np.flatnonzero(np.concatenate(([self.EOS], ids[:-1])) == self.EOS)
+        return np.insert(ids, firsts, self.START)
 
     def decoder(self) -> Callable[[int], str]:
-        """A function that takes a sequence symbol by symbol and returns the text each one completes: that of `decode`.
+        """Return a function that takes one token after another, and returns the text that each completes.
 
-        A character in parts comes with the last of them; a control symbol ends what is not complete.
+        The texts together are those of `decode`. A character of several byte tokens comes with the last of them; a
+        control token ends an incomplete character.
         """
         if not self.HAS_BYTE_TOKENS:
             return lambda index: self.decode((index,))
-        bytes_ = codecs.getincrementaldecoder("utf-8")("replace")
+        utf8 = codecs.getincrementaldecoder("utf-8")("replace")
 
         def decode(index: int) -> str:
             if index >= len(self.CONTROL):
-                return bytes_.decode(self.token_bytes(index))
-            cut = bytes_.decode(b"", final=True)
-            bytes_.reset()
-            return cut + self.REPLACEMENT if index == self.UNK else cut
+                return utf8.decode(self.token_bytes(index))
+            incomplete = utf8.decode(b"", final=True)
+            utf8.reset()
+            return incomplete + self.REPLACEMENT if index == self.UNK else incomplete
 
         return decode
 
     def lengths(self, text: str, ids: Ids) -> NDArray[np.int64]:
-        """(n,): how many characters of a text each of its ids completes; UNK may stand for several."""
+        """Return (n,): how many characters of `text` each of its ids completes. UNK may stand for several."""
         decode = self.decoder()
         return np.fromiter((len(decode(int(index))) for index in ids), dtype=np.int64, count=len(ids))
 
-    def token_texts(self, ids: Sequence[int] | Ids) -> list[str | None]:
-        """Each symbol for people, None for control symbols."""
-        return [self.token_text(int(index)) for index in ids]
-
     def line_ends(self) -> NDArray[np.bool_]:
-        """(V,): whether a symbol's text ends in a newline, so that what follows begins a line."""
+        """Return (V,): the tokens whose text ends in a newline, so that the next token begins a line."""
         return np.array([self.token_bytes(index).endswith(b"\n") for index in range(self.size)])
 
-    def fallback_tokens(self) -> NDArray[np.bool_]:
-        """(V,): what is there to spell what has no symbol of its own, and may stand nowhere else: bytes, letters."""
-        return np.zeros(self.size, dtype=bool)
+    def count_unknown(self, text: str) -> int:
+        """Return the number of UNK ids in the encoding of a text."""
+        return int((self.encode(text) == self.UNK).sum())
+
+    def first_unknown(self, text: str) -> Unknown | None:
+        """Return the first character or word that is encoded as UNK, or None."""
+        ids = self.encode(text)
+        offsets = np.flatnonzero(ids == self.UNK)
+        if not len(offsets):
+            return None
+        lengths = self.lengths(text, ids)
+        start = int(lengths[: offsets[0]].sum())
+        return Unknown(start, text[start : start + int(lengths[offsets[0]])])
+
+    def without_unknown(self, text: str) -> str:
+        """Return the text without the characters and words that are encoded as UNK."""
+        ids = self.encode(text)
+        return "".join(select_text(text, self.lengths(text, ids), ids != self.UNK))
+
+    def has(self, character: str) -> bool:
+        """Return whether some token's text contains this character; on its own it may still be unknown."""
+        return any(character.encode("utf-8", "surrogatepass") in self.token_bytes(index) for index in range(self.size))
 
 
-def select_text(text: str, lengths: NDArray[np.int64], chosen: NDArray[np.bool_]) -> Iterator[str]:
-    """What of a text belongs to some of its symbols, which complete so many characters each."""
+def select_text(text: str, lengths: NDArray[np.int64], selected: NDArray[np.bool_]) -> Iterator[str]:
+    """Yield the parts of a text that belong to the selected tokens; `lengths` are the characters of each token."""
     ends = np.cumsum(lengths)
-    for start, end in zip((ends - lengths)[chosen].tolist(), ends[chosen].tolist(), strict=True):
+    for start, end in zip((ends - lengths)[selected].tolist(), ends[selected].tolist(), strict=True):
         yield text[start:end]

@@ -1,4 +1,4 @@
-"""Characters: a symbol for each Unicode code point of the training text, in code point order."""
+"""Characters: one token for each Unicode code point of the training text, in ascending order."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.config import ModelConfig
+from charlm.config import ModelConfig, TextMode
 from charlm.progress import OnProgress, ignore
 from charlm.tokenizers import Ids, Tokenizer
 
@@ -16,17 +16,17 @@ _NEWLINE = ord("\n")
 
 
 class CharTokenizer(Tokenizer):
-    """`characters`: the vocabulary in ascending order, without the control symbols."""
+    """`characters` is the vocabulary in ascending order, without the control tokens."""
+
+    SETTINGS = frozenset({"min_count"})
 
     def __init__(self, characters: str) -> None:
         points = [ord(character) for character in characters]
         self.characters = characters
-        # Code point → symbol number, as wide as the largest one met: a look-up is one indexing of the whole text.
+        # Code point → id, up to the largest code point, so that one indexing encodes a whole text.
         self._index = np.zeros(max(points, default=0) + 2, dtype=np.int32)
         self._index[points] = np.arange(len(points), dtype=np.int32) + len(self.CONTROL)
-        self._points = np.array([ord(self.REPLACEMENT), 0, 0, *points], dtype="<u4")  # symbol number → code point
-
-    SETTINGS = frozenset({"min_count"})
+        self._points = np.array([ord(self.REPLACEMENT), 0, 0, *points], dtype="<u4")  # id → code point
 
     @classmethod
     def train(
@@ -34,23 +34,23 @@ class CharTokenizer(Tokenizer):
         texts: Iterable[Iterable[str]],
         config: ModelConfig,
         *,
-        lines: bool = False,
+        mode: TextMode = TextMode.STREAM,
         on_progress: OnProgress = ignore,
     ) -> "CharTokenizer":
-        """Characters that are rarer than `min_count` (default 1) have no symbol."""
+        """Give a token to every character that occurs at least `min_count` times (default 1)."""
         pieces = map(_code_points, chain.from_iterable(texts))
         seen = _seen(pieces) if config.min_count in (None, 1) else _count(pieces) >= config.min_count
-        if lines:
+        if mode == TextMode.LINE:
             seen[_NEWLINE] = False
         return cls("".join(map(chr, np.flatnonzero(seen))))
 
     @classmethod
     def from_json(cls, values: Any) -> "CharTokenizer":
         if not isinstance(values, dict) or set(values) != {"characters"} or not isinstance(values["characters"], str):
-            raise ValueError("it should hold one string, 'characters'")
+            raise ValueError("it must contain one string, 'characters'")
         characters = values["characters"]
         if list(characters) != sorted(set(characters)):
-            raise ValueError("'characters' should be in ascending order, each once")
+            raise ValueError("'characters' must be in ascending order, each only once")
         return cls(characters)
 
     def to_json(self) -> dict[str, Any]:
@@ -62,19 +62,19 @@ class CharTokenizer(Tokenizer):
 
     def encode(self, text: str) -> Ids:
         points = _code_points(text)
-        ids: Ids = np.take(self._index, points, mode="clip")  # the last entry is always UNK
+        ids: Ids = np.take(self._index, points, mode="clip")  # larger code points get the last entry, UNK
         return ids
 
-    def encode_pieces(self, pieces: Iterable[str], *, lines: bool = False) -> Iterator[Ids]:
+    def encode_pieces(self, pieces: Iterable[str], *, mode: TextMode = TextMode.STREAM) -> Iterator[Ids]:
         for piece in pieces:
             ids = self.encode(piece)
-            if lines:
+            if mode == TextMode.LINE:
                 np.putmask(ids, _code_points(piece) == _NEWLINE, self.EOS)
             yield ids
 
     def decode(self, ids: Iterable[int]) -> str:
-        numbers = np.fromiter(ids, dtype=np.int64)
-        shown = numbers[(numbers != self.START) & (numbers != self.EOS)]
+        array = np.fromiter(ids, dtype=np.int64)
+        shown = array[(array != self.START) & (array != self.EOS)]
         return bytes(self._points[shown]).decode("utf-32-le", "surrogatepass")
 
     def token_text(self, index: int) -> str | None:
@@ -85,22 +85,22 @@ class CharTokenizer(Tokenizer):
 
 
 def _seen(pieces: Iterable[NDArray[np.uint32]]) -> NDArray[np.bool_]:
-    """Which code points there are."""
+    """Return which code points occur."""
     seen = np.zeros(sys.maxunicode + 1, dtype=bool)
     for points in pieces:
-        seen[points[~np.take(seen, points, mode="clip")]] = True  # to look is faster than to write
+        seen[points[~np.take(seen, points, mode="clip")]] = True  # a read is faster than a write
     return seen
 
 
 def _count(pieces: Iterable[NDArray[np.uint32]]) -> NDArray[np.int64]:
-    """How often each code point is there."""
+    """Return how often each code point occurs."""
     counts = np.zeros(sys.maxunicode + 1, dtype=np.int64)
     for points in pieces:
-        found = np.bincount(points)
-        counts[: len(found)] += found
+        some = np.bincount(points)
+        counts[: len(some)] += some
     return counts
 
 
 def _code_points(text: str) -> NDArray[np.uint32]:
-    """(n,) code points, lone surrogates included, as a Python string may hold them."""
+    """Return the code points (n,) of a text, which may contain lone surrogates."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")

@@ -1,10 +1,12 @@
-"""Words: a text is cut into words, spaces and signs, and those that the training text has often are symbols.
+"""Words: a text is cut into words, spaces, and signs; those that are frequent in the training text are tokens.
 
-A word is letters, marks, digits and underscores, with one apostrophe inside (`don't`); spaces, tabs and line ends
-come as runs; any other character stands alone, and so does one of a script that puts no spaces between its words
-(Chinese, Thai). None is longer than 64 characters: a longer one is several. What is no symbol is spelled character by
-character, or is <UNK> in a closed vocabulary. A known word could be spelled too, but `encode` never does: the
-probability of a text is that of its one encoding, a little less than the sum over all of them.
+A word consists of letters, marks, digits, and underscores, and may contain one apostrophe (`don't`). Spaces, tabs, and
+newlines form runs. Any other character is a unit of its own, and so is a character of a script that has no spaces
+between words (Chinese, Thai). No unit is longer than 64 characters; a longer run is cut into several.
+
+A word that is not a token is spelled character by character, or is <UNK> in a closed vocabulary. A known word could be
+spelled too, but `encode` never does so: the probability of a text is that of this one encoding, slightly less than the
+sum over all encodings.
 """
 
 from collections import Counter
@@ -16,25 +18,27 @@ import numpy as np
 import regex
 from numpy.typing import NDArray
 
-from charlm.config import ModelConfig
+from charlm.config import ModelConfig, TextMode
 from charlm.errors import ConfigError
 from charlm.progress import OnProgress, ignore
 from charlm.tokenizers import Ids, Tokenizer
 
-LARGEST_UNASKED = 20_000  # symbols
+LARGEST_UNASKED = 20_000  # tokens, if no vocabulary size is set
 _LETTER = r"[\w--[\p{Han}\p{Hiragana}\p{Line_Break=Complex_Context}]]"
 _WORD = rf"{_LETTER}{{1,48}}+(?:['’]{_LETTER}{{1,15}}+)?+"
 _LONGEST = 64
 _TOKEN = regex.compile(rf"{_WORD}| {{1,64}}+|\n{{1,64}}+|\t{{1,64}}+|.", regex.V1 | regex.DOTALL)
 _IS_WORD = regex.compile(_LETTER, regex.V1)
-_COUNTED = 2**21  # different words counted at once, more than there are characters: of more, the rarest are forgotten
-_CHUNK = 2**18  # of them, between two looks at how many there are
+_COUNTED = 2**21  # different words counted at once, more than Unicode has characters
+_CHUNK = 2**18  # words between two checks of that limit
 _BLOCK = 2**20  # characters
 
 
 class WordTokenizer(Tokenizer):
-    """`words`: the symbols after the control symbols, from the commonest to the rarest; single characters are among
-    them, by which other words are spelled unless the vocabulary is `closed`."""
+    """`words` are the tokens after the control tokens, from the most to the least frequent.
+
+    They include the single characters that spell other words, unless the vocabulary is `closed`.
+    """
 
     SETTINGS = frozenset({"vocab_size", "min_count", "closed"})
     AMBIGUOUS = True
@@ -51,12 +55,15 @@ class WordTokenizer(Tokenizer):
         texts: Iterable[Iterable[str]],
         config: ModelConfig,
         *,
-        lines: bool = False,
+        mode: TextMode = TextMode.STREAM,
         on_progress: OnProgress = ignore,
     ) -> "WordTokenizer":
-        """Words that stand there `min_count` times (default 2: what is seen once teaches how words are spelled)."""
+        """Give a token to every word that occurs at least `min_count` times, up to `vocab_size`.
+
+        The default of `min_count` is 2: words that occur once are spelled, and so teach the model to spell.
+        """
         counts = _count(chain.from_iterable(each for pieces in texts for each in _cut(pieces)), config.closed)
-        if lines:
+        if mode == TextMode.LINE:
             counts = Counter({word: count for word, count in counts.items() if word[0] != "\n"})
         letters = {letter for word in counts if not (config.closed and _is_word(word)) for letter in word}
         least = 2 if config.min_count is None else config.min_count
@@ -72,12 +79,12 @@ class WordTokenizer(Tokenizer):
     @classmethod
     def from_json(cls, values: Any) -> "WordTokenizer":
         if not isinstance(values, dict) or set(values) != {"words", "closed"} or type(values["closed"]) is not bool:
-            raise ValueError("it should hold a list, 'words', and 'closed', which is true or false")
+            raise ValueError("it must contain a list, 'words', and 'closed', which is true or false")
         words = values["words"]
         if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-            raise ValueError("'words' should be a list of strings")
+            raise ValueError("'words' must be a list of strings")
         if len(set(words)) < len(words):
-            raise ValueError("'words' should have each word once")
+            raise ValueError("'words' must contain each word only once")
         strange = next((word for word in words if not _TOKEN.fullmatch(word)), None)
         if strange is not None:
             raise ValueError(f"{strange[:40]!r} is not one word")
@@ -94,12 +101,12 @@ class WordTokenizer(Tokenizer):
         blocks = (text[start : start + _BLOCK] for start in range(0, len(text), _BLOCK))
         return np.concatenate([np.empty(0, dtype=np.int32), *self.encode_pieces(blocks)])
 
-    def encode_pieces(self, pieces: Iterable[str], *, lines: bool = False) -> Iterator[Ids]:
+    def encode_pieces(self, pieces: Iterable[str], *, mode: TextMode = TextMode.STREAM) -> Iterator[Ids]:
         for words in _cut(pieces):
             ids: list[int] = []
             for word in words:
                 index = self._index.get(word)
-                if lines and word[0] == "\n":
+                if mode == TextMode.LINE and word[0] == "\n":
                     ids += [self.EOS] * len(word)
                 elif index is not None:
                     ids.append(index)
@@ -124,7 +131,7 @@ class WordTokenizer(Tokenizer):
         return np.array([False] * len(self.CONTROL) + spelling)
 
     def _parts(self, text: str) -> Iterator[tuple[str, int]]:
-        """The text of each symbol, and its number."""
+        """Yield the text and the id of each token."""
         for word in _TOKEN.findall(text):
             if word in self._index:
                 yield word, self._index[word]
@@ -132,21 +139,21 @@ class WordTokenizer(Tokenizer):
                 yield from self._spelled(word)
 
     def _spelled(self, word: str) -> Iterator[tuple[str, int]]:
-        """The same of what is no symbol itself."""
+        """Yield the text and the id of each token that spells a word."""
         if self.closed and _is_word(word):
             return iter([(word, self.UNK)])
         return ((letter, self._index.get(letter, self.UNK)) for letter in word)
 
 
 def _cut(pieces: Iterable[str]) -> Iterator[list[str]]:
-    """The words, spaces and signs of a text, some at a time: what they are depends on the next 64 characters alone."""
+    """Cut a text into words, spaces, and signs, in lists. A cut depends on no more than the next 64 characters."""
     rest = ""
     for piece in pieces:
         rest += piece
         if len(rest) < 4 * _LONGEST:
             continue
         words = _TOKEN.findall(rest)
-        open_ = 0  # characters of words that may go on in the next piece
+        open_ = 0  # characters of the words that may continue in the next piece
         while open_ <= _LONGEST:
             open_ += len(words.pop())
         yield words
@@ -155,8 +162,11 @@ def _cut(pieces: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _count(words: Iterator[str], closed: bool) -> Counter[str]:
-    """How often each is there, in bounded memory (Manku & Motwani 2002): where there are too many, the rarest are
-    forgotten, but for their letters if these are symbols."""
+    """Count words in bounded memory (Manku & Motwani 2002).
+
+    If there are too many different words, the counts of the rarest are dropped and, unless the vocabulary is closed,
+    added to their letters.
+    """
     counts, least = Counter[str](), 0
     while chunk := list(islice(words, _CHUNK)):
         counts.update(chunk)
@@ -171,19 +181,19 @@ def _count(words: Iterator[str], closed: bool) -> Counter[str]:
 
 
 def _room(config: ModelConfig, letters: int, words: int, least: int) -> int:
-    """How many words the vocabulary holds beside its letters."""
+    """Return the number of words in the vocabulary in addition to its letters."""
     fixed = len(Tokenizer.CONTROL) + letters
     if config.vocab_size is None:
         return min(words, max(0, LARGEST_UNASKED - fixed))
     if config.vocab_size < fixed:
         raise ConfigError(
-            f"vocab-size is {config.vocab_size:,}, and the text has {letters:,} characters by which other words are"
-            f" spelled; make it {fixed:,} or more"
+            f"vocab-size is {config.vocab_size:,}, but the {letters:,} characters that spell other words and the"
+            f" control tokens already need {fixed:,}; make it {fixed:,} or more"
         )
     if config.vocab_size > fixed + words:
         raise ConfigError(
-            f"vocab-size is {config.vocab_size:,}, and the text supports {fixed + words:,}: {words:,} words stand there"
-            f" {least:,} times or more, and {fixed:,} characters and control symbols"
+            f"vocab-size is {config.vocab_size:,}, but the text supports {fixed + words:,}: {words:,} words that occur"
+            f" at least {least:,} time{'s' * (least != 1)}, and {fixed:,} characters and control tokens"
         )
     return config.vocab_size - fixed
 

@@ -107,7 +107,7 @@ def _rows(plan: Plan, dataset: Dataset, parameters: int, step: int) -> str:
 
 
 def _extent(dataset: Dataset, texts: Streams | Lines | Sequence[str]) -> str:
-    kind = "line" if dataset.sequence == "line" else "running text"
+    kind = "line" if dataset.mode == "line" else "running text"
     return f"{dataset.split.characters(texts):,} characters in {_count(len(texts), kind)}"
 
 
@@ -117,7 +117,7 @@ def _held_out(dataset: Dataset) -> str:
     extent = _extent(dataset, dataset.split.valid)
     if dataset.valid_files:
         return f"{extent}, a separate text"
-    if dataset.sequence == "line":
+    if dataset.mode == "line":
         return f"{extent}, chosen by a hash of the line number"
     return f"{extent}: the last part of {'the file' if len(dataset.corpus.documents) == 1 else 'each file'}"
 
@@ -133,7 +133,7 @@ def _figures(dataset: Dataset, evaluation: Evaluation) -> str:
     ]
     if dataset.tokenizer.AMBIGUOUS:
         protocol.append("measured for one tokenization of the text, which gives a lower bound on its probability")
-    if dataset.sequence == "line":
+    if dataset.mode == "line":
         protocol.append(
             "each line is read from a zero state; its end is a token that is scored and counts as a character"
         )

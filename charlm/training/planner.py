@@ -2,13 +2,14 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
 
 from charlm.config import ModelConfig, TrainConfig
+from charlm.data.documents import first_texts
 from charlm.data.windows import TrainingWindows
 from charlm.nn.native.library import resolve_precision
 from charlm.nn.network import Network
@@ -156,7 +157,7 @@ def _measure(
     sized = resolve(model, windows.size, vocabulary, lambda size: left * rate / size)
     if sized.config != common:
         network, step_seconds = trial(sized.config)
-    some = _first_characters(split.valid, _TRIAL_CHARACTERS)
+    some = first_texts(split.valid, _TRIAL_CHARACTERS)
     before = time.perf_counter()
     dataset.evaluate(network.eval(), some, group.map_rows)
     spent = group.broadcast_float(time.perf_counter() - before)
@@ -188,17 +189,6 @@ def _seconds_per_call(action: Callable[[int], object], budget: float, group: Gro
         times.append(time.perf_counter() - before)
     settled = sorted(times[1:])
     return group.broadcast_float(settled[len(settled) // 2])
-
-
-def _first_characters(texts: Sequence[str], characters: int) -> tuple[str, ...]:
-    """Return the first texts, with about `characters` characters in all; at least one text."""
-    first: list[str] = []
-    for text in texts:
-        first.append(text[:characters])
-        characters -= len(text)
-        if characters <= 0:
-            break
-    return tuple(first)
 
 
 def _between(least: int, value: int, most: int) -> int:

@@ -21,7 +21,7 @@ from charlm.checkpoints.model_folder import (
 )
 from charlm.checkpoints.training_state import TrainingState
 from charlm.errors import ModelExistsError, SaveError
-from charlm.files.atomic import to_json, write_atomic
+from charlm.files.atomic import check_overwrite, to_json, write_atomic
 from charlm.plan import Plan
 from charlm.tokenizers import Tokenizer
 from charlm.training.best import Best
@@ -36,8 +36,7 @@ def check_free(folder: Path, overwrite: bool) -> None:
     place = unfinished(folder)
     if place and training_state.newest(place)[0]:
         raise ModelExistsError(f"{folder} has a run that was stopped before its end", remedy="resume_or_overwrite")
-    if folder.exists():
-        raise ModelExistsError(f"{folder} already exists", remedy="overwrite")
+    check_overwrite(folder, overwrite, remedy="overwrite")
 
 
 def unfinished(folder: Path) -> Path | None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from charlm import CorpusError, LanguageModel, ModelConfig
 from charlm.comparison.bootstrap import DRAWS, interval
 from charlm.comparison.compare import ComparedModel, compare
+from charlm.config import TextMode
 from charlm.nn.probability import log_probabilities
 from charlm.tokenizers import Ids, Tokenizer
 from charlm.tokenizers.byte import ByteTokenizer
@@ -124,7 +125,7 @@ def test_a_character_costs_what_its_bytes_cost() -> None:
 def test_a_word_that_is_hidden_leaves_its_line_out() -> None:
     """A closed vocabulary has one symbol for all words it does not know, as long as each of them."""
     config = ModelConfig(tokenizer="word", closed=True, vocab_size=6)
-    words = WordTokenizer.train([["the cat the cat a cat\n"]], config, lines=True)
+    words = WordTokenizer.train([["the cat the cat a cat\n"]], config, mode=TextMode.LINE)
     found = compare(uniform(words, 2), uniform(CharTokenizer(" acdeght"), 1), ["the cat\nthe chat\n"])
     assert (found.lines, found.left_out, found.characters) == (1, 1, 8)
 

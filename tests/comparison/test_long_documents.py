@@ -115,7 +115,7 @@ def test_of_a_file_that_is_looked_into_the_beginning_is_read_alone(
     run: Run, command: list[str], line_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What comes later may be no text at all."""
-    monkeypatch.setattr(inputs, "_LOOKED_AT", 200)
+    monkeypatch.setattr(inputs, "_EXAMINED", 200)
     monkeypatch.setattr(documents, "PIECE", 50)
     model = [] if "--cell=rnn" in command else ["-m", line_folder]
     expected = run(*command, *model, "--json", "-q", LINES[:200])

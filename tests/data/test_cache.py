@@ -105,15 +105,15 @@ def test_a_disk_that_is_full_is_told_and_nothing_is_left(source: str, own_cache:
         done = subprocess.run(command, stdin=stdin, capture_output=True, cwd=tmp_path, encoding="utf-8")
     assert done.returncode == 1
     *_, said = done.stderr.splitlines()
-    assert said.startswith("error: the corpus is larger than what is held in memory, and ")
-    assert f"{own_cache} does not take it: File too large" in said and "CHARLM_CACHE" in said
+    assert said.startswith("error: the corpus does not fit into memory, and ")
+    assert f"cannot be written to {own_cache}: File too large" in said and "CHARLM_CACHE" in said
     assert list(own_cache.iterdir()) == [] and not (tmp_path / "checkpoints" / "text").exists()
 
 
 def test_a_cache_that_cannot_be_made_is_told(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "text" / "cache"))
     done = run("train", "text", *TINY, "--steps=2")
-    assert (done.code, "does not take it" in done.err) == (1, True)
+    assert (done.code, "cannot be written to" in done.err) == (1, True)
 
 
 def test_it_is_shown_and_cleared(run: Run, tmp_path: Path, own_cache: Path) -> None:
@@ -136,7 +136,7 @@ def test_an_entry_that_is_cut_short_while_it_is_in_use_ends_the_run_in_a_sentenc
         if isinstance(event, Planned):
             cut(entry() / "targets")
 
-    with pytest.raises(charlm.CorpusError, match="cut short while it was read"):
+    with pytest.raises(charlm.CorpusError, match="was truncated while charlm was reading it"):
         charlm.train(tmp_path / "text", SMALL, QUICK, report=harm)
 
 

@@ -58,7 +58,7 @@ def test_a_file_that_is_not_there_is_named_with_the_nearest_name(tmp_path: Path)
 @pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf", gzip.compress(b"")], ids=["empty", "mark", "gzip"])
 def test_an_empty_corpus_is_refused(file: Path, content: bytes) -> None:
     file.write_bytes(content)
-    assert refusal(file) == f"{file} has no text in it: 0 characters"
+    assert refusal(file) == f"{file} contains no text: 0 characters"
 
 
 def test_an_empty_file_among_others_is_left_out_and_noted(tmp_path: Path) -> None:
@@ -130,19 +130,19 @@ def test_what_is_no_text_in_a_folder_is_left_out_and_noted(tmp_path: Path) -> No
     found = read([tmp_path])
     assert [document.text for document in found.documents] == ["text"]
     (note,) = found.notes
-    assert note.startswith(f"5 of the files in {tmp_path} are not UTF-8 text") and "picture0" in note
+    assert note.startswith(f"left out 5 files of {tmp_path} without UTF-8 text") and "picture0" in note
 
 
 def test_a_folder_without_text_is_refused(tmp_path: Path) -> None:
-    assert refusal(tmp_path) == f"the folder {tmp_path} has no text file in it"
+    assert refusal(tmp_path) == f"the folder {tmp_path} contains no text file"
     (tmp_path / "picture").write_bytes(b"\xff\xd8")
     (tmp_path / ".hidden").write_text("text")
-    assert refusal(tmp_path) == f"the folder {tmp_path} has no text file in it"
+    assert refusal(tmp_path) == f"the folder {tmp_path} contains no text file"
 
 
 def test_a_folder_of_empty_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
-    assert "has no text in it" in refusal(tmp_path)
+    assert "contains no text" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize("path", ["x" * 300, "a\0b"], ids=["long", "nul"])

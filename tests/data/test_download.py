@@ -62,7 +62,7 @@ def refusal(done: Outcome, code: int = 1) -> str:
     """The last line on stderr, the only error; nothing went to stdout."""
     assert (done.code, done.out) == (code, ""), done
     *talk, line = done.err.splitlines()
-    assert not [each for each in talk if not each.startswith("fetching ")]
+    assert not [each for each in talk if not each.startswith("downloading ")]
     assert line.startswith("error: ") and line.isprintable() and "unexpectedly" not in line
     return line
 
@@ -107,21 +107,21 @@ CHEATS = {
     "cut short without a length": (ok(TEXT[:-1], -1), f"only {len(TEXT) - 1:,} of {len(TEXT):,} bytes"),
     "nothing": (ok(b""), "offers 0 bytes"),
     "too large, as is said": (ok(TEXT + b"\n"), f"offers {len(TEXT) + 1:,} bytes"),
-    "too large without a length": (ok(TEXT + b"\n", -1), f"more came than the {len(TEXT):,} bytes"),
+    "too large without a length": (ok(TEXT + b"\n", -1), f"the server sent more than the {len(TEXT):,} bytes"),
     "a length that is none": (ok(TEXT[:5], -1, "Content-Length: many"), "only 5 of"),
-    "a chunk cut short": (ok(b"ffff\r\n" + TEXT[:100], -1, CHUNKED), "broke off"),
-    "a chunk that is none": (ok(b"chunk\r\n", -1, CHUNKED), "broke off"),
-    "no such page": ([b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"], "answers 404"),
-    "a failing server": ([b"HTTP/1.1 503 \x1b[2J\r\n\r\n"], "answers 503"),
-    "no HTTP": ([b"\x1b[2J\x07 is not a status\r\n\r\n"], "no HTTP"),
-    "no answer": ([], "broke off"),
+    "a chunk cut short": (ok(b"ffff\r\n" + TEXT[:100], -1, CHUNKED), "the response is incomplete or is not HTTP"),
+    "a chunk that is none": (ok(b"chunk\r\n", -1, CHUNKED), "the response is incomplete or is not HTTP"),
+    "no such page": ([b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"], "responded with status 404"),
+    "a failing server": ([b"HTTP/1.1 503 \x1b[2J\r\n\r\n"], "responded with status 503"),
+    "no HTTP": ([b"\x1b[2J\x07 is not a status\r\n\r\n"], "is not HTTP"),
+    "no answer": ([], "the response is incomplete or is not HTTP"),
     "a redirect to http": (redirect("http://localhost/names"), "'http://localhost/names', which is not https"),
     "a redirect to a file": (redirect("file:///etc/hostname"), "which is not https"),
     "a redirect that drives the terminal": (redirect("http://localhost/\x1b[2J"), "which is not https"),
     "a redirect that is no address": (redirect("https://[/"), ""),
     "a redirect to no port": (redirect("https://localhost:x/"), ""),
-    "a redirect in a ring": (redirect("/names"), "redirected more than"),
-    "a redirect to nowhere": ([b"HTTP/1.1 302 Found\r\n\r\n"], "answers 302"),
+    "a redirect in a ring": (redirect("/names"), "redirects more than"),
+    "a redirect to nowhere": ([b"HTTP/1.1 302 Found\r\n\r\n"], "responded with status 302"),
 }
 
 
@@ -131,7 +131,7 @@ def test_what_is_not_the_text_is_refused_and_leaves_nothing(run: Run, server: Se
     sentence = refusal(run("corpus", "get", "names"))
     assert words in sentence
     assert server.url("/names") in sentence
-    assert f"by hand to {FILE}, then: charlm train {FILE}" in sentence
+    assert f"by other means to {FILE}, then run: charlm train {FILE}" in sentence
     assert os.listdir() == []
     assert len(server.requests) <= 10
 
@@ -177,7 +177,7 @@ def test_without_a_server_the_sentence_says_what_to_do(
     publish(monkeypatch, url)
     sentence = refusal(run("corpus", "get", "names"))
     assert "refused" in sentence and url in sentence
-    assert f"download it by hand to {FILE}, then: charlm train {FILE}" in sentence
+    assert f"download it by other means to {FILE}, then run: charlm train {FILE}" in sentence
     assert os.listdir() == []
 
 
@@ -213,7 +213,7 @@ def test_the_text_that_is_there_needs_no_network(run: Run, server: Server) -> No
     for option in ([], ["--overwrite"]):
         done = run("corpus", "get", "names", *option)
         assert (done.code, done.out) == (0, f"{FILE}\n")
-        assert "nothing was fetched" in done.err
+        assert "nothing was downloaded" in done.err
     assert json.loads(run("corpus", "get", "names", "--json").out)["fetched"] is False
     assert not server.requests
 
@@ -256,8 +256,8 @@ def test_a_name_that_is_not_known_gets_those_that_are(run: Run) -> None:
     assert all(name in sentence for name in ("tinyshakespeare", "names"))
 
 
-def test_every_address_is_https_and_the_readme_names_them_all() -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+def test_every_address_is_https_and_the_guide_names_them_all() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "guide" / "train.md").read_text(encoding="utf-8")
     for name, text in catalogue.TEXTS.items():
         assert text.url.startswith("https://") and len(bytes.fromhex(text.sha256)) == 32
-        assert f"\ncharlm corpus get {name} " in readme
+        assert f"\ncharlm corpus get {name} " in guide

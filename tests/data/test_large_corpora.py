@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 import charlm
 from charlm import progress
+from charlm.cli.remedies import sentence
 from charlm.data import cache, corpus, documents
 from charlm.data.documents import Document, StoredDocument
 from charlm.data.token_store import map_ring
@@ -36,12 +37,12 @@ Run = Callable[..., Outcome]
 
 def everything(found: Dataset) -> dict[str, object]:
     """All that a run depends on, and all that is told."""
-    parts = found.split
+    split = found.split
     return {
-        "sequence": (found.sequence, found.mode_reason, found.mode_doubt),
+        "sequence": (found.mode, found.mode_reason, found.mode_doubt),
         "corpus": (found.corpus.characters, found.corpus.fingerprint(), found.corpus.notes),
-        "train": (len(parts.train), parts.train.characters, list(parts.train)),
-        "valid": (parts.valid, parts.held_out, parts.crlf_lines),
+        "train": (len(split.train), split.train.characters, list(split.train)),
+        "valid": (split.valid, split.held_out, split.crlf_lines),
         "fingerprint": found.sha256,
         "tokenizer": found.tokenizer.to_json(),
         "targets": found.ring.targets.tolist(),
@@ -153,9 +154,9 @@ def test_what_is_refused_is_refused_in_the_same_words(
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (lambda path: path.write_text(STREAM[:-1]), "has changed while it was read"),
-        (lambda path: path.write_text(STREAM + "!"), "has changed while it was read"),
-        (lambda path: path.write_text(STREAM.replace("word", "wort", 1)), "has changed while it was read"),
+        (lambda path: path.write_text(STREAM[:-1]), "changed while charlm was reading it"),
+        (lambda path: path.write_text(STREAM + "!"), "changed while charlm was reading it"),
+        (lambda path: path.write_text(STREAM.replace("word", "wort", 1)), "changed while charlm was reading it"),
         (lambda path: path.unlink(), "there is no file"),
     ],
     ids=["shorter", "longer", "other", "gone"],
@@ -213,14 +214,15 @@ def test_a_held_out_text_of_its_own_must_fit_into_memory(tmp_path: Path, monkeyp
     for name in ("text", "held"):
         (tmp_path / name).write_text(STREAM)
     monkeypatch.setattr(corpus, "IN_MEMORY", 10)
-    with pytest.raises(charlm.CorpusError, match=r"held has 3,480 characters, too many .* give a part of it"):
+    with pytest.raises(charlm.CorpusError, match=r"held has 3,480 characters, too many .* use a part of it"):
         charlm.train(tmp_path / "text", SMALL, QUICK, valid=tmp_path / "held")
 
 
 def test_lines_too_long_to_hold_one_out_are_refused(tmp_path: Path, large: None) -> None:
     (tmp_path / "text").write_text("x" * 99)
-    with pytest.raises(charlm.CorpusError, match="say --sequence stream, or give --valid"):
+    with pytest.raises(charlm.CorpusError, match="no line of at most 2,000,000 characters") as refused:
         prepared(tmp_path / "text", "line")
+    assert "use --sequence stream, or name validation text with --valid" in sentence(refused.value)
 
 
 def test_where_it_takes_time_it_is_told_how_far(

@@ -118,8 +118,8 @@ def test_a_tenth_of_the_lines_of_many_small_files_is_held_out() -> None:
 @pytest.mark.parametrize(("kind", "text"), [("line", LINES), ("stream", STREAM)])
 def test_the_held_out_part_and_the_vocabulary_do_not_depend_on_the_seed(kind: str, text: str) -> None:
     found = [prepare(text, SMALL, replace(QUICK, seed=seed), None) for seed in (0, 1, 12345)]
-    assert {each.sequence for each in found} == {kind}
-    assert len({each.parts.valid for each in found}) == 1 and found[0].parts.held_out
+    assert {each.mode for each in found} == {kind}
+    assert len({each.split.valid for each in found}) == 1 and found[0].split.held_out
     assert len({str(each.tokenizer.to_json()) for each in found}) == 1
 
 

@@ -32,10 +32,10 @@ def test_the_pieces_of_another_program_are_used_and_its_changes_of_a_text_are_no
     tokenizer = SubwordTokenizer.from_other_format(data)
     assert tokenizer is not None
     assert tokenizer.import_notes == (
-        "its rules of normalisation",
-        "the space it puts before a text",
+        "its normalization rules",
+        "the space it adds before a text",
         "how it squeezes spaces",
-        "4 of its symbols (control, unused or user-defined ones)",
+        "4 of its tokens (control, unused, or user-defined)",
     )
     assert tokenizer.size == len(Tokenizer.CONTROL) + 256 + len(its_pieces := pieces(data))
     assert tokenizer.token_texts(range(3, tokenizer.size))[: len(its_pieces)] == its_pieces
@@ -69,9 +69,9 @@ def test_a_model_file_of_sentencepiece_serves_at_the_command_line(run: Run, tmp_
     (tmp_path / "corpus.txt").write_text(LINES)
     done = run("train", "corpus.txt", "--tokenizer-file", "their.model", "--model", "m", "--steps", "2", *TINY)
     assert done.code == 0, done.err
-    assert "their.model: its pieces and their scores are used, and not its rules of normalisation" in done.err
+    assert "their.model: charlm uses the pieces and their scores, but not its normalization rules" in done.err
     shown = run("tokenizer", "show", "-m", "m", "the cats")
-    assert "the│ cats│" in shown.out and "subword" in shown.out
+    assert "the│ cats\n" in shown.out and "subword" in shown.out
     (tmp_path / "their.model").write_bytes(foreign(model_type="bpe")[:-40])
     for command in (["train", "corpus.txt", "--tokenizer-file"], ["tokenizer", "show"]):
         refused = run(*command, "their.model")
@@ -90,10 +90,10 @@ def test_what_is_no_model_of_sentencepiece_is_for_others(data: bytes) -> None:
         (b"\n", "cut short"),
         (b"\n\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", "cut short"),
         (b"\n" + b"\xff" * 20, "cut short"),
-        (b"\n\2\x08\1", "number where a text"),
+        (b"\n\2\x08\1", "number in place of a text"),
         (b"\n\3\n\1\xff", "utf-8"),
         (b"\n\3\n\1a" * 2, "twice"),
-        (b"\n\0" * 9, "no pieces"),
+        (b"\n\0" * 9, "no text pieces"),
         (b"\n\0\x0b", "damaged"),
         (b"\n" + b"\0" * 2**24, "more than"),
         (b"\n\3\n\1a\x12\2\x18\3", "neither a unigram"),

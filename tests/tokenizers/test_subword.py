@@ -126,11 +126,11 @@ def test_the_same_text_makes_the_same_bytes_in_any_process(model_type: str, monk
 def test_the_size_is_what_was_asked_for_or_a_sentence() -> None:
     assert train(TEXT, vocab_size=290).size == 290
     for model_type in ("unigram", "bpe"):
-        with pytest.raises(ConfigError, match=r"is 40,000, and the text supports (\d+) symbols") as caught:
+        with pytest.raises(ConfigError, match=r"is 40,000, but the text supports (\d+) tokens") as caught:
             train(LINES, vocab_size=40_000, model_type=model_type)
         largest = int(str(caught.value).split("supports ")[1].split()[0])
         assert train(LINES, vocab_size=largest, model_type=model_type).size == largest
-    with pytest.raises(ConfigError, match=r"vocab-size is 270, and the text has 13 characters.*make it 273 or more"):
+    with pytest.raises(ConfigError, match=r"vocab-size is 270, but the 13 characters of the text.*make it 273 or more"):
         train(LINES, vocab_size=270)
     assert train(LINES, vocab_size=273).size == 273
 
@@ -193,7 +193,7 @@ def test_how_long_the_trainer_has_taken_is_told_while_it_works(tmp_path: Path, m
     (tmp_path / "trainer_process.py").write_text(WAITING)
     monkeypatch.setattr(trainer_process, "__file__", str(tmp_path / "trainer_process.py"))
     monkeypatch.setattr(trainer, "_EVERY", 0.001)
-    monkeypatch.setattr(subword, "_LEAST", 64 * BLOCK)
+    monkeypatch.setattr(subword, "_MIN_SAMPLE", 64 * BLOCK)
     told: list[ReadingProgress] = []
 
     def on_progress(event: ReadingProgress) -> None:
@@ -260,15 +260,15 @@ def test_the_trainer_needs_no_open_streams(tmp_path: Path, closed: str) -> None:
 BYTES = list(range(256))
 WHOLE: dict[str, Any] = {"model_type": "unigram", "pieces": [*BYTES, " "], "scores": [0.0] * 257}
 BAD: dict[str, tuple[object, str]] = {
-    "no object": ([], "hold"),
-    "another key": ({**WHOLE, "more": 1}, "hold"),
+    "no object": ([], "must contain"),
+    "another key": ({**WHOLE, "more": 1}, "must contain"),
     "another model": ({**WHOLE, "model_type": "word"}, "'model_type'"),
     "a list as model": ({**WHOLE, "model_type": []}, "'model_type'"),
     "a text as list": ({**WHOLE, "pieces": "abc"}, "lists"),
     "a score missing": ({**WHOLE, "scores": [0.0]}, "same length"),
     "no space": ({**WHOLE, "pieces": BYTES, "scores": BYTES}, "the space"),
     "a missing byte": ({**WHOLE, "pieces": WHOLE["pieces"][1:], "scores": BYTES}, "256 bytes"),
-    "too many": ({**WHOLE, "pieces": [0] * (2**20 + 1), "scores": [0] * (2**20 + 1)}, "no more"),
+    "too many": ({**WHOLE, "pieces": [0] * (2**20 + 1), "scores": [0] * (2**20 + 1)}, "at most"),
     **{
         name: ({**WHOLE, "pieces": [*BYTES, " ", piece], "scores": [*BYTES, 0, score]}, why)
         for name, piece, score, why in [

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charlm.config import ModelConfig
+from charlm.config import ModelConfig, TextMode
 from charlm.errors import ConfigError
 from charlm.registry import find, names
 from charlm.tokenizers import Tokenizer
@@ -28,12 +28,12 @@ CONTROLS = {Tokenizer.UNK, Tokenizer.START, Tokenizer.EOS}
 def no_child_process() -> Iterator[None]:
     """Subwords are learned hundreds of times here; `test_subword.py` has the process of its own."""
     with pytest.MonkeyPatch.context() as changed:
-        changed.setattr(trainer, "run_trainer", lambda options, text, wait: trainer_process.train(options, text))
+        changed.setattr(trainer, "run_trainer", lambda options, text, on_wait: trainer_process.train(options, text))
         yield
 
 
-def train(kind: type[Tokenizer], *texts: str, lines: bool = False, **settings: Any) -> Tokenizer:
-    return kind.train([[text] for text in texts], ModelConfig(**settings), lines=lines)
+def train(kind: type[Tokenizer], *texts: str, mode: TextMode = TextMode.STREAM, **settings: Any) -> Tokenizer:
+    return kind.train([[text] for text in texts], ModelConfig(**settings), mode=mode)
 
 
 @EACH
@@ -66,9 +66,10 @@ def test_a_text_may_be_decoded_symbol_by_symbol(kind: type[Tokenizer], text: str
 def test_pieces_are_encoded_as_the_whole(kind: type[Tokenizer], pieces: list[str], lines: bool) -> None:
     """Cut anywhere; where a newline ends a line, each line by itself."""
     whole = "".join(pieces)
-    tokenizer = train(kind, whole, lines=lines)
+    mode = TextMode.LINE if lines else TextMode.STREAM
+    tokenizer = train(kind, whole, mode=mode)
     expected = [tokenizer.encode(text) for text in (whole.split("\n") if lines else [whole])]
-    found = list(tokenizer.encode_pieces(pieces, lines=lines))
+    found = list(tokenizer.encode_pieces(pieces, mode=mode))
     assert (
         np.concatenate([*found, []]).tolist()
         == np.concatenate([expected[0], *(part for ids in expected[1:] for part in ([Tokenizer.EOS], ids))]).tolist()
@@ -138,7 +139,7 @@ def test_a_setting_of_another_kind_is_refused(kind: type[Tokenizer]) -> None:
         if name in kind.SETTINGS:
             kind.check(config)
         else:
-            with pytest.raises(ConfigError, match=f"no --{name.replace('_', '-')}"):
+            with pytest.raises(ConfigError, match=f"does not use {name.replace('_', '-')}"):
                 kind.check(config)
 
 
@@ -177,7 +178,7 @@ def test_characters_are_numbered_in_code_point_order_after_the_control_symbols()
 
 
 def test_rare_characters_fold_into_unknown() -> None:
-    tokenizer = train(CharTokenizer, "abab\nc", "c\nd", min_count=2, lines=True)
+    tokenizer = train(CharTokenizer, "abab\nc", "c\nd", min_count=2, mode=TextMode.LINE)
     assert tokenizer.to_json() == {"characters": "abc"}
     assert tokenizer.decode(tokenizer.encode("abcd")) == "abc\ufffd"
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import charlm
-from charlm.config import ModelConfig
+from charlm.config import ModelConfig, TextMode
 from charlm.tokenizers import Unknown, word
 from charlm.tokenizers.word import WordTokenizer
 
@@ -17,8 +17,8 @@ MODEST = settings(max_examples=100, deadline=None, derandomize=True)
 TEXTS = st.text("aab bc'’é\n\t.漢字กไ１_")
 
 
-def train(*texts: str, lines: bool = False, **config: Any) -> WordTokenizer:
-    return WordTokenizer.train([[text] for text in texts], ModelConfig(tokenizer="word", **config), lines=lines)
+def train(*texts: str, mode: TextMode = TextMode.STREAM, **config: Any) -> WordTokenizer:
+    return WordTokenizer.train([[text] for text in texts], ModelConfig(tokenizer="word", **config), mode=mode)
 
 
 def cut(text: str) -> list[str | None]:
@@ -102,7 +102,7 @@ def test_the_size_is_what_was_asked_for_or_the_reason_why_not() -> None:
     letters = len(set(text))
     for size in range(3 + letters, 3 + letters + 3):
         assert train(text, vocab_size=size).size == size
-    with pytest.raises(charlm.ConfigError, match=f"supports {3 + letters + 2}: 2 words stand there 2 times"):
+    with pytest.raises(charlm.ConfigError, match=f"supports {3 + letters + 2}: 2 words that occur at least 2 times"):
         train(text, vocab_size=3 + letters + 3)
     assert train(text, vocab_size=3 + letters + 3, min_count=1).size == 3 + letters + 3
     with pytest.raises(charlm.ConfigError, match=f"make it {3 + letters} or more"):
@@ -117,9 +117,9 @@ def test_a_vocabulary_nobody_chose_is_not_larger_than_a_network_bears(monkeypatc
 
 
 def test_lines_have_no_newline_in_them() -> None:
-    tokenizer = train("the cat\n\n\nthe cat\n", lines=True)
+    tokenizer = train("the cat\n\n\nthe cat\n", mode=TextMode.LINE)
     assert not any("\n" in each for each in tokenizer.words)
-    ids = np.concatenate(list(tokenizer.encode_pieces(["the cat\n", "\nthe\n"], lines=True)))
+    ids = np.concatenate(list(tokenizer.encode_pieces(["the cat\n", "\nthe\n"], mode=TextMode.LINE)))
     assert tokenizer.token_texts(ids) == ["the", " ", "cat", None, None, "the", None]
 
 
@@ -148,7 +148,7 @@ def test_counting_more_words_than_memory_holds_forgets_rare_ones_alone(texts: li
         ({"words": ["x" * 65], "closed": False}, "is not one word"),
         ({"words": [3], "closed": False}, "strings"),
         ({"words": ["a"], "closed": 1}, "true or false"),
-        ({"words": ["a"]}, "should hold"),
+        ({"words": ["a"]}, "must contain"),
     ],
 )
 def test_a_list_that_no_training_gives_is_refused(values: Any, message: str) -> None:

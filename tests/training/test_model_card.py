@@ -30,7 +30,7 @@ from charlm.training.run_folder import RunFolder, claim
 def trained(source: Any = LINES, valid: Any = None) -> tuple[charlm.Plan, Dataset, Network]:
     """All that a card is about, but for the training."""
     prepared = prepare(source, SMALL, QUICK, valid)
-    plan = charlm.Plan(replace(SMALL, sequence=prepared.sequence, dropout=0.0), QUICK, steps=1234, validations=1)
+    plan = charlm.Plan(replace(SMALL, sequence=prepared.mode, dropout=0.0), QUICK, steps=1234, validations=1)
     return plan, prepared, prepared.network(plan.model, torch.device("cpu")).eval()
 
 

@@ -177,7 +177,7 @@ def _plan(event: Planned) -> list[str]:
 
 def _texts(event: Planned) -> str:
     split, texts = event.split, len(event.corpus.documents)
-    if split.sequence == "line":
+    if split.mode == "line":
         return plural(len(split.train) + (len(split.valid) if split.held_out else 0), "line")
     return plural(texts, "text")
 
@@ -199,7 +199,7 @@ def _split(event: Planned) -> str:
     held_out = f"{train}, {split.characters(split.valid):,} held out"
     if event.own_valid:
         return f"{held_out}: a separate text"
-    if split.sequence == "line":
+    if split.mode == "line":
         how = "chosen by line number, so the same for every seed"
         return f"{held_out} in {plural(len(split.valid), 'line')}: {how}"
     return f"{held_out}: the last part of each text, never trained on"
@@ -207,7 +207,7 @@ def _split(event: Planned) -> str:
 
 def _window(event: Planned) -> str:
     carried = "the state carries over to the next window"
-    where = "in a longer line, " if event.split.sequence == "line" else ""
+    where = "in a longer line, " if event.split.mode == "line" else ""
     return f"gradients reach back {plural(event.seq_len, 'token')}; {where}{carried}"
 
 

@@ -1,3 +1,11 @@
-"""sentencepiece, kept at a distance: it sees no text that it would change, trains in a process of its own, and reads
-no file that was not taken apart and put together again here.
+"""sentencepiece behind a safe interface.
+
+    chunks           the parts of a text that sentencepiece may see
+    sample_corpus    the part of a corpus that pieces are learned from
+    trainer          learns pieces, in a process of its own (trainer_process)
+    pieces           checks pieces from a file
+    model_file       reads and writes sentencepiece's file format
+
+sentencepiece sees no text that it would change. Its trainer may crash without harm, and it loads only model files that
+were written here.
 """

@@ -1,39 +1,40 @@
-"""A text cut into stretches that sentencepiece may see, and the characters between them, which it would change or drop.
+"""Cut a text into chunks that sentencepiece may see, and the withheld characters between them.
 
-The cuts depend on the text alone, not on how it came: before and after a character that is withheld, and in a stretch
-that is longer than LONGEST before the last word that does not fit, or after so many characters where no word begins.
+Withheld characters are those that sentencepiece would change or drop. The cuts depend on the text alone, not on its
+pieces: before and after a withheld character and, in a chunk longer than LONGEST, before the last word that does not
+fit, or after LONGEST characters if no word begins in them.
 """
 
 import re
 from collections.abc import Iterable, Iterator
 
-LONGEST = 1024  # characters of a stretch; sentencepiece drops sentences of more than 4,192 bytes when it trains
-# Control characters, some of which its trainer takes for marks; ▁, which it writes for a space and reads as one; ▅, for
-# which it drops a sentence; surrogates, which have no UTF-8.
+LONGEST = 1024  # characters of a chunk; sentencepiece's trainer drops sentences of more than 4,192 bytes
+# Control characters, some of which the trainer treats as marks; ▁, which it writes for a space and reads as one; ▅,
+# which makes it drop the sentence; surrogates, which have no UTF-8.
 WITHHELD = frozenset(map(chr, (*range(0x20), 0x7F, 0x2581, 0x2585, *range(0xD800, 0xE000))))
 _WITHHELD = re.compile(f"([{''.join(sorted(WITHHELD))}])")
-_CUT = re.compile(rf".{{1,{LONGEST}}}(?<! )(?= )|.{{1,{LONGEST}}}")
+_CHUNK = re.compile(rf".{{1,{LONGEST}}}(?<! )(?= )|.{{1,{LONGEST}}}")
 
 
 def split_chunks(pieces: Iterable[str]) -> Iterator[list[str]]:
-    """The parts, in order, of one text that comes in pieces, cut anywhere; a part is not empty.
+    """Yield the chunks and withheld characters of a text, in order, none empty; the pieces may be cut anywhere.
 
-    What is held back at any time is one stretch.
+    At most one chunk is held back between two pieces.
     """
     rest = ""
     for piece in pieces:
-        *done, rest = _WITHHELD.split(rest + piece)
-        *begun, rest = _short(rest)
-        yield [part for each in done for part in _short(each) if part] + begun
+        *complete, rest = _WITHHELD.split(rest + piece)
+        *begun, rest = _cut(rest)
+        yield [chunk for part in complete for chunk in _cut(part) if chunk] + begun
     yield [rest] if rest else []
 
 
-def _short(stretch: str) -> list[str]:
-    """In parts of at most LONGEST characters; all but the last remain as they are when the stretch goes on."""
-    found, place = [], 0
-    while len(stretch) - place > LONGEST:
-        cut = _CUT.match(stretch, place)
-        assert cut is not None
-        found.append(cut[0])
-        place = cut.end()
-    return [*found, stretch[place:]]
+def _cut(text: str) -> list[str]:
+    """Cut a text into chunks of at most LONGEST characters; more text after it changes only the last chunk."""
+    chunks, offset = [], 0
+    while len(text) - offset > LONGEST:
+        match = _CHUNK.match(text, offset)
+        assert match is not None  # the second alternative matches any text
+        chunks.append(match[0])
+        offset = match.end()
+    return [*chunks, text[offset:]]

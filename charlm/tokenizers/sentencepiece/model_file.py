@@ -1,9 +1,9 @@
-"""sentencepiece's model file, a message of protocol buffers: read without its code, written for it.
+"""sentencepiece's model file, a protocol buffers message: read without sentencepiece, and written for it.
 
-    ModelProto     1: SentencePiece (one for each symbol)  2: TrainerSpec  3: NormalizerSpec
+    ModelProto     1: SentencePiece (one for each token)  2: TrainerSpec  3: NormalizerSpec
     SentencePiece  1: text  2: score  3: type
 
-Of a file only pieces and scores are used, so that none can change a text, or do harm by its normaliser.
+Only the pieces and scores of a file are used, so that no file can change a text or do harm by its normalizer.
 """
 
 import struct
@@ -12,18 +12,18 @@ from typing import NamedTuple
 
 from charlm.tokenizers.sentencepiece.pieces import MOST, NAME_OF_A_BYTE, Piece, check, complete, is_text
 
-LARGEST = 2**24  # bytes; those of well-known models are below 6 MB
-SPACE = "\u2581"  # what sentencepiece writes for one
+LARGEST = 2**24  # bytes; the files of well-known models have less than 6 MB
+SPACE = "\u2581"  # ▁, which sentencepiece writes for a space
 _TYPES = {1: "unigram", 2: "bpe"}
 _NORMAL, _UNKNOWN, _CONTROL, _BYTE = 1, 2, 3, 6
-_VARINT, _BYTES, _FIXED32 = 0, 2, 5  # how a field is written
-_SIZES = {1: 8, _FIXED32: 4}  # bytes of one that is always as long
+_VARINT, _BYTES, _FIXED32 = 0, 2, 5  # wire types
+_SIZES = {1: 8, _FIXED32: 4}  # bytes of the types with a fixed size
 
 Value = int | bytes
 
 
 class Model(NamedTuple):
-    """`import_notes`: what of the file is not, in words."""
+    """Content of a model file. `import_notes` names the parts that charlm does not use."""
 
     model_type: str
     pieces: list[Piece]
@@ -31,9 +31,13 @@ class Model(NamedTuple):
 
 
 def write(model_type: str, pieces: Sequence[Piece]) -> bytes:
-    """A model that sees every text as it is, in which piece i has the number i + 3."""
+    """Return a model file that leaves every text unchanged; piece i gets the id i + 3."""
     (number,) = (number for number, name in _TYPES.items() if name == model_type)
-    controls = (("\1", _UNKNOWN), ("\2", _CONTROL), ("\3", _CONTROL))  # what no text that it is given has
+    controls = (
+        ("\1", _UNKNOWN),
+        ("\2", _CONTROL),
+        ("\3", _CONTROL),
+    )  # never in a chunk
     entries = [_entry(name, 0.0, kind) for name, kind in controls]
     for piece in pieces:
         if isinstance(piece, int):
@@ -46,7 +50,7 @@ def write(model_type: str, pieces: Sequence[Piece]) -> bytes:
 
 
 def read(data: bytes) -> Model:
-    """Raises ValueError, with what is wrong, for a file that is damaged, or has neither unigram nor BPE pieces."""
+    """Read a unigram or BPE model file. Raises ValueError, which says what is wrong, for any other file."""
     if len(data) > LARGEST:
         raise ValueError(f"it has more than {LARGEST:,} bytes")
     entries: list[Piece | None] = []
@@ -60,26 +64,26 @@ def read(data: bytes) -> Model:
         elif number == 3:
             normalizer |= _of(value, 2, 3, 4, 6)
         if len(entries) > MOST:
-            raise ValueError(f"it has more than {MOST:,} symbols")
-    found = [piece for piece in entries if piece is not None]
-    left_out = len(entries) - len(found)
+            raise ValueError(f"it has more than {MOST:,} tokens")
+    pieces = [piece for piece in entries if piece is not None]
+    left_out = len(entries) - len(pieces)
     kind = trainer.get(3, 1)
     if not isinstance(kind, int) or kind not in _TYPES:
-        raise ValueError("it is neither a unigram model nor one of byte pair encoding")
-    if all(isinstance(piece, int) for piece in found):
-        raise ValueError("it has no pieces of text")
-    import_notes = {  # where a file does not say, there are no rules, and all else is done
-        "its rules of normalisation": normalizer.get(2) or normalizer.get(6),
-        "the space it puts before a text": normalizer.get(3, 1),
+        raise ValueError("it is neither a unigram model nor a byte pair encoding model")
+    if all(isinstance(piece, int) for piece in pieces):
+        raise ValueError("it contains no text pieces")
+    unused = {  # a file without these fields has no rules, but adds and squeezes spaces
+        "its normalization rules": normalizer.get(2) or normalizer.get(6),
+        "the space it adds before a text": normalizer.get(3, 1),
         "how it squeezes spaces": normalizer.get(4, 1),
-        f"{left_out:,} of its symbols (control, unused or user-defined ones)": left_out,
+        f"{left_out:,} of its tokens (control, unused, or user-defined)": left_out,
     }
-    said = tuple(name for name, there in import_notes.items() if there)
-    return Model(_TYPES[kind], check(_TYPES[kind], complete(found)), said)
+    notes = tuple(name for name, applies in unused.items() if applies)
+    return Model(_TYPES[kind], check(_TYPES[kind], complete(pieces)), notes)
 
 
 def _piece(entry: dict[int, Value]) -> Piece | None:
-    """None for one that stands for no text, or for none that sentencepiece is shown here."""
+    """Return a piece, or None for an entry that never matches a chunk, such as a control token."""
     name = _bytes(entry.get(1, b"")).decode()
     kind = entry.get(3, _NORMAL)
     if kind == _BYTE and (byte := NAME_OF_A_BYTE.fullmatch(name)):
@@ -90,41 +94,41 @@ def _piece(entry: dict[int, Value]) -> Piece | None:
 
 
 def _of(value: Value, *numbers: int) -> dict[int, Value]:
-    """These fields of a message."""
+    """Return the fields of a message that have one of these numbers."""
     return {number: each for number, each in _fields(_bytes(value)) if number in numbers}
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, Value]]:
-    """(number, value) of each field of a message; the four bytes of a float as they are."""
-    place = 0
-    while place < len(data):
-        key, place = _varint(data, place)
+    """Yield (number, value) of each field of a message; a float remains four bytes."""
+    offset = 0
+    while offset < len(data):
+        key, offset = _varint(data, offset)
         kind, size = key & 7, _SIZES.get(key & 7, 0)
         if kind == _BYTES:
-            size, place = _varint(data, place)
+            size, offset = _varint(data, offset)
         if kind == _VARINT:
-            value, place = _varint(data, place)
+            value, offset = _varint(data, offset)
             yield key >> 3, value
-        elif size <= len(data) - place and (size or kind == _BYTES):
-            yield key >> 3, data[place : place + size]
-            place += size
+        elif size <= len(data) - offset and (size or kind == _BYTES):
+            yield key >> 3, data[offset : offset + size]
+            offset += size
         else:
             raise ValueError("it is damaged, or cut short")
 
 
-def _varint(data: bytes, place: int) -> tuple[int, int]:
-    """The number that begins there, and where it ends."""
+def _varint(data: bytes, offset: int) -> tuple[int, int]:
+    """Return the number that begins at `offset`, and the offset after it."""
     value = 0
-    for count, byte in enumerate(data[place : place + 10]):
+    for count, byte in enumerate(data[offset : offset + 10]):
         value |= (byte & 0x7F) << 7 * count
         if byte < 0x80:
-            return value, place + count + 1
+            return value, offset + count + 1
     raise ValueError("it is damaged, or cut short")
 
 
 def _bytes(value: Value) -> bytes:
     if isinstance(value, int):
-        raise ValueError("it has a number where a text should be")
+        raise ValueError("it has a number in place of a text")
     return value
 
 
@@ -134,17 +138,17 @@ def _entry(name: str, score: float, kind: int) -> bytes:
 
 
 def _message(number: int, data: bytes) -> bytes:
-    return _written(number << 3 | _BYTES) + _written(len(data)) + data
+    return _to_varint(number << 3 | _BYTES) + _to_varint(len(data)) + data
 
 
 def _number(number: int, value: int) -> bytes:
-    return _written(number << 3 | _VARINT) + _written(value)
+    return _to_varint(number << 3 | _VARINT) + _to_varint(value)
 
 
-def _written(value: int) -> bytes:
-    """A number, seven bits to the byte, the lowest first."""
-    found = bytearray()
+def _to_varint(value: int) -> bytes:
+    """Write a number in seven bits per byte, the lowest first."""
+    data = bytearray()
     while value > 0x7F:
-        found.append(value & 0x7F | 0x80)
+        data.append(value & 0x7F | 0x80)
         value >>= 7
-    return bytes((*found, value))
+    return bytes((*data, value))

@@ -1,24 +1,24 @@
-"""A part of the texts that is small enough to learn subwords from, drawn evenly and always the same."""
+"""Sample of a corpus that is small enough to learn subwords from, drawn evenly and without a random seed."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from charlm.randomness import uniform
 
-BLOCK = 4096  # characters that are drawn together
+BLOCK = 4096  # characters that are selected together
 
 
 class SampledCorpus(NamedTuple):
-    """`texts` are what was drawn, neighbours joined; `characters` are those of all texts."""
+    """`texts` are the selected blocks, with neighbors joined; `characters` counts those of the whole corpus."""
 
     texts: list[str]
     characters: int
 
 
 def sample_corpus(texts: Iterable[Iterable[str]], at_most: int) -> SampledCorpus:
-    """All of the texts, each in pieces, cut anywhere, or blocks of them, of at most so many characters in all.
+    """Select blocks of texts, which come in pieces cut anywhere, with at most `at_most` characters in all.
 
-    Whether a block is drawn depends on its number, not on the seed, nor on how the texts were cut.
+    A block is selected by a hash of its number, so the sample depends neither on a seed nor on how the texts were cut.
     """
     kept: list[tuple[int, float, str]] = []
     number = characters = size = 0
@@ -27,25 +27,25 @@ def sample_corpus(texts: Iterable[Iterable[str]], at_most: int) -> SampledCorpus
         for block in _blocks(text):
             number += 1
             characters += len(block)
-            lot = float(uniform(number)[0])
-            if lot < share:
-                kept.append((number, lot, block))
+            hash_ = float(uniform(number)[0])
+            if hash_ < share:
+                kept.append((number, hash_, block))
                 size += len(block)
-            while size > at_most:
+            while size > at_most:  # halve the share, and drop the blocks that no longer belong to it
                 share /= 2
                 kept = [each for each in kept if each[1] < share]
                 size = sum(len(block) for _, _, block in kept)
-        number += 1  # the next block is no neighbour
+        number += 1  # a gap: the first block of the next text is not a neighbor of this one
     return SampledCorpus(list(_joined(kept)), characters)
 
 
 def _blocks(pieces: Iterable[str]) -> Iterator[str]:
-    """A text in blocks of BLOCK characters and a shorter one."""
+    """Cut a text into blocks of BLOCK characters; the last may be shorter."""
     rest = ""
     for piece in pieces:
         rest += piece
         whole = len(rest) - len(rest) % BLOCK
-        yield from (rest[place : place + BLOCK] for place in range(0, whole, BLOCK))
+        yield from (rest[start : start + BLOCK] for start in range(0, whole, BLOCK))
         rest = rest[whole:]
     if rest:
         yield rest

@@ -1,6 +1,6 @@
-"""sentencepiece's trainer as a program: options (JSON) in the one argument, sentences on stdin, the model on stdout.
+"""sentencepiece's trainer as a program: options as JSON in the argument, sentences on stdin, the model on stdout.
 
-It is started as a file, so that charlm and torch are not loaded for it.
+It is run as a file, so that it does not load charlm and torch.
 """
 
 import io
@@ -11,7 +11,7 @@ from typing import Any
 
 
 def train(options: dict[str, Any], text: str) -> bytes:
-    """The model of sentences, one on each line. What goes wrong is raised, or ends the process."""
+    """Return the model of the sentences in `text`, one on each line. A failure raises an error or ends the process."""
     import sentencepiece
 
     model = io.BytesIO()
@@ -21,7 +21,7 @@ def train(options: dict[str, Any], text: str) -> bytes:
 
 def main() -> None:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python's own answer would wait for the trainer to return
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python's own handler would wait for the trainer to return
     sys.stdout.buffer.write(train(json.loads(sys.argv[1]), sys.stdin.buffer.read().decode()))
 
 
