@@ -38,7 +38,7 @@ def main() -> None:
         return
     with TemporaryDirectory() as folder, chdir(folder):
         live()
-        heat(Path("model"))
+        heat(Path("model").absolute())
 
 
 def live() -> None:
