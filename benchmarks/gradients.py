@@ -43,7 +43,7 @@ def main() -> None:
             print(f"| {cell} | {curve.start} | {norms} | {flow.verdict} |", flush=True)
             if name := DRAWN.get((cell, curve.start)):
                 curves[name] = [[(k, math.log10(norm)) for k, norm in zip(flow.distance, flow.norm, strict=True)]]
-    drawn = picture(curves, "k, symbols back", "norm of ∂loss<t>/∂state<t−k>", "1e{:+.0f}".format)
+    drawn = picture(curves, "k, tokens back", "norm of ∂loss<t>/∂state<t−k>", "1e{:+.0f}".format)
     Path(*sys.argv[1:] or [HERE.parent / "docs" / "gradients.svg"]).write_text(drawn, encoding="utf-8")
 
 

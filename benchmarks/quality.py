@@ -22,7 +22,7 @@ from charlm.tasks.language import Dataset, prepare
 def main() -> None:
     corpus, minutes, *seeds = sys.argv[1:]
     prepared = prepare(corpus, ModelConfig(), TrainConfig(), None)
-    print(f"{Path(corpus).name}: {len(prepared.ring.targets):,} symbols to learn, {minutes} minutes")
+    print(f"{Path(corpus).name}: {len(prepared.ring.targets):,} tokens for training, {minutes} minutes")
     print("| seed | network | parameters | steps | passes | seconds | nats/token | bits/char | nats, window 256 |")
     print("|---|---|---|---|---|---|---|---|---|", flush=True)
     for seed in seeds or ["0"]:

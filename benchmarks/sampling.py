@@ -18,18 +18,18 @@ TOKENIZER = CharTokenizer("".join(map(chr, range(33, 95))))
 
 @torch.inference_mode()
 def plain_loop(embedding: nn.Embedding, gru: nn.GRU, readout: nn.Linear, rows: int) -> torch.Tensor:
-    symbols, state, drawn = torch.ones(1, rows, dtype=torch.long), None, []
+    tokens, state, drawn = torch.ones(1, rows, dtype=torch.long), None, []
     for _ in range(LENGTH):
-        outputs, state = gru(embedding(symbols), state)
+        outputs, state = gru(embedding(tokens), state)
         probabilities = torch.softmax(readout(outputs[0]) / 0.8, dim=-1)
-        symbols = torch.multinomial(probabilities, 1).t()
-        drawn.append(symbols)
+        tokens = torch.multinomial(probabilities, 1).t()
+        drawn.append(tokens)
     return torch.cat(drawn)
 
 
 def main() -> None:
     print(f"sampling, GRU {LAYERS}×{H}, {torch.get_num_threads()} threads")
-    print("| streams | charlm symbols/s | nn.GRU loop symbols/s | ratio |")
+    print("| streams | charlm tokens/s | nn.GRU loop tokens/s | ratio |")
     print("|---|---|---|---|")
     V = TOKENIZER.size
     shape = ModelConfig(hidden_size=H, layers=LAYERS, embedding_size=E, dropout=0.0, sequence="stream")

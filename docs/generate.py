@@ -70,7 +70,7 @@ _GROUPS = {
 
 
 def pages() -> dict[Path, str]:
-    """The generated pages, with the text that they should have."""
+    """Return the generated pages, with the text that they should have."""
     return {HERE / "cli.md": command_line(), HERE / "python-api.md": python_api()}
 
 
@@ -79,7 +79,7 @@ def command_line() -> str:
 
 
 def _helps(command: list[str]) -> Iterator[tuple[str, str]]:
-    """The help of a command, then that of each command that it lists."""
+    """Yield the help of a command, then the help of each command that it lists."""
     printed = io.StringIO()
     with (
         patch.dict(os.environ, {"COLUMNS": str(WIDTH), "NO_COLOR": "1"}),
@@ -117,7 +117,7 @@ def _described(name: str, thing: object) -> str:
 
 
 def _class(name: str, kind: type) -> str:
-    """A class with its fields and methods; those of its bases come first, but for errors."""
+    """Describe a class with its fields and methods, those of its bases first; an error has only a docstring."""
     own = [base for base in reversed(kind.__mro__) if base.__module__.startswith("charlm.")]
     base = own[-2].__name__ if len(own) > 1 and issubclass(kind, Exception) else ""
     derived = f"A `{base}`. " if base else ""
@@ -146,7 +146,7 @@ def _method(kind: type, home: type, method: ast.FunctionDef) -> str:
 
 
 def _fields(kind: type) -> Iterator[str]:
-    """Each field of a dataclass or named tuple: its type, its default, and the comment that explains it."""
+    """Yield each field of a dataclass or named tuple: its type, its default, and the comment that explains it."""
     lines = dedent(inspect.getsource(kind)).splitlines()
     for node in _node(kind).body:
         if not isinstance(node, ast.AnnAssign) or "ClassVar" in ast.unparse(node.annotation):
@@ -166,7 +166,7 @@ def _node(thing: object) -> ast.ClassDef | ast.FunctionDef:
 
 
 def _signature(node: ast.ClassDef | ast.FunctionDef, function: object) -> str:
-    """A call with its annotations, one parameter per line if they do not fit on one."""
+    """Format a call with its annotations, one parameter per line if they do not fit on one."""
     assert isinstance(node, ast.FunctionDef)
     parameters = list(_parameters(node.args, function))
     returned = f" -> {ast.unparse(node.returns)}" if node.returns else ""
@@ -177,7 +177,7 @@ def _signature(node: ast.ClassDef | ast.FunctionDef, function: object) -> str:
 
 
 def _parameters(arguments: ast.arguments, function: object) -> Iterator[str]:
-    """Each parameter but `self`; `**settings: Unpack[Settings]` becomes the parameters that it stands for."""
+    """Yield each parameter but `self`, and the members of `Settings` for `**settings: Unpack[Settings]`."""
     positional = [*arguments.posonlyargs, *arguments.args]
     defaults = [*[None] * (len(positional) - len(arguments.defaults)), *arguments.defaults]
     named = [each for each in zip(positional, defaults, strict=True) if each[0].arg not in ("self", "cls")]
@@ -204,7 +204,7 @@ def _docstring(thing: object) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text for Markdown: what looks like HTML outside code, such as <EOS>, is text."""
+    """Escape text for Markdown, so that <EOS> outside code is not HTML."""
     lines = text.split("\n")
     for number, line in enumerate(lines):
         if not line.startswith("    "):
