@@ -1,11 +1,10 @@
 """English sentences about animals from a probabilistic grammar of our own, and their exact cost in bits.
 
-    python corpora/cats.py                remake cats.txt and cats-pairs.tsv beside this file, print the exact entropy
-    python corpora/cats.py --score FILE   the source's own bits per character on the lines of FILE
+    python corpora/cats.py                write cats.txt and cats-pairs.tsv next to this file, print the exact entropy
+    python corpora/cats.py --score FILE   print the source's own bits per character on the lines of FILE
 
-The grammar is data: cats.grammar, beside this file. It is LL(1): the next word alone tells which
-alternative a nonterminal takes. So a sentence has one parse, and its probability is the product of
-the probabilities of the alternatives in that parse.
+The grammar is in cats.grammar. It is LL(1): the next word alone determines which alternative a nonterminal takes. A
+sentence therefore has one parse, and its probability is the product of the probabilities of the alternatives in it.
 """
 
 import argparse
@@ -20,8 +19,8 @@ from typing import NamedTuple
 
 HERE = Path(__file__).parent
 LINES, SEED = 9_000, 15
-PAIRS, FARTHEST = 100, 20  # pairs for each number of words from subject to verb, and the largest
-START, END = "Line", "end of line"  # END has spaces, so no word of a line equals it
+PAIRS, FARTHEST = 100, 20  # pairs for each number of words between subject and verb, and the largest number
+START, END = "Line", "end of line"  # END contains spaces, so no word equals it
 
 Alternative = tuple[float, tuple[str, ...]]  # its probability, its symbols
 Grammar = dict[str, list[Alternative]]
@@ -29,7 +28,7 @@ Table = dict[str, dict[str, Alternative]]  # nonterminal, next word -> the only 
 
 
 class Entropy(NamedTuple):
-    """What the source gives on average. The newline that ends a line is one of its characters."""
+    """Mean values of a line of the source. The newline counts as a character of its line."""
 
     bits_per_line: float
     chars_per_line: float
@@ -40,7 +39,7 @@ class Entropy(NamedTuple):
 
 
 def animal_rules(row: str) -> str:
-    """The rules that one row of the table of animals stands for."""
+    """Return the rules that one row of the table of animals stands for."""
     weight, nouns, hours, food, home, habit, young = row.split(" ; ")
     many = nouns.split("/")[1]
     return f"""Animal# = {weight}: {nouns}
@@ -50,7 +49,7 @@ Young = {weight}: {many} are called {young}"""
 
 
 def read_grammar(text: str) -> Grammar:
-    """The grammar in the notation that cats.grammar explains, its weights made probabilities."""
+    """Read a grammar in the notation that cats.grammar explains, and turn its weights into probabilities."""
     text = re.sub(r"^#.*\n", "", text, flags=re.M)
     text = re.sub(r"^.* ; .*$", lambda row: animal_rules(row[0]), text, flags=re.M)
     grammar: Grammar = {}
@@ -67,18 +66,18 @@ def read_grammar(text: str) -> Grammar:
 
 
 def parse_table(grammar: Grammar, start: str = START) -> Table:
-    """The LL(1) parse table; a ValueError if the grammar has none.
+    """Return the LL(1) parse table. Raises ValueError if the grammar has none.
 
-    Let two derivations of one sentence first differ at some nonterminal: they give it different
-    alternatives before the same next word. Where no two alternatives share a next word this cannot
-    be, so the grammar is unambiguous (Lewis and Stearns 1968, "Syntax-directed transduction").
+    A grammar with such a table is unambiguous (Lewis and Stearns 1968, "Syntax-directed transduction"): if a sentence
+    had two derivations, they would first differ at some nonterminal, with different alternatives before the same next
+    word. In the table, no two alternatives of a nonterminal share a next word.
     """
     first: dict[str, set[str]] = {head: set() for head in grammar}  # with "" if it may be empty
     follow: dict[str, set[str]] = {head: set() for head in grammar}
     follow[start].add(END)
 
     def leading(symbols: tuple[str, ...], after: set[str]) -> set[str]:
-        """The words that can come first in these symbols, with something of after behind them."""
+        """Return the words that can come first in `symbols` when they are followed by a word of `after`."""
         words: set[str] = set()
         for symbol in symbols:
             begin = first.get(symbol, {symbol})
@@ -111,10 +110,10 @@ TABLE = parse_table(GRAMMAR)
 
 
 def draw(random: Random, start: str = START) -> str:
-    """A sentence, or what another nonterminal derives.
+    """Draw a sentence, or a string that another nonterminal derives.
 
-    A rule with # has the same alternatives for one and for many, so equal random states give twins:
-    Sentence1 and Sentence2 drawn with Random(7) each differ in nothing but number.
+    A rule with # has the same alternatives in the singular and in the plural, so equal random states give matching
+    strings: Sentence1 and Sentence2, each drawn with Random(7), differ only in number.
     """
     words, stack = [], [start]
     while stack:
@@ -127,35 +126,35 @@ def draw(random: Random, start: str = START) -> str:
 
 
 def choose(alternatives: list[Alternative], point: float) -> tuple[str, ...]:
-    """The alternative at this point of [0, 1), where each has a stretch as long as its probability."""
+    """Return the alternative at a point of [0, 1), in which each takes an interval as long as its probability."""
     for probability, symbols in alternatives:
         point -= probability
         if point < 0:
             return symbols
-    return alternatives[-1][1]  # rounding may leave the very end to nobody
+    return alternatives[-1][1]  # rounding errors may leave the end of [0, 1) uncovered
 
 
 def bits(line: str) -> float:
-    """-log2 of the probability of this sentence; a ValueError if the grammar does not derive it."""
+    """Return -log2 of the probability of a sentence. Raises ValueError if the grammar does not derive it."""
     words = [*line.replace(",", " ,").split(" "), END]
-    total, place, stack = 0.0, 0, [END, START]
+    total, position, stack = 0.0, 0, [END, START]
     while stack:
-        symbol, word = stack.pop(), words[place]
+        symbol, word = stack.pop(), words[position]
         if symbol == word:
-            place += 1
+            position += 1
         elif word in TABLE.get(symbol, {}):
             probability, symbols = TABLE[symbol][word]
             total -= math.log2(probability)
             stack += reversed(symbols)
         else:
-            number = place + 1 - words[:place].count(",")
+            number = position + 1 - words[:position].count(",")
             what = "is missing" if word == END else f"is {word!r}"
-            raise ValueError(f"word {number} {what}: no sentence of the grammar goes on so")
+            raise ValueError(f"word {number} {what}: no sentence of the grammar continues so")
     return total
 
 
 def bits_per_char(lines: Iterable[str]) -> float:
-    """The source's own cost of these lines, which come without their newlines but pay for them."""
+    """Return the source's own cost of lines, which are given without newlines; their newlines count as characters."""
     total, chars = 0.0, 0
     for number, line in enumerate(lines, 1):
         try:
@@ -164,12 +163,12 @@ def bits_per_char(lines: Iterable[str]) -> float:
             raise ValueError(f"line {number}: {error}") from None
         chars += len(line) + 1
     if not chars:
-        raise ValueError("there are no lines to score")
+        raise ValueError("no lines to score")
     return total / chars
 
 
 def visits(grammar: Grammar, start: str = START) -> dict[str, float]:
-    """How often a derivation uses each nonterminal on average.
+    """Return how often a derivation uses each nonterminal on average.
 
     v(B) = [B is the start] + sum over A of v(A) m(A, B), where m(A, B) is the mean number of B in an
     alternative of A; solved by Gauss-Jordan elimination. I - m is an M-matrix, so no pivoting is needed.
@@ -190,12 +189,12 @@ def visits(grammar: Grammar, start: str = START) -> dict[str, float]:
 
 
 def entropy(grammar: Grammar = GRAMMAR, start: str = START) -> Entropy:
-    """The exact entropy of a line, in bits, and its mean length, in characters.
+    """Return the exact entropy of a line in bits, and its mean length in characters.
 
-    H = sum over A of v(A) h(A), where v(A) is how often a derivation uses A and h(A) the entropy of the
-    choice among its alternatives (Grenander 1967, "Syntax-controlled probabilities"; Soule 1974, "Entropies
-    of probabilistic grammars"). As the grammar is unambiguous, the entropy of derivations is that of lines.
-    The mean length follows in the same way: a word has its letters and the space or newline behind it.
+    H = sum over A of v(A) h(A), where v(A) is how often a derivation uses A, and h(A) is the entropy of the choice
+    among its alternatives (Grenander 1967, "Syntax-controlled probabilities"; Soule 1974, "Entropies of probabilistic
+    grammars"). The grammar is unambiguous, so the entropy of derivations is that of lines. The mean length follows in
+    the same way: a word has its letters and the space or newline after it.
     """
     mean_bits = mean_chars = 0.0
     for head, visited in visits(grammar, start).items():
@@ -207,25 +206,25 @@ def entropy(grammar: Grammar = GRAMMAR, start: str = START) -> Entropy:
 
 
 def corpus() -> str:
-    """The text of cats.txt."""
+    """Return the text of cats.txt."""
     random = Random(SEED)
     return "".join(draw(random) + "\n" for _ in range(LINES))
 
 
 def pairs(known: Iterable[str]) -> str:
-    """The text of cats-pairs.tsv: sentences that are not known, with a verb that agrees and with one that does not.
+    """Return the text of cats-pairs.tsv: sentences outside `known`, with a verb that agrees and one that does not.
 
-    A line is the good one, the bad one, and how many words stand between subject and verb. Each subject comes for one
-    animal and for many, so that neither form of a verb is right more often than the other.
+    A line has the good sentence, the bad one, and the number of words between subject and verb. Each subject occurs in
+    the singular and in the plural, so that both forms of a verb are right equally often.
     """
     seen = set(known)
-    found: dict[int, list[str]] = {distance: [] for distance in range(FARTHEST + 1)}
+    by_distance: dict[int, list[str]] = {distance: [] for distance in range(FARTHEST + 1)}
     for seed in count():
-        if all(len(lines) >= PAIRS for lines in found.values()):
-            return "".join("".join(lines) for lines in found.values())
+        if all(len(lines) >= PAIRS for lines in by_distance.values()):
+            return "".join("".join(lines) for lines in by_distance.values())
         one = draw(Random(seed), "Subject1")
         distance = len(one.split()) - 1
-        if len(found.get(distance, "x" * PAIRS)) >= PAIRS:
+        if len(by_distance.get(distance, "x" * PAIRS)) >= PAIRS:
             continue
         many = draw(Random(seed), "Subject2")
         verbs = [draw(Random(str(seed)), f"Verb{number}") for number in "12"]
@@ -233,12 +232,12 @@ def pairs(known: Iterable[str]) -> str:
         bads = [f"the {subject} {verb}" for subject, verb in zip((one, many), reversed(verbs), strict=True)]
         if len({*goods, *bads}) == 4 and seen.isdisjoint(goods):
             seen.update(goods)
-            found[distance] += [f"{good}\t{bad}\t{distance}\n" for good, bad in zip(goods, bads, strict=True)]
+            by_distance[distance] += [f"{good}\t{bad}\t{distance}\n" for good, bad in zip(goods, bads, strict=True)]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="cats.py", description="Remake cats.txt, or score lines.")
-    parser.add_argument("--score", metavar="FILE", help="bits per character of its lines; - is stdin")
+    parser = argparse.ArgumentParser(prog="cats.py", description="Write cats.txt and cats-pairs.tsv, or score lines.")
+    parser.add_argument("--score", metavar="FILE", help="print the bits per character of its lines; - is stdin")
     file: str | None = parser.parse_args(arguments).score
     try:
         if file is None:

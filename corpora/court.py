@@ -1,10 +1,10 @@
-"""Sentences in which kings are to queens as men are to women: a text on which vectors of words can be tried.
+"""Sentences in which kings are to queens as men are to women: a text for trying word vectors.
 
-    python corpora/court.py               remake court.txt beside this file
+    python corpora/court.py               write court.txt next to this file
 
-A person has a station and a sex. What one does goes by the station alone, and so do the things one has; the pronouns,
-and what is worn, go by the sex alone. So the words for persons differ in two ways that do not touch each other, and a
-model of words has to find both to predict what comes.
+A person has a station and a sex. What a person does and owns depends only on the station; the pronouns and the clothes
+depend only on the sex. The words for persons thus differ in two independent ways, and a word model must learn both to
+predict the next word.
 """
 
 import sys
@@ -26,7 +26,7 @@ PERSONS = {  # station: he, she
     "kin": ("uncle", "aunt"),
     "stage": ("actor", "actress"),
 }
-DEEDS = {  # of each station, and what they are done to or with
+DEEDS = {  # station: verbs, their objects
     "crown": (("rules", "guards", "governs"), ("land", "realm", "people", "throne")),
     "heir": (("awaits", "inherits", "studies"), ("castle", "title", "tutor", "throne")),
     "grown": (("ploughs", "mends", "sells"), ("field", "roof", "wheat", "cart")),
@@ -35,7 +35,7 @@ DEEDS = {  # of each station, and what they are done to or with
     "kin": (("visits", "invites", "teases"), ("nephew", "niece", "cousin", "twins")),
     "stage": (("recites", "learns", "forgets"), ("verse", "role", "cue", "title")),
 }
-SEXES = (  # pronouns, and what is worn
+SEXES = (  # pronouns, clothes
     ("he", "his", "himself", ("beard", "waistcoat", "cravat")),
     ("she", "her", "herself", ("gown", "bonnet", "shawl")),
 )
@@ -43,7 +43,7 @@ TIMES = ("today", "at dawn", "in spring", "every year", "once more", "on sundays
 
 
 def choose(random: Random, items: Sequence[T]) -> T:
-    """Any of them. Random.choice is not used: its results may change with Python."""
+    """Return a random item. Random.choice is not used: its results may change between versions of Python."""
     return items[int(random.random() * len(items))]
 
 
@@ -64,7 +64,7 @@ def sentence(random: Random) -> str:
 
 
 def corpus() -> str:
-    """The text of court.txt."""
+    """Return the text of court.txt."""
     random = Random(SEED)
     return "".join(f"{sentence(random)}\n" for _ in range(LINES))
 

@@ -1,12 +1,12 @@
-"""Sequences that look like bacterial genes, one a line, from a small model of our own.
+"""Sequences that resemble bacterial genes, one per line, from a small model of our own.
 
-    python corpora/dna.py    remake dna.txt beside this file
+    python corpora/dna.py    write dna.txt next to this file
 
-A line is, in half of the cases, a leader: loose bases, a worn copy of the motif TATAAT, a gap, AGGAGG, a
-gap. Then comes the gene: ATG, 40 to 180 codons and a stop codon. A codon is drawn with a weight of its
-own, times a weight for the two bases that meet where the last codon ends and it begins, so the codons
-form a Markov chain. A leader has no ATG in it: the first ATG of a line is where its gene starts. All
-the numbers are made up; only the genetic code and the two motifs are nature's.
+Half of the lines begin with a leader: random bases, a copy of the motif TATAAT with errors, a gap, AGGAGG, and a gap.
+The gene follows: ATG, 40 to 180 codons, and a stop codon. A codon is drawn with a weight of its own, multiplied by a
+weight for the pair of its first base and the last base of the codon before it, so the codons form a Markov chain. A
+leader contains no ATG: the gene starts at the first ATG of its line. All numbers are invented; only the genetic code
+and the two motifs are real.
 """
 
 import sys
@@ -20,7 +20,7 @@ CODONS = 40, 180  # in a gene, between start and stop
 BASES = "ACGT"
 STOPS = {"TAA": 6, "TGA": 3, "TAG": 1}
 
-# Codon and weight. Synonyms stand side by side, and each amino acid has a favourite.
+# Codons and weights. Synonyms are next to each other, and each amino acid has a preferred codon.
 USAGE = """
 GCT 11 GCC 22 GCA 17 GCG 31   CGT 20 CGC 19 CGA 3  CGG 4    AGA 2  AGG 1    AAT 14 AAC 23
 GAT 31 GAC 20 TGT 4  TGC 7    CAA 12 CAG 30 GAA 40 GAG 17   GGT 26 GGC 30 GGA 6  GGG 9
@@ -36,7 +36,7 @@ LEADER_WEIGHTS = 4, 2, 2, 4  # leaders are rich in A and T
 
 
 def pick(random: Random, items: Sequence[str], weights: Sequence[int]) -> str:
-    """One of the items, by weight. Random.choices is not used: its results may change with Python."""
+    """Return a random item by weight. Random.choices is not used: its results may change between versions of Python."""
     point = random.random() * sum(weights)
     for item, weight in zip(items, weights, strict=True):
         point -= weight
@@ -46,7 +46,7 @@ def pick(random: Random, items: Sequence[str], weights: Sequence[int]) -> str:
 
 
 def between(random: Random, low: int, high: int) -> int:
-    """A whole number from low to high, both included."""
+    """Return a random integer from low to high, both included."""
     return low + int(random.random() * (high - low + 1))
 
 
@@ -55,7 +55,7 @@ def loose(random: Random, low: int, high: int) -> str:
 
 
 def leader(random: Random) -> str:
-    """The bases before a gene, drawn again until its ATG is the first."""
+    """Draw the bases before a gene, until the ATG of the gene is the first."""
     while True:
         box = "".join(base if random.random() < 0.9 else loose(random, 1, 1) for base in "TATAAT")
         bases = loose(random, 5, 20) + box + loose(random, 15, 25) + "AGGAGG" + loose(random, 5, 8)
@@ -77,7 +77,7 @@ def sequence(random: Random) -> str:
 
 
 def corpus() -> str:
-    """The text of dna.txt."""
+    """Return the text of dna.txt."""
     random = Random(SEED)
     return "".join(sequence(random) + "\n" for _ in range(LINES))
 

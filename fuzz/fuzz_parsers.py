@@ -1,8 +1,9 @@
-"""Feed whatever libFuzzer thinks of to every parser of charlm: nothing but charlm's own errors may come out.
+"""Feed the inputs of libFuzzer to every parser of charlm, which may raise only charlm's own errors.
 
-    python fuzz/fuzz_parsers.py [options of libFuzzer, such as -max_total_time=60] [a folder of inputs found before]
+    python fuzz/fuzz_parsers.py [options of libFuzzer, such as -max_total_time=60] [folder of inputs of earlier runs]
 
-The first byte of an input chooses the parser, the rest is the file. `tests/test_fuzz.py` calls the same parsers.
+The first byte of an input chooses the parser; the rest is the file. `tests/reliability/test_fuzz.py` calls the same
+parsers.
 """
 
 import json
@@ -23,37 +24,37 @@ from charlm.files.atomic import to_json
 from charlm.files.tensors import unpack
 from charlm.plan import plan_from, read_plan
 
-PLACE = Path(tempfile.mkdtemp(prefix="charlm-fuzz-"))
+FOLDER = Path(tempfile.mkdtemp(prefix="charlm-fuzz-"))
 STATE, VALUES, MANIFEST = "state.safetensors", "state.json", "manifest.json"
 EMPTY = b"\x08\0\0\0\0\0\0\0{}      "
 
 
 def config(data: bytes) -> None:
-    (PLACE / "config.json").write_bytes(data)
-    describe(PLACE)
+    (FOLDER / "config.json").write_bytes(data)
+    describe(FOLDER)
 
 
 def tokenizer(data: bytes) -> None:
-    """What is read as a vocabulary can be written again, and decodes what it encodes."""
-    (PLACE / "tokenizer.json").write_bytes(data)
-    found = vocabulary.read(PLACE / "tokenizer.json")
-    assert vocabulary.rebuild(vocabulary.describe(found)).size == found.size
-    text = "".join(symbol for symbol in found.token_texts(range(found.size)) if symbol)
-    found.decode(found.encode(text))
+    """Check that a vocabulary that can be read can also be written, and can decode what it encodes."""
+    (FOLDER / "tokenizer.json").write_bytes(data)
+    read = vocabulary.read(FOLDER / "tokenizer.json")
+    assert vocabulary.rebuild(vocabulary.describe(read)).size == read.size
+    text = "".join(token for token in read.token_texts(range(read.size)) if token)
+    read.decode(read.encode(text))
 
 
 def plan(data: bytes) -> None:
-    """A plan that was read can be written again."""
-    (PLACE / "plan.json").write_bytes(data)
-    to_json(read_plan(PLACE / "plan.json").to_json())
+    """Check that a plan that can be read can also be written."""
+    (FOLDER / "plan.json").write_bytes(data)
+    to_json(read_plan(FOLDER / "plan.json").to_json())
 
 
 def tensors(data: bytes) -> None:
-    unpack(PLACE / "model.safetensors", data)
+    unpack(FOLDER / "model.safetensors", data)
 
 
 def signed_tensors(data: bytes) -> None:
-    """A header of any content over data of any content, under a checksum that is true."""
+    """Read a tensor file with any header and any data, under a correct checksum."""
     text, _, rest = data.partition(b"\n")
     try:
         header = json.loads(text)
@@ -62,20 +63,20 @@ def signed_tensors(data: bytes) -> None:
         return
     if isinstance(header, dict) and "__metadata__" not in header:
         signed = json.dumps({"__metadata__": {"sha256_tensors": sha256(plain + rest).hexdigest()}, **header}).encode()
-        unpack(PLACE / "model.safetensors", len(signed).to_bytes(8, "little") + signed + rest)
+        unpack(FOLDER / "model.safetensors", len(signed).to_bytes(8, "little") + signed + rest)
 
 
 def state(files: dict[str, bytes]) -> None:
-    """A trainer's state of three files; one that is not whole is passed over, with a sentence."""
-    place = PLACE / "steps" / "7"
-    place.mkdir(parents=True, exist_ok=True)
+    """Read a trainer's state of three files; a damaged one is skipped with a message."""
+    folder = FOLDER / "steps" / "7"
+    folder.mkdir(parents=True, exist_ok=True)
     for name, data in files.items():
-        (place / name).write_bytes(data)
-    saved, damaged = training_state.newest(PLACE)
+        (folder / name).write_bytes(data)
+    saved, damaged = training_state.newest(FOLDER)
     assert saved is not None or len(damaged) == 1
     if saved is not None:
         assert type(saved.step) is int
-        plan_from(saved.values.get("plan"), place)
+        plan_from(saved.values.get("plan"), folder)
 
 
 def manifest(data: bytes) -> None:
@@ -83,14 +84,14 @@ def manifest(data: bytes) -> None:
 
 
 def values(data: bytes) -> None:
-    """The state's values, under a manifest that is true."""
+    """Read a state with any values, under a correct manifest."""
     blobs = {STATE: EMPTY, VALUES: data}
     files = {name: {"bytes": len(blob), "sha256": sha256(blob).hexdigest()} for name, blob in blobs.items()}
     state(blobs | {MANIFEST: json.dumps({"format_version": 1, "step": 7, "files": files}).encode()})
 
 
 def corpus(data: bytes) -> None:
-    """What is read is what was there, but for a mark in front, which is told."""
+    """Check that a document keeps its bytes except a byte order mark, which is noted."""
     notes: list[str] = []
     document = document_from_bytes("text", data, notes)
     mark = b"\xef\xbb\xbf"
@@ -110,7 +111,7 @@ PARSERS: tuple[Callable[[bytes], None], ...] = (
 
 
 def feed(parser: Callable[[bytes], None], data: bytes) -> bool:
-    """Whether a parser took the data; one of charlm's own errors is a refusal, any other comes out."""
+    """Return whether a parser accepts the data; False for one of charlm's errors. Any other error is raised."""
     try:
         parser(data)
     except CharlmError as error:
@@ -123,17 +124,17 @@ def main() -> None:
     try:
         import atheris
     except ImportError:
-        print("atheris is not installed (pip install atheris): the parsers are not fuzzed", file=sys.stderr)
+        print("atheris is not installed, so nothing is fuzzed; run pip install atheris", file=sys.stderr)
         return
 
     def one(data: bytes) -> None:
         if data:
             feed(PARSERS[data[0] % len(PARSERS)], data[1:])
 
-    os.chdir(PLACE)  # where libFuzzer leaves what it finds, unless it is told another place
+    os.chdir(FOLDER)  # libFuzzer writes its findings to the current folder by default
     for parser in PARSERS:
         atheris.instrument_func(parser)
-    for name, module in list(sys.modules.items()):  # not torch, which would take minutes
+    for name, module in list(sys.modules.items()):  # but not torch, which would take minutes
         if name.partition(".")[0] == "charlm":
             for each in vars(module).values():
                 if isinstance(each, FunctionType) and each.__module__ == name:
