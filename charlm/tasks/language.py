@@ -113,8 +113,10 @@ class Dataset:
             select_rows=rows,
         )
         if windows.batch_size < processes:
-            remedy = "larger_batch" if config.batch_size < processes else "longer_corpus"
-            raise ConfigError(f"{processes} processes cannot share a batch of {windows.batch_size}", remedy=remedy)
+            few = f"{processes} processes cannot share a batch of {windows.batch_size}"
+            if config.batch_size < processes:
+                raise ConfigError(few, remedy="larger_batch")
+            raise ConfigError(few, remedy="longer_corpus")
         return windows
 
     def network(self, model: ModelConfig, device: torch.device) -> Network:
@@ -156,14 +158,15 @@ class Dataset:
             yield DataWarning(f"the text is small for its vocabulary: {mean}")
         rare = int((counts <= _RARE).sum())
         if rare > _MANY_RARE * tokens:
-            remedy = "smaller_vocabulary" if "vocab_size" in self.tokenizer.SETTINGS else ""
             few = f"{rare:,} of {tokens:,} tokens occur {_RARE} times or fewer, too rarely to learn"
-            yield DataWarning(few, remedy)
+            smaller = "vocab_size" in self.tokenizer.SETTINGS
+            yield DataWarning(few, remedy="smaller_vocabulary") if smaller else DataWarning(few)
         if unknown := int(self.counts[self.tokenizer.UNK]):
             share = unknown / self.counts.sum()
             yield DataWarning(f"{unknown:,} tokens to learn ({share:.2%}) are <UNK>: the vocabulary lacks them")
         if self.mode_doubt:
-            yield DataWarning(f"the corpus is read as running text because of {self.mode_doubt}", "line_mode")
+            because = f"the corpus is read as running text because of {self.mode_doubt}"
+            yield DataWarning(because, remedy="line_mode")
 
 
 def prepare(

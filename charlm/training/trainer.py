@@ -219,8 +219,10 @@ class Trainer:
                 self._save_best()
         except OSError as error:
             self._save(state)
-            remedy = "make_room" if self.run_folder.saved_step is None else "make_room_and_resume"
-            raise SaveError(f"the model could not be written: {self._explain(error)}", remedy=remedy) from None
+            reason = f"the model could not be written: {self._explain(error)}"
+            if self.run_folder.saved_step is None:
+                raise SaveError(reason, remedy="make_room") from None
+            raise SaveError(reason, remedy="make_room_and_resume") from None
         self.run_folder.finish()
 
     def _report_end(self) -> None:

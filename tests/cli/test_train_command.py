@@ -218,7 +218,7 @@ def test_a_batch_that_the_device_takes_only_in_parts_is_told() -> None:
     charlm.train(STREAM, SMALL, replace(QUICK, steps=1), report=told.append)
     (planned,) = (event for event in told if isinstance(event, Planned))
     assert not any("parts" in line for line in messages.lines(planned))
-    assert any("in 4 parts" in line for line in messages.lines(replace(planned, parts=4)))
+    assert any("in 4 parts" in line for line in messages.lines(replace(planned, micro_batches=4)))
 
 
 def test_two_processes_with_one_seed_write_the_same_bytes(
