@@ -1,4 +1,4 @@
-"""Signals that ask the process to stop, held back while something must not be torn in the middle."""
+"""Signals that ask the process to stop, held back while an operation must not be interrupted."""
 
 import signal
 import threading
@@ -11,15 +11,14 @@ _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 class Terminated(KeyboardInterrupt):
-    """The system asks the process to end, and will not wait for long."""
+    """The system asks the process to end, and soon kills it."""
 
 
 class Interrupts:
-    """While it is entered, signals are answered as before, usually by a KeyboardInterrupt, but not inside `held`.
+    """A context that holds signals back inside `held`; outside, each signal goes to the handler it had before.
 
-    With `always_held` only by `answer`; `waiting` is the last that has come.
-
-    Outside the main thread, which gets no signals, it does nothing.
+    With `always_held`, signals are held back everywhere, until `answer` is called. `waiting` is the last signal held
+    back. Outside the main thread, which receives no signals, the context does nothing.
     """
 
     def __init__(self, always_held: bool = False) -> None:
@@ -32,7 +31,7 @@ class Interrupts:
         if threading.current_thread() is threading.main_thread():
             for number in (getattr(signal, name) for name in _NAMES if hasattr(signal, name)):
                 handler = signal.getsignal(number)
-                if callable(handler):  # not one that is ignored, or ends the process without asking
+                if callable(handler):  # not a signal that is ignored, or that ends the process at once
                     self._before[number] = handler
                     signal.signal(number, self._arrive)
         return self
@@ -43,7 +42,7 @@ class Interrupts:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """A signal that arrives inside is answered at the end; a second one at once."""
+        """Hold back the first signal that arrives inside until the end; a second one is answered at once."""
         self._holding = True
         try:
             yield
@@ -54,7 +53,7 @@ class Interrupts:
             self._before[number](number, None)
 
     def answer(self, number: int) -> None:
-        """As if this signal had come now, which some other process may have got."""
+        """Call the handler of a signal, which this process or another one has received."""
         self._before.get(number, signal.default_int_handler)(number, None)
 
     def _arrive(self, number: int, frame: FrameType | None) -> None:
@@ -66,6 +65,6 @@ class Interrupts:
 
 @contextmanager
 def importing() -> Iterator[None]:
-    """For the import of torch, which loses what a signal raises in the middle: it is answered at the end instead."""
+    """Hold signals back during the import of torch, which would swallow the exception that a signal raises."""
     with Interrupts() as interrupts, interrupts.held():
         yield

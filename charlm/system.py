@@ -1,4 +1,4 @@
-"""What charlm runs on here: for bug reports, and for those who publish a figure."""
+"""The system that charlm runs on, for bug reports and for published figures."""
 
 import os
 import platform
@@ -13,7 +13,7 @@ from charlm.version import __version__
 
 
 def describe_system() -> dict[str, Any]:
-    """Versions, device, threads and paths in use."""
+    """Return the versions, the device, the threads and the paths in use."""
     return machine() | {
         "package": os.path.dirname(os.path.abspath(__file__)),
         "checkpoints": str(CHECKPOINTS.resolve()),
@@ -21,7 +21,7 @@ def describe_system() -> dict[str, Any]:
 
 
 def machine() -> dict[str, Any]:
-    """What a run that can be repeated depends on but its plan and its corpus: no paths, and no names of anybody."""
+    """Return what a run depends on besides its plan and its corpus; no paths, and no names of people."""
     return {
         "charlm": __version__,
         "python": platform.python_version(),

@@ -1,13 +1,13 @@
-"""A trained model as a folder that needs nothing else: copy it to another machine and it samples and scores there.
+"""A trained model as a folder, which is complete: copy it to another machine to sample and score there.
 
-    config.json        what the model is                                       written once
-    tokenizer.json     its vocabulary                                          written once
+    config.json        the configuration and the description of the corpus     written once
+    tokenizer.json     the vocabulary                                          written once
     model.safetensors  weights, with the step, validation and SHA-256 sums     replaced by one rename
-    plan.json          how it was trained, for `charlm train --plan`
-    metrics.jsonl      what the run ran on, then a line for each point of its curves, with each validation and samples
+    plan.json          how the model was trained; repeats the run
+    metrics.jsonl      the machine, then the points of the curves, with the validations and samples
     README.md          the model card
 
-Weights are safetensors and all else is JSON: opening a model never runs code.
+Weights are safetensors and all other files are JSON, so opening a model never runs code.
 """
 
 import hashlib
@@ -39,7 +39,7 @@ _LARGEST = {CONFIG: 2**24, PLAN: LARGEST_PLAN, TOKENIZER: vocabulary.LARGEST}  #
 
 
 def is_model(folder: Path) -> bool:
-    """Whether a folder is a charlm model, whole or not: what `--overwrite` may replace."""
+    """Whether a folder is a charlm model, complete or not, which training may overwrite."""
     try:
         values, _ = _read_json(folder, CONFIG)
     except ModelError:
@@ -48,7 +48,7 @@ def is_model(folder: Path) -> bool:
 
 
 def create(folder: Path, config: ModelConfig, tokenizer: Tokenizer, corpus: dict[str, Any]) -> None:
-    """Write the files that never change. `config` must be resolved; `corpus` is its description, free of its text."""
+    """Write the files that never change. `config` must be resolved; `corpus` describes the corpus without its text."""
     from charlm.version import __version__
 
     values = {
@@ -64,7 +64,7 @@ def create(folder: Path, config: ModelConfig, tokenizer: Tokenizer, corpus: dict
 
 
 def save_weights(folder: Path, weights: Mapping[str, Tensor], step: int, validation: dict[str, Any]) -> None:
-    """Replace the weights by one rename; the metadata ties them to the folder's other two files."""
+    """Replace the weights by one rename. Their metadata has the SHA-256 of the two files that belong to them."""
     metadata = {
         "step": str(step),
         "validation": json_line(validation),
@@ -75,9 +75,9 @@ def save_weights(folder: Path, weights: Mapping[str, Tensor], step: int, validat
 
 
 def load(path: str | Path, device: str = "cpu") -> LanguageModel:
-    """Load a model's folder, onto `device`.
+    """Load a model from its folder to `device`.
 
-    Raises ModelError where anything is missing, damaged, of another version, or not what the configuration says.
+    Raises ModelError if a file is missing, damaged, of a newer version, or does not match the configuration.
     """
     model, _, _ = _open(Path(path))
     model.network.to(device)
@@ -85,30 +85,32 @@ def load(path: str | Path, device: str = "cpu") -> LanguageModel:
 
 
 def _open(folder: Path) -> tuple[LanguageModel, dict[str, Any], dict[str, str]]:
-    """The model, what its config.json says, and the metadata of its weights; every file is read once and judged."""
+    """Return the model, the content of its config.json, and the metadata of its weights; check every file."""
     recover(folder)
     if not folder.exists():
         raise ModelError(f"there is no model {folder}")
     if not folder.is_dir():
-        raise ModelError(f"{folder} is a file, and a model is a folder; if it is an archive, unpack it first")
+        raise ModelError(f"{folder} is a file, but a model is a folder; if it is an archive, unpack it first")
     values, digest = _read_json(folder, CONFIG)
     config, vocabulary_size = _check_config(values, folder / CONFIG)
-    symbols, symbols_digest = _read_json(folder, TOKENIZER)
+    tokens, tokenizer_digest = _read_json(folder, TOKENIZER)
     try:
-        find(Tokenizer, config.tokenizer)  # else the configuration is to blame, not the vocabulary
-        tokenizer = vocabulary.rebuild(symbols, config.tokenizer)
-        with torch.device("meta"):  # shapes without memory, until the weights' file is known to have them
+        find(Tokenizer, config.tokenizer)  # fails here if the configuration is wrong, not the vocabulary
+        tokenizer = vocabulary.rebuild(tokens, config.tokenizer)
+        with torch.device("meta"):  # shapes without memory, until the file of the weights is known to have them
             network = Network(config, vocabulary_size)
     except ValueError as error:
         raise ModelError(f"{folder / TOKENIZER} is not a vocabulary: {error}") from None
     except ConfigError as error:
         raise ModelError(f"{folder / CONFIG}: {error}") from None
     if tokenizer.size != vocabulary_size:
-        raise ModelError(f"{folder / TOKENIZER} has {tokenizer.size} symbols, {CONFIG} says {vocabulary_size}")
+        raise ModelError(f"{folder / TOKENIZER} has {tokenizer.size} tokens, but {CONFIG} says {vocabulary_size}")
     tensors, metadata = unpack(folder / WEIGHTS, _read(folder, WEIGHTS, _size(network) + LARGEST_HEADER))
-    for name, found in ((CONFIG, digest), (TOKENIZER, symbols_digest)):
-        if metadata.get(f"sha256_{Path(name).stem}") != found:
-            raise ModelError(f"{folder / name} is not the one its weights were trained with: it was changed or damaged")
+    for name, expected in ((CONFIG, digest), (TOKENIZER, tokenizer_digest)):
+        if metadata.get(f"sha256_{Path(name).stem}") != expected:
+            raise ModelError(
+                f"{folder / name} is not the file that the weights were trained with: it was changed or damaged"
+            )
     try:
         check_tensors(tensors, network.state_dict())
     except ValueError as error:
@@ -118,16 +120,16 @@ def _open(folder: Path) -> tuple[LanguageModel, dict[str, Any], dict[str, str]]:
 
 
 def describe(folder: Path) -> dict[str, Any]:
-    """What a model's folder tells of it, as plain values. Raises ModelError as `load` does."""
+    """Describe a model's folder in plain values. Raises ModelError as `load` does."""
     return load_described(folder)[1]
 
 
 def load_described(folder: Path) -> tuple[LanguageModel, dict[str, Any]]:
-    """A model and what `describe` tells of it, by one reading."""
+    """Load a model together with what `describe` returns; every file is read once."""
     model, values, metadata = _open(folder)
     corpus = values.get("corpus")
     if not isinstance(values.get("charlm_version"), str) or not _is_corpus(corpus):
-        raise ModelError(f"{folder / CONFIG} does not say what the model was trained on, or with what")
+        raise ModelError(f"{folder / CONFIG} does not describe the corpus, or the version that trained the model")
     try:
         plan = plan_from(_read_json(folder, PLAN)[0], folder / PLAN)
         step = int(metadata["step"])
@@ -138,10 +140,10 @@ def load_described(folder: Path) -> tuple[LanguageModel, dict[str, Any]]:
     except ConfigError as error:
         raise ModelError(str(error)) from None
     except (ValueError, KeyError, TypeError):
-        raise ModelError(f"{folder / WEIGHTS} does not say how well it does; its header is damaged") from None
+        raise ModelError(f"{folder / WEIGHTS} has no validation result in its header; the file is damaged") from None
     held_out = ["--valid", *corpus["held_out"]] if corpus["held_out"] else []
-    symbols = ["--tokenizer-file", str(folder / TOKENIZER)] if model.config.vocabulary else []
-    again = [*symbols, "--plan", str(folder / PLAN), "--model", f"{folder}-again"]
+    given = ["--tokenizer-file", str(folder / TOKENIZER)] if model.config.vocabulary else []
+    again = [*given, "--plan", str(folder / PLAN), "--model", f"{folder}-again"]
     return model, {
         "model": str(folder),
         "config": asdict(model.config),
@@ -158,7 +160,7 @@ def load_described(folder: Path) -> tuple[LanguageModel, dict[str, Any]]:
 
 
 def _is_corpus(values: object) -> TypeGuard[dict[str, Any]]:
-    """Whether this is what `run_folder` wrote of a corpus."""
+    """Whether a value of config.json is a description of a corpus."""
     if not isinstance(values, dict) or not all(isinstance(values.get(name), list) for name in ("files", "held_out")):
         return False
     names = [*values["files"], *values["held_out"]]
@@ -169,18 +171,18 @@ def _is_corpus(values: object) -> TypeGuard[dict[str, Any]]:
 def _check_config(values: Any, path: Path) -> tuple[ModelConfig, int]:
     version = values.get("format_version") if isinstance(values, dict) else None
     if not isinstance(version, int):
-        raise ModelError(f"{path} is not that of a charlm model")
+        raise ModelError(f"{path} is not the configuration of a charlm model")
     if version > FORMAT_VERSION:
-        raise ModelError(f"{path} has format {version}, made by a newer charlm; this one reads {FORMAT_VERSION}")
+        raise ModelError(f"{path} has format {version} of a newer charlm; this charlm reads format {FORMAT_VERSION}")
     try:
         config: ModelConfig = from_mapping(ModelConfig, values.get("model"), str(path))
     except ConfigError as error:
         raise ModelError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
     if not config.resolved:
-        raise ModelError(f"{path} leaves a size or the kind of sequence open")
+        raise ModelError(f"{path} has an open size or text mode; that of a model has none")
     size = values.get("vocabulary_size")
     if type(size) is not int or not len(Tokenizer.CONTROL) <= size <= LARGEST_VOCABULARY:
-        raise ModelError(f"{path}: vocabulary_size is {size!r}, which cannot be")
+        raise ModelError(f"{path}: vocabulary_size is {size!r}, which is impossible")
     return config, size
 
 
@@ -189,17 +191,17 @@ def _read(folder: Path, name: str, limit: int) -> bytes:
         try:
             return read_file(folder / name, limit)
         except FileNotFoundError:
-            raise ModelError(f"{folder} has no {name}; it is not a charlm model, or not a whole one") from None
+            raise ModelError(f"{folder} has no {name}; it is not a charlm model, or not a complete one") from None
 
 
 def _read_json(folder: Path, name: str) -> tuple[Any, str]:
-    """What a file says, and its SHA-256."""
+    """Return the parsed content of a file and its SHA-256."""
     data = _read(folder, name, _LARGEST[name])
     return parse_json(folder / name, data), _sha256(data)
 
 
 def _size(network: Network) -> int:
-    """Bytes of a network's tensors."""
+    """Return the bytes of a network's tensors."""
     return sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values())
 
 

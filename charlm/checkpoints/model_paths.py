@@ -1,4 +1,4 @@
-"""Model names: `--model VALUE` → a folder, and the name of the last trained one."""
+"""The folder of a model by its name, and the name of the model that was trained last."""
 
 import difflib
 import os
@@ -13,23 +13,23 @@ _LATEST = CHECKPOINTS / "latest"
 
 
 def model_path(value: str) -> Path:
-    """`checkpoints/VALUE`, or VALUE itself where it has a path separator.
+    """Return `checkpoints/VALUE`, or VALUE itself if it contains a path separator.
 
-    Raises ConfigError for a name that is empty, begins with `.`, `-` or `=`, or is `latest`, which names the last one.
+    Raises ConfigError for a name that is empty, begins with `.`, `-` or `=`, or is `latest`, a file of charlm's own.
     """
     if any(separator in value for separator in (os.sep, os.altsep) if separator):
         return Path(value)
     if value.startswith("="):
-        raise ConfigError(f"a model cannot be named {value!r}; write -m {value[1:]}, or --model={value[1:]}")
+        raise ConfigError(f"a model cannot be named {value!r}", remedy="no_equals_sign", name=value[1:])
     if not value or value.startswith((".", "-")) or value == _LATEST.name:
-        raise ConfigError(f"a model cannot be named {value!r}; choose another name with --model")
+        raise ConfigError(f"a model cannot be named {value!r}", remedy="other_name")
     return CHECKPOINTS / value
 
 
 def existing_folder(value: str | None) -> Path:
-    """The folder of a model that is there; None is the last trained one.
+    """Return the folder of an existing model; None means the model that was trained last.
 
-    Raises ModelError, with the nearest name or what to do first, where there is none.
+    Raises ModelError, with the nearest name, if the model does not exist.
     """
     if value is None:
         value = latest()
@@ -42,7 +42,7 @@ def existing_folder(value: str | None) -> Path:
 
 
 def trained() -> list[str]:
-    """Names of the models in `checkpoints/`, sorted."""
+    """Return the names of the models in `checkpoints/`, sorted."""
     if not CHECKPOINTS.is_dir():
         return []
     folders = (path for path in CHECKPOINTS.iterdir() if not path.name.startswith("."))
@@ -50,22 +50,22 @@ def trained() -> list[str]:
 
 
 def latest() -> str:
-    """The name of the last trained model. Raises ModelError where none was trained here."""
+    """Return the name of the model that was trained last. Raises ModelError if there is none."""
     try:
         name = _LATEST.read_text(encoding="utf-8").strip()
         model_path(name)
         return name
     except OSError:
-        what = "no model was trained in this folder yet"
+        problem = "no model was trained in this folder yet"
     except (ValueError, ConfigError):
-        what = f"{_LATEST} does not name a model"
-    known = trained()
-    advice = f"name one with --model: {', '.join(known)}" if known else "train one first: charlm train corpus.txt"
-    raise ModelError(f"{what}; {advice}")
+        problem = f"{_LATEST} does not name a model"
+    if known := trained():
+        raise ModelError(problem, remedy="name_model", names=", ".join(known))
+    raise ModelError(problem, remedy="train_first")
 
 
 def set_latest(value: str) -> None:
-    """Remember the model just trained; a folder elsewhere is remembered by its whole path."""
+    """Remember the model that was just trained; a folder outside `checkpoints/` by its absolute path."""
     CHECKPOINTS.mkdir(exist_ok=True)
     folder = model_path(value)
     name = value if folder.parent == CHECKPOINTS else str(folder.resolve())

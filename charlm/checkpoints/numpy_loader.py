@@ -1,11 +1,11 @@
-"""A charlm model read with numpy alone, to show how little it is.
+"""A charlm model in numpy alone.
 
     model = Model("folder")
     logprobs = model.log_probabilities("the cat")  # (8, V), in nats
-    print(dict(zip(model.symbols, logprobs[3])))  # of each symbol to follow "the"
+    print(dict(zip(model.tokens, logprobs[3])))  # log P of each token after "the"
 
-A text is a string where symbols are characters, its UTF-8 where they are bytes, else a list of its tokens.
-x<t> is what a layer reads, a<t> its output, c<t> its memory, Γ a gate, V the size of the vocabulary.
+A text is a string if tokens are characters, its UTF-8 bytes if they are bytes, else a list of tokens.
+x<t> is the input of a layer, a<t> its output, c<t> its memory, Γ a gate, V the size of the vocabulary.
 """
 
 import json
@@ -17,7 +17,7 @@ from numpy import ndarray
 
 
 def read_safetensors(path: Path) -> dict[str, ndarray]:
-    """Eight bytes with the length of the header, the header as JSON, then the numbers of all tensors."""
+    """Read eight bytes with the length of the header, the header in JSON, then the numbers of all tensors."""
     data = path.read_bytes()
     start = 8 + int.from_bytes(data[:8], "little")
     tensors = {}
@@ -30,7 +30,7 @@ def read_safetensors(path: Path) -> dict[str, ndarray]:
 
 
 def sigmoid(a: ndarray) -> ndarray:
-    return (1 + np.tanh(a / 2)) / 2  # 1 / (1 + exp(-a)), which would overflow
+    return (1 + np.tanh(a / 2)) / 2  # equals 1 / (1 + exp(-a)), which would overflow
 
 
 def softmax(a: ndarray) -> ndarray:
@@ -39,22 +39,22 @@ def softmax(a: ndarray) -> ndarray:
     return shares
 
 
-PARTS = "weight_ih", "bias_ih", "weight_hh", "bias_hh"  # of a layer: W_x, b, W_h, b'
-G: dict[str, Callable[[ndarray], ndarray]]  # what g may be
+PARTS = "weight_ih", "bias_ih", "weight_hh", "bias_hh"  # the parameters of a layer: W_x, b, W_h, b'
+G: dict[str, Callable[[ndarray], ndarray]]  # the activations
 G = {"tanh": np.tanh, "relu": lambda a: np.maximum(a, 0), "sigmoid": sigmoid, "identity": np.positive}
 
 
 class Model:
-    """`symbols`: the V it reads and predicts, in the order of the logits."""
+    """`tokens`: the V tokens that the model reads and predicts, in the order of the logits."""
 
     def __init__(self, folder: str | Path) -> None:
         config, tokenizer = (json.loads(Path(folder, f"{name}.json").read_bytes()) for name in ("config", "tokenizer"))
         self.config, self.tensors = config["model"], read_safetensors(Path(folder, "model.safetensors"))
-        named = next((tokenizer[name] for name in ("characters", "words", "pieces") if name in tokenizer), range(256))
-        self.symbols = ["<UNK>", "<START>", "<EOS>", *named]
+        texts = next((tokenizer[name] for name in ("characters", "words", "pieces") if name in tokenizer), range(256))
+        self.tokens = ["<UNK>", "<START>", "<EOS>", *texts]
 
     def cell(self, x: ndarray, W: ndarray, b: ndarray, a: ndarray, c: ndarray) -> tuple[ndarray, ndarray]:
-        """A step of a layer: x = W_x x<t> + b, W_h, b', its output a and memory c, before → a and c, after."""
+        """Take a step of a layer: x = W_x x<t> + b, W_h, b', and the last output a and memory c → the new a and c."""
         kind = self.config["cell"]
         if kind == "mingru":
             z, n = np.split(x, 2)
@@ -77,32 +77,32 @@ class Model:
             (xr, xz, xn), (hr, hz, hn) = np.split(x, 3), np.split(h, 3)
             r, z = sigmoid(xr + hr), sigmoid(xz + hz)  # Γr, and 1 − Γu
             return (1 - z) * np.tanh(xn + r * hn) + z * a, c
-        i, f, g, o = np.split(x + h, 4)  # lstm: of Γu, Γf, c̃ and Γo
+        i, f, g, o = np.split(x + h, 4)  # lstm: the pre-activations of Γu, Γf, c̃ and Γo
         c = sigmoid(i) * np.tanh(g) + sigmoid(f) * c
         return sigmoid(o) * np.tanh(c), c
 
     def dense(self, name: str, x: ndarray) -> ndarray:
-        """W x + b"""
+        """Return W x + b."""
         result: ndarray = self.tensors[f"{name}.weight"] @ x + self.tensors[f"{name}.bias"]
         return result
 
     def readout(self, x: ndarray) -> ndarray:
-        """What the last layer puts out → logits (V,)."""
+        """Map the output of the last layer to logits (V,)."""
         for layer in range(self.config.get("readout_layers", 1) - 1):
             x = np.tanh(self.dense(f"dense.{layer}", x))
         if self.config.get("readout") == "adaptive":
             return self.adaptive(x)
         table = self.tensors["embedding.weight" if self.config.get("tie_weights") else "readout.weight"]
         logits = table @ x + self.tensors["readout.bias"]
-        return np.where(self.tensors["predictable"], logits, -np.inf)  # what was never a target cannot come
+        return np.where(self.tensors["predictable"], logits, -np.inf)  # the model predicts no other token
 
     def adaptive(self, x: ndarray) -> ndarray:
-        """log P (V,): the log of P(group) · P(symbol | group), where a frequent symbol is a group by itself."""
+        """Return log P (V,), where P = P(group) · P(token | group); each frequent token is a group by itself."""
         logits, tails = self.dense("readout.head", x), list[ndarray]()
         while f"readout.tail.{len(tails)}.0.weight" in self.tensors:
             narrow, wide = (self.tensors[f"readout.tail.{len(tails)}.{part}.weight"] for part in (0, 1))
             tails.append(wide @ (narrow @ x))
-        places = self.tensors["readout.places"]  # of the symbols, the most frequent first
+        places = self.tensors["readout.places"]  # rank of each token by frequency
         mask = np.where(self.tensors["predictable"], 0, -np.inf)[np.argsort(places)]
         first, *masks = np.split(mask, np.cumsum([len(logits) - len(tails), *map(len, tails[:-1])]))
         head = softmax(logits + np.append(first, [each.max() for each in masks]))
@@ -114,22 +114,22 @@ class Model:
         return logprobs
 
     def returned(self, layer: int, x: ndarray) -> ndarray:
-        """In a Jordan network: the output that comes back, a distribution read off what a layer puts out."""
+        """Return what a layer of a Jordan network feeds back: a distribution computed from its output."""
         last = layer == self.config["layers"] - 1
         return softmax(self.readout(x) if last else self.dense(f"cells.{layer}.readout", x))
 
     def logits(self, text: Sequence[str | int]) -> ndarray:
-        """(n + 1, V): of what follows <START>, and what follows each of the n symbols."""
-        weights, number = self.tensors, {symbol: index for index, symbol in enumerate(self.symbols) if index > 2}
+        """Return logits (n + 1, V): of the token after <START>, and of the token after each of the n tokens."""
+        weights, ids = self.tensors, {token: index for index, token in enumerate(self.tokens) if index > 2}
         table, none = weights.get("embedding.weight"), np.zeros(0)  # one-hot has no table, mingru no W_h
         scale = np.float32(self.config["hidden_size"] ** 0.5 if self.config.get("tie_weights") else 1)
         jordan, H, L = self.config["cell"] == "jordan", self.config["hidden_size"], self.config["layers"]
         states = [(np.zeros(H, np.float32),) * 2] * L
         if jordan:
-            states[-1] = (np.zeros(len(self.symbols), np.float32),) * 2
+            states[-1] = (np.zeros(len(self.tokens), np.float32),) * 2
         rows = []
-        for index in (1, *(number.get(symbol, 0) for symbol in text)):
-            x = np.eye(1, len(self.symbols), index, np.float32)[0] if table is None else scale * table[index]
+        for index in (1, *(ids.get(token, 0) for token in text)):
+            x = np.eye(1, len(self.tokens), index, np.float32)[0] if table is None else scale * table[index]
             for layer, state in enumerate(states):
                 W_x, b_x, W_h, b_h = (weights.get(f"cells.{layer}.{name}", none) for name in PARTS)
                 a, c = self.cell(W_x @ x + b_x, W_h, b_h, *state)
@@ -139,7 +139,7 @@ class Model:
         return np.array(rows)
 
     def log_probabilities(self, text: Sequence[str | int]) -> ndarray:
-        """(n + 1, V): the logarithms of the softmax of the logits."""
+        """Return log P (n + 1, V), the logarithms of the softmax of the logits."""
         logits = self.logits(text)
         logprobs: ndarray = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
         return logprobs

@@ -13,8 +13,7 @@ import torch
 from safetensors.numpy import save_file
 
 import charlm
-from charlm.checkpoints import checkpoint
-from charlm.checkpoints import numpy_loader as standalone
+from charlm.checkpoints import checkpoint, numpy_loader
 from charlm.nn.cells import ACTIVATIONS
 from charlm.nn.network import Network
 from charlm.registry import name_of, names
@@ -159,12 +158,12 @@ def test_symbols_that_are_no_characters_are_read_as_a_list(symbols: Tokenizer, t
         WordTokenizer: ["the", " ", "cat", " ", "ü"],
         SubwordTokenizer: ["the", " ", *b"ca", "t", " ", *"ü".encode()],
     }[type(symbols)]
-    model = standalone.Model(folder)
+    model = numpy_loader.Model(folder)
     with torch.inference_mode():
         ids = torch.tensor([symbols.START, *symbols.encode(text)])
         expected = charlm.load(folder).network(ids[:, None])[0][:, 0]
     np.testing.assert_allclose(model.logits(tokens), expected, atol=1e-4, rtol=0)
-    assert len(model.symbols) == symbols.size
+    assert len(model.tokens) == symbols.size
 
 
 def test_the_loader_in_the_card_gives_the_probability_of_a_text(line_folder: Path, read: Read) -> None:
@@ -196,5 +195,5 @@ def test_a_linear_network_remembers_two_symbols_as_its_equation_says(tmp_path: P
     config = {"cell": "rnn", "activation": "identity", "hidden_size": 3, "layers": 1}
     (tmp_path / "config.json").write_text(json.dumps({"model": config}))
     (tmp_path / "tokenizer.json").write_text(json.dumps({"characters": "12345"}))
-    logits = standalone.Model(tmp_path).logits("12345")
+    logits = numpy_loader.Model(tmp_path).logits("12345")
     assert logits[:, 0].tolist() == [0, 1, 3, 6, 9, 12]
