@@ -40,11 +40,14 @@ TINY = [
 
 
 @pytest.fixture(scope="session", autouse=True)
-def one_thread() -> None:
-    """Tiny networks gain nothing from more, and on a busy machine the threads wait for each other."""
+def one_thread_and_short_previews() -> None:
+    """Save time: tiny networks gain nothing from more threads, and previews take most of a short run."""
     import torch
 
+    from charlm.tasks import language
+
     torch.set_num_threads(1)
+    language._PREVIEW_LENGTH = 12
 
 
 @pytest.fixture(scope="session", autouse=True)

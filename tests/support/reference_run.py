@@ -16,9 +16,11 @@ from charlm.checkpoints.checkpoint import is_model
 from charlm.checkpoints.model_folder import METRICS
 from charlm.checkpoints.model_folder import PLAN as PLAN_FILE
 from charlm.plan import read_plan
+from charlm.tasks import language
 from charlm.training.events import Event, Report
 from charlm.training.run_folder import unfinished
 
+language._PREVIEW_LENGTH = 12  # also in the processes that are forked; previews take most of a short run
 SOAK = bool(os.environ.get("CHARLM_SOAK"))  # `make soak`: the same tests, for longer
 TEXT = STREAM[:900]
 TIMED = ("seconds", "characters_per_second")  # the only fields of the metrics that depend on the clock
