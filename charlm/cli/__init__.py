@@ -1,7 +1,10 @@
-"""The command line: options in, a library call, words out. Only this folder knows Typer and Rich.
+"""Command line: it parses options, calls the library, and prints the result. Only this package uses Typer and Rich.
 
-`main` is the one place where errors become sentences and exit codes: 0 done · 1 failed · 2 usage, a name that does
-not exist, an option out of range · 3 model missing or unusable · 4 model in use · 130, 143, 129 stopped by a signal.
+`main` is the one place that turns errors into sentences and exit codes: 0 done; 1 failed; 2 usage, a name that does not
+exist, or an option out of range; 3 the model is missing or unusable; 4 another process is training the model; 130, 143,
+129 stopped by a signal.
+
+The modules of commands import torch inside their functions, so that no help page waits for it.
 """
 
 import signal
@@ -29,6 +32,7 @@ from charlm.cli import (
     train,
     why,
 )
+from charlm.cli.help_page import HelpPage
 from charlm.cli.output import closable_streams, one_talks, prepare_streams
 from charlm.cli.remedies import sentence
 from charlm.errors import CharlmError, ConfigError, CorpusNotFoundError, ModelError, ModelInUseError
@@ -45,7 +49,7 @@ _EXIT_CODES: tuple[tuple[type[CharlmError], int], ...] = (
 )
 _DEBUG = "--debug"
 
-# \b keeps the lines as they are.
+# \b prevents the lines from being wrapped.
 _STEPS = """\b
 Three steps:
   charlm train corpus.txt       a model of your text, in three minutes
@@ -74,7 +78,7 @@ for command in (
     info.info,
     cache.cache,
 ):
-    app.command()(command)
+    app.command(cls=HelpPage)(command)
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(tokenizer.app, name="tokenizer")
 app.add_typer(embed.app, name="embed")
@@ -91,9 +95,11 @@ def root(
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
-    debug: Annotated[bool, typer.Option(_DEBUG, help="Show the traceback of an error; may stand anywhere.")] = False,
+    debug: Annotated[
+        bool, typer.Option(_DEBUG, help="Show the traceback of an error; allowed anywhere on the line.")
+    ] = False,
 ) -> None:
-    """Options of all commands; `main` has taken `--debug` out already."""
+    """Declare the options of all commands. `main` removes `--debug` before Typer sees it."""
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
@@ -105,12 +111,12 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     with closable_streams():
         code = _run(arguments, debug)
     if launched().world_size > 1:
-        stopped.ignore()  # by torchrun, while this process ends as it has asked it to
+        stopped.ignore()  # torchrun may signal again while this process ends
     sys.exit(stopped.exit_code or code)
 
 
 def _run(arguments: list[str], debug: bool) -> int:
-    """The exit code of a command."""
+    """Run a command and return its exit code."""
     try:
         try:
             app(args=arguments, prog_name="charlm")
@@ -118,10 +124,10 @@ def _run(arguments: list[str], debug: bool) -> int:
             sys.stdout.flush()
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 1
-    except KeyboardInterrupt:  # between what Typer sees
+    except KeyboardInterrupt:  # outside the code that Typer guards
         return 130
     except Exception as error:
-        alone, launch = not isinstance(error, CharlmError), launched()  # the other processes do not find it too
+        alone, launch = not isinstance(error, CharlmError), launched()  # only this process has the error
         stream = sys.__stderr__ if alone and launch.local_rank else sys.stderr
         if debug:
             traceback.print_exc(file=stream)
@@ -132,17 +138,17 @@ def _run(arguments: list[str], debug: bool) -> int:
 
 
 class _Signals:
-    """Turns a request to end into a kind of KeyboardInterrupt, and remembers which it was."""
+    """Turn SIGTERM and SIGHUP into a KeyboardInterrupt, and keep the exit code."""
 
     def __init__(self) -> None:
         self.exit_code = 0
         for name in ("SIGTERM", "SIGHUP"):
-            # One that is ignored already, as under nohup, stays so.
+            # A signal that is ignored, as under nohup, stays ignored.
             if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) != signal.SIG_IGN:
                 signal.signal(getattr(signal, name), self._stop)
 
     def ignore(self) -> None:
-        """From now on there is nothing left to stop."""
+        """Ignore SIGTERM from now on."""
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
@@ -163,4 +169,4 @@ def _sentence(error: Exception) -> str:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     if isinstance(error, MemoryError) or "allocate memory" in str(error) or "out of memory" in str(error):
         return "not enough memory; try a smaller --hidden-size, --batch-size or --seq-len"
-    return f"charlm failed unexpectedly ({type(error).__name__}: {error}); {_DEBUG} shows where, please report it"
+    return f"charlm failed unexpectedly ({type(error).__name__}: {error}); please report it, with the traceback that {_DEBUG} shows"

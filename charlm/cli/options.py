@@ -22,28 +22,44 @@ Model = Annotated[
     str | None,
     typer.Option(
         *("--model", "-m"),
+        metavar="NAME",
         help="Name of a model in checkpoints/, or path of its folder. [the last one trained]",
         autocompletion=model_names,
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per line on stdout, and nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors on stderr.")]
-Unknown = Annotated[
-    str,
-    typer.Option(
-        "--unknown",
-        help="What to do with unknown characters: unk (read as <UNK>), skip (leave out) or error.",
-        autocompletion=one_of(("unk", "skip", "error")),
-    ),
-]
 
 
-def optional(help: str, default: object, *names: str, choices: Sequence[str] = (), metavar: str | None = None) -> Any:
+def optional(
+    help: str,
+    default: object,
+    *names: str,
+    choices: Sequence[str] = (),
+    metavar: str | None = None,
+    panel: str | None = None,
+) -> Any:
     """Return an option that is None if not given, so that a stored plan or the library's default applies.
 
-    The help ends with the default in brackets.
+    The help ends with the default in brackets. panel: the heading above the option on the help page.
     """
     complete = one_of(choices) if choices else None
     return typer.Option(
-        *names, help=f"{help} [{default}]", show_default=False, autocompletion=complete, metavar=metavar
+        *names,
+        help=f"{help} [{default}]",
+        show_default=False,
+        autocompletion=complete,
+        metavar=metavar,
+        rich_help_panel=panel,
     )
+
+
+Unknown = Annotated[
+    str,
+    optional(
+        "What to do with unknown characters: unk (read as <UNK>), skip (leave out) or error.",
+        "unk",
+        "--unknown",
+        choices=("unk", "skip", "error"),
+    ),
+]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from charlm.language_model import LanguageModel
 
 _SAMPLERS = "generation.samplers"
+_FILTERS, _SAMPLES = "Filters, applied in this order", "Samples"  # headings of the help
 _INTERACTIVE = {"temperature", "top_p"}  # options that the arrow keys change
 _BEAM = {"length", "count", "stop", "unknown"}  # options that beam search has too
 
@@ -31,35 +32,54 @@ _BEAM = {"length", "count", "stop", "unknown"}  # options that beam search has t
 @with_variant_options
 def sample(
     model: Model = None,
-    prompt: Annotated[str, typer.Option("--prompt", "-p", help="Text to continue; - reads stdin.")] = "",
+    prompt: Annotated[
+        str, typer.Option("--prompt", "-p", metavar="TEXT", help="Text to continue; - reads stdin.")
+    ] = "",
     must_match: Annotated[
         str | None,
         typer.Option(
-            metavar="REGEX", help="Generate only text that fully matches this regular expression (prompt excluded)."
+            metavar="REGEX",
+            help="Generate only text that fully matches this regular expression (prompt excluded).",
+            rich_help_panel=_FILTERS,
         ),
     ] = None,
-    samplers: Annotated[Given, OptionsOf(_SAMPLERS)] = NONE,
+    samplers: Annotated[Given, OptionsOf(_SAMPLERS, _FILTERS)] = NONE,
     length: Annotated[
-        int | None, optional("Maximum length of a sample, in tokens.", "500 for a stream, 1000 for a line")
+        int | None,
+        optional("Maximum length of a sample, in tokens.", "500 for a stream, 1000 for a line", panel=_SAMPLES),
     ] = None,
-    stop: Annotated[str | None, typer.Option(metavar="TEXT", help="End a sample before this text.")] = None,
+    stop: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="End a sample before this text.", rich_help_panel=_SAMPLES)
+    ] = None,
     whole: Annotated[
         str | None,
-        optional("Finish the word, line or sentence that --length cuts.", "no", choices=("word", "line", "sentence")),
+        optional(
+            "Finish the word, line or sentence that --length cuts.",
+            "no",
+            choices=("word", "line", "sentence"),
+            metavar="UNIT",
+            panel=_SAMPLES,
+        ),
     ] = None,
-    count: Annotated[int | None, optional("Number of samples.", "1")] = None,
-    unique: Annotated[bool, typer.Option("--unique", help="Make all samples different.")] = False,
-    seed: Annotated[int | None, optional("Random seed; repeat it to get the same samples.", "a new one")] = None,
+    count: Annotated[int | None, optional("Number of samples.", "1", panel=_SAMPLES)] = None,
+    unique: Annotated[
+        bool, typer.Option("--unique", help="Make all samples different.", rich_help_panel=_SAMPLES)
+    ] = False,
+    seed: Annotated[
+        int | None, optional("Random seed; repeat it to get the same samples.", "a new one", panel=_SAMPLES)
+    ] = None,
     unknown: Annotated[
         str | None,
         optional(
             "What to do with unknown characters of the prompt: error, unk (read as <UNK>) or skip (leave out).",
             "error",
             choices=("error", "unk", "skip"),
+            panel=_SAMPLES,
         ),
     ] = None,
     beam: Annotated[
-        int | None, typer.Option(metavar="N", help="Use beam search of width N instead of sampling.")
+        int | None,
+        typer.Option(metavar="N", help="Use beam search of width N instead of sampling.", rich_help_panel=_SAMPLES),
     ] = None,
     scores: Annotated[
         bool,
@@ -80,8 +100,7 @@ def sample(
 ) -> None:
     """Generate text from a model.
 
-    A line model stops at <EOS>; a stream model stops after --length tokens. Filters are applied in the order listed,
-    from --must-match to --mirostat.
+    A line model stops at <EOS>; a stream model stops after --length tokens.
 
     Example: charlm sample --prompt "Once " --temperature 0.7 --seed 42
     """

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _ADAPTATIONS, _WRITERS = "scoring.adaptation", "cli.formats"
 _FORMATS = tuple(each.name for each in declarations(_WRITERS) if not any(option.required for option in each.options))
+_MEASURE, _ADAPTATION, _OUTPUT = "What to score", "Adaptation", "Output"  # headings of the help
 _DEFAULT_FORMAT, _PAIR_FORMATS = "table", ("table", "json")
 _AT_ONCE = 4096  # the most texts, and characters, to score before the results are written
 _CHARACTERS = 1 << 19
@@ -32,43 +33,62 @@ _CHARACTERS = 1 << 19
 def score(
     texts: Annotated[list[str] | None, typer.Argument(metavar="TEXT", help="Texts to score; - reads stdin.")] = None,
     file: Annotated[
-        list[str] | None, typer.Option("--file", help="Score the text in this file; may be repeated.")
+        list[str] | None, typer.Option("--file", metavar="FILE", help="Score the text in this file; may be repeated.")
     ] = None,
     model: Model = None,
     lines: Annotated[
-        bool, typer.Option("--lines", help="Score each line as a text of its own, also with a stream model.")
+        bool,
+        typer.Option(
+            "--lines", help="Score each line as a text of its own, also with a stream model.", rich_help_panel=_MEASURE
+        ),
     ] = False,
     bos: Annotated[
         bool | None,
-        optional("Condition on the start symbol; if not, the first token is context.", "yes", "--bos/--no-bos"),
+        optional(
+            "Condition on the start symbol; if not, the first token is context.",
+            "yes",
+            "--bos/--no-bos",
+            panel=_MEASURE,
+        ),
     ] = None,
     eos: Annotated[
         bool | None,
-        optional("Include the end of the text in the score.", "yes for lines, no for a stream", "--eos/--no-eos"),
+        optional(
+            "Include the end of the text in the score.",
+            "yes for lines, no for a stream",
+            "--eos/--no-eos",
+            panel=_MEASURE,
+        ),
     ] = None,
     context: Annotated[
-        str | None, typer.Option(help="Read this before each text without scoring it: P(text | context).")
+        str | None,
+        typer.Option(metavar="TEXT", help="Read this before each text without scoring it.", rich_help_panel=_MEASURE),
     ] = None,
     unit: Annotated[
         str | None,
-        optional("Unit of the scores: char, token or word.", "token"),
+        optional("Unit of the scores: char, token or word.", "token", panel=_MEASURE),
     ] = None,
     base: Annotated[
         str | None,
-        optional("Base of logarithms: e, 2 or 10.", "e, and 2 for surprisal", choices=("e", "2", "10")),
+        optional("Base of logarithms: e, 2 or 10.", "e, and 2 for surprisal", choices=("e", "2", "10"), panel=_OUTPUT),
     ] = None,
-    adaptations: Annotated[Given, OptionsOf(_ADAPTATIONS)] = NONE,
+    adaptations: Annotated[Given, OptionsOf(_ADAPTATIONS, _ADAPTATION)] = NONE,
     full: Annotated[
-        bool, typer.Option("--full", help="Also print the entropy before each token, and its rank.")
+        bool,
+        typer.Option("--full", help="Also print the entropy before each token, and its rank.", rich_help_panel=_OUTPUT),
     ] = False,
     unknown: Unknown = "unk",
     format: Annotated[
-        str | None, optional(f"Output format: {', '.join(_FORMATS)}.", _DEFAULT_FORMAT, choices=_FORMATS)
+        str | None, optional(f"Output format: {', '.join(_FORMATS)}.", _DEFAULT_FORMAT, choices=_FORMATS, panel=_OUTPUT)
     ] = None,
-    writers: Annotated[Given, OptionsOf(_WRITERS)] = NONE,
+    writers: Annotated[Given, OptionsOf(_WRITERS, _OUTPUT)] = NONE,
     pairs: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help='Print the accuracy on minimal pairs, one "good TAB bad" per line.'),
+        typer.Option(
+            metavar="FILE",
+            help='Print the accuracy on minimal pairs, one "good TAB bad" per line.',
+            rich_help_panel=_MEASURE,
+        ),
     ] = None,
     quiet: Quiet = False,
 ) -> None:

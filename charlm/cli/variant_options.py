@@ -30,22 +30,23 @@ _FORMER_UNTIL = "0.3"
 
 @dataclass(frozen=True)
 class OptionsOf:
-    """Mark of the parameter that receives the options of a package's variants."""
+    """Mark of the parameter that receives the options of a package's variants. panel: their heading in the help."""
 
     package: str
+    panel: str | None = None
 
 
 def with_variant_options(command: Callable[..., None]) -> Callable[..., None]:
     """Return the command with the options of its variants in its signature, from which Typer builds the parser."""
     signature = inspect.signature(command, eval_str=True)
-    packages = {name: mark.package for name, mark in _marks(signature)}
-    generated = {name: list(_parameters(package)) for name, package in packages.items()}
+    marks = dict(_marks(signature))
+    generated = {name: list(_parameters(mark)) for name, mark in marks.items()}
     parameters = [each for name, parameter in signature.parameters.items() for each in generated.get(name, [parameter])]
 
     def run(**values: Any) -> None:
-        for name, package in packages.items():
+        for name, mark in marks.items():
             given = {each.name: values.pop(each.name) for each in generated[name]}
-            _accept_former_names(package, given, quiet=values.get("quiet", False))
+            _accept_former_names(mark.package, given, quiet=values.get("quiet", False))
             values[name] = {
                 option: value for option, value in given.items() if value is not None and value is not False
             }
@@ -86,31 +87,31 @@ def _marks(signature: inspect.Signature) -> Iterator[tuple[str, OptionsOf]]:
                 yield name, mark
 
 
-def _parameters(package: str) -> Iterator[inspect.Parameter]:
+def _parameters(mark: OptionsOf) -> Iterator[inspect.Parameter]:
     """Yield the parameters for the options of a package's variants, in the order of the help."""
-    for declaration in declarations(package):
+    for declaration in declarations(mark.package):
         if "flag" in declaration.values:
-            yield _flag(_flag_name(declaration), declaration.values["flag"])
+            yield _flag(_flag_name(declaration), declaration.values["flag"], mark.panel)
         for option in declaration.options:
-            yield _flag(option.name, option.help) if option.type is bool else _value(option)
+            yield _flag(option.name, option.help, mark.panel) if option.type is bool else _value(option, mark.panel)
         if "former_flag_name" in declaration.values:
-            yield _flag(_parameter_name(declaration.values["former_flag_name"]), "", hidden=True)
+            yield _flag(_parameter_name(declaration.values["former_flag_name"]), "", None, hidden=True)
 
 
-def _flag(name: str, help: str, *, hidden: bool = False) -> inspect.Parameter:
-    option = typer.Option(_option_name(name), help=help, hidden=hidden)
+def _flag(name: str, help: str, panel: str | None, *, hidden: bool = False) -> inspect.Parameter:
+    option = typer.Option(_option_name(name), help=help, hidden=hidden, rich_help_panel=panel)
     return inspect.Parameter(
         name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=False, annotation=Annotated[bool, option]
     )
 
 
-def _value(option: Option) -> inspect.Parameter:
+def _value(option: Option, panel: str | None) -> inspect.Parameter:
     name = _option_name(option.name)
     if option.default is None:
-        declared = typer.Option(name, help=option.help, metavar=option.metavar)
+        declared = typer.Option(name, help=option.help, metavar=option.metavar, rich_help_panel=panel)
     else:
         default = f"{option.default:g}" if option.type is float else option.default
-        declared = optional(option.help, default, name, metavar=option.metavar)
+        declared = optional(option.help, default, name, metavar=option.metavar, panel=panel)
     return inspect.Parameter(
         option.name,
         inspect.Parameter.POSITIONAL_OR_KEYWORD,

@@ -19,7 +19,9 @@ class Temperature(Sampler):
     order = 30
     temperature: float = field(
         default=1.0,
-        metadata={"help": "Below 1 the text is more predictable, above 1 more varied; 0 always takes the likeliest."},
+        metadata={
+            "help": "Below 1 the text is more predictable, above 1 more varied; 0 always takes the most likely token."
+        },
     )
 
     def __post_init__(self) -> None:

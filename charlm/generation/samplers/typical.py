@@ -19,7 +19,7 @@ class Typical(Sampler):
 
     order = 70
     typical: float = field(
-        metadata={"help": "Sample only from the tokens of most nearly average surprisal whose probabilities sum to p."}
+        metadata={"help": "Sample only from the tokens closest to the average surprisal whose probabilities sum to p."}
     )
 
     def __post_init__(self) -> None:
