@@ -169,4 +169,5 @@ def _sentence(error: Exception) -> str:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     if isinstance(error, MemoryError) or "allocate memory" in str(error) or "out of memory" in str(error):
         return "not enough memory; try a smaller --hidden-size, --batch-size or --seq-len"
-    return f"charlm failed unexpectedly ({type(error).__name__}: {error}); please report it, with the traceback that {_DEBUG} shows"
+    problem = f"charlm failed unexpectedly ({type(error).__name__}: {error})"
+    return f"{problem}; please report it, with the traceback that {_DEBUG} shows"
