@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 
 import charlm
-from charlm.comparison.baseline import baseline
+from charlm.comparison.baseline import train_ngram
 from charlm.comparison.compare import ComparedModel, Comparison, compare
 from charlm.config import ModelConfig, TrainConfig
 from charlm.nn.probability import log_probabilities
@@ -44,7 +44,7 @@ def row(corpus: str, minutes: str) -> str:
     own = ComparedModel("charlm", model.tokenizer, model.line, partial(log_probabilities, model.network))
     comparisons: list[Comparison] = []
     for order in ORDERS:
-        ngram = baseline(model, order, parts.train)
+        ngram = train_ngram(model, order, parts.train)
         other = ComparedModel(f"kn{order}", model.tokenizer, model.line, ngram.log_probabilities)
         comparisons.append(compare(own, other, held_out))
     best = min(comparisons, key=lambda each: each.bits_per_char[1])

@@ -1,81 +1,90 @@
-"""A comparison of two models, for people and as JSON."""
+"""Print a comparison of two models, as text and as JSON."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from charlm.wording import figure
+from charlm.wording import figure, plural
 
 if TYPE_CHECKING:
     from charlm.comparison.compare import ComparedModel, Comparison, Stretch
 
 
-def values(readers: Sequence["ComparedModel"], found: "Comparison") -> dict[str, Any]:
-    """As JSON: the sides are a and b."""
+def values(models: Sequence["ComparedModel"], comparison: "Comparison") -> dict[str, Any]:
+    """Return the comparison as values for JSON, with the models as a and b."""
     return {
         **{
-            side: {"model": reader.name, "bits_per_char": bits}
-            for side, reader, bits in zip("ab", readers, found.bits_per_char, strict=True)
+            side: {"model": model.name, "bits_per_char": bits}
+            for side, model, bits in zip("ab", models, comparison.bits_per_char, strict=True)
         },
-        "difference": found.difference,
-        "interval": found.interval,
-        "lines": found.lines,
-        "characters": found.characters,
-        "left_out": found.left_out,
+        "difference": comparison.difference,
+        "interval": comparison.interval,
+        "lines": comparison.lines,
+        "characters": comparison.characters,
+        "left_out": comparison.left_out,
         "places": [
-            {"better": side, **place._asdict()}
-            for side, places in zip("ab", found.stretches, strict=True)
-            for place in places
+            {"better": side, **stretch._asdict()}
+            for side, stretches in zip("ab", comparison.stretches, strict=True)
+            for stretch in stretches
         ],
     }
 
 
-def table(readers: Sequence["ComparedModel"], found: "Comparison") -> str:
-    """For people: the figures, who is better, and the places."""
-    width = max(len(reader.name) for reader in readers)
-    lines = [
-        f"{reader.name:{width}}  {figure(bits)} bits per character"
-        for reader, bits in zip(readers, found.bits_per_char, strict=True)
+def table(models: Sequence["ComparedModel"], comparison: "Comparison") -> str:
+    """Return the comparison as text: the figures, which model wins, and where the models differ most."""
+    width = max(len(model.name) for model in models)
+    rows = [
+        f"{model.name:{width}}  {figure(bits)} bits per character"
+        for model, bits in zip(models, comparison.bits_per_char, strict=True)
     ]
-    lines.append(f"on {_count(found.lines)}, {found.characters:,} characters")
-    if found.left_out:
-        lines.append(f"left out: {_count(found.left_out)} with a character unknown to one")
-    lines += [
-        f"{reader.name}: bits of one way to cut the text: an upper bound"
-        for reader in readers
-        if reader.tokenizer.AMBIGUOUS
+    rows.append(f"on {plural(comparison.lines, 'line')}, {plural(comparison.characters, 'character')}")
+    if comparison.left_out:
+        rows.append(f"left out: {plural(comparison.left_out, 'line')} with a character unknown to one model")
+    rows += [
+        f"{model.name}: an upper bound, for one tokenization of the text"
+        for model in models
+        if model.tokenizer.AMBIGUOUS
     ]
-    if readers[0].line != readers[1].line:
-        by_line = next(reader.name for reader in readers if reader.line)
-        lines.append(f"{by_line} reads each line by itself, the other one after the other")
-    lines.append(verdict(readers, found.difference, found.interval, less_is_better=True))
-    for reader, places in zip(readers, found.stretches, strict=True):
-        if places:
-            lines += ["", f"where {reader.name} is better by most, in bits", *_rows(readers, places)]
-    return "".join(f"{line}\n" for line in lines)
+    if models[0].line != models[1].line:
+        by_line = next(model.name for model in models if model.line)
+        rows.append(f"{by_line} reads each line separately, the other model reads one text")
+    rows += verdict(
+        models, comparison.difference, comparison.interval, of="bits per character", over="line", lower_is_better=True
+    )
+    for model, stretches in zip(models, comparison.stretches, strict=True):
+        if stretches:
+            rows += ["", f"largest gains of {model.name}, in bits", *_rows(models, stretches)]
+    return "".join(f"{row}\n" for row in rows)
 
 
 def verdict(
-    readers: Sequence["ComparedModel"], difference: float, interval: tuple[float, float] | None, *, less_is_better: bool
-) -> str:
-    """The difference, its interval, and who is better; `less_is_better` of bits, not of accuracy."""
-    told = f"difference {difference:+.4f}"
+    models: Sequence["ComparedModel"],
+    difference: float,
+    interval: tuple[float, float] | None,
+    *,
+    of: str,
+    over: str,
+    lower_is_better: bool,
+) -> list[str]:
+    """Return two lines: the difference, and its interval with the model that wins.
+
+    of: the figure that differs. over: the unit that the interval is computed over.
+    """
+    first, second = models
+    rows = [f"{first.name} - {second.name} = {difference:+.4f} {of}"]
     if interval is None:
-        return f"{told}; one alone has no interval"
-    told += f", 95 % from {interval[0]:+.4f} to {interval[1]:+.4f}"
+        return [*rows, f"no interval: it needs at least 2 {over}s"]
+    bounds = f"95 % interval: {interval[0]:+.4f} to {interval[1]:+.4f}"
     if interval[0] <= 0 <= interval[1]:
-        return f"{told}\nneither is better for sure: the interval has 0 in it"
-    return f"{told}\n{readers[(difference > 0) == less_is_better].name} is better: the interval is on one side of 0"
+        return [*rows, f"{bounds}; it contains 0: neither wins"]
+    winner = models[(difference > 0) == lower_is_better]
+    return [*rows, f"{bounds}; {'lower' if lower_is_better else 'higher'} is better: {winner.name} wins"]
 
 
-def _count(lines: int) -> str:
-    return f"{lines:,} line{'s' * (lines != 1)}"
-
-
-def _rows(readers: Sequence["ComparedModel"], places: Sequence["Stretch"]) -> list[str]:
-    """The line, the bits of each, and the place in brackets."""
-    heads = [reader.name[-8:] for reader in readers]  # of a path the end says most
+def _rows(models: Sequence["ComparedModel"], stretches: Sequence["Stretch"]) -> list[str]:
+    """Return a row for each stretch: its line, the bits of each model, and the stretch in brackets."""
+    heads = [model.name[-8:] for model in models]  # the end of a path is the most specific part
     rows = [f"{'line':>7}  {heads[0]:>8}  {heads[1]:>8}"]
-    for place in places:
-        before, text, after = (repr(each)[1:-1] for each in (place.before, place.text, place.after))
-        rows.append(f"{place.line:7,}  {place.bits[0]:8.2f}  {place.bits[1]:8.2f}  {before}[{text}]{after}")
+    for each in stretches:
+        before, text, after = (repr(part)[1:-1] for part in (each.before, each.text, each.after))
+        rows.append(f"{each.line:7,}  {each.bits[0]:8.2f}  {each.bits[1]:8.2f}  {before}[{text}]{after}")
     return rows

@@ -1,4 +1,4 @@
-"""The n-gram that is compared with a model: over the model's tokens, of the text that the model learned from."""
+"""Train the n-gram that a model is compared with: over the model's tokens, on the model's training text."""
 
 from typing import Any
 
@@ -11,26 +11,30 @@ from charlm.data.split import hold_out
 from charlm.errors import CorpusError
 from charlm.language_model import LanguageModel
 from charlm.nn.probability import TokenProgress
+from charlm.progress import ignore
 
 
-def learned(told: dict[str, Any], corpus: Corpus) -> tuple[Streams | Lines, bool]:
-    """The part of a text to count, and whether it is what the model learned from, without what was held out.
+def training_text(description: dict[str, Any], corpus: Corpus) -> tuple[Streams | Lines, bool]:
+    """Return the part of a corpus that an n-gram learns from, and whether the model was trained on that part.
 
-    told: what `checkpoint.describe` says of the model; a text of another fingerprint than its corpus is taken whole.
-    Raises CorpusError for one that is larger than what is held in memory.
+    The held-out part is left out if the corpus is that of the model, by its fingerprint; any other corpus is used
+    whole. description: the return value of `checkpoint.describe`.
+
+    Raises CorpusError for a corpus that is too large for memory.
     """
     if corpus.large:
-        many = f"{', '.join(corpus.names)} has {corpus.characters:,} characters"
-        raise CorpusError(f"{many}, too many for an n-gram, whose counts are held in memory; give a part of it")
-    kind, same = told["config"]["sequence"], corpus.fingerprint() == told["corpus"]["sha256"]
-    if same and not told["corpus"]["held_out"]:
-        return hold_out(corpus.documents, kind, told["plan"]["train"]["valid_fraction"]).train, True
-    return all_sequences(corpus.documents, kind), same
+        size = f"{', '.join(corpus.names)} has {corpus.characters:,} characters"
+        raise CorpusError(f"{size}, too many for an n-gram, whose counts are kept in memory; give a part of it")
+    mode, same = description["config"]["sequence"], corpus.fingerprint() == description["corpus"]["sha256"]
+    if same and not description["corpus"]["held_out"]:
+        return hold_out(corpus.documents, mode, description["plan"]["train"]["valid_fraction"]).train, True
+    return all_sequences(corpus.documents, mode), same
 
 
-def baseline(
-    model: LanguageModel, order: int, texts: Streams | Lines, told: TokenProgress = lambda count: None
+def train_ngram(
+    model: LanguageModel, order: int, texts: Streams | Lines, on_progress: TokenProgress = ignore
 ) -> KneserNey:
-    """Kneser-Ney of that order, which can predict what the model can; told: as in `KneserNey.train`."""
+    """Train a Kneser-Ney n-gram that can predict the same tokens as the model. `KneserNey.train` documents the rest."""
     ids = np.concatenate(list(encode_sequences(model.tokenizer, texts, close=model.ends)))
-    return KneserNey.train(model.tokenizer.sequences(ids), order, model.network.allowed_tokens.cpu().numpy(), told)
+    allowed = model.network.allowed_tokens.cpu().numpy()
+    return KneserNey.train(model.tokenizer.sequences(ids), order, allowed, on_progress)

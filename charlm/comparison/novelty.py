@@ -1,6 +1,6 @@
-"""How new a text is: what of it stands in a corpus already.
+"""Measure how much of a text is copied from a corpus.
 
-The corpus streams past the suffix automaton (Blumer 1985) of the texts, so that memory grows with the texts alone.
+The corpus is streamed through the suffix automaton (Blumer 1985) of the texts, so memory grows with the texts only.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,16 +9,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Novelty:
-    """The longest stretch that the corpus has too, and how much of the text it has not."""
+    """The longest stretch that also occurs in the corpus, and how much of the text does not."""
 
     longest_copied: int  # characters
     copied_text: str  # the first of that length
-    novel_4grams: float | None  # share of the text's stretches of 4 characters; None where it is shorter
+    novel_4grams: float | None  # share of the text's 4-grams that are new; None for a shorter text
     novel_8grams: float | None
 
 
 def novelty(texts: Sequence[str], corpus: Iterable[Iterable[str]]) -> list[Novelty]:
-    """Compare texts with the documents of a corpus, each in blocks of any length; no stretch crosses documents."""
+    """Compare texts with the documents of a corpus, given in blocks of any length. No stretch crosses documents."""
     automaton = _SuffixAutomaton(texts)
     for document in corpus:
         automaton.read(document)
@@ -33,26 +33,26 @@ def _novelty(text: str, copied: Sequence[int]) -> Novelty:
 
 
 def _novel(copied: Sequence[int], n: int) -> float | None:
-    """Share of the n-grams that are not copied: those that end where fewer than n characters are."""
+    """Return the share of n-grams that are new: those at whose last character fewer than n characters are copied."""
     ends = copied[n - 1 :]
     return sum(length < n for length in ends) / len(ends) if ends else None
 
 
 class _SuffixAutomaton:
-    """Each state stands for substrings of the texts that end at the same places: suffixes of its longest one."""
+    """Suffix automaton: a state is the set of substrings that end at the same offsets, suffixes of the longest one."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         self._following: list[dict[str, int]] = [{}]
-        self._link = [-1]  # to the state of the longest suffix that ends at more places
-        self._length = [0]  # of the state's longest string
+        self._link = [-1]  # to the state of the longest suffix that ends at more offsets
+        self._length = [0]  # of the longest string in the state
         for text in texts:
             state = 0
             for character in text:
                 state = self._extend(state, character)
-        self._seen = [0] * len(self._length)  # characters of the state's longest string, at its end, that were read
+        self._seen = [0] * len(self._length)  # length of the longest suffix of it that the corpus has
 
     def _extend(self, last: int, character: str) -> int:
-        """The state of a text that is one character longer than that of `last`."""
+        """Return the state of the string of `last` with one more character."""
         known = self._following[last].get(character)
         if known is not None:
             return known if self._length[known] == self._length[last] + 1 else self._split(last, character, known)
@@ -67,7 +67,7 @@ class _SuffixAutomaton:
         return new
 
     def _split(self, last: int, character: str, known: int) -> int:
-        """A state of its own for the strings of `known` that are no longer than those from `last`."""
+        """Move the strings of `known` that extend `last` or shorter strings to a new state, and return it."""
         shorter = self._add(self._length[last] + 1, dict(self._following[known]), self._link[known])
         self._link[known] = shorter
         while last >= 0 and self._following[last].get(character) == known:
@@ -82,7 +82,7 @@ class _SuffixAutomaton:
         return len(self._length) - 1
 
     def read(self, document: Iterable[str]) -> None:
-        """Note for every state the longest string that the document has."""
+        """Record in every state the longest of its strings that the document has."""
         following, link, length, seen = self._following, self._link, self._length, self._seen
         state = matched = 0
         for block in document:
@@ -100,7 +100,7 @@ class _SuffixAutomaton:
                         seen[state] = matched
 
     def settle(self) -> None:
-        """A string that was read has been read with all its suffixes, and a state knows those of its links."""
+        """Complete the records: with a string, all its suffixes were read, which belong to the linked states."""
         by_length = sorted(range(1, len(self._length)), key=self._length.__getitem__)
         for state in reversed(by_length):
             link = self._link[state]
@@ -110,9 +110,9 @@ class _SuffixAutomaton:
             self._seen[state] = self._seen[state] or self._seen[self._link[state]]
 
     def copied(self, text: str) -> list[int]:
-        """For each character of one of the texts: how many up to it were read in a row."""
+        """Return for each character of one of the texts the length of the copied stretch that ends with it."""
         state, lengths = 0, []
-        for place, character in enumerate(text, start=1):
+        for end, character in enumerate(text, start=1):
             state = self._following[state][character]
-            lengths.append(min(self._seen[state], place))
+            lengths.append(min(self._seen[state], end))
         return lengths

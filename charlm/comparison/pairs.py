@@ -1,7 +1,7 @@
-"""Minimal pairs: is the good sentence of two likelier than the bad one? (Linzen, Dupoux & Goldberg 2016; BLiMP 2020)
+"""Judge minimal pairs: a good sentence should be likelier than a bad one (Linzen et al. 2016; Warstadt et al. 2020).
 
-A file of pairs has one on each line: good, tab, bad, and perhaps a tab and the group it belongs to, such as the number
-of words between subject and verb.
+A file has one pair per line: the good sentence, a tab, the bad sentence. A second tab may be followed by the group of
+the pair, such as the number of words between subject and verb.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,7 @@ from charlm.scoring.score import ScoreOptions
 
 
 class Pair(NamedTuple):
-    """Two sentences; `group` is "" where the file has none."""
+    """A good and a bad sentence; `group` is "" if the file has no groups."""
 
     good: str
     bad: str
@@ -22,7 +22,7 @@ class Pair(NamedTuple):
 
 
 class Accuracy(NamedTuple):
-    """How many pairs of a group are right."""
+    """Number of pairs in a group that a model judges correctly."""
 
     group: str
     right: int
@@ -30,52 +30,55 @@ class Accuracy(NamedTuple):
 
     @property
     def share(self) -> float:
+        """Accuracy, from 0 to 1."""
         return self.right / self.pairs
 
 
 def parse(name: str, text: str) -> list[Pair]:
-    """The pairs of a file's text. Raises CorpusError, with the file's name and the line, for what is none."""
-    found: list[Pair] = []
+    """Parse a file's text. Raises CorpusError, with the name and the line, for a line that is not a pair."""
+    pairs: list[Pair] = []
     for number, line in enumerate(lines(text), start=1):
         fields = line.split("\t")
         where = f"{name}:{number}"
         if len(fields) not in (2, 3) or not fields[0] or not fields[1]:
-            raise CorpusError(f"{where} is no pair: write the good sentence, a tab, the bad one, and a group if any")
+            raise CorpusError(f"{where} is not a pair; write the good sentence, a tab, and the bad sentence")
         if fields[0] == fields[1]:
-            raise CorpusError(f"{where} has the same sentence twice: the second should be the bad one")
+            raise CorpusError(f"{where} has the same sentence twice; write the bad sentence after the tab")
         pair = Pair(*fields)
-        if found and bool(pair.group) != bool(found[0].group):
-            raise CorpusError(f"{where} has {'a' if pair.group else 'no'} group, unlike line 1: name one on every line")
-        found.append(pair)
-    return found
+        if pairs and bool(pair.group) != bool(pairs[0].group):
+            raise CorpusError(
+                f"{where} has {'a' if pair.group else 'no'} group, unlike line 1; give every line a group, or none"
+            )
+        pairs.append(pair)
+    return pairs
 
 
 def judge(
-    model: LanguageModel, pairs: Sequence[Pair], *, eos: bool | None = None, **how: Unpack[ScoreOptions]
+    model: LanguageModel, pairs: Sequence[Pair], *, eos: bool | None = None, **options: Unpack[ScoreOptions]
 ) -> list[bool]:
-    """Of each pair whether the model finds the good sentence likelier, by the conventions of `score_many`."""
-    return right([found.logprob for found in model.score_many(sentences(pairs), eos=eos, **how)])
+    """Return for each pair whether the model finds the good sentence likelier; `score_many` explains the options."""
+    return correct([score.logprob for score in model.score_many(sentences(pairs), eos=eos, **options)])
 
 
 def sentences(pairs: Iterable[Pair]) -> list[str]:
-    """The good one and the bad one of each pair, in order."""
+    """Return the good and the bad sentence of each pair, in order."""
     return [sentence for pair in pairs for sentence in (pair.good, pair.bad)]
 
 
-def right(logprobs: Sequence[float]) -> list[bool]:
-    """Of each pair whether the good sentence is likelier; as likely as the other is not enough.
+def correct(logprobs: Sequence[float]) -> list[bool]:
+    """Return for each pair whether the good sentence is likelier; a tie is not correct.
 
-    logprobs: of whole sentences, in the order of `sentences`.
+    logprobs: log P of whole sentences, in the order of `sentences`.
     """
     return [good > bad for good, bad in zip(logprobs[::2], logprobs[1::2], strict=True)]
 
 
-def accuracies(pairs: Sequence[Pair], right: Iterable[bool]) -> list[Accuracy]:
-    """One of each group, by number where all groups are numbers, else as they come; none where there are no groups."""
+def accuracies(pairs: Sequence[Pair], judged: Iterable[bool]) -> list[Accuracy]:
+    """Return the accuracy of each group: in numerical order if all groups are numbers, else in order of appearance."""
     sums: dict[str, list[bool]] = {}
-    for pair, is_right in zip(pairs, right, strict=True):
+    for pair, is_correct in zip(pairs, judged, strict=True):
         if pair.group:
-            sums.setdefault(pair.group, []).append(is_right)
+            sums.setdefault(pair.group, []).append(is_correct)
     numbers = all(group.isdecimal() for group in sums)
     groups = sorted(sums, key=int) if numbers else list(sums)
     return [Accuracy(group, sum(sums[group]), len(sums[group])) for group in groups]

@@ -45,11 +45,11 @@ def test_json_has_both_models_the_interval_and_the_places(run: Run, known: str, 
 def test_people_see_who_is_better_and_whether_that_is_sure(run: Run, known: str, line_folder: Path) -> None:
     done = run("compare", known, line_folder, "--file", "new.txt")
     assert done.code == 0 and "bits per character" in done.out and "95 %" in done.out
-    assert f"{line_folder} is better: the interval" in done.out
+    assert f"lower is better: {line_folder} wins" in done.out
     same = run("compare", known, known, "the cat", "a dog")
-    assert "neither is better for sure" in same.out and "on 2 lines, 14 characters" in same.out
+    assert "it contains 0: neither wins" in same.out and "on 2 lines, 14 characters" in same.out
     alone = run("compare", known, "kn2", "the cat")
-    assert "one alone has no interval" in alone.out
+    assert "no interval: it needs at least 2 lines" in alone.out
     assert max(map(len, alone.out.splitlines())) <= 60
 
 
@@ -57,7 +57,7 @@ def test_words_have_an_upper_bound_and_an_ngram_of_words(run: Run, known: str) -
     """The text of both is the same, whatever their tokens: 11 + 11 + 12 letters and three line ends."""
     assert run("train", "lines.txt", "--tokenizer", "word", "--model", "words", "--steps", 20, *TINY, "-q").code == 0
     done = run("compare", known, "words", "--file", "new.txt")
-    assert "words: bits of one way to cut the text: an upper bound" in done.out and f"{known}: bits" not in done.out
+    assert "words: an upper bound, for one tokenization of the text" in done.out and f"{known}: an" not in done.out
     value = json.loads(run("compare", "words", "kn2", "--file", "new.txt", "--json").out)
     assert value["characters"] == 37 and value["b"]["bits_per_char"] < value["a"]["bits_per_char"]
 
@@ -65,7 +65,7 @@ def test_words_have_an_upper_bound_and_an_ngram_of_words(run: Run, known: str) -
 def test_the_ngram_learns_what_the_model_learned_and_nothing_held_out(run: Run, known: str) -> None:
     done = run("compare", known, "kn3", "--file", "new.txt", "--json")
     learned = hold_out([Document("", LINES)], "line", 0.1).train
-    assert f"{learned.characters:,} characters of lines.txt, those that checkpoints/lines learned" in done.err
+    assert f"{learned.characters:,} characters of lines.txt, the training text of checkpoints/lines" in done.err
     assert learned.characters < len(LINES)
     model = charlm.load("checkpoints/lines")
     value = json.loads(done.out)
@@ -85,9 +85,9 @@ def test_the_ngram_learns_what_the_model_learned_and_nothing_held_out(run: Run, 
 def test_a_corpus_that_has_changed_is_not_what_the_ngram_should_learn(run: Run, known: str) -> None:
     Path("lines.txt").write_text(LINES + "one more\n")
     done = run("compare", known, "kn3", "the cat")
-    assert (done.code, done.out) == (1, "") and "lines.txt is not the text" in done.err and "--train" in done.err
+    assert (done.code, done.out) == (1, "") and "lines.txt has changed" in done.err and "--train" in done.err
     told = run("compare", known, "kn3", "the cat", "--train", "lines.txt")
-    assert told.code == 0 and "which is not the text of checkpoints/lines" in told.err
+    assert told.code == 0 and "which is not the training text of checkpoints/lines" in told.err
     assert f"{len(LINES) + 9:,} characters" in told.err, "all of it is learned"
     Path("lines.txt").unlink()
     gone = run("compare", known, "kn3", "the cat")
@@ -95,14 +95,14 @@ def test_a_corpus_that_has_changed_is_not_what_the_ngram_should_learn(run: Run, 
 
 
 def test_the_text_that_was_learned_is_no_test(run: Run, known: str) -> None:
-    assert "compare on another" in run("compare", known, "kn3", "--file", "lines.txt").err
-    assert "compare on another" not in run("compare", known, "kn3", "--file", "new.txt").err
+    assert "use held-out text" in run("compare", known, "kn3", "--file", "lines.txt").err
+    assert "use held-out text" not in run("compare", known, "kn3", "--file", "new.txt").err
 
 
 def test_the_ngram_of_a_model_with_held_out_files_learns_its_whole_corpus(run: Run, known: str) -> None:
     options = ["--valid", "new.txt", "--model", "all", "--steps", 20, *TINY, "-q"]
     assert run("train", "lines.txt", *options).code == 0
-    assert f"learns {len(LINES):,} characters" in run("compare", "all", "kn2", "the cat").err
+    assert f"learns from {len(LINES):,} characters" in run("compare", "all", "kn2", "the cat").err
 
 
 @pytest.mark.parametrize(
@@ -127,10 +127,10 @@ def test_what_cannot_be_compared_is_a_sentence(
 
 
 def test_more_than_memory_should_hold_is_not_compared(run: Run, known: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "_MOST", 10)
+    monkeypatch.setattr(command, "_MAX_CHARACTERS", 10)
     refused = run("compare", known, known, "the cat", "a dog")
     assert (refused.code, refused.out) == (1, "")
-    assert "the text has 12 characters, too many to compare; give 10 at most" in refused.err
+    assert "the text has 12 characters, too many to compare; give at most 10" in refused.err
 
 
 def test_pairs_are_counted_by_group_in_the_order_of_numbers(run: Run, line_folder: Path) -> None:
@@ -145,14 +145,14 @@ def test_pairs_are_counted_by_group_in_the_order_of_numbers(run: Run, line_folde
     Path("turned.tsv").write_text(turned)
     assert json.loads(run("score", "-m", line_folder, "--pairs", "turned.tsv", "--json").out)["right"] == 3 - right
     shown = run("score", "-m", line_folder, "--pairs", "pairs.tsv").out
-    assert f"{right / 3:.4f}" in shown and "the end scored" in shown and max(map(len, shown.splitlines())) <= 60
+    assert f"{right / 3:.4f}" in shown and "end included" in shown and max(map(len, shown.splitlines())) <= 60
 
 
 def test_a_pair_of_equals_is_not_right_and_unknown_characters_are_told(run: Run, line_folder: Path) -> None:
     Path("pairs.tsv").write_text("été\thôtel\n")
     done = run("score", "-m", line_folder, "--pairs", "pairs.tsv", "--json")
     assert json.loads(done.out) == {"right": 0, "pairs": 1, "accuracy": 0.0, "groups": [], "eos": True}
-    assert "2 of the sentences" in done.err
+    assert "2 sentences with an unknown character" in done.err
 
 
 def test_pairs_compare_two_models(run: Run, known: str, line_folder: Path) -> None:

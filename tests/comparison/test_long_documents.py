@@ -131,7 +131,7 @@ def test_a_report_of_a_long_text_is_of_its_beginning(
     run: Run, line_folder: Path, large: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Which alone is held in memory."""
-    monkeypatch.setattr(held_out, "_AT_MOST", 500)
+    monkeypatch.setattr(held_out, "_MOST_CHARACTERS", 500)
     monkeypatch.setattr(sequences.Lines, "__iter__", None)
     found = []
     for text in (LINES, LINES[:500]):
