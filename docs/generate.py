@@ -13,7 +13,7 @@ import io
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from textwrap import dedent
@@ -113,7 +113,8 @@ def _is_setting(thing: type) -> bool:
 def _described(name: str, thing: object) -> str:
     if isinstance(thing, type):
         return _class(name, thing)
-    return f"### {name}\n\n```text\ncharlm.{_signature(_node(thing), thing)}\n```\n\n{_docstring(thing)}\n"
+    node = _node(thing)
+    return f"### {name}\n\n```text\ncharlm.{_signature(node, thing)}\n```\n\n{_docstring(thing, _names(node, thing))}\n"
 
 
 def _class(name: str, kind: type) -> str:
@@ -142,7 +143,7 @@ def _method(kind: type, home: type, method: ast.FunctionDef) -> str:
         returned = f"`{ast.unparse(method.returns)}`. " if method.returns else ""
         return f"{title}{returned}{_docstring(member.fget)}\n"
     function = member.__func__ if isinstance(member, classmethod | staticmethod) else member
-    return f"{title}```text\n{_signature(method, function)}\n```\n\n{_docstring(function)}\n"
+    return f"{title}```text\n{_signature(method, function)}\n```\n\n{_docstring(function, _names(method, function))}\n"
 
 
 def _fields(kind: type) -> Iterator[str]:
@@ -195,12 +196,28 @@ def _parameters(arguments: ast.arguments, function: object) -> Iterator[str]:
         yield f"**{_parameter(arguments.kwarg, None)}"
 
 
+def _names(node: ast.ClassDef | ast.FunctionDef, function: object) -> list[str]:
+    assert isinstance(node, ast.FunctionDef)
+    return [match[0] for each in _parameters(node.args, function) if (match := re.search(r"\w+", each))]
+
+
 def _parameter(argument: ast.arg, default: ast.expr | None) -> str:
     return ast.unparse(argument) + (f" = {ast.unparse(default)}" if default else "")
 
 
-def _docstring(thing: object) -> str:
-    return _escaped(inspect.getdoc(thing) or "")
+def _docstring(thing: object, parameters: Collection[str] = ()) -> str:
+    """Return the docstring in Markdown; what it says of each parameter becomes an item of a list."""
+    paragraphs = inspect.getdoc(thing) or ""
+    return "\n\n".join(_escaped(_listed(each, parameters)) for each in paragraphs.split("\n\n"))
+
+
+def _listed(paragraph: str, parameters: Collection[str]) -> str:
+    """Turn "source: a path. valid: held-out text." into a list, if it begins with the name of a parameter."""
+    names = "|".join(parameters)
+    if not names or not re.match(rf"({names}): ", paragraph):
+        return paragraph
+    said = re.split(rf"(?:^|(?<=[.;)]) )({names}): ", " ".join(paragraph.split()))[1:]
+    return "\n".join(f"- `{name}`: {text}" for name, text in zip(said[::2], said[1::2], strict=True))
 
 
 def _escaped(text: str) -> str:
