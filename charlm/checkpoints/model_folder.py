@@ -51,11 +51,11 @@ def swap_in(new: Path, folder: Path) -> None:
 
 def finish_swap(folder: Path) -> None:
     """Complete what a crash interrupted: a swap, the end of a run, or a write. The caller holds the lock."""
-    for place in (folder, sibling_path(folder, "new")):
-        if _is_ours(place):
-            shutil.rmtree(place / ENDED, ignore_errors=True)
-            for path in place.glob(".*.tmp"):
-                path.unlink(missing_ok=True)
+    for each in (folder, sibling_path(folder, "new")):
+        if _is_ours(each):
+            shutil.rmtree(each / ENDED, ignore_errors=True)
+            for temporary in each.glob(".*.tmp"):
+                temporary.unlink(missing_ok=True)
     old, new = sibling_path(folder, "old"), sibling_path(folder, "new")
     if not _is_ours(old):
         return

@@ -48,20 +48,20 @@ def require_number(values: Mapping[str, Any], name: str) -> float:
 
 def save(folder: Path, state: TrainingState) -> None:
     """Write a state to `folder`/steps/<n>, and delete all but the last two complete states. Raises OSError."""
-    place = folder / STEPS / str(state.step)
-    if place.parent.is_symlink():
-        raise FileExistsError(errno.EEXIST, "a symbolic link is in the way, and is not followed", str(place.parent))
-    _delete(place)  # remains of a crash
-    place.mkdir(parents=True)
+    path = folder / STEPS / str(state.step)
+    if path.parent.is_symlink():
+        raise FileExistsError(errno.EEXIST, "a symbolic link is in the way, and is not followed", str(path.parent))
+    _delete(path)  # remains of a crash
+    path.mkdir(parents=True)
     try:
         manifest: dict[str, Any] = {"format_version": FORMAT_VERSION, "step": state.step, "files": {}}
         for name, data in ((_TENSORS, pack(state.tensors, {})), (_VALUES, to_json(state.values))):
-            write_atomic(place / name, data)
+            write_atomic(path / name, data)
             manifest["files"][name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-        sync_folder(place.parent)
-        write_atomic(place / _MANIFEST, to_json(manifest))
+        sync_folder(path.parent)
+        write_atomic(path / _MANIFEST, to_json(manifest))
     except BaseException:
-        shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(path, ignore_errors=True)
         raise
     complete = [each for each in _numbered(folder) if (each / _MANIFEST).exists()]
     for each in set(_numbered(folder)) - set(complete[-_KEPT:]):
@@ -71,11 +71,11 @@ def save(folder: Path, state: TrainingState) -> None:
 def newest(folder: Path) -> tuple[TrainingState | None, list[str]]:
     """Return the last intact state in `folder`, or None, and a sentence for each later state that is damaged."""
     damaged: list[str] = []
-    for place in reversed(_numbered(folder)):
-        if not (place / _MANIFEST).exists():  # a crash interrupted the save
+    for path in reversed(_numbered(folder)):
+        if not (path / _MANIFEST).exists():  # a crash interrupted the save
             continue
         try:
-            return _read(place), damaged
+            return _read(path), damaged
         except (ModelError, OSError) as error:
             damaged.append(str(error))
     return None, damaged
@@ -88,7 +88,7 @@ def unfinished(folder: Path) -> bool:
 
 def any_saved(folder: Path) -> bool:
     """Whether a complete state exists; only `newest` checks that it is intact."""
-    return any((place / _MANIFEST).exists() for place in _numbered(folder))
+    return any((path / _MANIFEST).exists() for path in _numbered(folder))
 
 
 def begin(folder: Path) -> None:
@@ -104,14 +104,14 @@ def finish(folder: Path) -> None:
         shutil.rmtree(each, ignore_errors=True)
 
 
-def _delete(place: Path) -> None:
+def _delete(path: Path) -> None:
     """Delete a state, its manifest first, so that it never looks complete. Of a symbolic link, delete only the link."""
-    if place.is_symlink():
-        place.unlink()
+    if path.is_symlink():
+        path.unlink()
         return
     with suppress(OSError):
-        (place / _MANIFEST).unlink()
-    shutil.rmtree(place, ignore_errors=True)
+        (path / _MANIFEST).unlink()
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def _numbered(folder: Path) -> list[Path]:
@@ -125,25 +125,25 @@ def _numbered(folder: Path) -> list[Path]:
     return sorted(folders, key=lambda each: int(each.name))
 
 
-def _read(place: Path) -> TrainingState:
-    manifest = parse_json(place / _MANIFEST, read_file(place / _MANIFEST, _LARGEST_MANIFEST))
+def _read(path: Path) -> TrainingState:
+    manifest = parse_json(path / _MANIFEST, read_file(path / _MANIFEST, _LARGEST_MANIFEST))
     try:
         version, step, files = manifest["format_version"], manifest["step"], manifest["files"]
         stated = {name: (files[name]["bytes"], files[name]["sha256"]) for name in (_TENSORS, _VALUES)}
     except (KeyError, TypeError):
-        raise ModelError(f"{place / _MANIFEST} is not the manifest of a training state") from None
+        raise ModelError(f"{path / _MANIFEST} is not the manifest of a training state") from None
     if version != FORMAT_VERSION:
-        raise ModelError(f"{place / _MANIFEST} has format {version!r}; this charlm reads format {FORMAT_VERSION}")
-    if type(step) is not int or str(step) != place.name:
-        raise ModelError(f"{place / _MANIFEST} belongs to step {step!r}")
+        raise ModelError(f"{path / _MANIFEST} has format {version!r}; this charlm reads format {FORMAT_VERSION}")
+    if type(step) is not int or str(step) != path.name:
+        raise ModelError(f"{path / _MANIFEST} belongs to step {step!r}")
     blobs = {}
     for name, (size, digest) in stated.items():
-        if type(size) is not int or size < 0 or (place / name).stat().st_size != size:
-            raise ModelError(f"{place / name} should have {size!r} bytes, and has another size")
-        blobs[name] = read_file(place / name, size)
+        if type(size) is not int or size < 0 or (path / name).stat().st_size != size:
+            raise ModelError(f"{path / name} should have {size!r} bytes, and has another size")
+        blobs[name] = read_file(path / name, size)
         if hashlib.sha256(blobs[name]).hexdigest() != digest:
-            raise ModelError(f"{place / name} is damaged: its SHA-256 is not that of the manifest")
-    values = parse_json(place / _VALUES, blobs[_VALUES])
+            raise ModelError(f"{path / name} is damaged: its SHA-256 is not that of the manifest")
+    values = parse_json(path / _VALUES, blobs[_VALUES])
     if not isinstance(values, dict):
-        raise ModelError(f"{place / _VALUES} does not hold a training state")
-    return TrainingState(step, values, unpack(place / _TENSORS, blobs[_TENSORS])[0])
+        raise ModelError(f"{path / _VALUES} does not hold a training state")
+    return TrainingState(step, values, unpack(path / _TENSORS, blobs[_TENSORS])[0])

@@ -112,7 +112,7 @@ class RolledBack:
 
 @dataclass(frozen=True)
 class NotSaved:
-    """The disk refused a write. What it had before is untouched; training goes on, and the next save tries again."""
+    """The disk refused a write. What it had before is untouched; training continues, and the next save tries again."""
 
     step: int
     why: str

@@ -30,7 +30,7 @@ _FIRST_PROCESS = Path("the state of the first process")  # the source that error
 class UnfinishedRun(NamedTuple):
     """A run that did not reach its end. All but `damaged` is None if it has no intact state, and must begin again."""
 
-    place: Path | None  # the folder with its files; None in all processes but the first
+    path: Path | None  # the folder with its files; None in all processes but the first
     state: TrainingState | None
     plan: Plan | None
     damaged: tuple[str, ...]  # for each state that was passed over, what is wrong with it
@@ -56,17 +56,17 @@ def _find(folder: Path) -> UnfinishedRun | None:
         return None
     with lock(folder):
         finish_swap(folder)
-        place = unfinished(folder)
-        if place is None and is_model(folder):
+        path = unfinished(folder)
+        if path is None and is_model(folder):
             return None
-        state, damaged = training_state.newest(place) if place else (None, [])
-        if place is None or state is None:
+        state, damaged = training_state.newest(path) if path else (None, [])
+        if path is None or state is None:
             return UnfinishedRun(None, None, None, tuple(damaged))
         try:
-            plan = plan_from(state.values.get("plan"), place / STEPS / str(state.step))
+            plan = plan_from(state.values.get("plan"), path / STEPS / str(state.step))
         except ConfigError as error:
             raise ModelError(str(error)) from None
-        return UnfinishedRun(place, state, plan, tuple(damaged))
+        return UnfinishedRun(path, state, plan, tuple(damaged))
 
 
 def broadcast_state(group: Group, state: TrainingState | None) -> TrainingState:

@@ -33,40 +33,40 @@ def check_free(folder: Path, overwrite: bool) -> None:
         raise ModelExistsError(f"{folder} exists and is not a charlm model, so it is kept", remedy="other_model")
     if overwrite:
         return
-    place = unfinished(folder)
-    if place and training_state.newest(place)[0]:
+    path = unfinished(folder)
+    if path and training_state.newest(path)[0]:
         raise ModelExistsError(f"{folder} has a run that was stopped before its end", remedy="resume_or_overwrite")
     check_overwrite(folder, overwrite, remedy="overwrite")
 
 
 def unfinished(folder: Path) -> Path | None:
     """Return the folder with the files of an unfinished run for `folder`, or None."""
-    places = (sibling_path(folder, "new"), folder)
-    return next((place for place in places if training_state.unfinished(place)), None)
+    paths = (sibling_path(folder, "new"), folder)
+    return next((path for path in paths if training_state.unfinished(path)), None)
 
 
 def claim(folder: Path, overwrite: bool) -> Path:
     """Return the folder in which a new run for `folder` begins. The caller holds the lock. Raises ModelExistsError."""
     finish_swap(folder)
     check_free(folder, overwrite)
-    place = sibling_path(folder, "new")
-    remove_model(place)
-    if place.exists():
-        raise ModelExistsError(f"{place} is in the way, and charlm did not write it", remedy="move_or_other_model")
-    return place
+    path = sibling_path(folder, "new")
+    remove_model(path)
+    if path.exists():
+        raise ModelExistsError(f"{path} is in the way, and charlm did not write it", remedy="move_or_other_model")
+    return path
 
 
 class RunFolder:
-    """Writes to `place` until the first model is kept, then to `folder`; writes nothing if they are None.
+    """Writes to `path` until the first model is kept, then to `folder`; writes nothing if they are None.
 
-    corpus: the description of the corpus for `config.json`. saved_step: the step of the state in `place`, if the run is
+    corpus: the description of the corpus for `config.json`. saved_step: the step of the state in `path`, if the run is
     resumed. Every method that writes raises OSError, and leaves what was on the disk before untouched.
     """
 
     def __init__(
         self,
         folder: Path | None,
-        place: Path | None,
+        path: Path | None,
         *,
         tokenizer: Tokenizer,
         corpus: Mapping[str, Any],
@@ -75,7 +75,7 @@ class RunFolder:
         self.folder = folder
         self.saved_step = saved_step  # of the last saved state
         self.model_step = 0  # of the model on the disk; 0 while there is none, or none that is complete
-        self._place = place  # where files are written now
+        self._path = path  # where files are written now
         self._tokenizer, self._corpus = tokenizer, corpus
         self._created = saved_step is not None  # whether the files that never change are on the disk
         self._stored_plan: Plan | None = None  # the plan on the disk
@@ -96,88 +96,88 @@ class RunFolder:
 
     def begin(self, plan: Plan) -> None:
         """Write the files that exist from the start, and again what a failure or a person has removed."""
-        if self._place is None:
+        if self._path is None:
             return
-        if not self._created or not all((self._place / name).exists() for name in (CONFIG, TOKENIZER, PLAN)):
+        if not self._created or not all((self._path / name).exists() for name in (CONFIG, TOKENIZER, PLAN)):
             self._created, self._stored_plan, self.model_step = False, None, 0
-            training_state.begin(self._place)
-            checkpoint.create(self._place, plan.model, self._tokenizer, dict(self._corpus))
+            training_state.begin(self._path)
+            checkpoint.create(self._path, plan.model, self._tokenizer, dict(self._corpus))
             self._created = True
         if self._stored_plan != plan:
             self._stored_plan = None
-            write_atomic(self._place / PLAN, to_json(asdict(plan)))
+            write_atomic(self._path / PLAN, to_json(asdict(plan)))
             self._stored_plan = plan
 
     def save_best(self, plan: Plan, best: Best, *, card: str, metrics: Sequence[str]) -> None:
         """Replace the model by this one. The first model of a run replaces the folder of an earlier run."""
-        if self.folder is None or self._place is None:
+        if self.folder is None or self._path is None:
             return
         self.model_step = 0
         self.begin(plan)
-        checkpoint.save_weights(self._place, best.weights, best.step, best.evaluation.summary())
-        write_atomic(self._place / CARD, card.encode())
+        checkpoint.save_weights(self._path, best.weights, best.step, best.evaluation.summary())
+        write_atomic(self._path / CARD, card.encode())
         self._write_metrics(metrics)
-        if self._place != self.folder:
+        if self._path != self.folder:
             try:
-                swap_in(self._place, self.folder)
+                swap_in(self._path, self.folder)
             finally:  # a failure may come after the rename
-                if self.folder.exists() and not self._place.exists():
-                    self._place = self.folder
+                if self.folder.exists() and not self._path.exists():
+                    self._path = self.folder
         self.model_step = best.step
 
     def save_state(self, plan: Plan, state: TrainingState) -> None:
         """Save the whole state of the run."""
-        if self._place is None:
+        if self._path is None:
             return
         self.begin(plan)
-        training_state.save(self._place, state)
+        training_state.save(self._path, state)
         self.saved_step = state.step
 
     def save_plan(self, plan: Plan) -> None:
         """Store a plan that was revised."""
-        if self._place is not None and self._place.is_dir():
+        if self._path is not None and self._path.is_dir():
             self.begin(plan)
 
     def save_metrics(self, metrics: Sequence[str]) -> None:
         """Write all lines of the metrics, once the folder has a model."""
-        if self._place is not None and self._place == self.folder:
+        if self._path is not None and self._path == self.folder:
             self._write_metrics(metrics)
 
     def newest_state(self) -> TrainingState | None:
         """Return the last saved state that is not damaged."""
-        return None if self._place is None else training_state.newest(self._place)[0]
+        return None if self._path is None else training_state.newest(self._path)[0]
 
     def is_current(self, plan: Plan, step: int, metrics: Sequence[str]) -> bool:
         """Whether the disk has the model of this step, with this plan and these metrics."""
-        if self.folder is None or self._place is None:
+        if self.folder is None or self._path is None:
             return True
-        complete = self._place == self.folder and all((self.folder / name).exists() for name in FILES)
+        complete = self._path == self.folder and all((self.folder / name).exists() for name in FILES)
         stored = self._stored_plan == plan and self._stored_lines == len(metrics)
         return complete and stored and self.model_step == step
 
     def finish(self) -> None:
         """Delete the state of a run that is complete."""
-        if self._place is not None:
-            training_state.finish(self._place)
+        if self._path is not None:
+            training_state.finish(self._path)
 
     def clean_up(self) -> None:
         """Delete files that are neither a model nor a state to resume from, however the run ended."""
-        if self._place is not None and self._place != self.folder and not self.newest_state():
-            remove_model(self._place)
+        if self._path is not None and self._path != self.folder and not self.newest_state():
+            remove_model(self._path)
 
     def explain(self, error: OSError, needed: int) -> str:
         """Say why a write failed, and how much room the disk has for the `needed` bytes of a save."""
-        place = self._place
-        while place is not None and not place.exists() and place != place.parent:
-            place = place.parent
+        path = self._path
+        while path is not None and not path.exists() and path != path.parent:
+            path = path.parent
         try:
-            free = shutil.disk_usage(place or ".").free
+            free = shutil.disk_usage(path or ".").free
             room = f"; a save needs {needed / 1e6:,.1f} MB, and {free / 1e6:,.1f} MB are free"
         except OSError:
             room = ""
         return f"{error.filename or self.folder}: {error.strerror or error}{room}"
 
     def _write_metrics(self, lines: Sequence[str]) -> None:
-        assert self._place is not None
-        write_atomic(self._place / METRICS, "".join(line + "\n" for line in lines).encode())
+        assert self._path is not None
+        write_atomic(self._path / METRICS, "".join(line + "\n" for line in lines).encode())
         self._stored_lines = len(lines)

@@ -1,25 +1,25 @@
-"""Which of the processes that train one model together this is, as torchrun says in the environment."""
+"""The rank of this process among those that train one model together, from torchrun's environment variables."""
 
 import os
 from typing import NamedTuple
 
 
 class Launch(NamedTuple):
-    """One process by itself, unless torchrun has started it."""
+    """The rank of a process, and of how many; the defaults are those of a process by itself."""
 
     rank: int = 0  # among all processes
-    world_size: int = 1  # how many there are
-    local_rank: int = 0  # among those of this machine
-    restarts: int = 0  # times that torchrun has begun again
+    world_size: int = 1  # number of processes
+    local_rank: int = 0  # among the processes of this machine
+    restarts: int = 0  # how often torchrun has restarted the run
 
     @property
     def first(self) -> bool:
-        """Whether this one writes and talks."""
+        """Whether this process writes files and reports."""
         return self.rank == 0
 
 
 def launched() -> Launch:
-    """Other programs set RANK too, and mean other things by it: it counts beside the mark of torchrun alone."""
+    """Read the environment. RANK counts only if torchrun set it, since other programs set a RANK of their own."""
     if "TORCHELASTIC_RUN_ID" not in os.environ:
         return Launch()
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "TORCHELASTIC_RESTART_COUNT")

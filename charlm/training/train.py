@@ -43,12 +43,16 @@ def train(
 ) -> LanguageModel:
     """Train on files, folders or a text, and return the model that predicts the held-out part best.
 
-    source: one path or several, or a text (a string that contains a newline). valid: a separate held-out text. plan:
-    repeat a stored plan, which replaces `model` and `config`. tokenizer: a vocabulary to use unchanged instead of
-    learning one. folder: keep the model there; it is complete at every moment from the first validation on, and next to
-    it lies the state of the run until the run ends. resume: continue the run that was stopped there; if it has ended,
-    return its model. report: receives every event (charlm.training.events). started: the time.monotonic() from which a
-    budget in minutes counts; None is now.
+    source: one path or several, or a text (a string that contains a newline).
+    valid: a separate held-out text, in place of a part of the corpus.
+    plan: a stored plan to repeat; it replaces `model` and `config`.
+    tokenizer: a vocabulary to use unchanged instead of learning one.
+    folder: where to keep the model, complete at every moment from the first validation on, and the state of the run
+    until it ends.
+    overwrite: replace the model or the unfinished run in `folder`.
+    resume: continue the run in `folder` that was stopped; if it has ended, return its model.
+    report: receives every event (charlm.training.events).
+    started: the time.monotonic() from which a budget in minutes counts; None is now.
 
     Raises CorpusError, ConfigError, ModelExistsError, ModelInUseError; SaveError if the disk refuses the model at the
     end; DivergenceError if the loss becomes NaN or infinite; DistributedError if another process has ended. A
@@ -85,9 +89,9 @@ def train(
         model = dataset.complete(model)
         windows = dataset.windows(config, group.rows, group.size)
         with _torch_settings(config, device), lock(folder) if folder else nullcontext():
-            place = unfinished.place if unfinished else None
-            if folder and place is None:
-                place = claim(folder, overwrite or unfinished is not None)
+            path = unfinished.path if unfinished else None
+            if folder and path is None:
+                path = claim(folder, overwrite or unfinished is not None)
             if plan:
                 planned = PlannedRun(replace(plan, model=model), None, "as in the stored plan")
             else:
@@ -96,9 +100,9 @@ def train(
             state = unfinished.state if unfinished else None
             if state:
                 check_state(state, dataset, plan)
-            saved_step = state.step if state and place else None
+            saved_step = state.step if state and path else None
             run_folder = RunFolder(
-                folder, place, tokenizer=dataset.tokenizer, corpus=dataset.describe(), saved_step=saved_step
+                folder, path, tokenizer=dataset.tokenizer, corpus=dataset.describe(), saved_step=saved_step
             )
             try:
                 meter = Meter(report, dataset, windows, started)

@@ -96,7 +96,7 @@ class Trainer:
         return self.learner.nbytes() + (self.best.nbytes() if self.best else 0)
 
     def save(self) -> None:
-        """Save the whole state; if the disk refuses it, report that and go on."""
+        """Save the whole state; if the disk refuses it, report that and continue."""
         self._save(self._state())
 
     def _train_loop(self) -> None:
@@ -175,7 +175,7 @@ class Trainer:
         with self.interrupts.held():
             self.validated_step = self.step
             if best:
-                # A copy, because training goes on in the memory of the original.
+                # A copy, because training continues in the memory of the original.
                 weights = {name: tensor.clone() for name, tensor in network.state_dict().items()}
                 self.best = Best(self.step, evaluation, samples, weights)
             self._log(samples, evaluation)
