@@ -21,6 +21,7 @@ from unittest.mock import patch
 
 import charlm
 from charlm import cli
+from charlm.registry import Option, declarations
 
 HERE = Path(__file__).parent
 WIDTH = 80  # columns of the help
@@ -60,6 +61,7 @@ model = charlm.train("corpus.txt", config=charlm.TrainConfig(minutes=1), folder=
 
 Importing charlm does not import torch; the first use of a name does.
 """
+_SAMPLERS = "Keywords of `sample`, `stream`, and `generate`. They apply in this order, after `must_match`."
 _GROUPS = {
     "Functions": lambda thing: inspect.isroutine(thing),
     "The model": lambda thing: thing is charlm.LanguageModel,
@@ -102,6 +104,7 @@ def python_api() -> str:
         for name in members:
             del public[name]
         parts += [f"## {title}\n", *(_described(name, thing) for name, thing in members.items())]
+        parts += [_samplers()] * (title == "Settings")
     assert not public, f"no group has {', '.join(public)}"
     return "\n".join(parts)
 
@@ -192,13 +195,28 @@ def _parameters(arguments: ast.arguments, function: object) -> Iterator[str]:
     if unpacked:
         settings = getattr(importlib.import_module(function.__module__), unpacked[1])  # type: ignore[attr-defined]
         yield from (f"{ast.unparse(each)} = ..." for each in _node(settings).body if isinstance(each, ast.AnnAssign))
+    elif arguments.kwarg and arguments.kwarg.arg == "samplers":
+        yield from (f"{option.name}: {option.type.__name__} = ..." for option in _sampler_options())
     elif arguments.kwarg:
         yield f"**{_parameter(arguments.kwarg, None)}"
 
 
+def _sampler_options() -> list[Option]:
+    return [option for each in declarations("generation.samplers") for option in each.options]
+
+
+def _samplers() -> str:
+    items = (
+        f"- `{option.name}: {option.type.__name__}{'' if option.required else f' = {option.default!r}'}`: {option.help}"
+        for option in _sampler_options()
+    )
+    return "\n".join([f"### Samplers\n\n{_SAMPLERS}\n", *items, ""])
+
+
 def _names(node: ast.ClassDef | ast.FunctionDef, function: object) -> list[str]:
     assert isinstance(node, ast.FunctionDef)
-    return [match[0] for each in _parameters(node.args, function) if (match := re.search(r"\w+", each))]
+    named = [match[0] for each in _parameters(node.args, function) if (match := re.search(r"\w+", each))]
+    return [*named, node.args.kwarg.arg] if node.args.kwarg else named
 
 
 def _parameter(argument: ast.arg, default: ast.expr | None) -> str:
