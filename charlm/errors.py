@@ -1,29 +1,29 @@
-"""The errors charlm raises, one short tree.
+"""The errors that charlm raises.
 
-    CharlmError                  anything a user can mend
-    ├── ConfigError              an option out of range, or two that contradict each other
-    │   ├── UnknownNameError     a cell, tokenizer, embedding ... that does not exist
-    │   └── ModelExistsError     a model's folder would be overwritten
-    ├── CorpusError              a text that cannot be fetched, read or trained on
-    │   └── CorpusNotFoundError  no such file
-    ├── UnknownCharacterError    a character the model has no symbol for, where that is not allowed
+    CharlmError                  base class: an error that the user can correct
+    ├── ConfigError              a setting is out of range, or two settings contradict each other
+    │   ├── UnknownNameError     no cell, tokenizer, embedding, ... has this name
+    │   └── ModelExistsError     a model's folder or a file would be overwritten
+    ├── CorpusError              a text cannot be downloaded, read, or trained on
+    │   └── CorpusNotFoundError  a file does not exist
+    ├── UnknownCharacterError    a character has no token, and unknown="error"
     ├── ModelError               a model's folder is missing, damaged, or not a model
     ├── ModelInUseError          another process is training this model
-    ├── DivergenceError          the loss is no longer a finite number
-    ├── SaveError                the disk did not take the model
-    └── DistributedError         a process that trains the model together with this one has ended
+    ├── DivergenceError          the loss is not a finite number
+    ├── SaveError                the disk refused the model
+    └── DistributedError         another process of a joint training has ended
 
-Each message is one sentence for a person: what is wrong and where. What to try depends on who asks: an error names its
-remedy by a key, and the command line words the key as options (charlm/cli/remedies.py).
+A message is one sentence that says what is wrong and where. What to try depends on the caller: an error has the key of
+its remedy, and charlm/cli/remedies.py words the key with the options of the command line.
 """
 
 import warnings
 
 
 class CharlmError(Exception):
-    """Base of every error that charlm raises on purpose.
+    """Base class of the errors that charlm raises.
 
-    `remedy` is the key of what to try, or an empty string; `fields` are the values that its words need.
+    `remedy` is the key of what to try, or an empty string. `fields` are the values that the remedy's words contain.
     """
 
     def __init__(self, message: str, *, remedy: str = "", **fields: object) -> None:
@@ -32,27 +32,27 @@ class CharlmError(Exception):
 
 
 class ConfigError(CharlmError):
-    """An option is out of range, or two options contradict each other."""
+    """A setting is out of range, or two settings contradict each other."""
 
 
 class UnknownNameError(ConfigError):
-    """A name that is none of the variants; the message suggests the nearest."""
+    """No variant has this name. The message suggests the nearest name."""
 
 
 class ModelExistsError(ConfigError):
-    """Training would replace a folder that exists, and was not told to."""
+    """A folder or file exists, and replacing it was not allowed."""
 
 
 class CorpusError(CharlmError):
-    """A text that cannot be fetched, read, decoded or trained on."""
+    """A text cannot be downloaded, read, decoded, or trained on."""
 
 
 class CorpusNotFoundError(CorpusError):
-    """A file that does not exist; the message suggests the nearest name."""
+    """A file does not exist. The message suggests the nearest name."""
 
 
 class UnknownCharacterError(CharlmError):
-    """A character outside the vocabulary, where `unknown="error"`."""
+    """A character is not in the vocabulary, and `unknown` is "error"."""
 
 
 class ModelError(CharlmError):
@@ -64,15 +64,15 @@ class ModelInUseError(CharlmError):
 
 
 class DivergenceError(CharlmError):
-    """Training met a loss that is not a finite number."""
+    """The loss of a training run is not a finite number."""
 
 
 class SaveError(CharlmError):
-    """The disk did not take what training made, to the end."""
+    """A model or a training state cannot be written to disk."""
 
 
 class DistributedError(CharlmError):
-    """Another of the processes that train one model together has ended or cannot be reached."""
+    """Another process of a joint training has ended or cannot be reached."""
 
 
 def __getattr__(name: str) -> type[CharlmError]:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from charlm.config import ModelConfig, TrainConfig, from_mapping
+from charlm.config import ModelConfig, TrainConfig
 from charlm.errors import ConfigError, ModelError
 from charlm.files.atomic import parse_json
 
@@ -113,8 +113,8 @@ def plan_from(values: object, path: Path) -> Plan:
     names = {"model", "train", "steps", "validations", "revisions", "halved_at"}
     if not isinstance(values, dict) or set(values) != names:
         raise ConfigError(f"{path} is not a plan that charlm stored: it should have {', '.join(sorted(names))}")
-    model = from_mapping(ModelConfig, values["model"], f"{path} (model)")
-    train = from_mapping(TrainConfig, values["train"], f"{path} (train)")
+    model = ModelConfig.from_json(values["model"], f"{path} (model)")
+    train = TrainConfig.from_json(values["train"], f"{path} (train)")
     if not model.resolved or train.learning_rate is None:
         raise ConfigError(f"{path} has an open size, text mode or learning rate; a stored plan has none")
     steps, validations = (_whole(path, values, name) for name in ("steps", "validations"))

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from charlm.checkpoints.model_folder import CONFIG, PLAN, TOKENIZER, WEIGHTS, recover
-from charlm.config import LARGEST_VOCABULARY, ModelConfig, from_mapping
+from charlm.config import MAX_VOCABULARY, ModelConfig
 from charlm.data import vocabulary
 from charlm.errors import ConfigError, ModelError
 from charlm.files.atomic import json_line, parse_json, read_file, to_json, write_atomic
@@ -175,13 +175,13 @@ def _check_config(values: Any, path: Path) -> tuple[ModelConfig, int]:
     if version > FORMAT_VERSION:
         raise ModelError(f"{path} has format {version} of a newer charlm; this charlm reads format {FORMAT_VERSION}")
     try:
-        config: ModelConfig = from_mapping(ModelConfig, values.get("model"), str(path))
+        config = ModelConfig.from_json(values.get("model"), str(path))
     except ConfigError as error:
         raise ModelError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
     if not config.resolved:
         raise ModelError(f"{path} has an open size or text mode; that of a model has none")
     size = values.get("vocabulary_size")
-    if type(size) is not int or not len(Tokenizer.CONTROL) <= size <= LARGEST_VOCABULARY:
+    if type(size) is not int or not len(Tokenizer.CONTROL) <= size <= MAX_VOCABULARY:
         raise ModelError(f"{path}: vocabulary_size is {size!r}, which is impossible")
     return config, size
 

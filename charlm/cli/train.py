@@ -15,7 +15,7 @@ from charlm.cli.inputs import files_or_stdin, read_vocabulary
 from charlm.cli.options import Json, Quiet, model_names
 from charlm.cli.output import say, write, write_json
 from charlm.cli.variant_options import NONE, Given
-from charlm.config import VOCABULARY, ModelConfig, TrainConfig
+from charlm.config import TOKENIZER_FIELDS, ModelConfig, TrainConfig
 from charlm.data import corpus
 from charlm.errors import ConfigError
 from charlm.interrupts import importing
@@ -78,7 +78,7 @@ def train(
     stored = read_plan(plan) if plan else None
     if stored and (budgets := [each for each in _BUDGETS if each in options]):
         raise ConfigError(f"--plan sets the number of steps; leave out {flag(budgets[0])}")
-    if tokenizer_file and (own := [each for each in ("tokenizer", *VOCABULARY) if each in options]):
+    if tokenizer_file and (own := [each for each in ("tokenizer", *TOKENIZER_FIELDS) if each in options]):
         raise ConfigError(f"--tokenizer-file brings its own vocabulary; leave out {flag(own[0])}")
     if valid and "valid_fraction" in options:
         raise ConfigError("give --valid or --valid-fraction, not both; --valid holds out a whole file")

@@ -1,4 +1,7 @@
-"""Tensors ↔ the bytes of a safetensors file whose header is in a fixed order and states the SHA-256 of all the rest."""
+"""Convert tensors to the bytes of a safetensors file, and back.
+
+The header has a fixed order, so that equal tensors are equal bytes, and states the SHA-256 of everything else.
+"""
 
 import hashlib
 import json
@@ -18,7 +21,7 @@ LARGEST_HEADER = 16 * 2**20  # bytes
 
 
 def pack(tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> bytes:
-    """Equal tensors and metadata are equal bytes."""
+    """Return the bytes of a safetensors file with these tensors and this metadata."""
     plain = write_tensors({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
     end = _header_end(plain)
     header = json.loads(plain[8:end])
@@ -29,7 +32,7 @@ def pack(tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> bytes:
 
 
 def unpack(path: Path, blob: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The tensors and the metadata in what was read from `path`. Raises ModelError, which names it, for damage."""
+    """Return the tensors and the metadata in the bytes of `path`. Raises ModelError, which names `path`, for damage."""
     end = _header_end(blob)
     if not 8 < end <= min(len(blob), LARGEST_HEADER):
         raise ModelError(f"{path} is damaged, or not a safetensors file: its header would have {end - 8:,} bytes")
@@ -48,7 +51,7 @@ def _header_end(blob: bytes) -> int:
 
 
 def _digest(header: Any, blob: bytes) -> str:
-    """Of the header without its metadata, and of the data; without a copy of the data."""
+    """Return the SHA-256 of the header without its metadata and of the data, without copying the data."""
     digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
     digest.update(memoryview(blob)[_header_end(blob) :])
     return digest.hexdigest()

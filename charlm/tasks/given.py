@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from charlm.config import VOCABULARY, ModelConfig, TrainConfig
+from charlm.config import TOKENIZER_FIELDS, ModelConfig, TrainConfig
 from charlm.data import vocabulary
 from charlm.errors import ConfigError
 from charlm.files import word2vec
@@ -26,7 +26,7 @@ def with_tokenizer(model: ModelConfig, tokenizer: Tokenizer | None) -> ModelConf
     if model.vocabulary not in (None, given):
         raise ConfigError(f"the plan is for another vocabulary (SHA-256 {model.vocabulary}, this one {given})")
     defaults = ModelConfig()
-    if others := [name for name in VOCABULARY if getattr(model, name) != getattr(defaults, name)]:
+    if others := [name for name in TOKENIZER_FIELDS if getattr(model, name) != getattr(defaults, name)]:
         raise ConfigError("a given vocabulary is used unchanged", remedy="leave_out", settings=others)
     return replace(model, tokenizer=name_of(tokenizer), vocabulary=given)
 

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.config import VOCABULARY, ModelConfig, TextMode
+from charlm.config import TOKENIZER_FIELDS, ModelConfig, TextMode
 from charlm.errors import ConfigError
 from charlm.progress import OnProgress, ignore
 
@@ -37,7 +37,7 @@ class Tokenizer(ABC):
     """Built from the training text by `train`; stored as JSON by `to_json`, and read by `from_json`."""
 
     # Set by a subclass.
-    SETTINGS: ClassVar[frozenset[str]] = frozenset()  # the fields of ModelConfig in VOCABULARY that `train` uses
+    SETTINGS: ClassVar[frozenset[str]] = frozenset()  # the fields of ModelConfig in TOKENIZER_FIELDS that `train` uses
     HAS_BYTE_TOKENS: ClassVar[bool] = False  # some tokens are one byte of a character
     AMBIGUOUS: ClassVar[bool] = False  # some texts have other token sequences than the one that `encode` returns
     import_notes: tuple[str, ...] = ()  # parts of a file of another program that this tokenizer does not use, in words
@@ -81,7 +81,7 @@ class Tokenizer(ABC):
     def check(cls, config: ModelConfig) -> None:
         """Raise ConfigError if `config` has a setting that this tokenizer does not use."""
         defaults = ModelConfig()
-        for name in VOCABULARY:
+        for name in TOKENIZER_FIELDS:
             if name not in cls.SETTINGS and getattr(config, name) != getattr(defaults, name):
                 setting = name.replace("_", "-")
                 message = f"the {config.tokenizer} tokenizer does not use {setting}"

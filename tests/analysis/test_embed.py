@@ -312,11 +312,11 @@ def test_a_run_that_goes_on_keeps_what_is_frozen(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "arguments", "why"),
     [
-        ("a 1 2\nt 1 2 3\n", [], "line 2 of v.txt has 3 numbers after its symbol, not 2"),
-        ("2 3\na 1 2 3\nt 1 2\n", [], "line 3 of v.txt has 2 numbers after its symbol, not 3"),
-        ("a 1 2\nt 1 x\n", [], "line 2 of v.txt has something else than finite numbers"),
-        ("a 1 nan\n", [], "line 1 of v.txt has something else than finite numbers"),
-        ("3 2\na 1 2\n", [], "v.txt has 1 vectors where its first line says 3; it is not whole"),
+        ("a 1 2\nt 1 2 3\n", [], "line 2 of v.txt has 3 numbers after its token, not 2"),
+        ("2 3\na 1 2 3\nt 1 2\n", [], "line 3 of v.txt has 2 numbers after its token, not 3"),
+        ("a 1 2\nt 1 x\n", [], "line 2 of v.txt has a value that is not a finite number"),
+        ("a 1 nan\n", [], "line 1 of v.txt has a value that is not a finite number"),
+        ("3 2\na 1 2\n", [], "v.txt has 1 vectors, but its first line says 3; the file is incomplete"),
         ("", [], "v.txt has no vectors in its first line"),
         ("queen 1 2\n", [], "v.txt has a vector for none of the 17 symbols of the corpus"),
         ("a 1 2\n", ["--embedding-size=3"], "v.txt has vectors of 2 numbers, and embedding-size is 3"),
