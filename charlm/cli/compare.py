@@ -43,7 +43,8 @@ def compare(
         list[str] | None, typer.Argument(metavar="TEXT", help="Texts to compare on; - reads stdin.")
     ] = None,
     file: Annotated[
-        list[str] | None, typer.Option("--file", help="Compare on the text in this file; may be repeated.")
+        list[str] | None,
+        typer.Option("--file", metavar="FILE", help="Compare on the text in this file; may be repeated."),
     ] = None,
     pairs: Annotated[
         str | None,
