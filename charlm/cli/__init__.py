@@ -33,7 +33,7 @@ from charlm.cli import (
     why,
 )
 from charlm.cli.help_page import HelpPage
-from charlm.cli.output import closable_streams, one_talks, prepare_streams
+from charlm.cli.output import closable_streams, prepare_streams, silence_other_processes
 from charlm.cli.remedies import sentence
 from charlm.errors import CharlmError, ConfigError, CorpusNotFoundError, ModelError, ModelInUseError
 from charlm.interrupts import Terminated
@@ -106,7 +106,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code."""
     arguments, debug = _take_debug(list(sys.argv[1:] if argv is None else argv))
     prepare_streams()
-    one_talks(launched())
+    silence_other_processes(launched())
     stopped = _Signals()
     with closable_streams():
         code = _run(arguments, debug)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
-from charlm.cli.options import one_of
+from charlm.cli.options import option_name, optional
 from charlm.cli.variant_options import Given
 from charlm.config import ModelConfig, TrainConfig
 from charlm.registry import names
@@ -111,24 +111,16 @@ def with_options(config: Config, options: Given) -> Config:
     return replace(config, **{name: value for name, value in options.items() if name in own})
 
 
-def flag(name: str) -> str:
-    """The option of a field, as the user types it."""
-    return f"--{name.replace('_', '-')}"
-
-
 def _parameter(name: str, help: Help) -> inspect.Parameter:
     """The parameter of a field; its value is None if the option is not given."""
     kind = ModelConfig if name in ModelConfig.__dataclass_fields__ else TrainConfig
     annotation, default = get_type_hints(kind)[name], getattr(kind, name)
-    number = f"{default:g}" if isinstance(default, float) else f"{default}"
-    shown = help.default or ("" if default is None or default is False else number)
-    option = typer.Option(
-        flag(name),
-        help=f"{help.text} [{shown}]" if shown else help.text,
-        show_default=False,
-        metavar=help.metavar,
-        autocompletion=one_of(help.choices) if help.choices else None,
-    )
+    number = f"{default:g}" if isinstance(default, float) else default
+    described = help.default or (number if default not in (None, False) else "")
+    if described:
+        option = optional(help.text, described, option_name(name), choices=help.choices, metavar=help.metavar)
+    else:
+        option = typer.Option(option_name(name), help=help.text, metavar=help.metavar)
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[annotation | None, option]
     )

@@ -59,9 +59,10 @@ def analogy(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Complete an analogy: A is to B as C is to … (man, woman, king: queen).
+    """Complete an analogy: A is to B as C is to …
 
-    There are two rules: the sum of cosines (3CosAdd) and their product (3CosMul). A, B and C are never the answer.
+    The answer to man, woman and king is queen, if the model has learned it. There are two rules: the sum of cosines
+    (3CosAdd) and their product (3CosMul). A, B and C are never the answer.
 
     Example: charlm embed analogy man woman king --model tales
     """
@@ -94,7 +95,9 @@ def draw_map(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Draw a map of the tokens, on which similar vectors are near each other.
+    """Draw a map of the tokens.
+
+    Tokens with similar vectors are near each other.
 
     Example: charlm embed map --model tales --output map.html
     """
@@ -122,10 +125,10 @@ def export(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write the vectors in the text format of word2vec, for other programs.
+    """Write the vectors in word2vec's text format.
 
-    A space in a token is written as \\x20, a newline as \\n, a backslash twice. charlm train --embedding-file reads the
-    file.
+    Other programs read this format, and so does charlm train --embedding-file. A space in a token is written as
+    \\x20, a newline as \\n, a backslash twice.
 
     Example: charlm embed export vectors.txt --model tales
     """

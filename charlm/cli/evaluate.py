@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charlm.checkpoints import model_paths
 from charlm.cli.inputs import files_or_stdin, read_files, report_unknown
+from charlm.cli.models import find_model, load_model
 from charlm.cli.options import Json, Model, Quiet, Unknown, optional
 from charlm.cli.output import say, write, write_json
 from charlm.cli.variant_options import NONE, Given, OptionsOf, chosen, with_variant_options
@@ -43,18 +43,16 @@ def evaluate(
 
     Example: charlm evaluate unseen.txt --model poems
     """
-    folder = model_paths.existing_folder(model)
+    folder = find_model(model, quiet)
     documents = read_files(files_or_stdin(files), quiet).documents
 
     with importing():
-        from charlm.checkpoints.checkpoint import load
         from charlm.cli.formats import ONE_TOKENIZATION
         from charlm.comparison.long_documents import evaluate_documents
         from charlm.scoring.evaluation import Evaluation
 
-    language_model = load(folder)
+    language_model = load_model(folder)
     methods = tuple(chosen(_ADAPTATIONS, adaptations))
-    say(f"model {folder}", quiet or model is not None)
     settings = {"window": window, "streams": streams, "unknown": unknown}
     with token_bar(bool(methods) and not quiet, "adapting") as on_progress:
         if methods:

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charlm.cli.config_options import flag
 from charlm.cli.inputs import load_model_and_text, read_text
-from charlm.cli.options import Json, Model, Quiet, optional
+from charlm.cli.options import Json, Model, Quiet, option_name, optional
 from charlm.cli.output import say, write, write_json
 from charlm.cli.view.plot import plot
 from charlm.config import ModelConfig, TrainConfig, check_range
@@ -68,7 +67,7 @@ def gradients(
     if cell and model is not None:
         raise ConfigError("give --model or --cell, not both")
     if shape and not cell:
-        raise ConfigError(f"{flag(next(iter(shape)))} needs --cell: a trained model has its own shape")
+        raise ConfigError(f"{option_name(next(iter(shape)))} needs --cell: a trained model has its own shape")
     curves: Iterator[GradientCurve]
     if cell:
         content = read_text(text, file, quiet)

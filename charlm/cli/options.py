@@ -31,6 +31,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per li
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors on stderr.")]
 
 
+def option_name(name: str) -> str:
+    """Return the option of a parameter or a setting: --hidden-size for hidden_size."""
+    return f"--{name.replace('_', '-')}"
+
+
 def optional(
     help: str,
     default: object,

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from charlm.cli.options import option_name
 from charlm.errors import CharlmError
 
 REMEDIES: dict[str, str] = {
     "create_folder": "create it, or choose another --output",
     "device_cpu": "try --device cpu",
-    "fewer_processes": "give torchrun that --nproc-per-node, or charlm --device cpu",
-    "give_vocabulary": "give it again by --tokenizer-file (a model keeps it as its tokenizer.json)",
+    "fewer_processes": "start fewer processes with torchrun --nproc-per-node, or use --device cpu",
+    "give_vocabulary": "give it again with --tokenizer-file (a model keeps it in its tokenizer.json)",
     "larger_batch": "start fewer, or give a larger --batch-size",
     "learning_rate": "try --learning-rate {value:g}",
     "leave_out": "leave {options} out",
@@ -35,7 +36,7 @@ REMEDIES: dict[str, str] = {
     "resume_or_overwrite": "continue it with --resume, or start anew with --overwrite",
     "resume_own_vocabulary": "leave --tokenizer-file out, or start anew with --overwrite",
     "resume_same_corpus": "put it back to continue, or start anew with --overwrite",
-    "resume_same_vocabulary": "give that one by --tokenizer-file, or start anew with --overwrite",
+    "resume_same_vocabulary": "give that one with --tokenizer-file, or start anew with --overwrite",
     "resume_saved": "continue from the last save with --resume",
     "resume_setting": "leave {options} out, or start anew with --overwrite",
     "smaller_vocabulary": "a smaller --vocab-size spells them",
@@ -61,5 +62,5 @@ def advise(message: str, remedy: str, fields: Mapping[str, Any] = MappingProxyTy
     """Return a message with the words of a remedy. The field `settings` becomes `options`, such as --hidden-size."""
     if not remedy:
         return message
-    options = " and ".join(f"--{name.replace('_', '-')}" for name in fields.get("settings", ()))
+    options = " and ".join(map(option_name, fields.get("settings", ())))
     return f"{message}; {REMEDIES[remedy].format(**fields, options=options)}"

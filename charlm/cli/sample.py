@@ -9,13 +9,13 @@ import typer
 from charlm.checkpoints import model_paths
 from charlm.cli.inputs import read_files, read_stdin, report_unknown, require_in_memory
 from charlm.cli.interactive import edit_with_model
+from charlm.cli.models import load_model
 from charlm.cli.options import Json, Model, Quiet, optional
 from charlm.cli.output import say, write, write_json
 from charlm.cli.variant_options import NONE, Given, OptionsOf, check_required, with_variant_options
 from charlm.cli.view.samples import SamplePrinter
 from charlm.data.documents import Document
 from charlm.errors import ConfigError
-from charlm.interrupts import importing
 from charlm.wording import figure
 
 if TYPE_CHECKING:
@@ -124,11 +124,8 @@ def sample(
     folder = model_paths.existing_folder(model)
     prompt = require_in_memory(read_stdin(quiet), "begin with").text if prompt == "-" else prompt
 
-    with importing():
-        from charlm.checkpoints.checkpoint import load
-
     corpus = read_files(novelty, quiet).documents if novelty else ()
-    language_model = load(folder)
+    language_model = load_model(folder)
     if interactive:
         write(edit_with_model(language_model, prompt, **given) + "\n")
         return

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charlm.checkpoints import model_paths
 from charlm.cli.inputs import document_sequences, files_or_stdin, read_files, read_stdin, report_unknown, stdin_lines
+from charlm.cli.models import find_model, load_model
 from charlm.cli.options import Model, Quiet, Unknown, optional
 from charlm.cli.output import say
 from charlm.cli.variant_options import NONE, Given, OptionsOf, chosen, with_variant_options
@@ -100,7 +100,7 @@ def score(
     Example: charlm score --json "the cat sat" "sat cat the"
     """
     name, fields = _format(format, writers)
-    folder = model_paths.existing_folder(model)
+    folder = find_model(model, quiet)
     methods = tuple(chosen(_ADAPTATIONS, adaptations))
     if pairs is not None and (texts or file or unit or base or full or lines or name not in _PAIR_FORMATS):
         raise ConfigError("--pairs takes no other text, and prints a table or --json; leave the other options out")
@@ -111,7 +111,6 @@ def score(
     documents = read_files([pairs] if pairs else file or [], quiet).documents if pairs or file else ()
 
     with importing():
-        from charlm.checkpoints.checkpoint import load
         from charlm.cli.formats import Request, ScoreWriter, in_sentence, logarithms
         from charlm.registry import find
         from charlm.scoring import units
@@ -120,11 +119,10 @@ def score(
 
         writer = find(ScoreWriter, name)(**fields)
     writer.check(Request(base, unit, unknown, full))
-    language_model = load(folder)
+    language_model = load_model(folder)
     if methods:
         language_model = language_model.adapted(*methods)
     tokenizer = language_model.tokenizer
-    say(f"model {folder}", quiet or model is not None)
     unit = unit or writer.unit(tokenizer)
     settings = {
         "bos": bos,

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charlm.checkpoints import model_paths
 from charlm.cli.config_options import TOKENIZER_OPTIONS, configured, with_options
 from charlm.cli.inputs import files_or_stdin, read_files, read_stdin, read_vocabulary
+from charlm.cli.models import find_model, load_model
 from charlm.cli.options import Json, Model, Quiet
 from charlm.cli.output import for_terminal, say, write, write_json
 from charlm.cli.variant_options import NONE, Given
@@ -89,15 +89,7 @@ def show(
     file = None if model or not given else Path(given[0])
     text = given[-1] if len(given) > (file is not None) else None
 
-    with importing():
-        from charlm.checkpoints import checkpoint
-
-    if file is None:
-        folder = model_paths.existing_folder(model)
-        say(f"model {folder}", quiet or model is not None)
-        loaded = checkpoint.load(folder).tokenizer
-    else:
-        loaded = read_vocabulary(file, quiet)
+    loaded = read_vocabulary(file, quiet) if file else load_model(find_model(model, quiet)).tokenizer
     about, fitted = _about(loaded), {}
     if text is not None:
         fitted = _fitted(loaded, read_stdin(quiet) if text == STDIN else Document("text", text))

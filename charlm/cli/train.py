@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charlm.checkpoints import model_paths
-from charlm.cli.config_options import TRAIN_OPTIONS, configured, flag, with_options
+from charlm.cli.config_options import TRAIN_OPTIONS, configured, with_options
 from charlm.cli.inputs import files_or_stdin, read_vocabulary
-from charlm.cli.options import Json, Quiet, model_names
+from charlm.cli.options import Json, Quiet, model_names, option_name
 from charlm.cli.output import say, write, write_json
 from charlm.cli.variant_options import NONE, Given
 from charlm.config import TOKENIZER_FIELDS, ModelConfig, TrainConfig
@@ -77,9 +77,9 @@ def train(
     folder = model_paths.model_path(name)
     stored = read_plan(plan) if plan else None
     if stored and (budgets := [each for each in _BUDGETS if each in options]):
-        raise ConfigError(f"--plan sets the number of steps; leave out {flag(budgets[0])}")
+        raise ConfigError(f"--plan sets the number of steps; leave out {option_name(budgets[0])}")
     if tokenizer_file and (own := [each for each in ("tokenizer", *TOKENIZER_FIELDS) if each in options]):
-        raise ConfigError(f"--tokenizer-file brings its own vocabulary; leave out {flag(own[0])}")
+        raise ConfigError(f"--tokenizer-file brings its own vocabulary; leave out {option_name(own[0])}")
     if valid and "valid_fraction" in options:
         raise ConfigError("give --valid or --valid-fraction, not both; --valid holds out a whole file")
     shape = with_options(stored.model if stored else ModelConfig(), options)

@@ -18,7 +18,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from charlm.cli.options import optional
+from charlm.cli.options import option_name, optional
 from charlm.cli.output import say
 from charlm.errors import ConfigError
 from charlm.registry import Declaration, Option, declarations
@@ -75,8 +75,8 @@ def check_required(package: str, given: Given) -> None:
         missing = [option.name for option in declaration.options if option.required and option.name not in given]
         if names and missing:
             raise ConfigError(
-                f"{_option_name(names[0])} has no effect without {_option_name(missing[0])};"
-                f" give both, or leave {_option_name(names[0])} out"
+                f"{option_name(names[0])} has no effect without {option_name(missing[0])};"
+                f" give both, or leave {option_name(names[0])} out"
             )
 
 
@@ -99,14 +99,14 @@ def _parameters(mark: OptionsOf) -> Iterator[inspect.Parameter]:
 
 
 def _flag(name: str, help: str, panel: str | None, *, hidden: bool = False) -> inspect.Parameter:
-    option = typer.Option(_option_name(name), help=help, hidden=hidden, rich_help_panel=panel)
+    option = typer.Option(option_name(name), help=help, hidden=hidden, rich_help_panel=panel)
     return inspect.Parameter(
         name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=False, annotation=Annotated[bool, option]
     )
 
 
 def _value(option: Option, panel: str | None) -> inspect.Parameter:
-    name = _option_name(option.name)
+    name = option_name(option.name)
     if option.default is None:
         declared = typer.Option(name, help=option.help, metavar=option.metavar, rich_help_panel=panel)
     else:
@@ -127,7 +127,7 @@ def _accept_former_names(package: str, given: dict[str, Any], *, quiet: bool) ->
             name = _flag_name(declaration)
             given[name] = True
             say(
-                f"{_option_name(former)} is now {_option_name(name)}; the old name will go in {_FORMER_UNTIL}",
+                f"{option_name(former)} is now {option_name(name)}; the old name will go in {_FORMER_UNTIL}",
                 quiet,
             )
 
@@ -138,7 +138,3 @@ def _flag_name(declaration: Declaration) -> str:
 
 def _parameter_name(name: str) -> str:
     return name.replace("-", "_")
-
-
-def _option_name(name: str) -> str:
-    return f"--{name.replace('_', '-')}"

@@ -68,7 +68,7 @@ def test_a_shell_may_close_all_of_them(tmp_path: Path) -> None:
 def test_a_text_is_not_waited_for_where_stdin_is_closed(line_folder: Path, tmp_path: Path) -> None:
     done = shell(tmp_path, '"$@" <&-', "score", "--model", line_folder)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "error: stdin is closed: there is no text to read from it\n"
+    assert done.stderr == "error: stdin is closed, so no text can be read from it\n"
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")

@@ -1,19 +1,19 @@
-"""Curves on a logarithmic scale as lines of text, each drawn with a letter of its own."""
+"""Curves, points and histograms as lines of text."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 _MARGIN = 8  # columns of the scale
-_DECADES = 16  # shown at most: what is below the largest by more leaves the picture
-_LEAST = 8  # lines; a decade takes several where there are few
-_TICK = 10  # columns between two numbers below, at least
+_DECADES = 16  # of the scale at most; smaller values leave the picture
+_LEAST = 8  # lines of the picture; if there are few decades, each takes several lines
+_TICK = 10  # columns between two numbers on the horizontal axis, at least
 
 
 def plot(curves: Mapping[str, Sequence[float]], width: int, across: str) -> Iterator[str]:
-    """Lines of at most `width` columns: curves of two points or more by their letter, over 1, 2, 3 ...; no zeros.
+    """Draw curves over 1, 2, 3, … on a logarithmic scale, each with its own letter, in lines of at most `width`.
 
-    Where two meet, the one named last is seen.
+    A curve has at least two points; zeros leave the picture. Where two curves meet, the later one is on top.
     """
     columns = max(_TICK, width - _MARGIN)
     points = max(map(len, curves.values()))
@@ -37,27 +37,27 @@ def plot(curves: Mapping[str, Sequence[float]], width: int, across: str) -> Iter
 
 
 def _between(ys: Sequence[float], x: float) -> float:
-    """The height at x, on a straight line between its neighbours."""
+    """The height at x, interpolated linearly between the neighboring points."""
     left, right = ys[math.floor(x)], ys[min(math.ceil(x), len(ys) - 1)]
     share = x - math.floor(x)
     return left if share == 0 else left * (1 - share) + right * share
 
 
 def _numbers(points: int, columns: int) -> str:
-    found = ""
+    line = ""
     for number in range(1, points + 1, math.ceil(points * _TICK / columns)):
         column = round((number - 1) / (points - 1) * (columns - 1))
-        found = found.ljust(min(column, columns - len(str(number)))) + str(number)
-    return found
+        line = line.ljust(min(column, columns - len(str(number)))) + str(number)
+    return line
 
 
 _LINES, _WIDEST = 8, 20  # of a field
 _FIELD_MARGIN = 4  # columns of the scale
-_MANY = "+"  # more than nine
+_MANY = "+"  # ten or more
 
 
 def scatter(fields: Mapping[str, Sequence[tuple[float, float]]], width: int) -> Iterator[str]:
-    """Points (across, up), both from 0 to 1, by the name of their field, in lines of at most `width` columns."""
+    """Draw fields of points (across, up), both from 0 to 1, next to each other; a digit counts points."""
     columns = max(4, min(_WIDEST, (width - _FIELD_MARGIN) // len(fields) - 2))
     drawn = [_counted(points, columns) for points in fields.values()]
     yield f"{'':{_FIELD_MARGIN}} {'  '.join(f'{name[:columns]:^{columns}}' for name in fields)}".rstrip()
@@ -76,11 +76,11 @@ def _counted(points: Sequence[tuple[float, float]], columns: int) -> list[str]:
 
 
 _LEVELS = "▁▂▃▄▅▆▇█"
-_CLIPPED = 0.05  # share of the columns that may lie above the scale: a loss falls steeply at first
+_CLIPPED = 0.05  # share of the columns that may exceed the scale: a loss falls steeply at first
 
 
 def sparkline(values: Sequence[float], width: int) -> str:
-    """Values that fall, in at most `width` columns, each the mean of its share of them."""
+    """Draw falling values in one line of at most `width` columns, each the mean of a part of the values."""
     columns = min(width, len(values))
     if columns < 1:
         return ""
@@ -88,12 +88,14 @@ def sparkline(values: Sequence[float], width: int) -> str:
     means = [sum(values[a:b]) / (b - a) for a, b in pairwise(edges)]
     low, high = min(means), sorted(means, reverse=True)[int(_CLIPPED * columns)]
     span = (high - low) or 1.0
-    heights = (math.sqrt(max(0.0, value - low) / span) for value in means)  # the root shows the small steps of the end
+    heights = (
+        math.sqrt(max(0.0, value - low) / span) for value in means
+    )  # the root makes the small changes at the end visible
     return "".join(_LEVELS[min(len(_LEVELS) - 1, int(height * len(_LEVELS)))] for height in heights)
 
 
 def histogram(shares: Sequence[float]) -> str:
-    """Shares as columns, the largest as high as a line is; what is not 0 is seen."""
+    """Draw shares as columns in one line; the largest has full height, and all above 0 are visible."""
     most = max(shares) or 1.0
     heights = (math.ceil(share / most * len(_LEVELS)) for share in shares)
     return "".join(_LEVELS[height - 1] if height else " " for height in heights)
