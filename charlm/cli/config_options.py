@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
-from charlm.cli.options import option_name, optional
+from charlm.cli.options import one_of, option_name
 from charlm.cli.variant_options import Given
 from charlm.config import ModelConfig, TrainConfig
 from charlm.registry import names
@@ -26,45 +26,57 @@ class Help:
     default: str = ""
     choices: Sequence[str] = ()
     metavar: str | None = None
+    panel: str | None = None  # heading above the option on the help page
 
 
 def _variants(package: str) -> str:
     return ", ".join(names(package))
 
 
-TOKENIZER_OPTIONS = {
-    "tokenizer": Help(f"What a token is: {_variants('tokenizers')}.", choices=names("tokenizers")),
-    "vocab_size": Help("Number of tokens of a word or subword vocabulary.", "chosen to fit the corpus"),
-    "min_count": Help("Drop tokens seen fewer times than this.", "1 for characters, 2 for words"),
-    "closed": Help("Map unknown words to <UNK> instead of spelling them."),
-    "model_type": Help("Algorithm of the subword tokenizer: unigram or bpe.", choices=("unigram", "bpe")),
-    "sequence": Help(
-        "line: each line is a sequence; stream: each document is one running text.",
-        choices=("line", "stream", "auto"),
-    ),
-}
-TRAIN_OPTIONS = {
+def _under(panel: str, options: dict[str, Help]) -> dict[str, Help]:
+    return {name: replace(help, panel=panel) for name, help in options.items()}
+
+
+TEXT = "Text and vocabulary"  # heading of the help page
+TOKENIZER_OPTIONS = _under(
+    TEXT,
+    {
+        "tokenizer": Help(f"What a token is: {_variants('tokenizers')}.", choices=names("tokenizers")),
+        "vocab_size": Help("Number of tokens of a word or subword vocabulary.", "chosen to fit the corpus"),
+        "min_count": Help("Drop tokens seen fewer times than this.", "1 for characters, 2 for words"),
+        "closed": Help("Map unknown words to <UNK> instead of spelling them."),
+        "model_type": Help("Algorithm of the subword tokenizer: unigram or bpe.", choices=("unigram", "bpe")),
+        "sequence": Help(
+            "line: each line is a sequence; stream: each document is one running text.",
+            choices=("line", "stream", "auto"),
+        ),
+    },
+)
+_TIME = {
     "minutes": Help("Time for the whole command, in minutes.", f"{TrainConfig.DEFAULT_MINUTES:g}"),
     "epochs": Help("Passes over the corpus, instead of --minutes."),
     "steps": Help("Training steps, instead of --minutes."),
-    **TOKENIZER_OPTIONS,
+}
+_NETWORK = {
+    "cell": Help(f"Recurrent cell: {_variants('nn.cells')}.", choices=names("nn.cells")),
+    "hidden_size": Help("Width of each layer.", _CHOSEN),
+    "layers": Help("Number of recurrent layers.", _CHOSEN),
+    "dropout": Help("Share of outputs set to zero during training.", _CHOSEN),
+    "activation": Help("Activation of the rnn and jordan cells: tanh, relu, sigmoid, identity.", "tanh"),
+    "residual": Help("Add a residual connection around every layer but the first."),
     "embedding": Help(f"Input vectors: {_variants('nn.embeddings')}.", choices=names("nn.embeddings")),
     "embedding_size": Help("Size of a learned embedding.", _CHOSEN),
     "embedding_file": Help("Initialize the embedding from a word2vec text file.", metavar="FILE"),
     "freeze_embedding": Help("Do not train the embedding (needs --embedding-file)."),
-    "cell": Help(f"Recurrent cell: {_variants('nn.cells')}.", choices=names("nn.cells")),
-    "activation": Help("Activation of the rnn and jordan cells: tanh, relu, sigmoid, identity.", "tanh"),
-    "hidden_size": Help("Width of each layer.", _CHOSEN),
-    "layers": Help("Number of recurrent layers.", _CHOSEN),
-    "dropout": Help("Share of outputs set to zero during training.", _CHOSEN),
-    "residual": Help("Add a residual connection around every layer but the first."),
-    "readout_layers": Help("Number of dense layers above the recurrent ones, output layer included."),
     "readout": Help(
         f"Output layer: {_variants('nn.readouts')}.",
         "auto: chosen by the size of the vocabulary",
         choices=("auto", *names("nn.readouts")),
     ),
+    "readout_layers": Help("Number of dense layers above the recurrent ones, output layer included."),
     "tie_weights": Help("Use one table for the embedding and the readout."),
+}
+_TRAINING = {
     "batch_size": Help("Number of sequences trained in parallel."),
     "seq_len": Help("Number of tokens through which the gradient flows back."),
     "learning_rate": Help("Peak learning rate.", "chosen to fit the network"),
@@ -74,6 +86,12 @@ TRAIN_OPTIONS = {
     "device": Help("Where to train: auto, cpu, cuda or mps.", choices=("auto", "cpu", "cuda", "mps")),
     "threads": Help("Number of CPU threads.", "torch's choice"),
     "save_every": Help("Seconds between two saves of the state from which a run can resume."),
+}
+TRAIN_OPTIONS = {
+    **_under("Time", _TIME),
+    **TOKENIZER_OPTIONS,
+    **_under("Network", _NETWORK),
+    **_under("Training", _TRAINING),
 }
 
 
@@ -115,12 +133,13 @@ def _parameter(name: str, help: Help) -> inspect.Parameter:
     """The parameter of a field; its value is None if the option is not given."""
     kind = ModelConfig if name in ModelConfig.__dataclass_fields__ else TrainConfig
     annotation, default = get_type_hints(kind)[name], getattr(kind, name)
-    number = f"{default:g}" if isinstance(default, float) else default
-    described = help.default or (number if default not in (None, False) else "")
-    if described:
-        option = optional(help.text, described, option_name(name), choices=help.choices, metavar=help.metavar)
-    else:
-        option = typer.Option(option_name(name), help=help.text, metavar=help.metavar)
+    number = f"{default:g}" if isinstance(default, float) else f"{default}"
+    described = help.default or ("" if default is None or default is False else number)
+    settings: dict[str, Any] = {"metavar": help.metavar, "rich_help_panel": help.panel}
+    if help.choices:
+        settings["autocompletion"] = one_of(help.choices)
+    text = f"{help.text} [{described}]" if described else help.text
+    option = typer.Option(option_name(name), help=text, show_default=False, **settings)
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[annotation | None, option]
     )

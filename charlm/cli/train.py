@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charlm.checkpoints import model_paths
-from charlm.cli.config_options import TRAIN_OPTIONS, configured, with_options
+from charlm.cli.config_options import TEXT, TRAIN_OPTIONS, configured, with_options
 from charlm.cli.inputs import files_or_stdin, read_vocabulary
 from charlm.cli.options import Json, Quiet, model_names, option_name
 from charlm.cli.output import say, write, write_json
@@ -40,17 +40,10 @@ def train(
         str | None,
         typer.Option(
             *("--model", "-m"),
+            metavar="NAME",
             help="Name of the model in checkpoints/, or a path. Default: the name of the corpus file.",
             autocompletion=model_names,
         ),
-    ] = None,
-    valid: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="Validate on this file instead of on part of the corpus."),
-    ] = None,
-    tokenizer_file: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Use this vocabulary file instead of learning one from the corpus."),
     ] = None,
     plan: Annotated[
         Path | None,
@@ -59,6 +52,20 @@ def train(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing model.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Continue a run that was interrupted.")] = False,
     options: Given = NONE,
+    valid: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Validate on this file instead of on part of the corpus.", rich_help_panel=TEXT
+        ),
+    ] = None,
+    tokenizer_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Use this vocabulary file instead of learning one from the corpus.",
+            rich_help_panel=TEXT,
+        ),
+    ] = None,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write events for TensorBoard to runs/.")] = False,
     json: Json = False,
     quiet: Quiet = False,

@@ -25,7 +25,7 @@ def test_the_help_shows_the_default_that_the_configuration_declares(run: Run) ->
     for name, help in TRAIN_OPTIONS.items():
         default = getattr(ModelConfig if hasattr(ModelConfig, name) else TrainConfig, name, None)
         number = f"{default:g}" if isinstance(default, float) else default
-        expected = help.default or ("" if default in (None, False) else f"{number}")
+        expected = help.default or ("" if default is None or default is False else f"{number}")
         assert f"--{name.replace('_', '-')}" in shown
         assert "".join(f"{help.text} {f'[{expected}]' if expected else ''}".split()) in shown
 
