@@ -11,6 +11,7 @@ from charlm.scoring.evaluation import Evaluation
 from charlm.scoring.passages import CONTEXT_TOKENS
 from charlm.tasks.language import PREVIEW_TEMPERATURE, Dataset
 from charlm.training.best import Best
+from charlm.wording import plural
 
 # Line ends, marks that change the direction of writing, and what UTF-8 or YAML cannot hold.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
@@ -97,7 +98,7 @@ def _rows(plan: Plan, dataset: Dataset, parameters: int, step: int) -> str:
     rows = {
         "network": f"{model.shape}; {parameters:,} parameters",
         "tokens": f"{dataset.tokenizer.size:,} ({model.tokenizer}), {model.embedding} input",
-        "corpus": f"{corpus.characters:,} characters in {_count(len(corpus.documents), 'file')}",
+        "corpus": f"{corpus.characters:,} characters in {plural(len(corpus.documents), 'file')}",
         "fingerprint": f"SHA-256 {corpus.fingerprint()}",
         "trained on": _extent(dataset, parts.train),
         "held out": _held_out(dataset),
@@ -108,7 +109,7 @@ def _rows(plan: Plan, dataset: Dataset, parameters: int, step: int) -> str:
 
 def _extent(dataset: Dataset, texts: Streams | Lines | Sequence[str]) -> str:
     kind = "line" if dataset.mode == "line" else "running text"
-    return f"{dataset.split.characters(texts):,} characters in {_count(len(texts), kind)}"
+    return f"{dataset.split.characters(texts):,} characters in {plural(len(texts), kind)}"
 
 
 def _held_out(dataset: Dataset) -> str:
@@ -141,11 +142,11 @@ def _figures(dataset: Dataset, evaluation: Evaluation) -> str:
         pieces = evaluation.streams or 1
         cut = pieces > len(dataset.split.valid)
         warm = f", each after the {CONTEXT_TOKENS} tokens before it, which are not scored" if cut else ""
-        protocol.append(f"the text is read in {_count(pieces, 'piece')} from a zero state{warm}")
+        protocol.append(f"the text is read in {plural(pieces, 'piece')} from a zero state{warm}")
         ends = "a token that is scored" if dataset.predictable[dataset.tokenizer.EOS] else "not scored"
         protocol.append(f"the end of a text is {ends}")
     if evaluation.unknown:
-        protocol.append(f"{_count(evaluation.unknown, 'unknown character')} left out")
+        protocol.append(f"{plural(evaluation.unknown, 'unknown character')} left out")
     protocol.append("bits per character = nats / (ln 2 · characters)")
     protocol.append("the weights are those with the best validation of the run")
     listed = "".join(f"\n- {each}" for each in protocol)
@@ -158,10 +159,6 @@ def _samples(samples: Sequence[str]) -> str:
     blocks = "\n\n".join(_block(_shown(sample, but="\n\t"), "text") for sample in samples)
     how = f"Unedited samples at temperature {PREVIEW_TEMPERATURE:g}; control characters are shown by their code."
     return f"\n## Samples\n\n{how}\n\n{blocks}\n"
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'s' * (number != 1)}"
 
 
 def _shown(text: str, but: str = "") -> str:
