@@ -22,10 +22,10 @@ from charlm.tokenizers import Tokenizer
 
 def learn(texts: Streams | Lines, config: ModelConfig, on_progress: OnProgress = ignore) -> Tokenizer:
     """Train the tokenizer of `config` on sequences. Raises ConfigError if a setting does not suit it or the text."""
-    kind = find(Tokenizer, config.tokenizer)
-    kind.check(config)
+    tokenizer_class = find(Tokenizer, config.tokenizer)
+    tokenizer_class.check(config)
     pieces = map(PieceCounter("vocabulary", texts.characters, on_progress).count, texts.groups())
-    return kind.train(pieces, config, mode=texts.mode, on_progress=on_progress)
+    return tokenizer_class.train(pieces, config, mode=texts.mode, on_progress=on_progress)
 
 
 def learn_all(documents: Iterable[AnyDocument], config: ModelConfig, on_progress: OnProgress = ignore) -> Tokenizer:

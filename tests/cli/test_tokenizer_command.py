@@ -137,7 +137,7 @@ def test_a_word_that_only_the_held_out_part_has_is_no_reason_to_give_up(run: Run
 
 def test_what_the_vocabulary_does_not_have_is_told_before_training(words: Path, run: Run) -> None:
     told = run("train", "lines.txt", "--tokenizer-file", words, *TRAIN[:-1]).err
-    assert re.search(r"\d+ symbols to learn \(\d+\.\d+%\) are <UNK>", told)
+    assert re.search(r"\d+ tokens to learn \(\d+\.\d+%\) are <UNK>", told)
 
 
 def test_the_plan_goes_with_its_vocabulary(words: Path, run: Run) -> None:

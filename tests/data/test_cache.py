@@ -144,7 +144,7 @@ def test_an_entry_that_is_cut_short_while_it_is_in_use_ends_the_run_in_a_sentenc
 def test_what_was_read_of_a_mapped_file_does_not_stay_in_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = prepared(tmp_path).batches(QUICK)
+    found = prepared(tmp_path).windows(QUICK)
     mapped = re.compile(rf"{entry()}/targets\n(?:Size|KernelPageSize|MMUPageSize).*\n(?:.*\n){{0,2}}?Rss: +(\d+) kB")
 
     def resident() -> int:

@@ -31,9 +31,9 @@ def test_without_unknown_characters_the_answers_are_the_same(unknown: str) -> No
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("é", r"'é' \(U\+00E9\) at character 1 of"),
-        ("abc😀x", r"'😀' \(U\+1F600\) at character 4 of"),
-        ("a" * 1234 + "\x1b", r"U\+001B at character 1,235 of"),
+        ("é", r"'é' \(U\+00E9\), character 1 of"),
+        ("abc😀x", r"'😀' \(U\+1F600\), character 4 of"),
+        ("a" * 1234 + "\x1b", r"U\+001B, character 1,235 of"),
     ],
 )
 def test_a_refusal_names_the_first_unknown_character_its_code_point_and_place(text: str, message: str) -> None:

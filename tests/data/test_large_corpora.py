@@ -275,11 +275,11 @@ def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
 small, large = sys.argv[1:]
 config = TrainConfig(batch_size=64, seq_len=512)
-prepare(small, ModelConfig(), config, None).batches(config)[0]
+prepare(small, ModelConfig(), config, None).windows(config)[0]
 before = peak()
-batches = prepare(large, ModelConfig(), config, None).batches(config)
-for step in range(batches.steps_per_epoch):
-    batches[step]
+windows = prepare(large, ModelConfig(), config, None).windows(config)
+for step in range(windows.steps_per_epoch):
+    windows[step]
 print(peak() - before)
 """
 
