@@ -77,7 +77,9 @@ class Model:
             (xr, xz, xn), (hr, hz, hn) = np.split(x, 3), np.split(h, 3)
             r, z = sigmoid(xr + hr), sigmoid(xz + hz)  # Γr, and 1 − Γu
             return (1 - z) * np.tanh(xn + r * hn) + z * a, c
-        i, f, g, o = np.split(x + h, 4)  # lstm: the pre-activations of Γu, Γf, c̃ and Γo
+        if kind != "lstm":  # a cell added to charlm has to be added here too
+            raise ValueError(f"this reader has no equations for the cell {kind!r}")
+        i, f, g, o = np.split(x + h, 4)  # the pre-activations of Γu, Γf, c̃ and Γo
         c = sigmoid(i) * np.tanh(g) + sigmoid(f) * c
         return sigmoid(o) * np.tanh(c), c
 

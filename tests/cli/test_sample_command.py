@@ -140,13 +140,13 @@ def test_a_prompt_that_does_not_fit_into_memory_is_refused(
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"the word\n" * 9)))
     refused = run("sample", "--prompt=-", "-m", stream_folder)
     assert (refused.code, refused.out) == (1, "")
-    assert "stdin has 81 characters, too many to begin with; give a part of it" in refused.err
+    assert "stdin has 81 characters, too many to begin with; use a part of it" in refused.err
 
 
 def test_an_unknown_character_of_a_prompt_is_refused_unless_told(run: Run, line_folder: Path) -> None:
     refused = run("sample", "--prompt=dög", "-m", line_folder)
     assert (refused.code, refused.out) == (1, "")
-    assert "'ö' (U+00F6) at character 2" in refused.err and "--unknown" in refused.err
+    assert "'ö' (U+00F6), character 2" in refused.err and "--unknown" in refused.err
     for policy, shown in (("unk", "read as <UNK>"), ("skip", "left out")):
         allowed = run("sample", "--prompt=dög", "--unknown", policy, "--seed=1", "-m", line_folder)
         assert allowed.code == 0

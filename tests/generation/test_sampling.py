@@ -275,7 +275,7 @@ def test_settings_out_of_range_are_refused_before_anything_is_drawn(
 
 
 def test_a_prompt_with_unknown_characters_is_refused_unless_told(line_model: charlm.LanguageModel) -> None:
-    with pytest.raises(charlm.UnknownCharacterError, match=r"'€' \(U\+20AC\) at character 5"):
+    with pytest.raises(charlm.UnknownCharacterError, match=r"'€' \(U\+20AC\), character 5"):
         line_model.generate("the €")
     (skipped,) = line_model.sample("the €", seed=1, length=5, unknown="skip")
     assert skipped.text == line_model.sample("the ", seed=1, length=5)[0].text
@@ -286,3 +286,15 @@ def test_a_prompt_with_unknown_characters_is_refused_unless_told(line_model: cha
 def test_a_prompt_for_a_line_has_no_newline(line_model: charlm.LanguageModel) -> None:
     with pytest.raises(charlm.ConfigError, match="newline"):
         line_model.generate("the\ncat")
+
+
+def test_a_setting_that_no_sampler_has_is_refused_with_the_nearest_name(line_model: charlm.LanguageModel) -> None:
+    for method in (line_model.generate, line_model.sample, line_model.stream):
+        with pytest.raises(TypeError, match=r"unexpected keyword argument 'temprature'; did you mean 'temperature'\?"):
+            method("the", temprature=0.5)
+
+
+def test_the_former_name_of_generate_still_works(line_model: charlm.LanguageModel) -> None:
+    with pytest.warns(DeprecationWarning, match="use generate"):
+        former = list(line_model.draw("the ", seed=4, length=9))
+    assert former == list(line_model.generate("the ", seed=4, length=9))
