@@ -125,10 +125,17 @@ def _class(name: str, kind: type) -> str:
     own = [base for base in reversed(kind.__mro__) if base.__module__.startswith("charlm.")]
     base = own[-2].__name__ if len(own) > 1 and issubclass(kind, Exception) else ""
     derived = f"A `{base}`. " if base else ""
-    parts = [f"### {name}\n\n{derived}{_docstring(kind)}\n"]
+    fields = [field for each in own for field in _fields(each)]
+    names = re.findall(r"^- `(\w+):", "\n".join(fields), flags=re.MULTILINE)
+    said = _docstring(kind, names)
+    for number, field_name in enumerate(names):  # what the docstring says of a field goes to the field
+        item = re.search(rf"\n*^- `{field_name}`(: .*)$", said, flags=re.MULTILINE)
+        if item:
+            fields[number], said = fields[number] + item[1], said.replace(item[0], "")
+    parts = [f"### {name}\n\n{derived}{said}\n"]
     if issubclass(kind, Exception):
         return parts[0]
-    if fields := [field for each in own for field in _fields(each)]:
+    if fields:
         parts.append("\n".join(fields) + "\n")
     methods = {method.name: (each, method) for each in own for method in _methods(each)}
     return "\n".join([*parts, *(_method(kind, *pair) for pair in methods.values())])
