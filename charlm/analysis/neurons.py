@@ -30,14 +30,14 @@ class UnitCorrelation:
 
     layer: int
     unit: int
-    found: float  # r in the first half, which selected the unit
-    confirmed: float  # r in the second half
+    first_half: float  # r, by which the unit was selected
+    second_half: float  # r, which confirms it or not
     chance: float  # the level that |r| reaches there by chance
 
     @property
     def follows(self) -> bool:
         """Whether the second half confirms the correlation."""
-        return self.found * self.confirmed > 0 and abs(self.confirmed) > self.chance
+        return self.first_half * self.second_half > 0 and abs(self.second_half) > self.chance
 
 
 @torch.inference_mode()

@@ -5,7 +5,7 @@ import shutil
 import textwrap
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -126,18 +126,22 @@ def _number(name: str, asked: int | None, count: int) -> int:
 
 def _show_ranking(ranking: "list[UnitCorrelation]", find: str, tokens: int, json: bool) -> None:
     if json:
-        units = [{**asdict(each), "follows": each.follows} for each in ranking]
-        write_json({"find": find, "symbols": tokens, "units": units})
+        write_json({"find": find, "symbols": tokens, "units": list(map(_values, ranking))})
         return
     lines = [f"{'layer':>5} {'unit':>6} {'r, found':>10} {'r, confirmed':>14} {'by chance':>11}  follows"]
     for each in ranking:
-        figures = f"{each.found:>10.3f} {each.confirmed:>14.3f} {each.chance:>11.3f}"
+        figures = f"{each.first_half:>10.3f} {each.second_half:>14.3f} {each.chance:>11.3f}"
         lines.append(f"{each.layer:>5} {each.unit:>6} {figures}  {'yes' if each.follows else 'no'}")
     _write_with(
         lines,
         f"r is Pearson's correlation of a unit with {find}. The first half of {plural(tokens, 'token')} selects the"
         " units, the second half confirms them. By chance: 99 of 100 shifts of the property along the text stay below.",
     )
+
+
+def _values(each: "UnitCorrelation") -> dict[str, Any]:
+    numbers = {"found": each.first_half, "confirmed": each.second_half, "chance": each.chance}
+    return {"layer": each.layer, "unit": each.unit, **numbers, "follows": each.follows}
 
 
 def _show_gates(measured: "list[Saturation]", json: bool) -> None:

@@ -1,4 +1,4 @@
-"""What a prediction rests on: both ways by hand, and as `charlm why` tells it."""
+"""Attribution of predictions: both methods against direct computation, and the output of `charlm why`."""
 
 import json
 import math
@@ -29,7 +29,7 @@ def network(cell: str, embedding: str = "learned") -> Network:
 
 
 def test_deletion_is_the_log_probability_without_the_character(model: charlm.LanguageModel) -> None:
-    """By scoring the shorter texts one by one."""
+    """Compare with scores of the shorter texts."""
     text = "the cat" if model.line else "In the word"
     found = attribute(model, text)
     whole = model.score(text)
@@ -43,7 +43,7 @@ def test_deletion_is_the_log_probability_without_the_character(model: charlm.Lan
 
 @pytest.mark.parametrize("cell", names("nn.cells"))
 def test_gradient_times_input_is_the_slope_along_each_vector(cell: str) -> None:
-    """By making the vector of one symbol of the text a little longer and shorter: a table of its own for each place."""
+    """Compare with finite differences: each position has a vector of its own, which grows and shrinks a little."""
     made = network(cell)
     found = by_gradient(made, ROW)
     made = made.double()
@@ -62,7 +62,7 @@ def test_gradient_times_input_is_the_slope_along_each_vector(cell: str) -> None:
 
 
 def test_one_hot_vectors_have_a_gradient_too() -> None:
-    """e_i picks column i of W_x: where a symbol stands once, its weight is the slope along that column."""
+    """e_i selects column i of W_x, so the weight of a token that occurs once is the slope along that column."""
     made = network("rnn", "one-hot")
     found = by_gradient(made, ROW[:3])
     column = made.double().cells[0].weight_ih.data[:, ROW[1]]
@@ -111,7 +111,7 @@ def test_json_has_for_each_position_the_weights_of_the_earlier_ones(run: Run, li
 def test_each_row_has_a_mark_below_each_earlier_character(
     bigram_model: charlm.LanguageModel, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In steps of a ninth of the largest, here one bit: it helped, it hindered, or it did not matter."""
+    """A step is a ninth of the largest weight, here one bit; digits helped, letters hindered, a dot had no effect."""
     show(attribute(bigram_model, "abba"), "deletion", line=True)
     header, *marks = capsys.readouterr().out.split("\n\n")[0].splitlines()
     assert header.split() == ["abba"]
@@ -129,7 +129,7 @@ def test_the_map_is_broken_to_the_width(run: Run, line_folder: Path, monkeypatch
 
 
 @pytest.mark.filterwarnings("error")
-def test_nothing_is_said_of_a_character_that_cannot_be_predicted(run: Run, line_folder: Path) -> None:
+def test_a_character_that_cannot_be_predicted_has_no_weights(run: Run, line_folder: Path) -> None:
     values = json.loads(run("why", "-m", line_folder, "--json", "aé").out)
     assert values["deletion"][1] == values["gradient"][1] == [None]
     assert None not in values["gradient"][2]

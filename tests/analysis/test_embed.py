@@ -1,4 +1,4 @@
-"""What the vectors of the symbols say: neighbours, analogies, maps, and files of vectors."""
+"""The vectors of tokens: neighbors, analogies, maps, and files of vectors."""
 
 import json
 import re
@@ -30,7 +30,7 @@ PAIRS = list(court.PERSONS.values())
 
 @pytest.fixture(scope="module")
 def court_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model of words of the court, by the command of the README, trained for seconds."""
+    """Train a word model on the court corpus for some seconds."""
     folder = tmp_path_factory.mktemp("models") / "court"
     shape = charlm.ModelConfig(tokenizer="word", tie_weights=True, hidden_size=32, layers=1)
     config = charlm.TrainConfig(steps=1000, seq_len=16, threads=1)
@@ -44,15 +44,15 @@ def vectors(court_folder: Path) -> Vectors:
 
 
 def of(table: dict[str, tuple[float, ...]]) -> Vectors:
-    """Vectors that are known, all of them learned."""
+    """Vectors with known values, all of them learned."""
     return Vectors(tuple(table), np.array(list(table.values()), dtype=np.float32), np.ones(len(table), dtype=bool))
 
 
-# neighbours and analogies, learned
+# neighbors and analogies of a trained model
 
 
-def test_words_used_alike_are_neighbours(vectors: Vectors) -> None:
-    """Of three deeds of a station, or pieces of clothing of a sex, the nearest word to one is another of them."""
+def test_words_used_alike_are_neighbors(vectors: Vectors) -> None:
+    """In each group of verbs or of clothes, the nearest word to a member is another member."""
     groups = [verbs for verbs, _ in court.DEEDS.values()] + [clothes for *_, clothes in court.SEXES]
     right = [vectors.neighbors(word, 1)[0].token in group for group in groups for word in group]
     assert sum(right) > 0.8 * len(right)
@@ -65,16 +65,16 @@ def test_man_is_to_woman_as_king_is_to_queen(vectors: Vectors) -> None:
 
 
 def test_most_analogies_of_the_court_come_out_right(vectors: Vectors) -> None:
-    """Of 42; one of 85 words by chance would be right in none."""
+    """There are 42; a random one of 85 words would be right in none."""
     asked = [(*one, *other) for one, other in permutations(PAIRS, 2)]
     right = [vectors.analogy(a, b, c, 1).add[0].token == d for a, b, c, d in asked]
     assert sum(right) > 0.8 * len(asked)
 
 
-# and by their formulas
+# and of known vectors
 
 
-def test_a_neighbour_s_score_is_the_cosine() -> None:
+def test_the_score_of_a_neighbor_is_the_cosine() -> None:
     vectors = of({"x": (2.0, 0.0), "near": (3.0, 1.0), "across": (0.0, 5.0), "against": (-1.0, 0.0)})
     found = vectors.neighbors("x")
     assert [near.token for near in found] == ["near", "across", "against"]
@@ -100,7 +100,7 @@ def test_an_analogy_is_that_of_levy_and_goldberg() -> None:
     assert [near.token for near in found.add] == sorted(added, key=lambda x: -added[x])
 
 
-def test_what_was_never_learned_is_no_answer() -> None:
+def test_a_token_that_was_never_learned_is_not_an_answer() -> None:
     vectors = of({"a": (1.0, 0.0), "b": (1.0, 0.1), "c": (0.0, 1.0)})
     vectors = Vectors(vectors.tokens, vectors.matrix, np.array([True, False, True]))
     assert [near.token for near in vectors.neighbors("a")] == ["c"]
@@ -131,7 +131,7 @@ def test_the_other_side_is_the_readout(line_model: charlm.LanguageModel) -> None
 # the commands
 
 
-def test_neighbors_and_analogy_print_what_they_sought_among(run: Run, court_folder: Path) -> None:
+def test_neighbors_and_analogy_print_how_many_tokens_they_searched(run: Run, court_folder: Path) -> None:
     done = run("embed", "analogy", "man", "woman", "king", "-m", court_folder)
     assert done.out.splitlines()[0] == "'man' is to 'woman' as 'king' is to"
     assert done.out.count("'queen'") == 2 and "3CosAdd" in done.out and "3CosMul" in done.out
@@ -146,7 +146,7 @@ def test_neighbors_and_analogy_print_what_they_sought_among(run: Run, court_fold
     assert both["3CosAdd"][0]["symbol"] == both["3CosMul"][0]["symbol"] == "queen"
 
 
-def test_a_word_that_is_not_there_is_answered_with_the_nearest(run: Run, court_folder: Path, line_folder: Path) -> None:
+def test_an_unknown_word_is_answered_with_the_nearest(run: Run, court_folder: Path, line_folder: Path) -> None:
     done = run("embed", "neighbors", "qeen", "-m", court_folder)
     assert (done.code, done.out) == (2, "")
     assert re.fullmatch(r"error: 'qeen' is not among the model's \d+ tokens; the nearest: 'queen'.*\n", done.err)
@@ -177,7 +177,7 @@ def test_the_first_component_is_where_the_vectors_differ_most() -> None:
     assert "96% and 4%" in how
 
 
-def test_a_map_of_one_symbol_or_of_one_number_each_is_drawn() -> None:
+def test_a_map_of_one_token_or_of_one_number_each_is_drawn() -> None:
     for table in ({"a": (1.0, 2.0)}, {"a": (1.0,), "b": (2.0,), "c": (2.0,)}, {"a": (0.0, 0.0), "b": (0.0, 0.0)}):
         found = projection.make_map(of(table))
         assert np.isfinite(found.points).all()
@@ -187,8 +187,8 @@ def test_a_map_of_one_symbol_or_of_one_number_each_is_drawn() -> None:
 HOSTILE = ["<", "&", "]]>", "</script><script>alert(1)</script>", '"', "\x00", "\x1b[31m", "\u202e", "\u2028", "\ufffe"]
 
 
-def test_no_symbol_becomes_markup_or_breaks_the_picture() -> None:
-    """Each is there as a text, a hint, and nothing else; XML takes the picture as it is."""
+def test_no_token_becomes_markup_or_breaks_the_picture() -> None:
+    """Each token occurs as text and as a tooltip only, and the picture is valid XML."""
     found = projection.make_map(of({name: (float(place), 1.0) for place, name in enumerate(HOSTILE)}))
     root = ElementTree.fromstring(embedding_map.svg(found))
     names = {element.tag.rpartition("}")[2] for element in root.iter()}
@@ -215,7 +215,7 @@ def test_the_suffix_says_what_is_written(run: Run, line_folder: Path) -> None:
 @pytest.mark.parametrize(
     ("package", "arguments"), [("sklearn.manifold", ["--method=tsne"]), ("matplotlib.figure", ["--output=m.png"])]
 )
-def test_what_an_extra_package_does_is_said_where_it_is_absent(
+def test_a_missing_optional_package_is_named_with_an_alternative(
     run: Run, line_folder: Path, monkeypatch: pytest.MonkeyPatch, package: str, arguments: list[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
@@ -224,14 +224,14 @@ def test_what_an_extra_package_does_is_said_where_it_is_absent(
     assert re.search(r"is not installed; pip install \S+, or .*\n$", done.err) and done.err.count("\n") == 1
 
 
-def test_tsne_keeps_neighbours_together_and_is_the_same_again() -> None:
+def test_tsne_keeps_neighbors_together_and_is_repeatable() -> None:
     pytest.importorskip("sklearn")
     groups = np.repeat(np.eye(3, dtype=np.float32), 10, axis=0) * 9
     spread = groups + np.random.default_rng(0).normal(size=groups.shape).astype(np.float32) / 9
     points, _ = projection.tsne(spread)
     np.testing.assert_array_equal(points, projection.tsne(spread)[0])
-    centres = points.reshape(3, 10, 2).mean(1)
-    nearest = np.linalg.norm(points[:, None] - centres, axis=2).argmin(1)
+    centers = points.reshape(3, 10, 2).mean(1)
+    nearest = np.linalg.norm(points[:, None] - centers, axis=2).argmin(1)
     assert nearest.tolist() == [0] * 10 + [1] * 10 + [2] * 10
 
 
@@ -249,7 +249,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("symbol", KINDS)
-def test_a_symbol_has_a_class(symbol: str | None) -> None:
+def test_a_token_has_a_class(symbol: str | None) -> None:
     assert token_class(symbol) == KINDS[symbol]
     assert set(KINDS.values()) == set(CLASSES)
 
@@ -264,7 +264,7 @@ def train(run: Run, *arguments: object) -> Outcome:
 
 
 def test_a_model_begins_with_the_vectors_of_another(run: Run, line_folder: Path) -> None:
-    """And keeps them, if it is told so, while everything else is learned."""
+    """With --freeze-embedding they stay unchanged while everything else is trained."""
     assert run("embed", "export", "vectors.txt", "-m", line_folder).out == "vectors.txt\n"
     given = Vectors.of(charlm.load(line_folder))
     done = train(run, "--embedding-file=vectors.txt", "--freeze-embedding")
@@ -285,7 +285,7 @@ def test_a_file_that_cannot_be_written_is_named_as_it_was_given(run: Run, line_f
     assert run("embed", "export", missing, "-q", "-m", line_folder).err.endswith(f"directory: {missing}\n")
 
 
-def test_symbols_the_file_lacks_begin_at_random_and_are_counted(run: Run) -> None:
+def test_tokens_that_the_file_lacks_start_at_random_and_are_counted(run: Run) -> None:
     Path("few.txt").write_text("a 1 2 3\nt 4 5 6\nqueen 7 8 9\n")
     done = train(run, "--embedding-file=few.txt", "--freeze-embedding")
     assert "2 tokens with a vector from few.txt" in done.err
@@ -293,7 +293,7 @@ def test_symbols_the_file_lacks_begin_at_random_and_are_counted(run: Run) -> Non
     assert found.matrix[found.find("a")].tolist() == [1, 2, 3] and found.matrix[found.find("t")].tolist() == [4, 5, 6]
 
 
-def test_a_run_that_goes_on_keeps_what_is_frozen(tmp_path: Path) -> None:
+def test_a_resumed_run_keeps_what_is_frozen(tmp_path: Path) -> None:
     symbols = sorted(set(TEXT) - {"\n"})
     (tmp_path / "v.txt").write_text("".join(f"{'x' if s == ' ' else s} {n} 1 2 3\n" for n, s in enumerate(symbols)))
     config = charlm.TrainConfig(

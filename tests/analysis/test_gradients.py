@@ -1,4 +1,4 @@
-"""How far back a loss is felt: by hand, by finite differences, and as `charlm gradients` tells it."""
+"""Gradient norms against known values and finite differences, and the output of `charlm gradients`."""
 
 import json
 import re
@@ -34,7 +34,7 @@ def network(cell: str, **shape: object) -> Network:
 
 
 def test_in_a_linear_network_the_norm_is_a_power_of_the_weight() -> None:
-    """∂h<t>/∂h<t-k> is W_h to the k: for W_h = w I that is w^k, whatever the text."""
+    """∂h<t>/∂h<t-k> is W_h to the power k; for W_h = w I that is w^k for every text."""
     for weight in (0.5, 1.0, 1.5):
         linear = network("rnn", activation="identity")
         linear.cells[0].weight_hh.data = weight * torch.eye(6)
@@ -48,7 +48,7 @@ def test_in_a_linear_network_the_norm_is_a_power_of_the_weight() -> None:
 @pytest.mark.parametrize("shape", [{}, {"layers": 2, "residual": True}], ids=["one layer", "two layers"])
 @pytest.mark.parametrize("cell", names("nn.cells"))
 def test_the_norm_is_that_of_finite_differences(cell: str, shape: dict[str, object]) -> None:
-    """One place alone: the state before the last k symbols is moved a little, number by number, c of an LSTM too."""
+    """Move the state before the last k tokens a little, number by number, c of an LSTM included."""
     made = network(cell, **shape)
     row = ROW[:6]
     found = gradient_norms(made, [row], 5)
@@ -73,7 +73,7 @@ def test_the_norm_is_that_of_finite_differences(cell: str, shape: dict[str, obje
         assert found.norm[k - 1] == pytest.approx(squares**0.5, rel=1e-5, abs=1e-9)
 
 
-def test_the_network_is_left_as_it_was() -> None:
+def test_the_network_is_not_changed() -> None:
     made = network("gru")
     before = {name: value.clone() for name, value in made.state_dict().items()}
     made.train()
@@ -83,7 +83,7 @@ def test_the_network_is_left_as_it_was() -> None:
     assert all(torch.equal(value, before[name]) for name, value in made.state_dict().items())
 
 
-def test_a_symbol_that_cannot_be_predicted_is_no_place() -> None:
+def test_a_token_that_cannot_be_predicted_is_not_a_target() -> None:
     made = network("gru")
     made.allowed_tokens[ROW[5]] = False
     possible = [t for t in range(5, len(ROW)) if ROW[t] != ROW[5]]
@@ -92,7 +92,7 @@ def test_a_symbol_that_cannot_be_predicted_is_no_place() -> None:
 
 
 def test_short_lines_are_read_together() -> None:
-    """The longest decides how far; each line is a text of its own."""
+    """The longest row sets the largest distance; each row starts from a zero state."""
     made = network("lstm")
     found = gradient_norms(made, [ROW[:4], ROW[4:10], ROW[10:16]], 50)
     assert found.distance == [1, 2, 3, 4, 5] and found.targets == 2
@@ -100,11 +100,11 @@ def test_short_lines_are_read_together() -> None:
     assert found.norm == pytest.approx(np.minimum(one, other))  # torch's median of two
 
 
-# the starts
+# the initializations
 
 
 @pytest.mark.parametrize("cell", names("nn.cells"))
-def test_each_start_draws_what_its_name_says(cell: str) -> None:
+def test_each_initialization_matches_its_name(cell: str) -> None:
     kind = find(Cell, cell)
     found = [start.name for start in initializations(cell)]
     assert len(set(found)) == len(found) == 7 if kind.forget_gate and hasattr(kind, "torch_weights") else 3
@@ -120,7 +120,7 @@ def test_each_start_draws_what_its_name_says(cell: str) -> None:
 
 @pytest.mark.parametrize("cell", [name for name in names("nn.cells") if find(Cell, name).forget_gate])
 def test_a_forget_bias_keeps_the_state(cell: str) -> None:
-    """At 20 a state goes on as it is, of an LSTM c; minLSTM keeps f / (f + i) of it, here 2/3. At -20 it does not."""
+    """At 20 the state (c of an LSTM) is kept; minLSTM keeps f / (f + i) of it, here 2/3. At -20 it is not kept."""
     block, sign = find(Cell, cell).forget_gate
     kept = []
     for bias in (-20.0, 20.0):
@@ -156,8 +156,8 @@ def test_a_gradient_of_zeros_vanishes() -> None:
     assert found.rate is None and found.verdict == "vanishes"
 
 
-def test_a_gradient_beyond_all_numbers_explodes() -> None:
-    """4 to the 600 is no float any more, and the state is none either."""
+def test_a_gradient_that_overflows_explodes() -> None:
+    """4 to the power 600 overflows, and so does the state."""
     linear = network("rnn", activation="identity")
     linear.cells[0].weight_hh.data = 4 * torch.eye(6)
     found = gradient_norms(linear, [np.resize(ROW, 700)], 600)
@@ -178,7 +178,7 @@ def test_clipping_scales_a_gradient_down_and_never_up() -> None:
 # the command
 
 
-def test_json_has_a_curve_for_each_start(run: Run) -> None:
+def test_json_has_a_curve_for_each_initialization(run: Run) -> None:
     done = run("gradients", "--json", "--cell", "rnn", "--cell", "lstm", "--hidden-size=8", "--distance=9", TEXT)
     values = [json.loads(line) for line in done.out.splitlines()]
     assert done.err == ""
@@ -198,7 +198,7 @@ def test_a_trained_model_is_compared_with_fresh_ones_of_its_shape(run: Run, line
     assert len({each["norm"][0] for each in values}) == len(values)
 
 
-def test_the_picture_fits_and_says_what_is_seen(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_plot_fits_the_width_and_is_explained(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "60")
     shown = run("gradients", "--cell", "rnn", TEXT, "--distance", "13").out
     assert max(map(len, shown.splitlines())) <= 60

@@ -1,4 +1,4 @@
-"""Models of bytes and of words do all that models of characters do, and their probabilities are of the same text."""
+"""Byte, word and subword models support everything that character models do, with exact probabilities."""
 
 import json
 import math
@@ -37,7 +37,7 @@ Trained = dict[str, Path]
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """Of each kind a model of lines and one of a stream."""
+    """Train a line model and a stream model of each kind."""
     base = tmp_path_factory.mktemp("kinds")
     for kind, settings in KINDS.items():
         for sequence, text in (("line", LINES), ("stream", STREAM)):
@@ -56,7 +56,7 @@ def some_text(model: charlm.LanguageModel) -> str:
 
 
 def test_every_tokenizer_holds_out_the_same_text() -> None:
-    """The split is one of text, made before anything is known of tokens."""
+    """The text is split before it is divided into tokens."""
     for text in (LINES, STREAM):
         found = {
             prepare(text, charlm.ModelConfig(**settings), QUICK, None).split.valid for settings in ({}, *KINDS.values())
@@ -87,7 +87,7 @@ def test_validation_while_training_prints_what_evaluate_does(folders: Trained, r
 
 
 def test_a_text_the_corpus_never_had_is_possible(folders: Trained) -> None:
-    """By its bytes; by letters the corpus has; a closed vocabulary counts it as unknown."""
+    """Bytes and letters of the corpus spell it; a closed vocabulary counts it as unknown."""
     strange = "漢字 Ж"
     assert math.isfinite(charlm.load(folders["byte-stream"]).score(strange).logprob)
     assert math.isfinite(charlm.load(folders["word-stream"]).score("Wand und Affe").logprob)
@@ -181,7 +181,7 @@ def test_the_words_of_kenlm_are_sums_of_tokens(folders: Trained) -> None:
 
 
 def test_samples_are_whole_characters_however_they_come(folder: Path) -> None:
-    """Piece by piece and together the same text; what is no UTF-8 is marked."""
+    """The pieces add up to the text, and bytes that are not UTF-8 are marked."""
     model = charlm.load(folder)
     for seed in range(4):
         pieces = list(model.stream("", length=40, seed=seed, temperature=1.5))
@@ -191,7 +191,7 @@ def test_samples_are_whole_characters_however_they_come(folder: Path) -> None:
 
 
 def test_a_line_has_no_line_end_in_it(folders: Trained) -> None:
-    """Though there is a byte for one, by which other texts are spelled."""
+    """A line end is never generated, although a byte for it exists."""
     for kind in KINDS:
         for sequence in ("line", "stream"):
             model = charlm.load(folders[f"{kind}-{sequence}"])
@@ -237,7 +237,7 @@ def test_the_rest_of_the_settings(folder: Path, run: Run, tmp_path: Path) -> Non
 
 
 def test_writing_together(folder: Path) -> None:
-    """Tab takes what is likeliest, whole characters only; letters of a word that may become known are taken."""
+    """Tab accepts the most likely whole characters, and letters of a word that may become known."""
     model = charlm.load(folder)
     editor = Editor(model, "", 1.0, 1.0)
     text = "die" if model.line else "war"
@@ -268,7 +268,7 @@ def test_info_names_the_tokenizer_and_its_size(folder: Path, run: Run) -> None:
 def test_a_long_text_is_evaluated_in_segments_as_at_once(
     folders: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: None
 ) -> None:
-    """Cut where a line ends, windows are the same; a byte of a character that a window cuts is counted once."""
+    """Windows that end at line ends give the same result, and a character that a window cuts counts once."""
     text = STREAM.replace("\n\n", "\n")
     (tmp_path / "text").write_text(text)
     monkeypatch.setattr(documents, "PIECE", 400)

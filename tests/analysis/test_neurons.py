@@ -1,4 +1,4 @@
-"""What single units and gates do while a text is read: by construction, and as `charlm neurons` tells it."""
+"""Units and gates: against known values, and the output of `charlm neurons`."""
 
 import json
 import re
@@ -37,7 +37,7 @@ def network(cell: str, **shape: Any) -> Network:
     return Network(replace(SHAPE, cell=cell, **shape), TOKENIZER.size).eval()
 
 
-# properties
+# probes
 
 
 @pytest.mark.parametrize(
@@ -54,21 +54,21 @@ def network(cell: str, **shape: Any) -> Network:
         ("comment", "a # b\nc // d\ne /* f\n*/ g", "001110000111000011111000"),
     ],
 )
-def test_each_property_is_a_number_for_every_character(name: str, text: str, expected: str) -> None:
+def test_each_probe_has_a_number_for_every_character(name: str, text: str, expected: str) -> None:
     found = "".join(f"{value:g}" for value in PROBES[name](text))
     assert len(found) == len(text)
     assert dict(enumerate(found)) == dict(enumerate(expected))
 
 
-def test_every_property_answers_to_no_text_at_all() -> None:
+def test_every_probe_accepts_an_empty_text() -> None:
     assert [list(each("")) for each in PROBES.values()] == [[]] * len(PROBES)
 
 
-def test_a_longer_symbol_has_the_property_of_its_end() -> None:
+def test_a_longer_token_has_the_value_at_its_end() -> None:
     assert probe_values("column", ["ab", "c\n", "d"]).tolist() == [2, 0, 1]
 
 
-def test_a_byte_that_is_part_of_a_character_has_the_property_of_the_one_before() -> None:
+def test_a_byte_inside_a_character_has_the_value_of_the_character_before() -> None:
     tokenizer = ByteTokenizer.train([["é"]], charlm.ModelConfig(tokenizer="byte"))
     (row,) = token_rows(tokenizer, "éaé", "stream", 100)
     assert display_texts(tokenizer, row) == ["<0xC3>", "<0xA9>", "a", "<0xC3>", "<0xA9>"]
@@ -80,8 +80,8 @@ def test_a_byte_that_is_part_of_a_character_has_the_property_of_the_one_before()
 
 
 @pytest.mark.parametrize("residual", [False, True])
-def test_an_activation_is_what_the_cell_puts_out(residual: bool) -> None:
-    """By the state of the network after each symbol, read one by one; START and EOS have none."""
+def test_an_activation_is_the_output_of_the_cell(residual: bool) -> None:
+    """Compare with the state after each token, read one by one; START and EOS have no activation."""
     made = network("lstm", residual=residual)
     texts = token_rows(TOKENIZER, "def x", "stream", 100)
     found = activations(made, texts)
@@ -94,42 +94,42 @@ def test_an_activation_is_what_the_cell_puts_out(residual: bool) -> None:
     assert activations(made, token_rows(TOKENIZER, "def\n\nx", "line", 100)).shape == (4, 2, 6)
 
 
-def test_the_unit_that_follows_is_found_and_confirmed() -> None:
-    """Units of noise, one that counts the depth, one that counts it upside down, one in the first half alone."""
+def test_a_unit_that_follows_a_probe_is_selected_and_confirmed() -> None:
+    """Among units of noise, one counts the depth, one counts it negatively, one counts it in the first half only."""
     texts = token_rows(TOKENIZER, CODE, "stream", 10_000)
-    wanted = probe_values("depth", completed_texts(TOKENIZER, texts[0]))
+    probe = probe_values("depth", completed_texts(TOKENIZER, texts[0]))
     chance = np.random.default_rng(0)
-    values = chance.normal(size=(len(wanted), 2, 30)).astype(np.float32)
-    values[:, 1, 4] = wanted + 0.3 * chance.normal(size=len(wanted))
-    values[:, 0, 7] = -2 * wanted + chance.normal(size=len(wanted))
-    values[: len(wanted) // 2, 0, 9] = wanted[: len(wanted) // 2]
-    found = correlated_units(values, wanted, 10)
-    assert [(each.layer, each.unit) for each in found[:3]] == [(1, 10), (2, 5), (1, 8)]
-    assert [each.follows for each in found[:3]] == [False, True, True]
-    assert found[2].found < -0.7 and found[2].confirmed < -0.7
-    half = len(wanted) // 2
-    for each in found:
+    values = chance.normal(size=(len(probe), 2, 30)).astype(np.float32)
+    values[:, 1, 4] = probe + 0.3 * chance.normal(size=len(probe))
+    values[:, 0, 7] = -2 * probe + chance.normal(size=len(probe))
+    values[: len(probe) // 2, 0, 9] = probe[: len(probe) // 2]
+    ranking = correlated_units(values, probe, 10)
+    assert [(each.layer, each.unit) for each in ranking[:3]] == [(1, 10), (2, 5), (1, 8)]
+    assert [each.follows for each in ranking[:3]] == [False, True, True]
+    assert ranking[2].first_half < -0.7 and ranking[2].second_half < -0.7
+    half = len(probe) // 2
+    for each in ranking:
         unit = values[:, each.layer - 1, each.unit - 1]
-        assert each.found == pytest.approx(np.corrcoef(unit[:half], wanted[:half])[0, 1])
-        assert each.confirmed == pytest.approx(np.corrcoef(unit[half:], wanted[half:])[0, 1])
+        assert each.first_half == pytest.approx(np.corrcoef(unit[:half], probe[:half])[0, 1])
+        assert each.second_half == pytest.approx(np.corrcoef(unit[half:], probe[half:])[0, 1])
 
 
 def test_units_of_noise_hardly_ever_follow() -> None:
-    """The best ten of 200 look good where they were chosen; of what is confirmed one in a hundred may be chance."""
+    """The ten best of 200 look good in the half that selects; one in a hundred may be confirmed by chance."""
     chance = np.random.default_rng(1)
-    wanted = np.repeat(chance.integers(0, 2, 50), 8).astype(float)
-    found = [each for _ in range(10) for each in correlated_units(chance.normal(size=(400, 1, 200)), wanted, 10)]
-    assert min(abs(each.found) for each in found) > 0.1
-    assert sum(each.follows for each in found) <= 5
+    probe = np.repeat(chance.integers(0, 2, 50), 8).astype(float)
+    units = [each for _ in range(10) for each in correlated_units(chance.normal(size=(400, 1, 200)), probe, 10)]
+    assert min(abs(each.first_half) for each in units) > 0.1
+    assert sum(each.follows for each in units) <= 5
 
 
 def test_a_unit_that_never_moves_follows_nothing() -> None:
-    wanted = np.arange(100.0) % 7
-    (found,) = correlated_units(np.ones((100, 1, 1), dtype=np.float32), wanted, 5)
-    assert (found.found, found.confirmed, found.follows) == (0, 0, False)
+    probe = np.arange(100.0) % 7
+    (unit,) = correlated_units(np.ones((100, 1, 1), dtype=np.float32), probe, 5)
+    assert (unit.first_half, unit.second_half, unit.follows) == (0, 0, False)
 
 
-def test_a_property_that_does_not_vary_is_refused() -> None:
+def test_a_probe_that_does_not_vary_is_refused() -> None:
     with pytest.raises(ConfigError, match="quotes: it never changes in the first half"):
         find_units(network("gru"), TOKENIZER, token_rows(TOKENIZER, CODE, "stream", 1000), "quotes", 5)
 
@@ -138,7 +138,7 @@ def test_a_property_that_does_not_vary_is_refused() -> None:
 
 
 class Sigmoids(TorchFunctionMode):
-    """Keeps what torch.sigmoid returns."""
+    """Record what torch.sigmoid returns."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -152,23 +152,23 @@ class Sigmoids(TorchFunctionMode):
 
 
 @pytest.mark.parametrize("cell", names("nn.cells"))
-def test_the_gates_told_of_are_those_of_the_step(cell: str) -> None:
+def test_the_gate_activations_are_those_of_the_step(cell: str) -> None:
     made = network(cell, layers=1).cells[0]
     projected = made.project(torch.randn(3, 4))
     state = tuple(torch.rand(3, made.state_size) for _ in range(made.state_tensors))
     with Sigmoids() as seen:
         made.step(projected, state)
-    told = made.gate_activations(projected, state[0])
+    activations = made.gate_activations(projected, state[0])
     computed = [part for each in seen.found for part in each.chunk(each.shape[1] // 6, dim=1)]
-    for name, gate in told.items():
+    for name, gate in activations.items():
         both = [*computed, *(1 - each for each in computed)]
         assert any(torch.allclose(gate, each, atol=1e-6) for each in both), name
-    assert bool(told) == (cell not in ("rnn", "jordan"))
+    assert bool(activations) == (cell not in ("rnn", "jordan"))
 
 
 @pytest.mark.parametrize("cell", ["gru", "lstm", "mingru"])
 def test_saturation_counts_gates_along_the_text(cell: str) -> None:
-    """Against gates taken step by step, with the state of the network there; biases that shut and open some."""
+    """Compare with gates computed step by step; the biases shut some gates and open others."""
     made = network(cell)
     torch.nn.init.normal_(made.cells[1].bias_ih, std=4)
     (row,) = token_rows(TOKENIZER, "def f(x):", "stream", 100)
@@ -209,7 +209,7 @@ def test_a_text_has_a_digit_below_each_character(run: Run, stream_folder: Path, 
     assert max(map(len, done.out.splitlines())) <= 60
 
 
-def test_json_has_the_activation_of_each_symbol(run: Run, line_folder: Path) -> None:
+def test_json_has_the_activation_of_each_token(run: Run, line_folder: Path) -> None:
     values = json.loads(run("neurons", "-m", line_folder, "--json", "the cat\na dog").out)
     assert (values["layer"], values["tokens"]) == (1, list("the cata dog"))
     model = charlm.load(line_folder)
@@ -248,8 +248,8 @@ def test_a_picture_has_a_mark_for_each_unit_where_its_shares_are(run: Run, line_
     assert "gates.svg" in done.err
     drawn = Path("gates.svg").read_text(encoding="utf-8")
     marks = re.findall(r'cx="([\d.]+)" cy="([\d.]+)" r="[\d.]+"><title>unit (\d+)', drawn)
-    told = [json.loads(line) for line in done.out.splitlines()]
-    units = [(gate["right"][unit], gate["left"][unit], unit + 1) for gate in told for unit in range(16)]
+    printed = [json.loads(line) for line in done.out.splitlines()]
+    units = [(gate["right"][unit], gate["left"][unit], unit + 1) for gate in printed for unit in range(16)]
     assert len(marks) == len(units) == 2 * 16
     side = float(re.findall(r"M0 0H(\d+)V", drawn)[0])
     for mark, (opened, shut, unit) in zip(marks, units, strict=True):
@@ -261,7 +261,7 @@ def test_a_picture_has_a_mark_for_each_unit_where_its_shares_are(run: Run, line_
     assert refused.code == 2 and "ends in .svg" in refused.err
 
 
-def test_units_are_counted_where_they_lie_in_any_width() -> None:
+def test_units_are_counted_at_their_position_in_any_width() -> None:
     fields = {"a": [(0.0, 0.0)] * 12 + [(1.0, 0.0), (0.0, 1.0)], "b": [(0.5, 0.5)] * 3, "c": []}
     for width in (30, 60, 200):
         _, *lines, _, _ = scatter(fields, width)
@@ -285,7 +285,7 @@ def test_units_are_counted_where_they_lie_in_any_width() -> None:
         (["--unit", "1", "--saturation", "x.svg"], "one of"),
     ],
 )
-def test_what_is_not_there_is_refused_with_what_is(
+def test_a_missing_unit_layer_or_probe_is_refused_with_the_choices(
     run: Run, line_folder: Path, arguments: list[str], words: str
 ) -> None:
     refused = run("neurons", "-m", line_folder, *arguments, "the cats slept", "-q")

@@ -1,4 +1,4 @@
-"""`charlm report`: a model on one page, and what stands there is true."""
+"""`charlm report`: the page of a model, and the figures on it."""
 
 import json
 import math
@@ -26,7 +26,7 @@ Run = Callable[..., Outcome]
 
 @pytest.fixture
 def trained(run: Run) -> Run:
-    """Train on a text, in few steps."""
+    """Train on a text in a few steps."""
 
     def train(text: str, *arguments: object) -> Outcome:
         Path("corpus.txt").write_text(text, encoding="utf-8")
@@ -35,7 +35,7 @@ def trained(run: Run) -> Run:
     return train
 
 
-def test_the_page_lies_in_the_model_s_folder_and_training_again_replaces_it(run: Run, trained: Run) -> None:
+def test_the_page_is_in_the_model_s_folder_until_the_model_is_trained_again(run: Run, trained: Run) -> None:
     assert trained(LINES).code == 0
     done = run("report")
     assert (done.code, done.out) == (0, f"{Path('checkpoints/m/report.html')}\n")
@@ -50,7 +50,7 @@ def test_the_page_lies_in_the_model_s_folder_and_training_again_replaces_it(run:
 
 
 def test_the_held_out_part_is_that_of_the_validation(trained: Run) -> None:
-    """Of lines, of a stream, and a file of its own: what is looked at costs what training said."""
+    """For lines, a stream and a separate file, the held-out text has the loss that training reported."""
     for text, arguments in ((LINES, []), (STREAM, []), (STREAM, ["--valid=corpus.txt"])):
         trained(text, *arguments)
         found = describe(Path("checkpoints/m"))
@@ -62,7 +62,7 @@ def test_the_held_out_part_is_that_of_the_validation(trained: Run) -> None:
 
 
 @pytest.mark.parametrize("loss", ["gone", "changed"])
-def test_without_its_corpus_that_part_is_left_out_and_said(run: Run, trained: Run, loss: str) -> None:
+def test_without_its_corpus_the_page_has_no_surprising_lines_and_says_why(run: Run, trained: Run, loss: str) -> None:
     trained(LINES)
     Path("corpus.txt").rename("moved.txt")
     if loss == "changed":
@@ -75,7 +75,7 @@ def test_without_its_corpus_that_part_is_left_out_and_said(run: Run, trained: Ru
     assert values["text"] == "moved.txt" and values["most_surprising"]
 
 
-def test_what_cannot_be_done_is_one_sentence(run: Run, line_folder: Path, tmp_path: Path) -> None:
+def test_an_error_is_one_sentence(run: Run, line_folder: Path, tmp_path: Path) -> None:
     assert run("report", "-m", line_folder, "nothing.txt").code == 2
     damaged = shutil.copytree(line_folder, tmp_path / "damaged")
     (damaged / "metrics.jsonl").write_text('{"step":1}\n{"steps":2}\n')
@@ -84,10 +84,10 @@ def test_what_cannot_be_done_is_one_sentence(run: Run, line_folder: Path, tmp_pa
     assert run("report", "-m", line_folder, "--output", "no/such/page.html").code == 1
 
 
-# what surprises
+# surprising lines
 
 
-def test_lines_are_ranked_by_what_score_says_of_them(line_model: charlm.LanguageModel) -> None:
+def test_lines_are_ranked_by_their_score(line_model: charlm.LanguageModel) -> None:
     texts = ["the cat ran", "zzz zzz zzz", "a dog slept", "the cat ran"]
     found = analyze_surprisal(line_model, [text for text in texts if "z" not in text] + ["tac eht nar"])
     assert [line.text for line in found.lines[:1]] == ["tac eht nar"]
@@ -99,7 +99,7 @@ def test_lines_are_ranked_by_what_score_says_of_them(line_model: charlm.Language
     assert analyze_surprisal(line_model, texts).unknown == 1
 
 
-def test_the_lines_of_a_stream_cost_what_the_stream_costs(stream_model: charlm.LanguageModel) -> None:
+def test_the_scores_of_the_lines_add_up_to_that_of_the_stream(stream_model: charlm.LanguageModel) -> None:
     text = "And the word\nwas with\n\nthe text"
     found = analyze_surprisal(stream_model, [text])
     assert sorted(line.text for line in found.lines) == ["And the word\n", "the text", "was with\n"]
@@ -108,7 +108,7 @@ def test_the_lines_of_a_stream_cost_what_the_stream_costs(stream_model: charlm.L
     assert sum(sum(line.logprobs) for line in found.lines) + missing == pytest.approx(total.logprob, abs=1e-4)
 
 
-def test_the_confusion_is_of_probabilities_that_are_known(bigram_model: charlm.LanguageModel) -> None:
+def test_the_confusion_table_of_a_known_model(bigram_model: charlm.LanguageModel) -> None:
     """a is a vowel, b a consonant; after the start P(a) = 1/2, P(b) = 1/4, P(end) = 1/4."""
     found = analyze_surprisal(bigram_model, ["a", "b"])
     assert found.classes == ("vowel", "consonant", "end")
@@ -126,7 +126,7 @@ HOSTILE = '</script><script>alert("1")</script>&amp;<svg onload=x>\'"` --> ]]> \
 
 
 def test_no_text_becomes_markup(run: Run, trained: Run) -> None:
-    """Neither the corpus, nor what the model writes, nor the name of a file."""
+    """The corpus, the samples and the name of the file are hostile."""
     Path("<b>&.txt").write_text(f"{HOSTILE}\n" * 150, encoding="utf-8")
     assert run("train", "<b>&.txt", *TINY, "--steps=12", "--model=m", "--quiet").code == 0
     html = page(gather(Path("checkpoints/m")))

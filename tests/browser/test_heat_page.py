@@ -1,4 +1,4 @@
-"""The page of `charlm score --html`, as a browser shows it."""
+"""The page of `charlm score --html` in a browser."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ TEXTS = [f"{HOSTILE}{LETTERS} " * 8, "the cat", ""]
 
 @pytest.fixture(scope="session")
 def model() -> charlm.LanguageModel:
-    """Two steps make some tokens likelier than others, and that is enough here."""
+    """Train for two steps, after which some tokens are more likely than others."""
     shape = charlm.ModelConfig(hidden_size=4, layers=1, embedding_size=4, sequence="stream")
     quick = charlm.TrainConfig(steps=2, batch_size=2, seq_len=4, threads=1)
     return charlm.train((HOSTILE + LETTERS) * 20, shape, quick)
@@ -25,14 +25,14 @@ def model() -> charlm.LanguageModel:
 
 @pytest.fixture
 def written(model: charlm.LanguageModel, tmp_path: Path) -> Path:
-    """A page of a long text, a short one and nothing."""
+    """Write a page with a long text, a short one and an empty one."""
     file = tmp_path / "page.html"
     file.write_text(page(model.score_many(TEXTS, alternatives=5), "scored somehow"), encoding="utf-8")
     return file
 
 
 def token(number: int) -> str:
-    """The CSS selector of a token of the first text."""
+    """CSS selector of a token of the first text."""
     return f"pre:first-of-type b:nth-of-type({number})"
 
 

@@ -1,4 +1,4 @@
-"""The page of `charlm report`, as a browser shows it."""
+"""The page of `charlm report` in a browser."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ HOSTILE = "</script><script>document.title = 'run'</script><img src=x onerror=\"
 
 @pytest.fixture(scope="session")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of a model of hostile lines."""
+    """Write the report of a model of hostile lines."""
     place = tmp_path_factory.mktemp("report")
     corpus = place / "corpus <b>.txt"
     corpus.write_text((HOSTILE + "The long and winding line, 12 times as long as it should be. " * 4 + "\n") * 60)

@@ -1,4 +1,4 @@
-"""Streams that are closed, full or of another alphabet: a command does what it can, and says what it cannot."""
+"""Streams that are closed, full or have another encoding: a command does what it can, and reports the rest."""
 
 import json
 import os
@@ -38,7 +38,7 @@ def command(name: str, model: Path) -> list[str]:
 def test_a_stream_that_is_closed_from_the_start_stops_nothing(
     run: Run, line_folder: Path, tmp_path: Path, name: str, closed: str
 ) -> None:
-    """What is written to the others is what it would be; of the talk of a closed stderr nothing gets into stdout."""
+    """The other streams get the usual output, and no message for a closed stderr appears on stdout."""
     (tmp_path / "text").write_text(LINES)
     process = fork(partial(forked.command, closed=closed), tmp_path, *command(name, line_folder))
     assert end(process) == 0
@@ -51,7 +51,7 @@ def test_a_stream_that_is_closed_from_the_start_stops_nothing(
 
 
 def shell(place: Path, script: str, *arguments: object, **settings: str) -> subprocess.CompletedProcess[str]:
-    """What a shell makes of `script`, in which "$@" is `charlm ARGUMENTS...`."""
+    """Run `script` in a shell; in it, "$@" is `charlm ARGUMENTS...`."""
     words = [sys.executable, "-m", "charlm", *map(str, arguments)]
     whole = ["sh", "-c", script, "sh", *words]
     return subprocess.run(whole, cwd=place, env={**os.environ, **settings}, capture_output=True, encoding="utf-8")
@@ -65,7 +65,7 @@ def test_a_shell_may_close_all_of_them(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path)) == ["checkpoints", "new", "text"]
 
 
-def test_a_text_is_not_waited_for_where_stdin_is_closed(line_folder: Path, tmp_path: Path) -> None:
+def test_a_command_does_not_wait_for_a_closed_stdin(line_folder: Path, tmp_path: Path) -> None:
     done = shell(tmp_path, '"$@" <&-', "score", "--model", line_folder)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "error: stdin is closed, so no text can be read from it\n"

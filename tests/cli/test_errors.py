@@ -1,4 +1,4 @@
-"""Bad input: one clear sentence on stderr, the exit code of the table, and nothing half-written."""
+"""Bad input: one clear sentence on stderr, the documented exit code, and no half-written file."""
 
 import gzip
 import json
@@ -20,7 +20,7 @@ Run = Callable[..., Outcome]
 
 
 def refusal(done: Outcome, code: int) -> str:
-    """The one sentence on stderr."""
+    """Return the one sentence on stderr."""
     assert done.code == code, done
     assert done.out == ""
     (line,) = done.err.splitlines()
@@ -191,7 +191,7 @@ def test_divergence_is_exit_code_one_with_the_step_and_what_to_try(train: Run) -
 
 
 def test_a_loss_that_stays_high_is_reported_once_with_what_to_try(train: Run) -> None:
-    """No number is infinite here, but a guess would do better."""
+    """All numbers are finite, but a random guess would have a lower loss."""
     done = train(LINES.encode(), "--learning-rate=30", "--steps=300")
     (warning,) = (line for line in done.err.splitlines() if "a random guess" in line)
     assert done.code == 0
@@ -215,7 +215,7 @@ def test_debug_may_be_a_text(run: Run, line_folder: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits are those of POSIX")
 def test_a_disk_that_is_full_is_a_sentence(train: Run) -> None:
-    """No file may become longer than 2,000 bytes, which is less than the weights need."""
+    """Limit files to 2,000 bytes, which is less than the weights need."""
     import resource
 
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -245,7 +245,7 @@ def test_a_network_that_does_not_fit_is_a_sentence(start: Callable[..., subproce
 
 
 def test_the_library_raises_what_the_command_says(tmp_path: Path) -> None:
-    """A caller may tell usage, corpus and model apart, and catch them all as one."""
+    """A caller can tell usage, corpus and model errors apart, or catch all of them at once."""
     for error, call in (
         (charlm.CorpusError, lambda: charlm.train("\n", SMALL, QUICK)),
         (charlm.CorpusNotFoundError, lambda: charlm.train(tmp_path / "nothing", SMALL, QUICK)),

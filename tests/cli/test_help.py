@@ -1,4 +1,4 @@
-"""What a person finds who types `charlm` and looks around: help, and the completion of the shell."""
+"""Help pages, and the completion of the shell."""
 
 import os
 import subprocess
@@ -31,7 +31,7 @@ def test_the_version_is_that_of_the_package(run: Run) -> None:
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
-def test_help_fits_80_columns_and_says_all(run: Run, command: str) -> None:
+def test_help_fits_80_columns_and_is_complete(run: Run, command: str) -> None:
     done = run(*command.split(), "--help")
     assert done.code == 0
     assert max(map(len, done.out.splitlines())) <= 80
@@ -40,7 +40,7 @@ def test_help_fits_80_columns_and_says_all(run: Run, command: str) -> None:
 
 
 def completed(place: Path, *words: str) -> list[str]:
-    """What the shell offers for the last of some words, by the program's own answer."""
+    """Return what the shell offers for the last of some words, as the program answers it."""
     asked = {"_CHARLM_COMPLETE": "complete_bash", "COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
     command = [sys.executable, "-c", "from charlm.cli import app; app(prog_name='charlm')"]
     done = subprocess.run(command, cwd=place, env={**os.environ, **asked}, capture_output=True, encoding="utf-8")

@@ -18,13 +18,13 @@ Run = Callable[..., Outcome]
 
 @pytest.fixture
 def trained(run: Run, tmp_path: Path) -> Path:
-    """A model of "my lines.txt", which is a name to be quoted."""
+    """Train a model on "my lines.txt", a name that must be quoted."""
     (tmp_path / "my lines.txt").write_text(LINES)
     run("train", "my lines.txt", *TINY, "--steps=12", "--seed=3", "--cell=lstm", "--model=cats")
     return tmp_path / "checkpoints" / "cats"
 
 
-def test_it_says_what_the_model_is(run: Run, trained: Path) -> None:
+def test_it_describes_the_model(run: Run, trained: Path) -> None:
     done = run("info")
     values = json.loads(run("info", "--json").out)
     assert done.code == 0
@@ -63,7 +63,7 @@ def test_the_fingerprint_is_of_the_text_and_not_of_its_name(run: Run, trained: P
     assert json.loads(run("info", "--json").out)["corpus"]["sha256"] == found["sha256"]
 
 
-def test_what_it_says_to_repeat_repeats_the_bytes(run: Run, trained: Path) -> None:
+def test_the_repeat_command_repeats_the_bytes(run: Run, trained: Path) -> None:
     command = shlex.split(json.loads(run("info", "--json").out)["repeat"])
     assert command[:2] == ["charlm", "train"]
     assert shlex.join(command) in run("info").out
@@ -74,7 +74,7 @@ def test_what_it_says_to_repeat_repeats_the_bytes(run: Run, trained: Path) -> No
 
 
 @pytest.mark.parametrize("source", [["text", "--valid=held"], ["-"], ["folder"]], ids=" ".join)
-def test_wherever_the_text_came_from_it_can_be_repeated(
+def test_training_on_any_kind_of_source_can_be_repeated(
     run: Run, tmp_path: Path, source: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "folder").mkdir()

@@ -1,4 +1,4 @@
-"""`charlm sample -i`: keys, what is shown, and a real terminal."""
+"""`charlm sample -i`: keys, the display, and a real terminal."""
 
 import sys
 from pathlib import Path
@@ -10,7 +10,7 @@ from charlm.cli.interactive import _KEY, Editor
 
 
 def rows(editor: Editor) -> list[list[str]]:
-    """The symbols that may follow, with their probabilities, as they stand on the page."""
+    """Return the tokens that may follow, with their probabilities, as the page shows them."""
     return [line.split()[:2] for line in editor.page(80).splitlines() if "%" in line]
 
 
@@ -28,7 +28,7 @@ def test_the_page_has_what_may_follow_and_how_likely(bigram_model: charlm.Langua
 
 @pytest.mark.parametrize("keys", ["a\x04", "a\n", "a\x1b", "b\x7fa\x04", "ab\t"])
 def test_a_line_is_ended_by_a_person_or_by_its_end(bigram_model: charlm.LanguageModel, keys: str) -> None:
-    """Ctrl-D, Enter, Esc, or Tab where the end is the likeliest, as it is after b."""
+    """Ctrl-D, Enter and Esc end it, and so does Tab if the end is the most likely, as after b."""
     editor = Editor(bigram_model, "", 1.0, 1.0)
     assert [editor.press(key) for key in keys] == [True] * (len(keys) - 1) + [False]
     assert editor.text == keys.replace("b\x7f", "").strip("\x04\n\x1b\t")
@@ -64,7 +64,7 @@ def test_a_low_page_still_has_the_settings(stream_model: charlm.LanguageModel) -
 
 
 def test_a_key_that_the_page_has_no_use_for_types_nothing() -> None:
-    """Delete, F1, Shift-up and Alt-x beside an arrow, a letter and Esc, which comes alone or last."""
+    """Read Delete, F1, Shift-up and Alt-x next to an arrow, a letter, and Esc alone or last."""
     assert _KEY.findall("\x1b[3~\x1bOPé\x1b[1;2A\x1bx\x1b[A\x1b") == [
         *[("", "")] * 2,
         ("", "é"),
@@ -85,7 +85,7 @@ def test_without_a_terminal_it_says_so(run, line_folder: Path) -> None:  # type:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are those of POSIX")
 def test_in_a_terminal_a_person_types_and_takes(stream_folder: Path) -> None:
-    """The text is what is printed at the end; the terminal is as it was."""
+    """The text is printed at the end, and the terminal is restored."""
     import pexpect
 
     expected = charlm.load(stream_folder).next_token_probabilities("the wo")[0].text

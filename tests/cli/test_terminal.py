@@ -1,4 +1,4 @@
-"""What a person at a terminal sees, and what a pipe gets: pseudo-terminals and pipes, all real."""
+"""Output on real pseudo-terminals and pipes."""
 
 import io
 import math
@@ -30,7 +30,7 @@ COMMAND = [sys.executable, "-m", "charlm"]
 
 
 class Terminal:
-    """A pseudo-terminal: files for the program at one end, and at the other what it showed."""
+    """A pseudo-terminal: files for the program at one end, and everything it showed at the other."""
 
     def __init__(self) -> None:
         self.person, self._program = os.openpty()
@@ -51,7 +51,7 @@ class Terminal:
                 return
 
     def close(self) -> str:
-        """Hang up; everything that was shown."""
+        """Hang up, and return everything that was shown."""
         for file in self._files:
             file.close()
         if self._reader.is_alive():
@@ -83,7 +83,7 @@ def shown_while_training(
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("sys.stderr", terminal.open("w", encoding=settings.get("PYTHONIOENCODING", "utf-8")))
     monkeypatch.setattr(run_module, "_REPORT_EVERY", 0)  # after every step, however fast the machine is
-    monkeypatch.setattr(live, "_MOST_DRAWING", math.inf)  # and all that is told is drawn
+    monkeypatch.setattr(live, "_MOST_DRAWING", math.inf)  # and every event is drawn
     assert run("train", "text", *TINY, "--steps=70").out == "checkpoints/text\n"
     return terminal.close()
 
@@ -95,7 +95,7 @@ def test_a_live_view_is_drawn_within_the_width(
     shown = shown_while_training(run, terminal, monkeypatch, width, REDRAWN)
     rows = re.split(r"[\r\n]+", ESCAPE.sub("", shown))
     copied = [row for row in rows if "charlm sample" in row or re.fullmatch(r"\S+/\S+", row.strip())]
-    assert max(len(row) for row in rows if row not in copied) <= width, "what will be copied stays in one piece"
+    assert max(len(row) for row in rows if row not in copied) <= width, "text to be copied stays in one piece"
     assert shown.rfind("\x1b[?25h") > shown.rfind("\x1b[?25l"), "the cursor is shown again"
     pictures = [row for row in rows if "%" in row]
     assert len(pictures) >= 70, "one for every step"
@@ -110,10 +110,10 @@ def test_a_live_view_is_drawn_within_the_width(
 
 
 @pytest.mark.parametrize("settings", PLAIN, ids=str)
-def test_plain_lines_are_for_those_who_want_no_more(
+def test_a_terminal_without_redrawing_gets_plain_lines(
     run: Run, terminal: Terminal, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]
 ) -> None:
-    """Twenty lines or fewer on the way, with what the picture would say, and no code for the terminal."""
+    """There are at most twenty progress lines, with the figures of the live view and without terminal codes."""
     shown = shown_while_training(run, terminal, monkeypatch, 60, settings)
     assert "\x1b" not in shown and "\r" not in shown
     rows = shown.splitlines()
@@ -138,7 +138,7 @@ def test_a_pipe_gets_whole_lines_without_codes(run: Run, tmp_path: Path) -> None
 def test_a_narrow_terminal_gets_what_a_pipe_gets(
     run: Run, line_folder: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch, command: list[str]
 ) -> None:
-    """Its 20 columns break lines as they must: what is copied from it is whole."""
+    """Lines break to 20 columns, but the parts that people copy stay whole."""
     Path("text").write_text(LINES)
     piped = run(*command, "-m", line_folder).out
     monkeypatch.setenv("COLUMNS", "20")
@@ -157,7 +157,7 @@ def test_quiet_shows_nothing_at_a_terminal(
 
 
 def at_a_terminal(place: Path, *arguments: object, **settings: str) -> pexpect.spawn:
-    """A person types a command in a window of 60 columns."""
+    """Type a command in a window of 60 columns."""
     bare = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
     env = {**bare, "TERM": "xterm", **settings}
     command, *rest = [*COMMAND, *map(str, arguments)]
@@ -165,7 +165,7 @@ def at_a_terminal(place: Path, *arguments: object, **settings: str) -> pexpect.s
 
 
 def test_ctrl_c_before_the_first_validation_keeps_what_there_is(tmp_path: Path) -> None:
-    """Of a million steps the first validation is far away; the progress line says that the first steps are taken."""
+    """With a million steps, the first validation is far away; the progress line shows that training has started."""
     (tmp_path / "text").write_text(STREAM)
     child = at_a_terminal(tmp_path, "train", "text", *TINY, "--steps=1000000")
     with child:

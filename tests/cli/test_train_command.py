@@ -1,4 +1,4 @@
-"""`charlm train`: what it reads, what it says where, what it refuses, and that it can be repeated."""
+"""`charlm train`: input, output, refused options, and repeated runs."""
 
 import gzip
 import json
@@ -27,7 +27,7 @@ VALIDATION = ["nats_per_token", "bits_per_char", "perplexity", "tokens", "charac
 
 @pytest.fixture
 def train(run: Run, tmp_path: Path) -> Run:
-    """`charlm train` of a tiny model, in a folder with two texts."""
+    """Train a tiny model in a folder with two texts."""
     (tmp_path / "lines.txt").write_text(LINES)
     (tmp_path / "stream.txt").write_text(STREAM)
     return lambda *arguments: run("train", *TINY, "--steps=20", *arguments)
@@ -38,16 +38,16 @@ def weights(model: str) -> bytes:
 
 
 def numbers(model: str) -> bytes:
-    """The weights without the header, whose checksums also cover the names of the files."""
+    """Return the weights without the header, whose checksums also cover the names of the files."""
     return weights(model)[8 + int.from_bytes(weights(model)[:8], "little") :]
 
 
 def evaluated(run: Run, *arguments: object) -> Any:
-    """The last line of `charlm evaluate`: of one file, or the total."""
+    """Return the last line of `charlm evaluate`, for one file or the total."""
     return json.loads(run("evaluate", "--json", *arguments).out.splitlines()[-1])
 
 
-def test_stdout_is_the_folder_and_stderr_the_talk(train: Run) -> None:
+def test_stdout_is_the_folder_and_stderr_the_messages(train: Run) -> None:
     done = train("stream.txt")
     assert (done.code, done.out) == (0, "checkpoints/stream\n")
     assert f"{len(STREAM):,} characters, vocabulary of {len(set(STREAM)) + 3} tokens, 1 text" in done.err
@@ -88,7 +88,7 @@ def test_quiet_says_nothing(train: Run) -> None:
 
 
 def test_infinity_is_null_everywhere(train: Run) -> None:
-    """One step at a hundred makes the perplexity of the held-out text more than a number can hold."""
+    """One step at a learning rate of 100 makes the perplexity of the held-out text overflow."""
     wild = ["--cell=rnn", "--activation=identity", "--learning-rate=100", "--steps=1", "--json"]
     done = train("lines.txt", *wild)
     assert json.loads(done.out)["validation"]["perplexity"] is None
@@ -100,7 +100,7 @@ def test_infinity_is_null_everywhere(train: Run) -> None:
     "files", [["stream.txt"], ["stream.txt", "other.txt"], ["lines.txt"], ["lines.txt", "more.txt"]], ids=" ".join
 )
 def test_the_validation_number_is_that_of_evaluate(train: Run, run: Run, files: list[str]) -> None:
-    """The last tenth by characters of a stream, the lines whose number hashes below a tenth, in files of their own."""
+    """Write the held-out part to a separate file: the last tenth of a stream, or the lines with low hashes."""
     Path("other.txt").write_text(STREAM[::-1])
     Path("more.txt").write_text(LINES.upper() + LINES)
     values = json.loads(train(*files, "--json", "--steps", 40).out)
@@ -195,7 +195,7 @@ def test_options_are_what_the_model_is(train: Run, run: Run) -> None:
 
 
 def test_epochs_are_passes_over_the_training_part(run: Run, train: Run) -> None:
-    """3,132 characters make 97 windows of 4 × 8; half of them, rounded up, is 49 steps."""
+    """There are 97 windows of 4 × 8 in 3,132 characters; half of them, rounded up, is 49 steps."""
     assert json.loads(run("train", "stream.txt", *TINY, "--epochs=0.5", "--json").out)["steps"] == 49
 
 

@@ -33,7 +33,7 @@ def contrast(one: str, other: str) -> float:
 
 
 def test_the_scale_can_be_read_by_its_lightness_alone() -> None:
-    """It rises from level to level, so that it needs no sense of hue; the letters on each stand out, by WCAG 2 AA."""
+    """Lightness rises from level to level, and the letters have enough contrast by WCAG 2 AA."""
     found = [luminance(color) for color in heat.COLORS]
     assert found == sorted(found) and len(set(found)) == 10
     assert all(contrast(color, heat.text_color(each)) >= 4.5 for each, color in enumerate(heat.COLORS))
@@ -49,7 +49,7 @@ def test_a_level_is_bits_rounded_down_up_to_nine(bits: float, level: int) -> Non
 
 
 def pairs(shown: str) -> list[tuple[str, str]]:
-    """The lines of text, each with the digits below it."""
+    """Return each line of text with the line of digits below it."""
     lines = shown.splitlines()
     end = next(place for place, line in enumerate(lines) if line.startswith("  log-probability"))
     return list(zip(lines[:end:2], lines[1:end:2], strict=True))
@@ -85,7 +85,7 @@ def test_wide_and_combining_characters_keep_the_digits_below_them(run: Run, tmp_
     assert re.fullmatch(r"\d \d\d\d ", digits), "two columns for each ideograph, none for the accent"
 
 
-def test_words_have_steps_of_three_bits_and_context_no_digit(run: Run, line_folder: Path) -> None:
+def test_a_level_of_a_word_is_three_bits_and_context_has_no_digit(run: Run, line_folder: Path) -> None:
     done = run("score", "--heat", "--unit", "word", "-m", line_folder, "the cat")
     ((text, digits),) = pairs(done.out)
     assert text == "the cat<EOS>" and re.fullmatch(r"\d  \d   \d    ", digits)
@@ -105,7 +105,7 @@ def test_a_text_cannot_drive_the_terminal(run: Run, tmp_path: Path) -> None:
 # as a page
 
 
-def test_the_page_has_every_token_with_what_is_known_of_it(run: Run, line_folder: Path) -> None:
+def test_the_page_has_every_token_with_its_details(run: Run, line_folder: Path) -> None:
     done = run("score", "--html", "page.html", "-m", line_folder, "the cat", "a dog")
     assert done.out == "page.html\n"
     shown = Page(Path("page.html").read_text(encoding="utf-8"))
@@ -124,7 +124,7 @@ def test_the_page_has_every_token_with_what_is_known_of_it(run: Run, line_folder
         assert token["tabindex"] == "0", "a keyboard reaches it too"
 
 
-def test_the_page_says_it_by_more_than_color_and_explains_itself(bigram_model: charlm.LanguageModel) -> None:
+def test_the_page_shows_surprisal_by_more_than_color_and_explains_itself(bigram_model: charlm.LanguageModel) -> None:
     html = page([bigram_model.score("ab")], "scored somehow <&>")
     widths = [int(width) for width in re.findall(r"\.s\d \{[^}]*border-bottom-width: (\d)px", html)]
     assert widths == list(range(10))
@@ -153,13 +153,13 @@ def _tiny() -> tuple[charlm.ModelConfig, charlm.TrainConfig]:
     )
 
 
-def test_the_page_fetches_nothing_and_runs_nothing(bigram_model: charlm.LanguageModel) -> None:
+def test_the_page_loads_nothing_and_runs_nothing(bigram_model: charlm.LanguageModel) -> None:
     html = page([bigram_model.score("ab", alternatives=5)], "")
     assert "default-src 'none'" in html and "<script" not in html
     assert not re.search(r"https?:|src=|href=|url\(|@import", html)
 
 
-def test_a_page_of_nothing_and_of_what_cannot_be_written(run: Run, line_folder: Path) -> None:
+def test_an_empty_page_and_a_page_that_cannot_be_written(run: Run, line_folder: Path) -> None:
     assert Page(page([], "")).open == []
     assert run("score", "--html", "page.html", "-q", "-m", line_folder, "a\udcffd").code == 0
     assert r"\udcff" not in Path("page.html").read_text(encoding="utf-8"), "an unknown character is <UNK>"
