@@ -1,5 +1,5 @@
-/* Chooses the instruction set once, and runs a time loop on a team of threads: torch's own OpenMP pool where there is
- * one, since two pools on the same cores would wait for each other. */
+/* Choose the instruction set once, and run a time loop on a team of threads. The team is torch's own OpenMP pool if it can
+ * be found, since two pools on the same cores would wait for each other. */
 #include <stddef.h>
 
 #include "recurrence.h"
@@ -18,7 +18,7 @@ static void yield(void) { SwitchToThread(); }
 static void yield(void) { sched_yield(); }
 #endif
 
-typedef void loop(const void *, struct team *); /* what it works on is a struct recurrence or a struct stack */
+typedef void loop(const void *, struct team *); /* the first argument is a struct recurrence or a struct stack */
 typedef void pack(const float *, float *, int64_t, int64_t, int64_t);
 enum { GRU_FORWARD, GRU_BACKWARD, LSTM_FORWARD, LSTM_BACKWARD, RNN_FORWARD, RNN_BACKWARD, STACK_DRAW, LOOPS };
 
@@ -44,7 +44,7 @@ static pack *const packs[VARIANTS] = {pack_baseline};
 static const char *const names[VARIANTS] = {"baseline"};
 #endif
 
-/* The same with operands of bfloat16; a compiler that does not know them leaves none. */
+/* The loops with operands of bfloat16. A compiler that does not support bfloat16 leaves the table empty. */
 #ifdef CHARLM_BF16
 DECLARE(bf16)
 static loop *const half[LOOPS] = {CELLS(bf16)};
@@ -54,7 +54,7 @@ static loop *const half[LOOPS] = {0};
 
 static int chosen = -1;
 
-/* The widest instruction set this processor has, or the one asked for if it has that; returns its number. */
+/* Choose the instruction set `wanted`, or the widest one if the processor lacks that or it is negative; return its number. */
 EXPORT int choose(int wanted) {
     int best = BASELINE;
 #ifdef CHARLM_X86
@@ -65,7 +65,7 @@ EXPORT int choose(int wanted) {
     return chosen;
 }
 
-/* Whether the chosen instruction set multiplies bfloat16. */
+/* Return whether the chosen instruction set multiplies bfloat16. */
 EXPORT int has_half(void) {
 #ifdef CHARLM_BF16
     return chosen == AVX512 && cpu_features() & HAS_BF16;
@@ -82,7 +82,7 @@ static void pause_a_little(void) {
 #endif
 }
 
-/* Wait until every thread of the team has come as often as this one. */
+/* A barrier: wait until every thread of the team has reached as many barriers as this one. */
 void meet(struct team *team) {
     if (team->size == 1) return;
     team->rounds++;
@@ -91,7 +91,7 @@ void meet(struct team *team) {
         if (spins < 2000)
             pause_a_little();
         else
-            yield(); /* another program has the core */
+            yield(); /* another program may need the core */
 }
 
 typedef void parallel(void (*)(void *), void *, unsigned, unsigned);
@@ -110,7 +110,7 @@ static void work(void *data) {
     job->run(job->it, &team);
 }
 
-/* Run loop `which`, with operands of bfloat16 or of float. start, thread_number, team_size: GOMP_parallel and its kin,
+/* Run loop `which` with operands of bfloat16 or float. start, thread_number, team_size: functions of OpenMP,
  * or NULL for one thread. */
 EXPORT void run(int which, int bfloat16, const void *it, unsigned threads, parallel *start, number *thread_number,
                 number *team_size) {
@@ -123,7 +123,7 @@ EXPORT void run(int which, int bfloat16, const void *it, unsigned threads, paral
     }
 }
 
-/* Lay weights (gates · units, inner) out as a step's product reads them. */
+/* Pack weights (gates · units, inner) in the order in which the product of a step reads them. */
 EXPORT void pack_weights(const float *w, float *to, int64_t gates, int64_t units, int64_t inner) {
     packs[chosen](w, to, gates, units, inner);
 }

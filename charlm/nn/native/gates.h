@@ -1,18 +1,18 @@
-/* Forward steps of the cells, for some rows of the batch and one block of units: the product with the state, the gates,
- * the state after. `row` counts through time and batch: t · B + b; `w` is packed for these units.
+/* Forward steps of the cells for some rows of the batch and one block of units: the product with the state, the gates, and
+ * the next state. `row` is t · B + b; `w` holds the weights of these units, packed.
  */
 #ifndef CHARLM_GATES_H
 #define CHARLM_GATES_H
 
 #include "vectors.h"
 
-/* W_x x + b of one row, from an array or a table. */
+/* Return W_x x + b of one row, from an array or a table. */
 INLINE vf input(const struct recurrence *it, int64_t row, int64_t G, int64_t at) {
     if (it->ids) return load(it->table + it->ids[row] * G + at);
     return load_operand((const operand *)it->projected + row * G + at);
 }
 
-/* Put the state after a step where the next one, and backward, read it. */
+/* Store the state after a step where the next step and backward read it. */
 INLINE void put_state(const struct recurrence *it, int64_t at, vf h) {
     store(it->output + at, h);
 #ifdef CHARLM_HALF
@@ -45,13 +45,13 @@ INLINE void gru_rows(int rows, const struct recurrence *it, int64_t row, int64_t
 
 /* ---- LSTM: i, f, o = σ(x + W a + b), g = tanh(…); c' = f c + i g; a' = o tanh(c') ---- */
 
-#define LSTM_ROWS (ROWS / 2) /* four gates leave registers for half as many */
+#define LSTM_ROWS (ROWS / 2) /* sums of four gates fill the registers with half as many rows */
 
 INLINE void lstm_rows(int rows, const struct recurrence *it, int64_t row, int64_t unit, const operand *state,
                         const operand *w) {
     const int64_t B = it->B, H = it->H;
     vf acc[LSTM_ROWS * 4];
-    vf bias[4]; /* here, not by biased_product: with so many sums the compiler loses them to memory, a third of the speed */
+    vf bias[4]; /* biased_product would spill so many sums to memory: a third slower */
     for (int gate = 0; gate < 4; gate++) bias[gate] = load(it->bias + gate * H + unit);
     for (int r = 0; r < rows; r++)
         for (int gate = 0; gate < 4; gate++) acc[r * 4 + gate] = bias[gate];

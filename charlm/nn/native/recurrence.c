@@ -1,7 +1,7 @@
-/* The time loops of the recurrent cells on a CPU: one matrix product a step, and all gate arithmetic fused to its end.
+/* The time loops of the recurrent cells on a CPU: one matrix product per step, with the arithmetic of the gates fused to it.
  *
  * A weight matrix is packed once per call, so that the product of a step streams it in order. Each thread owns some
- * hidden units: it makes their part of the product and their gates, and meets the others once a step.
+ * hidden units: it computes their part of the product and their gates, and waits for the others once per step.
  * dispatch.c chooses the variant (vectors.h).
  *
  * Letters: T time, B batch, H hidden (a multiple of 16). Arrays are time-major and contiguous. `keep` (T, B) is 0 where
@@ -10,7 +10,7 @@
 #include "gates.h"
 
 /* Weights (gates · H, H) of units [first, last) for the backward product, whose inner index runs over all rows;
- * `vectors` blocks of units side by side. */
+ * `vectors` blocks of units are interleaved. */
 static void pack_backward(const float *w, operand *to, int gates, int64_t H, int64_t first, int64_t last, int vectors) {
     for (int64_t unit = first; unit < last; unit += vectors * LANES)
         for (int64_t row = 0; row < gates * H; row += PAIR)
@@ -20,13 +20,13 @@ static void pack_backward(const float *w, operand *to, int gates, int64_t H, int
 
 INLINE void add(float *sum, vf d) { store(sum, load(sum) + d); }
 
-/* The gradient of W_h h + b. A thread adds to its own units only. */
+/* Store the gradient of W_h h + b. A thread adds to its own units only, so no lock is needed. */
 INLINE void recurrent_gradient(const struct recurrence *it, int64_t row, int64_t G, int64_t at, vf d) {
     store_operand((operand *)it->grad_recurrent + row * G + at, d);
     add(it->grad_bias + at, d);
 }
 
-/* That of W_x x + b, where it is another one or goes to the table. */
+/* Store the gradient of W_x x + b, if it differs from that of W_h h + b or goes to the table. */
 INLINE void input_gradient(const struct recurrence *it, int64_t row, int64_t G, int64_t at, vf d) {
     if (it->ids) {
         add(it->grad_table + it->ids[row] * G + at, d);
@@ -62,7 +62,7 @@ static void carry_back(const operand *d, const operand *packed, float *carry, co
     }
 }
 
-/* Where a step reads the state from: as it is, or a copy with zeros where `keep` is 0. */
+/* Return the state that a step reads: the state itself, or a copy with zeros where `keep` is 0. */
 static const operand *masked(const operand *state, operand *copy, const float *keep, int64_t B, int64_t H,
                              struct team *team) {
     if (!keep) return state;
@@ -77,7 +77,7 @@ static const operand *masked(const operand *state, operand *copy, const float *k
     return copy;
 }
 
-/* The forward loop of a cell, made of its rows. */
+/* Define the forward loop of a cell from its row function. */
 #define FORWARD(cell, gates, full)                                                                                \
     void NAME(cell##_forward)(const void *what, struct team *team) {                                              \
         const struct recurrence *it = what;                                                                       \
@@ -102,7 +102,7 @@ static const operand *masked(const operand *state, operand *copy, const float *k
         }                                                                                                         \
     }
 
-/* What every backward loop starts with: the thread's units, and its weights packed. */
+/* The preparation of every backward loop: the thread's units, and its weights, packed. */
 struct way_back {
     int64_t first, last;
     int vectors;
@@ -118,7 +118,7 @@ static struct way_back start_back(const struct recurrence *it, int gates, const 
     return way;
 }
 
-/* The state's gradient through the product of step t, once all threads have left theirs in grad_recurrent. */
+/* Carry the state's gradient back through the product of step t, after all threads have written grad_recurrent. */
 static void step_back(const struct recurrence *it, const struct way_back *way, int gates, int64_t t, struct team *team) {
     const int64_t B = it->B, H = it->H, G = gates * H;
     meet(team);
@@ -197,7 +197,7 @@ void NAME(lstm_backward)(const void *what, struct team *team) {
 
 FORWARD(rnn, 1, ROWS)
 
-/* The derivative from the output, as all four allow. */
+/* Return the derivative of the activation, computed from its output. */
 INLINE vf slope(int activation, vf h) {
     if (activation == 0) return splat(1.0f) - h * h;
     if (activation == 1) return choose_(h > (vf){0}, splat(1.0f), (vf){0});

@@ -1,7 +1,7 @@
-/* A whole network step by step, its weights packed beforehand, and the draw of the next symbols: what sampling does.
+/* Sampling: a whole network step by step, with its weights packed beforehand, and the draw of the next tokens.
  *
- * A thread owns some units in each layer and some rows of the draw. The filters do what the samplers of the same names in
- * generation/samplers do.
+ * A thread owns some units of each layer and some rows of the draw. The filters compute what the samplers of these names in
+ * generation/samplers compute.
  */
 #include <math.h>
 
@@ -45,7 +45,7 @@ static void dense(int64_t gates, const float *a, const float *packed, const floa
         for (; b < B; b++) cell##_rows(1, &it, b, unit, layer->state + b * H, w);                  \
     }
 
-/* Read a symbol a row: states and logits (B, V) move on. */
+/* Read a token in each row, and compute the next states and logits (B, V). */
 static void step(const struct stack *stack, float *logits, struct team *team) {
     const int64_t B = stack->B, H = stack->H, gates = stack->gates;
     int64_t first, last;
@@ -68,7 +68,7 @@ static void step(const struct stack *stack, float *logits, struct team *team) {
         if (gates == 1) STEP(rnn, 1, ROWS)
         meet(team);
     }
-    for (int64_t l = 0; l < stack->layers; l++) { /* what is now the state is the next step's state before */
+    for (int64_t l = 0; l < stack->layers; l++) { /* the state after this step is the state before the next */
         const struct layer *layer = &stack->layer[l];
         for (int64_t b = 0; b < B; b++) {
             memcpy(layer->state + b * H + first, layer->state + (B + b) * H + first, sizeof(float) * (last - first));
@@ -103,7 +103,7 @@ static void temperature(double *x, int64_t V, double tau) {
         }
 }
 
-/* A heap of symbols with the likeliest on top, of equals the one with the lower number. */
+/* The order of a heap of tokens with the likeliest on top; of equally likely tokens the one with the lower id comes first. */
 static int before(const double *x, int64_t i, int64_t j) { return x[i] > x[j] || (x[i] == x[j] && i < j); }
 
 static void sink(const double *x, int64_t *heap, int64_t at, int64_t size) {
@@ -116,7 +116,7 @@ static void sink(const double *x, int64_t *heap, int64_t at, int64_t size) {
     }
 }
 
-/* Keep the likeliest symbols: at most k, and no more than reach p together. */
+/* Keep the likeliest tokens: at most k, and no more than are needed for a total probability of p. */
 static void keep_likeliest(double *x, int64_t *heap, int64_t V, double k, double p) {
     double best = largest(x, V), total = 0, mass = 0;
     if (p < 1)
@@ -168,7 +168,7 @@ void NAME(stack_draw)(const void *what, struct team *team) {
         step(stack, logits + B * stack->V, team);
         meet(team);
         for (int64_t b = 0; b < B; b++)
-            if (stack->drawn[s * B + b] == stack->end) { /* a row that had ended before is not counted again */
+            if (stack->drawn[s * B + b] == stack->end) { /* a row that has ended before is not counted again */
                 int64_t t = s - 1;
                 while (t >= 0 && stack->drawn[t * B + b] != stack->end) t--;
                 ended += t < 0;

@@ -1,8 +1,8 @@
-/* Vectors of the instruction set a file is compiled for, and the matrix product of a step.
+/* Vectors of the instruction set that a file is compiled for, and the matrix product of a step.
  *
  * Included by files that are compiled once per variant: VARIANT names the instruction set; with CHARLM_HALF the
  * operands of products are bfloat16 (8 bits of mantissa), summed up in float32. No torch header, no -ffast-math: NaN stays
- * NaN, and denormals are the caller's affair.
+ * NaN, and the caller decides about denormals.
  */
 #ifndef CHARLM_VECTORS_H
 #define CHARLM_VECTORS_H
@@ -60,7 +60,7 @@ INLINE vf exp_(vf x) {
 INLINE vf sigmoid(vf x) { return splat(1.0f) / (splat(1.0f) + exp_(-x)); }
 INLINE vf tanh_(vf x) { return splat(1.0f) - splat(2.0f) / (splat(1.0f) + exp_(x + x)); }
 
-/* An operand of a product. The inner index of a packed matrix advances by PAIR: bfloat16 is multiplied in pairs. */
+/* A factor of a product. The inner index of a packed matrix advances by PAIR, since bfloat16 is multiplied in pairs. */
 #ifdef CHARLM_HALF
 #include <immintrin.h>
 #define PAIR 2
@@ -118,7 +118,7 @@ INLINE void biased_product(vf *acc, int rows, int gates, const float *bias, int6
     product(acc, rows, gates, a, inner, w, inner);
 }
 
-/* The units [first, last) of a thread; borders lie on multiples of 16, so that no two threads share a cache line. */
+/* Compute the units [first, last) of a thread. Borders are multiples of 16, so that two threads never share a cache line. */
 INLINE void share(const struct team *team, int64_t H, int64_t *first, int64_t *last) {
     int64_t blocks = H / 16;
     *first = blocks * team->index / team->size * 16;
@@ -129,7 +129,7 @@ INLINE void share(const struct team *team, int64_t H, int64_t *first, int64_t *l
 INLINE void pack_units(const float *w, operand *to, int64_t gates, int64_t H, int64_t inner, int64_t first, int64_t last) {
     for (int64_t unit = first; unit < last; unit += LANES, to += inner * gates * LANES)
         for (int64_t gate = 0; gate < gates; gate++)
-            for (int64_t lane = 0; lane < LANES; lane++) { /* rows are read in order: their starts fall on few cache sets */
+            for (int64_t lane = 0; lane < LANES; lane++) { /* row by row: the starts of all rows share a few cache sets */
                 const float *row = w + (gate * H + unit + lane) * inner;
                 operand *column = to + (gate * LANES + lane) * PAIR;
                 for (int64_t k = 0; k < inner; k += PAIR)
