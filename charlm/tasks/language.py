@@ -69,7 +69,7 @@ class Dataset:
         return f"{self.sha256} {json.dumps(self.tokenizer.to_json())}"
 
     @property
-    def predictable(self) -> NDArray[np.bool_]:
+    def allowed_tokens(self) -> NDArray[np.bool_]:
         """(V,): whether the model may predict a token: every token with text, and the control tokens that occur."""
         possible: NDArray[np.bool_] = self.counts > 0
         possible[len(self.tokenizer.CONTROL) :] = True
@@ -122,7 +122,7 @@ class Dataset:
     def network(self, model: ModelConfig, device: torch.device) -> Network:
         """Build an untrained network for this vocabulary from torch's random state; `model` must be resolved."""
         network = Network(model, self.tokenizer.size)
-        network.set_output_statistics(*map(torch.from_numpy, (self.predictable, self.counts)))
+        network.set_output_statistics(*map(torch.from_numpy, (self.allowed_tokens, self.counts)))
         if self.vectors:
             network.embedding.load_vectors(*map(torch.from_numpy, self.vectors))
         return network.to(device)

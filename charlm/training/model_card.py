@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 
 from charlm.checkpoints import numpy_loader
+from charlm.config import TextMode
 from charlm.data.sequences import Lines, Streams
 from charlm.plan import Plan
 from charlm.scoring.evaluation import Evaluation
@@ -108,7 +109,7 @@ def _rows(plan: Plan, dataset: Dataset, parameters: int, step: int) -> str:
 
 
 def _extent(dataset: Dataset, texts: Streams | Lines | Sequence[str]) -> str:
-    kind = "line" if dataset.mode == "line" else "running text"
+    kind = "line" if dataset.mode == TextMode.LINE else "running text"
     return f"{dataset.split.characters(texts):,} characters in {plural(len(texts), kind)}"
 
 
@@ -118,7 +119,7 @@ def _held_out(dataset: Dataset) -> str:
     extent = _extent(dataset, dataset.split.valid)
     if dataset.valid_files:
         return f"{extent}, a separate text"
-    if dataset.mode == "line":
+    if dataset.mode == TextMode.LINE:
         return f"{extent}, chosen by a hash of the line number"
     return f"{extent}: the last part of {'the file' if len(dataset.corpus.documents) == 1 else 'each file'}"
 
@@ -134,7 +135,7 @@ def _figures(dataset: Dataset, evaluation: Evaluation) -> str:
     ]
     if dataset.tokenizer.AMBIGUOUS:
         protocol.append("measured for one tokenization of the text, which gives a lower bound on its probability")
-    if dataset.mode == "line":
+    if dataset.mode == TextMode.LINE:
         protocol.append(
             "each line is read from a zero state; its end is a token that is scored and counts as a character"
         )
@@ -143,7 +144,7 @@ def _figures(dataset: Dataset, evaluation: Evaluation) -> str:
         cut = pieces > len(dataset.split.valid)
         warm = f", each after the {CONTEXT_TOKENS} tokens before it, which are not scored" if cut else ""
         protocol.append(f"the text is read in {plural(pieces, 'piece')} from a zero state{warm}")
-        ends = "a token that is scored" if dataset.predictable[dataset.tokenizer.EOS] else "not scored"
+        ends = "a token that is scored" if dataset.allowed_tokens[dataset.tokenizer.EOS] else "not scored"
         protocol.append(f"the end of a text is {ends}")
     if evaluation.unknown:
         protocol.append(f"{plural(evaluation.unknown, 'unknown character')} left out")

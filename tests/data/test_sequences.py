@@ -147,8 +147,8 @@ def test_only_symbols_that_are_a_target_somewhere_can_be_predicted() -> None:
     """The end of a line is; the end of a stream is where there are several files."""
     lines = prepare("ab\n" * 50, replace(SMALL, sequence="line"), QUICK, None)
     stream = prepare("ab\n" * 50, replace(SMALL, sequence="stream"), QUICK, None)
-    assert lines.predictable.tolist() == [False, False, True, True, True]
-    assert stream.predictable.tolist() == [False, False, False, True, True, True]
+    assert lines.allowed_tokens.tolist() == [False, False, True, True, True]
+    assert stream.allowed_tokens.tolist() == [False, False, False, True, True, True]
 
 
 def test_line_ends_of_two_characters_are_counted_and_in_a_stream_kept() -> None:

@@ -159,7 +159,7 @@ def test_a_budget_in_minutes_is_planned_and_watched_by_the_first_for_all(tmp_pat
         (["--batch-size=1"], "2 processes cannot share a batch of 1; start fewer, or give a larger --batch-size"),
         (["--layers=none"], "Invalid value for '--layers'"),
         (["nothing.txt"], "nothing.txt"),
-        (["-"], "several processes cannot read one stdin; put the text into a file"),
+        (["-"], "several processes cannot share stdin; give the corpus as a file"),
     ],
 )
 def test_what_is_wrong_is_said_once(tmp_path: Path, stored: list[str], options: list[str], message: str) -> None:
