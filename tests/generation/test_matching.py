@@ -121,7 +121,7 @@ def test_a_text_ends_where_nothing_more_can_match(
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"must_match": "(a"}, "must-match: "),
+        ({"must_match": "(a"}, "must_match: "),
         ({"must_match": "[[:alpha:]]"}, "is not a regular expression: Possible nested set"),
         ({"must_match": "(" * 200 + "a" + ")*" * 200}, "is nested too deep"),
         ({"must_match": "(" * 2000 + "a" + ")*" * 2000}, "is nested too deep"),

@@ -43,7 +43,7 @@ def automaton(pattern: str, characters: Sequence[str]) -> tuple[NDArray[np.int64
             row.append(numbers[following])
         rows.append(row)
         if len(subsets) * max(1, len(characters)) > _LARGEST_TABLE:
-            raise ConfigError(f"must-match: {pattern[:40]!r} has too many states; make it simpler")
+            raise ConfigError(f"must_match: {pattern[:40]!r} has too many states; make it simpler")
     ending = [state for state in range(len(written.edges)) if written.reached(state, "end") >> Pattern.END & 1]
     ends = sum(1 << state for state in ending)
     table = np.array([*rows, [len(rows)] * len(examples)], dtype=np.int64).reshape(len(rows) + 1, len(examples))

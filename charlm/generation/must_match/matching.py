@@ -45,7 +45,7 @@ class MustMatch(Sampler):
         table, accepted = automaton(pattern, characters)
         if len(table) * len(texts) > _LARGEST_TABLE:
             raise ConfigError(
-                f"must-match: {pattern[:40]!r} has {len(table):,} states, too many for {len(texts):,} tokens"
+                f"must_match: {pattern[:40]!r} has {len(table):,} states, too many for {len(texts):,} tokens"
             )
         column = {character: index for index, character in enumerate(characters)}
         following = np.full((len(table), len(texts)), len(table) - 1)
@@ -57,10 +57,10 @@ class MustMatch(Sampler):
         needed = _distances(following, accepted)
         if needed[0] == _NEVER:
             parts = "; tokens that are parts of characters are excluded" if tokenizer.HAS_BYTE_TOKENS else ""
-            raise ConfigError(f"must-match: no text that the model can write matches {pattern[:40]!r}{parts}")
+            raise ConfigError(f"must_match: no text that the model can write matches {pattern[:40]!r}{parts}")
         if needed[0] > length:
             raise ConfigError(
-                f"must-match: no text of at most {length:,} tokens matches {pattern[:40]!r};"
+                f"must_match: no text of at most {length:,} tokens matches {pattern[:40]!r};"
                 f" the shortest has {needed[0]:,}",
                 remedy="length",
                 least=int(needed[0]),

@@ -55,9 +55,9 @@ class Pattern:
                 tree = _parser.parse(pattern)
             self.first = self._sequence(tree, tree.state.flags, self.END)
         except RecursionError:
-            raise ConfigError(f"must-match: {pattern[:40]!r} is nested too deeply; make it simpler") from None
+            raise ConfigError(f"must_match: {pattern[:40]!r} is nested too deeply; make it simpler") from None
         except (re.error, OverflowError, FutureWarning) as error:
-            raise ConfigError(f"must-match: {pattern!r} is not a regular expression: {error}") from None
+            raise ConfigError(f"must_match: {pattern!r} is not a regular expression: {error}") from None
 
     def reached(self, state: int, *conditions: str) -> int:
         """Return the set of states reached from `state` without a character.
@@ -94,7 +94,7 @@ class Pattern:
             return self._state(free=[("end" if argument in _ENDS else "begin", to)])
         name = str(argument if operation is _constants.AT else operation).lower()
         name = _NAMES.get(name, name.replace("_", " "))
-        raise ConfigError(f"must-match: {self._pattern!r} uses {name}, which is not supported; leave it out")
+        raise ConfigError(f"must_match: {self._pattern!r} uses {name}, which is not supported; leave it out")
 
     def _repeat(self, low: int, high: int, tree: Any, flags: int, to: int) -> int:
         after = to
@@ -120,7 +120,7 @@ class Pattern:
     def _state(self, edge: tuple[int, int] | None = None, free: Iterable[tuple[Any, int]] = ()) -> int:
         if len(self.edges) == _LARGEST:
             raise ConfigError(
-                f"must-match: {self._pattern[:40]!r} is too long when its repetitions are written out; make it simpler"
+                f"must_match: {self._pattern[:40]!r} is too long when its repetitions are written out; make it simpler"
             )
         self.edges.append(edge)
         self._free.append(list(free))
