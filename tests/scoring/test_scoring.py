@@ -112,7 +112,7 @@ def test_unknown_characters_may_be_left_out(bigram_model: charlm.LanguageModel) 
 
 
 def test_unknown_characters_may_be_refused(bigram_model: charlm.LanguageModel) -> None:
-    with pytest.raises(charlm.UnknownCharacterError, match=r"'é' \(U\+00E9\) at character 3"):
+    with pytest.raises(charlm.UnknownCharacterError, match=r"'é' \(U\+00E9\), character 3"):
         bigram_model.score_many(["ab", "aaé€"], unknown="error")
     with pytest.raises(charlm.ConfigError, match="unk, error or skip"):
         bigram_model.score("ab", unknown="ignore")  # type: ignore[arg-type]
