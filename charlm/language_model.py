@@ -110,7 +110,7 @@ class LanguageModel:
             if "\n" in text:
                 raise ConfigError(f"{text[:40]!r} has a newline; a line model scores one line at a time")
         config = ScoreConfig(eos=self.line if eos is None else eos, **options)
-        return score(self.network, self.tokenizer, texts, config, line=self.line, adapting=self.adaptation)
+        return score(self.network, self.tokenizer, texts, config, mode=self.mode, adapting=self.adaptation)
 
     def evaluate(
         self, text: str, *, window: int | None = None, streams: int | None = None, unknown: UnknownPolicy = "unk"

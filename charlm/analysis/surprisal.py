@@ -56,7 +56,7 @@ def analyze_surprisal(model: LanguageModel, texts: Sequence[str]) -> Surprisal:
     tokenizer = model.tokenizer
     classes = [token_class(tokenizer.token_text(index)) for index in range(tokenizer.size)]
     members = np.array([[name == each for each in CLASSES] for name in classes])  # (V, classes)
-    passages = [passage(tokenizer, text, line=model.line, eos=model.line) for text in texts]
+    passages = [passage(tokenizer, text, mode=model.mode, eos=model.line) for text in texts]
     read = partial(quantities, model.network, others={_CLASS_MASSES: masses(members)})
     lines: dict[str, Line] = {}
     unknown = tokens = 0

@@ -8,6 +8,7 @@ import typer
 from charlm.cli.options import Json, Quiet
 from charlm.cli.output import say, write, write_json
 from charlm.data import catalogue, stdlib_corpus
+from charlm.wording import plural
 
 app = typer.Typer(help="Get a text to try charlm on.", no_args_is_help=True)
 
@@ -25,7 +26,7 @@ def stdlib(
     for piece in stdlib_corpus.docs() if docs else stdlib_corpus.source():
         characters += len(piece)
         write(piece)
-    say(f"{characters:,} characters", quiet)
+    say(plural(characters, "character"), quiet)
 
 
 @app.command()

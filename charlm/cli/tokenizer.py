@@ -22,7 +22,7 @@ from charlm.data.documents import AnyDocument, Document
 from charlm.errors import ConfigError
 from charlm.interrupts import importing
 from charlm.pages.style import WHITESPACE_SIGNS
-from charlm.wording import figure
+from charlm.wording import figure, plural
 
 if TYPE_CHECKING:
     from charlm.tokenizers import Tokenizer
@@ -132,17 +132,13 @@ def _rows(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "tokens", f"{values['symbols']:,}, the longest {values['longest']!r}"
     if "cut" in values:
         each = figure(values["characters_per_token"])
-        yield "text", f"{_count(values['characters'], 'character')}, {_count(values['tokens'], 'token')}"
+        yield "text", f"{plural(values['characters'], 'character')}, {plural(values['tokens'], 'token')}"
         yield "per token", f"{each} characters"
         unknown = "no unknown tokens"
         if values["unknown_tokens"]:
-            characters = _count(values["unknown_characters"], "character")
-            unknown = f"{_count(values['unknown_tokens'], 'unknown token')} of {characters}"
+            characters = plural(values["unknown_characters"], "character")
+            unknown = f"{plural(values['unknown_tokens'], 'unknown token')} of {characters}"
         yield "coverage", f"{values['coverage'] or 0:.2%}; {unknown}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def _print_colored(tokens: Iterable[tuple[int, str]]) -> None:

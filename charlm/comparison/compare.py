@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.comparison.bootstrap import interval
+from charlm.config import TextMode
 from charlm.data.encoding import encode
 from charlm.data.sequences import lines, newline_offsets
 from charlm.errors import CorpusError
@@ -107,7 +108,8 @@ class _Tokens(NamedTuple):
 def _read_tokens(model: ComparedModel, texts: Sequence[str]) -> _Tokens:
     """Return the tokens of all texts, with offsets into the joined text."""
     sequences = [each for text in texts for each in (text.split("\n")[:-1] if model.line else [text])]
-    passages = [passage(model.tokenizer, each, line=model.line, eos=model.line) for each in sequences]
+    mode = TextMode.LINE if model.line else TextMode.STREAM
+    passages = [passage(model.tokenizer, each, mode=mode, eos=model.line) for each in sequences]
     logprobs = np.concatenate(list(read_logprobs(passages, model.logprobs)))
     unknown = np.concatenate([each.targets for each in passages]) == Tokenizer.UNK
     newline = np.ones(int(model.line), dtype=np.int64)

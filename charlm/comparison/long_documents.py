@@ -108,7 +108,7 @@ def _segments(
         part = cut_stream(encoded, ids, window=window, streams=streams, context=len(before) - 1)
         (logprobs,) = read_logprobs([part], read)
         yield Evaluation(
-            **vars(part.measure(logprobs, line=False)),
+            **vars(part.measure(logprobs, mode=TextMode.STREAM)),
             streams=None if window else len(part.rows),
             window=window,
             adapting=model.adaptation.methods if model.adaptation else None,

@@ -55,7 +55,7 @@ class Evaluation(Measure):
 def evaluate(
     network: Network,
     tokenizer: Tokenizer,
-    mode: str,
+    mode: TextMode,
     documents: Sequence[Sequence[str]],
     *,
     unknown: UnknownPolicy = "unk",
@@ -88,13 +88,13 @@ def evaluate(
     eos = bool(network.allowed_tokens[tokenizer.EOS])
     settings = {"window": window, "streams": streams}
     passages = [
-        passage(tokenizer, text, line=False, eos=eos, unknown=unknown, **settings)
+        passage(tokenizer, text, mode=mode, eos=eos, unknown=unknown, **settings)
         for document in documents
         for text in document
     ]
     results = (
         Evaluation(
-            **vars(each.measure(logprobs, line=False)),
+            **vars(each.measure(logprobs, mode=mode)),
             streams=None if window else len(each.rows),
             window=window,
             adapting=methods,

@@ -57,7 +57,7 @@ def _line_sums(
     sums = np.stack([*known, size, np.zeros(len(lines)), *known], axis=1)  # in the order of Measure's fields
     for index, each in encoded.items():
         targets = rows[index][1:]
-        own = measure(each.text, targets, each.lengths, logprobs[index], line=True, skipped=each.skipped)
+        own = measure(each.text, targets, each.lengths, logprobs[index], mode=TextMode.LINE, skipped=each.skipped)
         sums[index] = astuple(own)
     return sums
 

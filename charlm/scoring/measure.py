@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from charlm.config import TextMode
 from charlm.nn.probability import perplexity
 from charlm.tokenizers import Ids, Tokenizer
 
@@ -85,16 +86,16 @@ def measure(
     lengths: NDArray[np.int64],
     logprobs: NDArray[np.float64],
     *,
-    line: bool,
+    mode: TextMode,
     skipped: str = "",
 ) -> Measure:
     """Sum up log P (nats) of `targets` (T,), which encode the beginning of `text`.
 
-    lengths: characters that each target completes, without the EOS at the end. line: whether EOS is a line end, which
-    counts as a character. skipped: characters that were left out of `text`.
+    lengths: characters that each target completes, without the EOS at the end. mode: in line mode EOS is a line end,
+    which counts as a character. skipped: characters that were left out of `text`.
     """
     known = targets != Tokenizer.UNK
-    ends = int((targets == Tokenizer.EOS).sum()) if line else 0
+    ends = int((targets == Tokenizer.EOS).sum()) if mode == TextMode.LINE else 0
     lengths = lengths[: len(targets)]
     covered = text[: int(lengths.sum())]
     characters = len(covered) + ends + len(skipped)

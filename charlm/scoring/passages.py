@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.config import check_range
+from charlm.config import TextMode, check_range
 from charlm.data.encoding import Encoded, UnknownPolicy, encode
 from charlm.errors import CorpusError
 from charlm.nn.probability import LOGPROB, Values
@@ -44,17 +44,17 @@ class Passage(NamedTuple):
     rows: list[Ids]
     context: list[int]
 
-    def measure(self, logprobs: Floats, *, line: bool) -> Measure:
+    def measure(self, logprobs: Floats, *, mode: TextMode) -> Measure:
         """Sum up log P (T,) of the targets."""
         encoded = self.encoded
-        return measure(encoded.text, self.targets, encoded.lengths, logprobs, line=line, skipped=encoded.skipped)
+        return measure(encoded.text, self.targets, encoded.lengths, logprobs, mode=mode, skipped=encoded.skipped)
 
 
 def passage(
     tokenizer: Tokenizer,
     text: str,
     *,
-    line: bool,
+    mode: TextMode,
     eos: bool,
     unknown: UnknownPolicy = "unk",
     window: int | None = None,
@@ -66,7 +66,7 @@ def passage(
     """
     encoded = encode(tokenizer, text, unknown)
     ids = tokenizer.sequence(encoded.ids, eos=eos)
-    if line:
+    if mode == TextMode.LINE:
         return Passage(encoded, ids[1:], [ids], [0])
     return cut_stream(encoded, ids, window=window, streams=streams)
 

@@ -8,7 +8,7 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.config import check_range
+from charlm.config import TextMode, check_range
 from charlm.data.encoding import Encoded, UnknownPolicy, encode
 from charlm.errors import ConfigError
 from charlm.nn import probability
@@ -87,13 +87,13 @@ def score(
     texts: Sequence[str],
     config: ScoreConfig,
     *,
-    line: bool,
+    mode: TextMode,
     adapting: AdaptiveReader | None = None,
 ) -> list[Score]:
     """Score each text from a zero state.
 
-    line: whether <EOS> is the end of a line, which counts as a character. adapting: reads text after text, each with
-    its START and context, and learns from all of that.
+    mode: in line mode <EOS> is the end of a line, which counts as a character. adapting: reads text after text, each
+    with its START and context, and learns from all of that.
 
     Raises ConfigError for a unit that has no exact probabilities, UnknownCharacterError.
     """
@@ -117,7 +117,7 @@ def score(
         for text, each, row, values in zip(texts, encoded, rows, read, strict=True)
     )
     methods = adapting.methods if adapting else None
-    return [each.score(tokenizer, config, line, methods) for each in scored]
+    return [each.score(tokenizer, config, mode, methods) for each in scored]
 
 
 def _other_quantities(tokenizer: Tokenizer, config: ScoreConfig) -> dict[str, probability.Quantity]:
@@ -165,10 +165,12 @@ class _ScoredText:
     ids: Ids
     values: probability.Values
 
-    def score(self, tokenizer: Tokenizer, config: ScoreConfig, line: bool, methods: tuple[str, ...] | None) -> Score:
+    def score(
+        self, tokenizer: Tokenizer, config: ScoreConfig, mode: TextMode, methods: tuple[str, ...] | None
+    ) -> Score:
         rest, scored = self.encoded.rest(self.given), self.ids[self.given :]
         logprobs = self.values[probability.LOGPROB]
-        total = measure(rest.text, scored, rest.lengths, logprobs, line=line, skipped=self.encoded.skipped)
+        total = measure(rest.text, scored, rest.lengths, logprobs, mode=mode, skipped=self.encoded.skipped)
         by_token = units.is_token(tokenizer, config.unit)
         names, values, known = self._tokens(tokenizer) if by_token else self._grouped(tokenizer, rest, config.unit)
         known_sum = float(values[known].sum())

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from charlm.config import TextMode
 from charlm.scoring.measure import Measure, measure
 from charlm.tokenizers import Tokenizer
 from charlm.tokenizers.char import CharTokenizer
@@ -17,10 +18,10 @@ LETTERS = CharTokenizer("aé€😀")  # 1, 2, 3 and 4 bytes in UTF-8
 BIT = math.log(2)
 
 
-def bits(text: str, logprobs: list[float], *, line: bool = False, end: bool = False) -> Measure:
+def bits(text: str, logprobs: list[float], *, mode: TextMode = TextMode.STREAM, end: bool = False) -> Measure:
     """The measure of a text whose tokens have these log-probabilities, in bits."""
     ids = [*LETTERS.encode(text), *([Tokenizer.EOS] if end else [])]
-    return measure(text, np.array(ids), ones(text), -BIT * np.array(logprobs), line=line)
+    return measure(text, np.array(ids), ones(text), -BIT * np.array(logprobs), mode=mode)
 
 
 def ones(text: str) -> NDArray[np.int64]:
@@ -39,7 +40,7 @@ def test_figures_worked_by_hand() -> None:
 
 def test_a_line_end_is_a_token_a_character_and_a_byte() -> None:
     """2 + 4 bits: 3 a character, 2 a byte of "é\\n"."""
-    found = bits("é", [2, 4], line=True, end=True)
+    found = bits("é", [2, 4], mode=TextMode.LINE, end=True)
     assert (found.tokens, found.characters, found.bytes) == (2, 2, 3)
     assert (found.bits_per_char, found.bits_per_byte) == (pytest.approx(3), pytest.approx(2))
 
@@ -67,24 +68,24 @@ def test_an_impossible_unknown_character_leaves_the_known_bits_finite() -> None:
 
 
 def test_characters_left_out_are_counted_but_not_encoded() -> None:
-    found = measure("a", LETTERS.encode("a"), ones("a"), np.array([-BIT]), line=False, skipped="x€")
+    found = measure("a", LETTERS.encode("a"), ones("a"), np.array([-BIT]), mode=TextMode.STREAM, skipped="x€")
     assert (found.tokens, found.characters, found.bytes, found.unknown) == (1, 3, 5, 2)
     assert (found.bits_per_char, found.bits_per_char_known) == (None, pytest.approx(1))
 
 
 def test_of_a_text_read_in_part_only_that_part_counts() -> None:
-    found = measure("aé€😀", LETTERS.encode("aé"), ones("aé€😀"), np.array([-BIT, -BIT]), line=False)
+    found = measure("aé€😀", LETTERS.encode("aé"), ones("aé€😀"), np.array([-BIT, -BIT]), mode=TextMode.STREAM)
     assert (found.characters, found.bytes) == (2, 3)
 
 
 def test_tokens_of_several_characters_and_parts_of_one_worked_by_hand() -> None:
     """the| cat|s, of which " cat" is unknown: 3 tokens, 8 characters. And é in two bytes, the first alone is none."""
     tokens = np.array([3, Tokenizer.UNK, 4])
-    found = measure("the cats", tokens, np.array([3, 4, 1]), -BIT * np.array([4, 9, 2]), line=False)
+    found = measure("the cats", tokens, np.array([3, 4, 1]), -BIT * np.array([4, 9, 2]), mode=TextMode.STREAM)
     assert (found.tokens, found.unknown_tokens, found.characters, found.unknown) == (3, 1, 8, 4)
     assert found.bits_per_char is None and found.bits_per_char_known == pytest.approx(6 / 4)
     for read, characters, size in [(1, 0, 0), (2, 1, 2)]:
-        found = measure("é", np.array([5, 6][:read]), np.array([0, 1]), -BIT * np.ones(read), line=False)
+        found = measure("é", np.array([5, 6][:read]), np.array([0, 1]), -BIT * np.ones(read), mode=TextMode.STREAM)
         assert (found.tokens, found.characters, found.bytes) == (read, characters, size)
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from charlm.cli.output import for_terminal
 from charlm.cli.remedies import advise
+from charlm.config import TextMode
 from charlm.training.events import (
     Event,
     Finished,
@@ -177,7 +178,7 @@ def _plan(event: Planned) -> list[str]:
 
 def _texts(event: Planned) -> str:
     split, texts = event.split, len(event.corpus.documents)
-    if split.mode == "line":
+    if split.mode == TextMode.LINE:
         return plural(len(split.train) + (len(split.valid) if split.held_out else 0), "line")
     return plural(texts, "text")
 
@@ -199,7 +200,7 @@ def _split(event: Planned) -> str:
     held_out = f"{train}, {split.characters(split.valid):,} held out"
     if event.own_valid:
         return f"{held_out}: a separate text"
-    if split.mode == "line":
+    if split.mode == TextMode.LINE:
         how = "chosen by line number, so the same for every seed"
         return f"{held_out} in {plural(len(split.valid), 'line')}: {how}"
     return f"{held_out}: the last part of each text, never trained on"
@@ -207,7 +208,7 @@ def _split(event: Planned) -> str:
 
 def _window(event: Planned) -> str:
     carried = "the state carries over to the next window"
-    where = "in a longer line, " if event.split.mode == "line" else ""
+    where = "in a longer line, " if event.split.mode == TextMode.LINE else ""
     return f"gradients reach back {plural(event.seq_len, 'token')}; {where}{carried}"
 
 
