@@ -1,4 +1,4 @@
-"""KenLM's interface: what its own package answers in form, and what charlm's scores say in value."""
+"""Check KenLM's interface: the types are those of the package kenlm, the values are those of charlm's scores."""
 
 import io
 import math
@@ -42,7 +42,7 @@ def facade(line_folder: Path) -> kenlm.Model:
 
 
 def shape(value: Any) -> Any:
-    """Types, in the form the value has."""
+    """Return the types in a value, in the form of the value."""
     if isinstance(value, list | tuple):
         return type(value), [shape(each) for each in value]
     return type(value)
@@ -59,7 +59,7 @@ def test_every_call_that_kenlm_answers_is_answered_in_the_same_form(
 
 @pytest.mark.parametrize("name", CALLS)
 def test_every_call_is_answered_in_the_form_that_kenlm_documents(facade: kenlm.Model, name: str) -> None:
-    """The same without the package: a float; triples of log10, length and unknown, one a word; a bool."""
+    """Check the types without the package: a float; a triple (log10, length, unknown) for each word; a bool."""
     found = CALLS[name](facade)
     words = {"full_scores": 4, "full_scores by position": 3, "full_scores of nothing": 1}
     if name in words:
@@ -121,7 +121,7 @@ def rows(text: str) -> Iterator[list[str]]:
 
 
 def test_the_lines_of_query(run: Run, line_folder: Path, facade: kenlm.Model, tmp_path: Path) -> None:
-    """`word=number length log10`, a tab after each, and the total; then the figures of all lines."""
+    """Each word is `word=number length log10` and a tab, then the total; the figures of all lines follow."""
     (tmp_path / "some.txt").write_text("the  cat\n\na dög\n", encoding="utf-8")
     done = run("score", "--format", "kenlm", "-m", line_folder, "--file", "some.txt")
     first, empty, last, *summary = rows(done.out)

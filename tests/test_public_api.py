@@ -115,7 +115,7 @@ def test_score_and_sample_have_the_fields_of_the_json(stream_model: charlm.Langu
 
 
 def test_next_token_is_the_distribution_that_score_uses(line_model: charlm.LanguageModel) -> None:
-    """P(x | "the ca") read off next_token_probabilities is what score says of the last letter of "the ca" + x."""
+    """P(x | "the ca") equals the probability that `score` gives to the last letter of "the ca" + x."""
     following = line_model.next_token_probabilities("the ca")
     assert sum(each.probability for each in following) == pytest.approx(1, abs=1e-6)
     for each in following[:5]:

@@ -1,4 +1,4 @@
-"""That each recurrent cell computes its equation: one unit by hand, and several units and steps in numpy.
+"""Check that each recurrent cell computes its equation: one unit by hand, and several units and steps in numpy.
 
 `[c, x]` is one vector there, as in the equations; the cells keep the two halves of its matrix apart.
 """
@@ -34,7 +34,7 @@ def softmax(a: ndarray) -> ndarray:
 
 
 class Weights:
-    """Of a cell: `W[gate]` is one matrix for [c, x], `W_h[gate]` and `W_x[gate]` its halves, `b[gate]`."""
+    """The weights of a cell by gate: `W` for [c, x], its halves `W_h` and `W_x`, and the bias `b`."""
 
     def __init__(self, cell: Cell) -> None:
         numbers = {name: value.numpy() for name, value in cell.state_dict().items()}
@@ -76,7 +76,7 @@ def gru_cho(w: Weights, x: ndarray, c: ndarray) -> tuple[ndarray, tuple[ndarray,
 
 
 def gru(w: Weights, x: ndarray, c: ndarray) -> tuple[ndarray, tuple[ndarray, ...]]:
-    """z = 1 − Γu is what is stored."""
+    """The rows of the weights are those of z = 1 − Γu."""
     reset = sigmoid(w.W[0] @ stacked(c, x) + w.b[0])
     update = 1 - sigmoid(w.W[1] @ stacked(c, x) + w.b[1])
     candidate = np.tanh(w.W_x[2] @ x + w.b_x[2] + reset * (w.W_h[2] @ c + w.b_h[2]))
@@ -129,7 +129,7 @@ ACTIVATIONS: dict[str, Function] = {
     [(name, None) for name in names("nn.cells")] + [(name, g) for name in ("rnn", "jordan") for g in ACTIVATIONS],
 )
 def test_a_cell_follows_its_equation(name: str, activation: str | None) -> None:
-    """Of theory.md: five units, four inputs, seven steps from a state that is not zero."""
+    """The equation is that of theory.md: five units, four inputs, seven steps from a state that is not zero."""
     torch.manual_seed(0)
     cell = find(Cell, name)(4, 5, activation).double()
     g = {"g": ACTIVATIONS[activation]} if activation else {}
@@ -150,7 +150,7 @@ def sigma(x: float) -> float:
 
 
 def one_unit(cell: Cell, weights: dict[str, list[float]], x: float, *state: float) -> list[float]:
-    """One step of a cell of one unit with these W_x, W_h and b, a number a gate: the state after it."""
+    """Return the state after one step of a cell of one unit; W_x, W_h and b have one number per gate."""
     tensors = {"weight_ih": torch.tensor(weights["W_x"])[:, None], "bias_ih": torch.tensor(weights["b"])}
     if "W_h" in weights:
         tensors |= {"weight_hh": torch.tensor(weights["W_h"])[:, None], "bias_hh": torch.zeros(len(weights["b"]))}
@@ -162,7 +162,7 @@ def one_unit(cell: Cell, weights: dict[str, list[float]], x: float, *state: floa
 
 
 def test_a_gru_unit_updates_by_one_minus_z() -> None:
-    """theory.md's Γu is the share that is updated, torch's z the one that is kept, so Γu = σ(−(pre-activation of z)).
+    """theory.md's Γu is the share that is updated, and torch's z the share that is kept: Γu = σ(−pre-activation of z).
 
     x = 2, c = 0.5: Γr = σ(0.25 + 0.125 + 0.125) = 0.6225, Γu = σ(−(1 − 0.25 − 0.25)) = 0.3775,
     c̃ = tanh(1 + 0.25 + 0.6225 · 0.5) = 0.9157, and the new c is 0.3775 · 0.9157 + 0.6225 · 0.5 = 0.6569.
@@ -246,13 +246,13 @@ def test_a_unit_of_the_minlstm_follows_its_equation() -> None:
     ("f", "i", "expected"), [(-1000, -1000, 0.5), (-1000, -1001, sigma(1)), (-1001, -1000, sigma(-1))]
 )
 def test_two_gates_of_a_minlstm_too_small_for_a_float_still_share(f: float, i: float, expected: float) -> None:
-    """Both are e^-1000 or so, 0 as floats; their quotient is e^±1. The state 1 fades by f', and 0 is added."""
+    """Both gates are about e^-1000, which is 0 as a float, but their quotient is e^±1. The state 1 is scaled by f'."""
     found = one_unit(MinLSTM(1, 1), {"W_x": [f, i, 0.0], "b": [0.0] * 3}, 1.0, 1.0)
     assert found == pytest.approx([expected], rel=1e-12)
 
 
 def test_a_jordan_unit_gets_back_the_distribution_it_put_out() -> None:
-    """Over two symbols: x = 2, o = (1/4, 3/4), h = tanh(0.5 · 2 + 1/4 − 3/4 − 0.25) = 0.2449.
+    """With two tokens: x = 2, o = (1/4, 3/4), h = tanh(0.5 · 2 + 1/4 − 3/4 − 0.25) = 0.2449.
 
     The logits 2 h and 0 make the next o = (σ(2 h), σ(−2 h)) = (0.6201, 0.3799).
     """

@@ -1,4 +1,4 @@
-"""What every recurrent cell must do; test_cell_equations.py has that each computes its equation.
+"""Check what every recurrent cell must do; test_cell_equations.py checks the equation of each.
 
 In float64 the loop over time is plain torch; in float32, on a CPU and in multiples of 16 units, it may be compiled.
 """
@@ -19,14 +19,14 @@ PRECISIONS = {torch.float64: {"rtol": 1e-9, "atol": 1e-12}, torch.float32: {"rto
 
 
 class Variant(NamedTuple):
-    """A cell, its activation where it has a choice, and whether it is the last layer of a network that reads it out."""
+    """A cell, its activation if it has a choice, and whether it is the last layer of a network."""
 
     name: str
     activation: str | None = None
     last: bool = False
 
     def made(self, input_size: int, hidden_size: int, precision: torch.dtype) -> Cell:
-        """Every weight and bias random."""
+        """Return the cell with random weights and biases."""
         context = LayerContext()
         if self.last:
             context = LayerContext(vocabulary=V, logits=randomized(nn.Linear(hidden_size, V).to(precision)))
@@ -91,7 +91,7 @@ def test_a_state_is_zeros_of_the_shape_it_keeps(cell: Cell) -> None:
 
 
 def test_a_whole_sequence_is_the_same_step_by_step(cell: Cell) -> None:
-    """From any state, and with resets in the middle."""
+    """Start from any state, with resets in the middle."""
     x, state = some(cell, T, B, E), some_state(cell)
     outputs, last = run(cell, x, state, RESETS)
     for t in range(T):
@@ -103,7 +103,7 @@ def test_a_whole_sequence_is_the_same_step_by_step(cell: Cell) -> None:
 
 @pytest.mark.parametrize("resets", [None, RESETS], ids=["", "resets"])
 def test_the_layers_of_torch_read_the_same(cell: Cell, resets: Tensor | None) -> None:
-    """Those a GPU runs by cuDNN, from one reset to the next; gradients too."""
+    """Compare outputs and gradients of the layers that run on cuDNN on a GPU, with and without resets."""
     x, state = some(cell, T, B, E), some_state(cell)
     keep = None if resets is None else (~resets).to(x.dtype).unsqueeze(-1)
     found, expected = cell.run_torch_layer(x, state, keep), run(cell, x, state, resets)
@@ -157,7 +157,7 @@ def test_every_parameter_gets_a_gradient(cell: Cell) -> None:
 
 
 def test_gradients_through_resets_and_the_last_state_are_those_of_single_steps(cell: Cell) -> None:
-    """Of the input, of the first state, and of each parameter."""
+    """Check the gradients of the input, the initial state, and each parameter."""
     x, state, weight = some(cell, T, B, E), some_state(cell), some(cell, T, B, H)
     found = []
     for loop in (cell.recur, cell.unroll):
@@ -183,7 +183,7 @@ def test_the_gradient_is_that_of_finite_differences(variant: Variant) -> None:
 def test_a_cell_agrees_with_torch_on_copied_weights(
     name: str, activation: str | None, theirs: type[nn.RNNBase], precision: torch.dtype
 ) -> None:
-    """Outputs, last state, and the gradients of the input, of the first state and of all weights."""
+    """Compare outputs, last state, and the gradients of input, initial state and weights."""
     reference = randomized(theirs(E, H, **({"nonlinearity": activation} if activation else {})).to(precision))
     cell = find(Cell, name)(E, H, activation).to(precision)
     cell.load_state_dict({key.removesuffix("_l0"): value for key, value in reference.state_dict().items()})

@@ -1,4 +1,4 @@
-"""Symbols → vectors, by either embedding, and the short cuts each takes."""
+"""Check the vectors of every embedding and its shortcuts."""
 
 import pytest
 import torch
@@ -23,14 +23,14 @@ pytestmark = pytest.mark.usefixtures("float64")
 
 
 def direct(vectors: Tensor, ids: Tensor, cell: Cell) -> Tensor:
-    """W_x x + b, with x looked up for each symbol by itself."""
+    """Return W_x x + b, with x looked up for each token."""
     return torch.stack([cell.weight_ih @ vectors[i] + cell.bias_ih for i in ids.flatten()]).view(*ids.shape, -1)
 
 
 @pytest.mark.parametrize("ids", [FEW, MANY], ids=["few", "many"])
 @pytest.mark.parametrize("name", names("nn.embeddings"))
 def test_a_projection_is_the_matrix_product_with_each_vector(name: str, ids: Tensor) -> None:
-    """However it is computed: a table projected once and looked up, or the vectors one by one; gradients too."""
+    """Compare both computations, a projected table and single vectors, gradients included."""
     embedding = find(Embedding, name)(V, 5)
     cell = GRU(embedding.size, H)
     torch.nn.init.normal_(cell.bias_ih)

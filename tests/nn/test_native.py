@@ -1,4 +1,4 @@
-"""The compiled loops against plain torch in float64, for every instruction set this processor has."""
+"""Compare the compiled loops with plain torch in float64, for every instruction set of this processor."""
 
 import json
 import subprocess
@@ -32,7 +32,7 @@ BOUNDED = [cell for cell in CELLS if cell[1] not in ("relu", "identity")]
 
 @pytest.fixture(params=[name for name, number in VARIANTS.items() if number >= 0 and name != "bf16"])
 def variant(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Run on one instruction set, and go back to the one before afterwards."""
+    """Run on one instruction set, and restore the previous one afterwards."""
     assert compiled is not None
     before = VARIANTS.get(forced(), -1)
     if compiled.choose(VARIANTS[request.param]) != VARIANTS[request.param]:
@@ -43,12 +43,12 @@ def variant(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 def gradients(cell: Cell, way: str, x: Tensor, state: State, keep: Tensor | None, weights: Tensor) -> list[Tensor]:
-    """Outputs, last state, and the gradients of input, state and parameters, of a loss that uses all of them."""
+    """Return outputs, last state, and the gradients of input, state and parameters for a loss that uses all outputs."""
     cell.zero_grad()
     x = x.clone().requires_grad_()
     state = tuple(part.clone().requires_grad_() for part in state)
     outputs, last = getattr(cell, way)(cell.project(x), state, keep)
-    loss = (outputs * weights).sum() + sum((part * (place + 1)).sum() for place, part in enumerate(last))
+    loss = (outputs * weights).sum() + sum((part * (index + 1)).sum() for index, part in enumerate(last))
     wanted = [x, *state, *cell.parameters()]
     return [outputs.detach(), *(part.detach() for part in last), *torch.autograd.grad(loss, wanted)]
 
@@ -153,7 +153,7 @@ def test_the_number_of_threads_does_not_change_a_bit() -> None:
 @pytest.mark.parametrize(("name", "activation"), CELLS)
 @pytest.mark.parametrize("rows", [1, 5, 19])
 def test_draws_are_those_of_torch(variant: str, name: str, activation: str | None, embedding: str, rows: int) -> None:
-    """Symbol for symbol, with the logits each was drawn from, also when some of the rows go on alone."""
+    """Compare every token and the logits that it was drawn from, also after some rows have left the batch."""
     torch.manual_seed(rows)
     table: dict[str, Any] = {"embedding": embedding, "embedding_size": 6}
     if embedding == "tied":
@@ -194,7 +194,7 @@ def test_draws_are_those_of_torch(variant: str, name: str, activation: str | Non
     ],
 )
 def test_compiled_samplers_are_those_of_torch(variant: str, settings: dict[str, float]) -> None:
-    """Also where symbols are equally likely or impossible."""
+    """Include tokens that are equally likely, and tokens that are impossible."""
     network = Network(ModelConfig(embedding_size=4, hidden_size=16, layers=1, dropout=0.0), 13).eval()
     logits = torch.randn(200, 13)
     logits[:, 3], logits[:50, 5], logits[:, 6] = -torch.inf, logits[:50].amax(1), logits[:, 7]
@@ -222,7 +222,7 @@ def test_compiled_samplers_are_those_of_torch(variant: str, settings: dict[str, 
     ids=str,
 )
 def test_what_the_loops_do_not_know_is_drawn_by_torch(settings: dict[str, Any]) -> None:
-    """Each symbol from the logits that the network gives after those before it."""
+    """Check that each token is drawn from the network's logits after the tokens before it."""
     torch.manual_seed(0)
     network = Network(
         ModelConfig(**{"embedding_size": 4, "hidden_size": 16, "layers": 2, "dropout": 0.0, **settings}), 9

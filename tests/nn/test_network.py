@@ -1,4 +1,4 @@
-"""The whole network: embedding, cells, readout, for every cell and embedding."""
+"""Check the whole network for every cell and embedding."""
 
 import copy
 from typing import Any
@@ -35,7 +35,7 @@ def made(cell: str, embedding: str, **settings: Any) -> Network:
 
 @pytest.fixture(params=VARIANTS, ids=lambda variant: " ".join((*variant[:2], *variant[2])))
 def network(request: pytest.FixtureRequest) -> Network:
-    """Each cell with each embedding; and with everything a network may have."""
+    """Return each cell with each embedding, and each cell in a network with all options."""
     cell, embedding, settings = request.param
     return made(cell, embedding, **settings)
 
@@ -112,7 +112,7 @@ def test_no_gradient_flows_through_a_detached_state(network: Network) -> None:
 
 
 def test_a_symbol_that_never_was_a_target_has_probability_zero(network: Network) -> None:
-    """Exactly, at every step, and it takes no part in training; the rest sums to one."""
+    """The probability is exactly 0 at every step and has no gradient; the other probabilities sum to one."""
     never = torch.tensor([0, 1, 4])
     network.allowed_tokens[never] = False
     logits, _ = network(some_ids())
@@ -173,7 +173,7 @@ def test_a_network_of_one_layer_has_nothing_to_add() -> None:
 
 @pytest.mark.parametrize("settings", [{}, DEEP, {"layers": 1}], ids=["", "deep", "one layer"])
 def test_what_comes_back_in_a_jordan_network_is_the_distribution_it_put_out(settings: dict[str, Any]) -> None:
-    """Whatever lies between the last cell and the logits, with probability 0 for what cannot be predicted."""
+    """The dense layers are included, and tokens that are not allowed have probability 0."""
     network = made("jordan", "learned", **settings)
     network.allowed_tokens[[1, 4]] = False
     ids = some_ids()
@@ -206,7 +206,7 @@ def test_dropout_acts_in_training_alone() -> None:
 
 
 def test_dropout_keeps_the_mean() -> None:
-    """Of the readout's input: what is kept is scaled up by 1 / (1 − 0.5)."""
+    """The readout's input is dropped out: values that survive are scaled by 1 / (1 − 0.5)."""
     network = made("rnn", "one-hot", layers=1, dropout=0.5)
     ids = torch.zeros(1, 20_000, dtype=torch.long)
     kept, _ = network(ids[:, :1])

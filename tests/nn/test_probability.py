@@ -24,7 +24,7 @@ def text(model: charlm.LanguageModel) -> str:
 
 
 def step(model: charlm.LanguageModel, prompt: str, symbol: int) -> float:
-    """log P(symbol | prompt), by `next_token_probabilities`."""
+    """Return log P(token | prompt), by `next_token_probabilities`."""
     return math.log(next(each.probability for each in model.next_token_probabilities(prompt) if each.id == symbol))
 
 
@@ -56,7 +56,7 @@ def test_a_score_is_that_of_its_beginning_and_of_the_rest_after_it(model: charlm
 
 
 def test_the_probabilities_of_all_texts_sum_to_one(model: charlm.LanguageModel) -> None:
-    """Those of two characters, whatever follows, and the shorter ones that end: nothing else can happen."""
+    """Sum over all texts of two characters, whatever follows, and all shorter texts that end: no other text exists."""
     letters = [each.text for each in model.next_token_probabilities("") if each.text is not None]
     texts = ["".join(pair) for pair in itertools.product(letters, repeat=2)]
     total = sum(math.exp(score.logprob) for score in model.score_many(texts, eos=False))
@@ -100,7 +100,7 @@ def test_a_stream_of_one_file_cannot_end(stream_model: charlm.LanguageModel) -> 
 
 
 def test_a_stream_of_several_files_can_end(tmp_path: Path) -> None:
-    """Each file ends in <EOS>, so it is a target; the start symbol still is none."""
+    """Each file ends in <EOS>, so it is a target; the start symbol is never a target."""
     files = [tmp_path / name for name in ("a.txt", "b.txt")]
     for file in files:
         file.write_text(STREAM[:300])

@@ -1,4 +1,4 @@
-"""A model with each way to read out, from training to every question one can ask of it."""
+"""Check a model with each readout, from training to every method of a model."""
 
 import json
 import math
@@ -28,7 +28,7 @@ CONFIG = replace(QUICK, steps=60, learning_rate=0.02)
 
 @pytest.fixture(scope="module", params=KINDS)
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A trained model of lines, of each kind."""
+    """A trained line model with each readout."""
     made: Path = tmp_path_factory.mktemp("models") / request.param
     charlm.train(LINES, ModelConfig(hidden_size=16, layers=1, **KINDS[request.param]), CONFIG, folder=made)
     return made
@@ -86,7 +86,7 @@ def test_samples_have_the_probability_that_a_score_gives_them(folder: Path) -> N
 
 
 def test_a_large_vocabulary_is_drawn_from_in_small_groups(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And read a few symbols at a time: what is in memory at once is bounded, what comes out is the same."""
+    """Read a few tokens at a time: the limits of memory do not change the results."""
     model = charlm.load(folder)
     drawn, scored = model.sample(count=5, seed=1), model.score(TEXT, alternatives=2)
     monkeypatch.setattr(language_model, "_MAX_LOGITS_PER_STEP", 2 * model.tokenizer.size)

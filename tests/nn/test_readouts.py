@@ -1,4 +1,4 @@
-"""Outputs of the last layer → probabilities, by every readout: sums, zeros, and the short cut that training takes."""
+"""Check the probabilities of every readout: sums, zeros, and the shortcut of training."""
 
 from collections.abc import Sequence
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("float64")
 
 @pytest.fixture(params=[*names("nn.readouts"), "tied"])
 def readout(request: pytest.FixtureRequest) -> Readout:
-    """Each of them, with random weights; and the dense one with the table of an embedding."""
+    """Each readout with random weights, and the dense one with the table of an embedding."""
     if request.param == "tied":
         table = nn.Parameter(torch.randn(V, H))
         return find(Readout, "dense")(H, V, lambda: table)
@@ -39,14 +39,14 @@ def readout(request: pytest.FixtureRequest) -> Readout:
 
 
 def without(*symbols: int) -> Tensor:
-    """(V,), where these cannot come."""
-    predictable = EVERYTHING.clone()
-    predictable[list(symbols)] = False
-    return predictable
+    """Return a mask (V,) that forbids these tokens."""
+    allowed = EVERYTHING.clone()
+    allowed[list(symbols)] = False
+    return allowed
 
 
 def group(readout: Adaptive, number: int) -> list[int]:
-    """Its symbols."""
+    """Return the tokens of a group."""
     first, end = readout.groups[number]
     return [symbol for symbol in range(V) if first <= readout.places[symbol] < end]
 
@@ -60,7 +60,7 @@ def test_probabilities_sum_to_one_and_are_zero_for_what_cannot_come(readout: Rea
 
 
 def test_the_short_cut_gives_the_same_probability_and_the_same_gradient(readout: Readout) -> None:
-    """Of every symbol, the impossible ones among them; and no parameter is left without a gradient."""
+    """Check every token, the impossible ones included; every parameter has a gradient."""
     outputs, targets = torch.randn(V, H, requires_grad=True), torch.randperm(V)
     logprobs = torch.log_softmax(readout.logits(outputs, EVERYTHING), dim=-1).gather(1, targets[:, None])[:, 0]
     found = readout.target_log_probability(outputs, targets, EVERYTHING)
@@ -88,7 +88,7 @@ def test_a_row_is_what_a_symbol_becomes_likelier_by(readout: Readout) -> None:
 
 
 def test_where_the_same_symbol_came_each_time_all_parameters_have_a_gradient(readout: Readout) -> None:
-    """The optimizer wants one, if only zeros."""
+    """The optimizer needs a gradient for each parameter, even if it is zero."""
     for symbol in (0, 20, 39):
         readout.zero_grad()
         readout.target_log_probability(torch.randn(6, H), torch.full((6,), symbol), EVERYTHING).sum().backward()
@@ -102,7 +102,7 @@ def adaptive() -> Adaptive:
 
 
 def test_an_adaptive_readout_is_that_of_torch() -> None:
-    """With the same weights, for the symbols in the order of their counts: all of them, and the one that came."""
+    """With the same weights and tokens ordered by count, compare all logits and those of the targets."""
     ours = adaptive()
     theirs = nn.AdaptiveLogSoftmaxWithLoss(H, V, [first for first, _ in ours.groups], div_value=2.0, head_bias=True)
     theirs.load_state_dict({name: value for name, value in ours.state_dict().items() if name != "places"})
@@ -116,14 +116,14 @@ def test_an_adaptive_probability_is_that_of_a_group_times_that_within_it() -> No
     readout, h = adaptive(), torch.randn(H)
     shares = torch.softmax(readout.head.weight @ h + readout.head.bias, 0)
     found = torch.softmax(readout.logits(h, EVERYTHING), 0)
-    for symbol, place in enumerate(readout.places.tolist()):
-        if place < readout.shortlist:
-            expected = shares[place]
+    for symbol, position in enumerate(readout.places.tolist()):
+        if position < readout.shortlist:
+            expected = shares[position]
         else:
-            (number,) = (n for n, (first, end) in enumerate(readout.groups) if first <= place < end)
+            (number,) = (n for n, (first, end) in enumerate(readout.groups) if first <= position < end)
             narrow, wide = readout.tail[number]
             within = torch.softmax(wide.weight @ (narrow.weight @ h), 0)
-            expected = shares[readout.shortlist + number] * within[place - readout.groups[number][0]]
+            expected = shares[readout.shortlist + number] * within[position - readout.groups[number][0]]
         torch.testing.assert_close(found[symbol], expected)
 
 
@@ -186,7 +186,7 @@ def batch() -> Batch:
 
 @pytest.mark.parametrize("settings", SHAPES, ids=str)
 def test_the_loss_of_training_is_the_probability_of_scoring(settings: dict[str, object]) -> None:
-    """Of rows that are read from a zero state; whether one symbol is asked for, or its rank beside it."""
+    """Rows are read from a zero state, for log P of the targets alone and together with their ranks."""
     learner = Learner(network(**settings), QUICK)
     text = torch.randint(2, V, (10, 4))
     loss, _ = learner.backward(Batch(text[:-1], text[1:], None, fresh=True))
@@ -217,7 +217,7 @@ def test_a_readout_that_goes_a_few_rows_at_a_time_leads_to_the_same_gradient(
     "places", [[0] * V, range(1, V + 1), [-1, *range(1, V)]], ids=["zeros", "too large", "negative"]
 )
 def test_an_order_that_is_none_is_refused(places: Sequence[int]) -> None:
-    """In the weights that a stranger gives."""
+    """The order is read from a weights file, which may come from a stranger."""
     weights = network(readout="adaptive").state_dict()
     check_tensors(weights, weights)
     with pytest.raises(ValueError, match=r"readout\.places is not a permutation"):

@@ -1,4 +1,4 @@
-"""A recurrence without products: each of the two ways over time gives the same numbers, whatever stays."""
+"""Check that both scans of a linear recurrence compute the same numbers, whatever the decay."""
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ from charlm.nn.scan import scan
 
 @pytest.fixture(params=["steps", "doubling"], autouse=True)
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each of the two, on a CPU."""
+    """Run each of the two scans on a CPU."""
     monkeypatch.setattr(module, "use_sequential", lambda like: request.param == "steps")
 
 
@@ -28,7 +28,7 @@ def one_by_one(stays: Tensor, added: Tensor, first: Tensor) -> Tensor:
 
 
 def some(T: int, precision: torch.dtype = torch.float64) -> tuple[Tensor, Tensor, Tensor]:
-    """All between 0 and 1, some that keep nothing, some that keep all."""
+    """Decays between 0 and 1, some of them 0 and some 1."""
     stays = torch.rand(T, 3, 5, dtype=precision)
     stays[:, 0, 0], stays[:, 0, 1], stays[T // 2] = 0, 1, 0
     return stays, torch.randn(T, 3, 5, dtype=precision), torch.randn(3, 5, dtype=precision)
@@ -50,7 +50,7 @@ def test_gradients_are_those_of_single_steps(T: int) -> None:
 
 @pytest.mark.parametrize("stay", [0.0, 1e-38, 1e-3, 0.5, 1.0])
 def test_a_thousand_steps_neither_overflow_nor_lose_what_is_added(stay: float) -> None:
-    """The sum of 1, stay, stay², …; a product of all that stays is 0 in float32 long before the end."""
+    """The state is 1 + decay + decay² + …; the product of all decays underflows in float32 long before the end."""
     stays, added = torch.full((1000, 1, 1), stay), torch.ones(1000, 1, 1)
     inputs = [each.requires_grad_() for each in (stays, added, torch.zeros(1, 1))]
     states = scan(*inputs)

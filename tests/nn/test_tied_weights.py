@@ -1,4 +1,4 @@
-"""`--tie-weights`: one table, the input of the lowest cell and the matrix of the readout."""
+"""Check `--tie-weights`: one table is the embedding and the matrix of the readout."""
 
 import copy
 import math
@@ -28,7 +28,7 @@ def made(**settings: object) -> Network:
 
 
 def untied(network: Network) -> Network:
-    """The same function with two tables."""
+    """Return a network with two tables that computes the same function."""
     found = Network(replace(SHAPE, tie_weights=False), V)
     both = {"embedding.weight": network.embedding.weight * 2, "readout.weight": network.embedding.weight}  # √4 is 2
     found.load_state_dict({**network.state_dict(), **both})
@@ -50,7 +50,7 @@ def test_a_row_is_the_input_of_its_symbol_and_the_weights_of_its_logit() -> None
 
 @pytest.mark.parametrize("steps", [2, 30])
 def test_the_gradient_is_that_of_both_roles(steps: int) -> None:
-    """For fewer symbols than the vocabulary has, and for more, which are looked up in a table."""
+    """Read fewer tokens than the vocabulary has, and more, which are looked up in a projected table."""
     one = made()
     two = untied(one)
     ids = torch.randint(V, (steps, 2))
@@ -82,7 +82,7 @@ def test_a_copy_is_tied_to_itself() -> None:
 
 
 def test_a_fresh_network_reads_symbols_of_unit_size_and_guesses_evenly() -> None:
-    """As an untied one does: inputs of variance 1, and a loss near that of a guess."""
+    """Inputs have variance 1 and the loss is near that of a uniform guess, as in a network without tied weights."""
     torch.manual_seed(0)
     network = Network(replace(SHAPE, hidden_size=128, embedding_size=None), 500)
     vectors = network.embedding.vectors(torch.arange(3, 500)).detach()
