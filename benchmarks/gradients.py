@@ -13,7 +13,7 @@ from pathlib import Path
 
 from curves import Curve, picture
 
-from charlm.analysis.gradient_curves import of_cell
+from charlm.analysis.gradient_curves import curves_of_cell
 from charlm.cli.gradients import FRESH
 from charlm.registry import names
 
@@ -37,12 +37,14 @@ def main() -> None:
     print("|---|---|---|---|---|---|")
     curves: dict[str, list[Curve]] = {}
     for cell in names("nn.cells"):
-        for curve in of_cell(replace(FRESH, cell=cell), text, FARTHEST, seed=0):
-            flow = curve.flow
-            norms = f"{flow.norm[0]:.1e} | {flow.norm[-1]:.1e} | {flow.rate or 0:.3f}"
-            print(f"| {cell} | {curve.start} | {norms} | {flow.verdict} |", flush=True)
+        for curve in curves_of_cell(replace(FRESH, cell=cell), text, FARTHEST, seed=0):
+            measured = curve.norms
+            norms = f"{measured.norm[0]:.1e} | {measured.norm[-1]:.1e} | {measured.rate or 0:.3f}"
+            print(f"| {cell} | {curve.start} | {norms} | {measured.verdict} |", flush=True)
             if name := DRAWN.get((cell, curve.start)):
-                curves[name] = [[(k, math.log10(norm)) for k, norm in zip(flow.distance, flow.norm, strict=True)]]
+                curves[name] = [
+                    [(k, math.log10(norm)) for k, norm in zip(measured.distance, measured.norm, strict=True)]
+                ]
     drawn = picture(curves, "k, tokens back", "norm of ∂loss<t>/∂state<t−k>", "1e{:+.0f}".format)
     Path(*sys.argv[1:] or [HERE.parent / "docs" / "gradients.svg"]).write_text(drawn, encoding="utf-8")
 

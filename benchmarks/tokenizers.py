@@ -23,9 +23,9 @@ from charlm.tasks.language import prepare
 def main() -> None:
     corpus, minutes, *kinds = sys.argv[1:]
     parts = prepare(corpus, ModelConfig(), TrainConfig(), None).split
-    lines = parts.sequence == "line"
+    lines = parts.mode == "line"
     held_out = ["".join(f"{line}\n" for line in parts.valid)] if lines else list(parts.valid)
-    print(f"{Path(corpus).name}: {parts.train.characters:,} characters to learn, {minutes} minutes")
+    print(f"{Path(corpus).name}: {parts.train.characters:,} characters for training, {minutes} minutes")
     heads = ("tokenizer", "V", "characters/token", "network", "parameters", "steps", "bits/char", "bits/byte")
     print(f"| {' | '.join(heads)} | perplexity/token |")
     print("|---|---|---|---|---|---|---|---|---|", flush=True)
