@@ -1,7 +1,7 @@
 """Compare two models on one text: bits per character of each, how certain the difference is, and where it is largest.
 
 Each model reads the text as it was trained to: a stream model reads one running text, as `scoring.passages` cuts it; a
-line model reads each line from its start, and its end token stands for the newline. The two may have different tokens,
+line model reads each line from its start, and its <EOS> represents the newline. The two may have different tokens,
 so costs are compared over the same characters: over lines, and over the shortest stretches that are whole tokens of
 both. The end of a running text is not a character and is not scored.
 """
