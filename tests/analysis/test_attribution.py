@@ -12,7 +12,7 @@ from conftest import Outcome
 
 import charlm
 from charlm.analysis.attribution import attribute, by_deletion, by_gradient
-from charlm.cli.why import show
+from charlm.cli.view.attribution_map import show
 from charlm.nn.network import Network
 from charlm.registry import names
 
