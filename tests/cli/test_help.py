@@ -39,6 +39,19 @@ def test_help_fits_80_columns_and_is_complete(run: Run, command: str) -> None:
     assert not command or f"Example: charlm {command} " in done.out + " "
 
 
+def test_no_help_page_imports_torch_numpy_or_rich() -> None:
+    program = f"""
+import contextlib, io, sys
+from charlm import cli
+for words in {["", *COMMANDS]!r}:
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+        cli.main([*words.split(), "--help"])
+print(*sorted(sys.modules.keys() & {{"torch", "numpy", "rich", "charlm.language_model"}}))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, encoding="utf-8", check=True)
+    assert done.stdout.split() == []
+
+
 def completed(place: Path, *words: str) -> list[str]:
     """Return what the shell offers for the last of some words, as the program answers it."""
     asked = {"_CHARLM_COMPLETE": "complete_bash", "COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
