@@ -54,7 +54,7 @@ class LanguageModel:
 
     @property
     def mode(self) -> TextMode:
-        """How the model reads text: each line by itself, or one running text."""
+        """Text mode: each line by itself, or one running text."""
         return TextMode(self.config.sequence)
 
     @property

@@ -98,7 +98,7 @@ def totals(model: ComparedModel, sentences: Sequence[str]) -> list[float]:
 
 
 class _Tokens(NamedTuple):
-    """Where in the text each token begins and ends, and its cost in nats: infinity for an unknown token."""
+    """Offsets of each token in the text, and its cost in nats: infinity for an unknown token."""
 
     begins: Integers
     ends: Integers

@@ -1,1 +1,1 @@
-"""How well a model predicts a text, in the figures that people compare."""
+"""Score and evaluate texts: log-probabilities, perplexity, bits per character."""

@@ -47,7 +47,7 @@ class AdaptiveReader:
         quantities: dict[str, Quantity] = {LOGPROB: probability.target_log_probability, **others}
         ids = self._network.column(row)  # (T + 1, 1)
         values: dict[str, list[NDArray[Any]]] = {name: [] for name in quantities}
-        # A method may predict only `segment` tokens before it learns from them, so the shortest segment is right for all.
+        # A method must learn after at most `segment` tokens, so the shortest segment is right for all of them.
         length = min(each.segment for each in self._adaptations)
         state = None
         for first in range(0, len(row) - 1, length):

@@ -28,7 +28,7 @@ _Units = tuple[list[str | None], NDArray[np.float64], NDArray[np.bool_]]
 
 @dataclass(frozen=True)
 class ScoreConfig:
-    """What a score is the probability of, and what is returned with it.
+    """Choices that define a score, and what is returned with it.
 
     bos: read START first; without it and without a context, the first token is context and has no probability.
     eos: score the end too. context: read before the text and not scored. unit: what `Score.tokens` are; `units` says

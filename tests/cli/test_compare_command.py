@@ -37,9 +37,9 @@ def test_json_has_both_models_the_interval_and_the_places(run: Run, known: str, 
         assert value[side]["bits_per_char"] == pytest.approx(evaluated["bits_per_char"], rel=1e-6)
     low, high = value["interval"]
     assert low <= value["difference"] <= high
-    assert {place["better"] for place in value["places"]} <= {"a", "b"} and value["places"]
-    for place in value["places"]:
-        assert (place["bits"][0] < place["bits"][1]) == (place["better"] == "a")
+    assert {stretch["better"] for stretch in value["places"]} <= {"a", "b"} and value["places"]
+    for stretch in value["places"]:
+        assert (stretch["bits"][0] < stretch["bits"][1]) == (stretch["better"] == "a")
 
 
 def test_people_see_who_is_better_and_whether_that_is_sure(run: Run, known: str, line_folder: Path) -> None:
@@ -74,7 +74,7 @@ def test_the_ngram_learns_what_the_model_learned_and_nothing_held_out(run: Run, 
     laid = [np.array([T.START, *T.encode(line), T.EOS], dtype=np.int32) for line in learned]
     kneser_ney = KneserNey.train(np.concatenate(laid), 3, model.network.allowed_tokens.numpy())
     rows = [[T.START, *T.encode(line), T.EOS] for line in Path("new.txt").read_text().splitlines()]
-    nats = -sum(float(found.sum()) for found in kneser_ney.log_probabilities([np.array(row) for row in rows]))
+    nats = -sum(float(result.sum()) for result in kneser_ney.log_probabilities([np.array(row) for row in rows]))
     assert value["b"]["bits_per_char"] == pytest.approx(nats / 0.6931471805599453 / value["characters"])
     assert (
         json.loads(run("compare", "kn3", known, "--file", "new.txt", "--json").out)["difference"]
@@ -86,9 +86,9 @@ def test_a_corpus_that_has_changed_is_not_what_the_ngram_should_learn(run: Run, 
     Path("lines.txt").write_text(LINES + "one more\n")
     done = run("compare", known, "kn3", "the cat")
     assert (done.code, done.out) == (1, "") and "lines.txt has changed" in done.err and "--train" in done.err
-    told = run("compare", known, "kn3", "the cat", "--train", "lines.txt")
-    assert told.code == 0 and "which is not the training text of checkpoints/lines" in told.err
-    assert f"{len(LINES) + 9:,} characters" in told.err, "all of it is learned"
+    output = run("compare", known, "kn3", "the cat", "--train", "lines.txt")
+    assert output.code == 0 and "which is not the training text of checkpoints/lines" in output.err
+    assert f"{len(LINES) + 9:,} characters" in output.err, "all of it is learned"
     Path("lines.txt").unlink()
     gone = run("compare", known, "kn3", "the cat")
     assert gone.code == 2 and "--train" in gone.err
@@ -166,7 +166,7 @@ def test_pairs_compare_two_models(run: Run, known: str, line_folder: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("text", "place"),
+    ("text", "location"),
     [
         ("a\tb\nthe cat\n", "pairs.tsv:2"),
         ("a\tb\tc\td\n", "pairs.tsv:1"),
@@ -176,10 +176,10 @@ def test_pairs_compare_two_models(run: Run, known: str, line_folder: Path) -> No
         ("a\tb\t1\na\tb\n", "pairs.tsv:2"),
     ],
 )
-def test_a_line_that_is_no_pair_is_named(run: Run, line_folder: Path, text: str, place: str) -> None:
+def test_a_line_that_is_no_pair_is_named(run: Run, line_folder: Path, text: str, location: str) -> None:
     Path("pairs.tsv").write_text(text)
     done = run("score", "-m", line_folder, "--pairs", "pairs.tsv")
-    assert (done.code, done.out) == (1, "") and place in done.err
+    assert (done.code, done.out) == (1, "") and location in done.err
 
 
 @pytest.mark.parametrize("option", [["the cat"], ["--tsv"], ["--unit", "word"], ["--base", "2"], ["--full"]])

@@ -34,15 +34,15 @@ def uniform(tokenizer: Tokenizer, bits: float, *, line: bool = True) -> Compared
 
 def test_each_has_the_bits_that_evaluate_gives_it(model: LanguageModel) -> None:
     text = TEXT if model.line else STREAM[:2000]
-    found = compare(reader(model), uniform(model.tokenizer, 3, line=model.line), [text])
-    assert found.bits_per_char == pytest.approx((model.evaluate(text).bits_per_char, 3), rel=1e-6)
-    assert found.difference == pytest.approx(found.bits_per_char[0] - 3)
-    assert (found.lines, found.characters, found.left_out) == (len(text.splitlines()), len(text), 0)
+    result = compare(reader(model), uniform(model.tokenizer, 3, line=model.line), [text])
+    assert result.bits_per_char == pytest.approx((model.evaluate(text).bits_per_char, 3), rel=1e-6)
+    assert result.difference == pytest.approx(result.bits_per_char[0] - 3)
+    assert (result.lines, result.characters, result.left_out) == (len(text.splitlines()), len(text), 0)
 
 
 def test_a_model_does_not_differ_from_itself(line_model: LanguageModel) -> None:
-    found = compare(reader(line_model), reader(line_model), [TEXT])
-    assert (found.difference, found.interval, found.stretches) == (0, (0, 0), ([], []))
+    result = compare(reader(line_model), reader(line_model), [TEXT])
+    assert (result.difference, result.interval, result.stretches) == (0, (0, 0), ([], []))
 
 
 def test_lines_and_a_running_text_compare_on_lines_that_end_in_a_newline(
@@ -52,17 +52,17 @@ def test_lines_and_a_running_text_compare_on_lines_that_end_in_a_newline(
     plain = "the sand\nlast one\n"
     expected = [model.evaluate(plain).bits_per_char for model in (line_model, stream_model)]
     for text in (plain, plain[:-1], plain.replace("\n", "\r\n")):
-        found = compare(reader(line_model), reader(stream_model), [text])
-        assert found.bits_per_char == pytest.approx(expected, rel=1e-6)
-        assert (found.characters, found.left_out) == (len(plain), 0)
+        result = compare(reader(line_model), reader(stream_model), [text])
+        assert result.bits_per_char == pytest.approx(expected, rel=1e-6)
+        assert (result.characters, result.left_out) == (len(plain), 0)
 
 
 def test_a_line_that_one_of_them_cannot_read_is_left_out_of_both(line_model: LanguageModel) -> None:
     other = uniform(CharTokenizer("\n éacdegnorst"), 2)
-    found = compare(reader(line_model), other, ["a cat\na dög\na cét\na dog\n"])
-    assert (found.lines, found.left_out, found.characters) == (2, 2, 12)
-    assert found.bits_per_char[0] == pytest.approx(line_model.evaluate("a cat\na dog\n").bits_per_char, rel=1e-6)
-    assert {place.line for places in found.stretches for place in places} <= {1, 4}
+    result = compare(reader(line_model), other, ["a cat\na dög\na cét\na dog\n"])
+    assert (result.lines, result.left_out, result.characters) == (2, 2, 12)
+    assert result.bits_per_char[0] == pytest.approx(line_model.evaluate("a cat\na dog\n").bits_per_char, rel=1e-6)
+    assert {stretch.line for stretches in result.stretches for stretch in stretches} <= {1, 4}
     with pytest.raises(CorpusError, match="every line"):
         compare(reader(line_model), other, ["ééé\nööö\n"])
     with pytest.raises(CorpusError, match="is empty"):
@@ -72,15 +72,15 @@ def test_a_line_that_one_of_them_cannot_read_is_left_out_of_both(line_model: Lan
 def test_the_places_are_where_the_bits_differ_by_most() -> None:
     """P(b | a) is 1/2 in one and 1/4 in the other, P(end | b) 1/2 and 1/4, P(end | a) 1/4 and 1/2."""
     other = {**BIGRAMS, "a": {"a": 1 / 4, "b": 1 / 4, "": 1 / 2}, "b": {"a": 1 / 2, "b": 1 / 4, "": 1 / 4}}
-    found = compare(reader(of_bigrams(BIGRAMS)), reader(of_bigrams(other)), ["ab\naa\n"])
-    better, worse = found.stretches
+    result = compare(reader(of_bigrams(BIGRAMS)), reader(of_bigrams(other)), ["ab\naa\n"])
+    better, worse = result.stretches
     assert [(each.line, each.before, each.text, each.after) for each in better] == [
         (1, "a", "b", "\n"),
         (1, "ab", "\n", ""),
     ]
     assert [(each.line, each.before, each.text, each.after) for each in worse] == [(2, "aa", "\n", "")]
     assert better[0].bits == pytest.approx((1, 2)) and worse[0].bits == pytest.approx((2, 1))
-    assert found.bits_per_char == pytest.approx((8 / 6, 9 / 6))
+    assert result.bits_per_char == pytest.approx((8 / 6, 9 / 6))
 
 
 def test_a_place_that_comes_again_and_again_is_shown_once() -> None:
@@ -93,8 +93,8 @@ class Pairs(CharTokenizer):
     """Characters, and the symbol z for the two letters ab."""
 
     def token_text(self, index: int) -> str | None:
-        found = super().token_text(index)
-        return "ab" if found == "z" else found
+        result = super().token_text(index)
+        return "ab" if result == "z" else result
 
     def encode(self, text: str) -> Ids:
         return super().encode(text.replace("ab", "z"))
@@ -104,34 +104,34 @@ class Pairs(CharTokenizer):
 
 
 def test_tokens_that_differ_are_compared_over_the_characters_they_share() -> None:
-    """Of "ab" the one pays 2 bits for each letter, the other 3 for both together."""
+    """For "ab", one model pays 2 bits per letter, the other pays 3 bits for both together."""
     characters, longer = uniform(CharTokenizer("abc"), 2), uniform(Pairs("abcz"), 3)
-    found = compare(characters, longer, ["cab\n", "c\n"])
-    assert found.bits_per_char == pytest.approx((2, (9 + 6) / 6))
-    (place,) = found.stretches[1]
-    assert (place.line, place.text, place.before) == (1, "ab", "c")
-    assert place.bits == pytest.approx((4, 3))
+    result = compare(characters, longer, ["cab\n", "c\n"])
+    assert result.bits_per_char == pytest.approx((2, (9 + 6) / 6))
+    (stretch,) = result.stretches[1]
+    assert (stretch.line, stretch.text, stretch.before) == (1, "ab", "c")
+    assert stretch.bits == pytest.approx((4, 3))
 
 
 def test_a_character_costs_what_its_bytes_cost() -> None:
-    """Of "é", which is two bytes, the last one completes it."""
-    found = compare(uniform(CharTokenizer("aé"), 2), uniform(ByteTokenizer(), 1.5), ["aéa\n", "aa\n"])
-    assert found.bits_per_char == pytest.approx((2, 8 * 1.5 / 7))
-    (place,) = found.stretches[0]
-    assert (place.before, place.text, place.after) == ("a", "é", "a\n")
-    assert place.bits == pytest.approx((2, 3))
+    """The second byte of "é" completes the character."""
+    result = compare(uniform(CharTokenizer("aé"), 2), uniform(ByteTokenizer(), 1.5), ["aéa\n", "aa\n"])
+    assert result.bits_per_char == pytest.approx((2, 8 * 1.5 / 7))
+    (stretch,) = result.stretches[0]
+    assert (stretch.before, stretch.text, stretch.after) == ("a", "é", "a\n")
+    assert stretch.bits == pytest.approx((2, 3))
 
 
 def test_a_word_that_is_hidden_leaves_its_line_out() -> None:
     """A closed vocabulary has one symbol for all words it does not know, as long as each of them."""
     config = ModelConfig(tokenizer="word", closed=True, vocab_size=6)
     words = WordTokenizer.train([["the cat the cat a cat\n"]], config, mode=TextMode.LINE)
-    found = compare(uniform(words, 2), uniform(CharTokenizer(" acdeght"), 1), ["the cat\nthe chat\n"])
-    assert (found.lines, found.left_out, found.characters) == (1, 1, 8)
+    result = compare(uniform(words, 2), uniform(CharTokenizer(" acdeght"), 1), ["the cat\nthe chat\n"])
+    assert (result.lines, result.left_out, result.characters) == (1, 1, 8)
 
 
 def test_the_interval_is_that_of_the_mean_of_paired_lines() -> None:
-    """Of 400 differences with standard deviation s, in lines of 10 characters: ± 1.96 s / (10 · √400)."""
+    """Expect, for 400 differences with standard deviation s in lines of 10 characters: ± 1.96 s / (10 · √400)."""
     differences = np.random.default_rng(1).normal(0.5, 2, 400)
     low, high = interval(differences, np.full(400, 10)) or (0, 0)
     assert (low + high) / 2 == pytest.approx(differences.mean() / 10, abs=0.002)

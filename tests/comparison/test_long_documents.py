@@ -35,23 +35,23 @@ def test_a_long_text_is_evaluated_in_segments(
     monkeypatch.setattr(lines, "MAX_CHARACTERS", 3000)
     request.getfixturevalue("large")
     (document,) = corpus.read([tmp_path / "text"]).documents
-    (found,) = segments.evaluate_documents(model, [document], unknown=unknown)
+    (result,) = segments.evaluate_documents(model, [document], unknown=unknown)
     expected = model.evaluate(text, unknown=unknown)
     exact = ("tokens", "characters", "bytes", "unknown", "known_tokens", "known_characters")
-    assert {name: getattr(found, name) for name in exact} == {name: getattr(expected, name) for name in exact}
-    assert found.nats == pytest.approx(expected.nats, rel=1e-6 if kind == "line" else 1e-3)
-    assert found.streams == (None if kind == "line" else -(-len(text) // 3000))
+    assert {name: getattr(result, name) for name in exact} == {name: getattr(expected, name) for name in exact}
+    assert result.nats == pytest.approx(expected.nats, rel=1e-6 if kind == "line" else 1e-3)
+    assert result.streams == (None if kind == "line" else -(-len(text) // 3000))
 
 
 def test_a_segment_goes_on_from_the_one_before(
     stream_model: charlm.LanguageModel, tmp_path: Path, large: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each is as short as a line here, and yet the text is as likely as it is in one reading."""
+    """Segments as short as a line leave the text as likely as in one reading."""
     (tmp_path / "text").write_text(STREAM)
     monkeypatch.setattr(segments, "_SEGMENT_CHARACTERS", 30)
-    (found,) = segments.evaluate_documents(stream_model, corpus.read([tmp_path / "text"]).documents)
-    assert found.streams and found.streams > 50
-    assert found.nats == pytest.approx(stream_model.evaluate(STREAM, streams=1).nats, rel=1e-4)
+    (result,) = segments.evaluate_documents(stream_model, corpus.read([tmp_path / "text"]).documents)
+    assert result.streams and result.streams > 50
+    assert result.nats == pytest.approx(stream_model.evaluate(STREAM, streams=1).nats, rel=1e-4)
 
 
 def test_windows_of_a_long_text_are_those_of_a_short_one(
@@ -62,10 +62,11 @@ def test_windows_of_a_long_text_are_those_of_a_short_one(
     monkeypatch.setattr(segments, "_SEGMENT_CHARACTERS", 500)
     (document,) = corpus.read([tmp_path / "text"]).documents
     for window in (1, 7, 100, 499):
-        (found,) = segments.evaluate_documents(stream_model, [document], window=window)
+        (result,) = segments.evaluate_documents(stream_model, [document], window=window)
         expected = stream_model.evaluate(text, window=window)
-        assert found.nats == pytest.approx(expected.nats, rel=1e-6)
-        assert (found.tokens, found.characters, found.bytes) == (expected.tokens, expected.characters, expected.bytes)
+        assert result.nats == pytest.approx(expected.nats, rel=1e-6)
+        figures = (expected.tokens, expected.characters, expected.bytes)
+        assert (result.tokens, result.characters, result.bytes) == figures
 
 
 def test_an_unknown_character_of_a_long_text_is_placed_in_all_of_it(
@@ -89,9 +90,9 @@ def test_a_long_text_is_scored_line_by_line_or_not_at_all(
     (tmp_path / "text").write_bytes(b"the cat\r\na dog\n\nthe c\xc3\xa0t")
     expected = run("score", "-m", line_folder, "--json", "--file", "text")
     request.getfixturevalue("large")
-    found = run("score", "-m", line_folder, "--json", "--file", "text")
-    assert [json.loads(line)["text"] for line in found.out.splitlines()] == ["the cat", "a dog", "", "the càt"]
-    assert (found.out, found.err) == (expected.out, expected.err)
+    result = run("score", "-m", line_folder, "--json", "--file", "text")
+    assert [json.loads(line)["text"] for line in result.out.splitlines()] == ["the cat", "a dog", "", "the càt"]
+    assert (result.out, result.err) == (expected.out, expected.err)
     refused = run("score", "-m", stream_folder, "--file", "text")
     assert (refused.code, "charlm evaluate" in refused.err) == (1, True)
     monkeypatch.setattr(inputs, "_LISTED", 5)
@@ -114,7 +115,7 @@ def test_a_line_too_long_for_a_model_of_lines_is_refused(
 def test_of_a_file_that_is_looked_into_the_beginning_is_read_alone(
     run: Run, command: list[str], line_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What comes later may be no text at all."""
+    """Later bytes may not be text at all."""
     monkeypatch.setattr(inputs, "_EXAMINED", 200)
     monkeypatch.setattr(documents, "PIECE", 50)
     model = [] if "--cell=rnn" in command else ["-m", line_folder]
@@ -130,11 +131,11 @@ def test_of_a_file_that_is_looked_into_the_beginning_is_read_alone(
 def test_a_report_of_a_long_text_is_of_its_beginning(
     run: Run, line_folder: Path, large: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Which alone is held in memory."""
+    """Only the beginning is held in memory."""
     monkeypatch.setattr(held_out, "_MOST_CHARACTERS", 500)
     monkeypatch.setattr(sequences.Lines, "__iter__", None)
-    found = []
+    result = []
     for text in (LINES, LINES[:500]):
         Path("text").write_text(text)
-        found.append(run("report", "-m", line_folder, "--json", "--output=page", "text"))
-    assert found[0] == found[1] and found[0].code == 0 and "most_surprising" in found[0].out
+        result.append(run("report", "-m", line_folder, "--json", "--output=page", "text"))
+    assert result[0] == result[1] and result[0].code == 0 and "most_surprising" in result[0].out

@@ -61,15 +61,15 @@ def mask(symbols: set[int]) -> np.ndarray:
 def test_probabilities_are_those_of_the_formula(
     corpus: list[list[int]], text: list[int], order: int, lines: bool
 ) -> None:
-    """Of lines, which EOS closes, and of one stream; where UNK was read it is context and is never predicted."""
+    """Check lines, which EOS closes, and one stream; UNK can be context but is never predicted."""
     sequences = [[START, *body, *([EOS] if lines else [])] for body in (corpus if lines else corpus[:1])]
     predictable = {*range(3, V), *({EOS} if lines else set())}
     row = [START, *text, *([EOS] if lines else [])]
     plain = Transcribed(sequences, order, predictable)
     expected = [math.log(plain.probability(tuple(row[max(0, t - order + 1) : t]), row[t])) for t in range(1, len(row))]
     model = KneserNey.train(laid(sequences), order, mask(predictable))
-    (found,) = model.log_probabilities([np.array(row, dtype=np.int32)])
-    assert found.tolist() == pytest.approx(expected, abs=1e-12)
+    (result,) = model.log_probabilities([np.array(row, dtype=np.int32)])
+    assert result.tolist() == pytest.approx(expected, abs=1e-12)
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -80,7 +80,7 @@ def test_probabilities_sum_to_one_over_what_can_be_predicted(
     predictable = {EOS, *range(3, V)}
     model = KneserNey.train(laid([[START, *body, EOS] for body in corpus]), order, mask(predictable))
     rows = [np.array([START, *text, symbol], dtype=np.int32) for symbol in range(V)]
-    last = np.exp([found[-1] for found in model.log_probabilities(rows)])
+    last = np.exp([result[-1] for result in model.log_probabilities(rows)])
     assert last.sum() == pytest.approx(1, abs=1e-12)
     assert set(np.flatnonzero(last)) == predictable
 
@@ -89,9 +89,9 @@ def test_rows_do_not_depend_on_those_beside_them(monkeypatch: pytest.MonkeyPatch
     rows = [np.array(row, dtype=np.int32) for row in ([START, 3, 4, 3, 4, 5], [START], [START, 4], [START, 5, 5])]
     model = KneserNey.train(laid([[START, 3, 4, 5, 3, 4, 6, 3]]), 3, mask({3, 4, 5, 6}))
     alone = [model.log_probabilities([row])[0].tolist() for row in rows]
-    assert [found.tolist() for found in model.log_probabilities(rows)] == alone
+    assert [result.tolist() for result in model.log_probabilities(rows)] == alone
     monkeypatch.setattr("charlm.comparison.ngram._BATCH_TOKENS", 3)
-    assert [found.tolist() for found in model.log_probabilities(rows)] == alone
+    assert [result.tolist() for result in model.log_probabilities(rows)] == alone
 
 
 def test_discounts_come_from_counts_of_counts() -> None:

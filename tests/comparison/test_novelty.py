@@ -1,4 +1,4 @@
-"""What a text has in common with a corpus, against looking for every stretch of it."""
+"""Compare novelty with a search for every stretch of a text in the corpus."""
 
 import tracemalloc
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ TEXTS = st.lists(st.text("ab", max_size=14) | st.text("abc", max_size=20), max_s
 
 
 def stretches(text: str, n: int) -> list[str]:
-    return [text[place : place + n] for place in range(len(text) - n + 1)]
+    return [text[index : index + n] for index in range(len(text) - n + 1)]
 
 
 def by_looking(text: str, corpus: list[str]) -> Novelty:
@@ -20,8 +20,8 @@ def by_looking(text: str, corpus: list[str]) -> Novelty:
         return any(stretch in document for document in corpus)
 
     def share(n: int) -> float | None:
-        found = [not copied(each) for each in stretches(text, n)]
-        return sum(found) / len(found) if found else None
+        result = [not copied(each) for each in stretches(text, n)]
+        return sum(result) / len(result) if result else None
 
     longest = max(n for n in range(len(text) + 1) if not n or any(map(copied, stretches(text, n))))
     first = next(filter(copied, stretches(text, longest))) if longest else ""
@@ -31,14 +31,14 @@ def by_looking(text: str, corpus: list[str]) -> Novelty:
 @settings(max_examples=500, deadline=None, derandomize=True)
 @given(TEXTS, st.lists(st.text("abc", max_size=60), max_size=4), st.integers(1, 9))
 def test_it_is_what_looking_for_every_stretch_finds(texts: list[str], corpus: list[str], size: int) -> None:
-    blocks = [[document[place : place + size] for place in range(0, len(document), size)] for document in corpus]
+    blocks = [[document[index : index + size] for index in range(0, len(document), size)] for document in corpus]
     assert novelty(texts, blocks) == [by_looking(text, corpus) for text in texts]
 
 
 def test_a_worked_example() -> None:
-    """Of eight 4-grams "at s", "t sa" and " sat" are new, of four 8-grams all but the first, which is "the cat "."""
-    (found,) = novelty(["the cat sat"], [["the ca", "t ran"]])
-    assert found == Novelty(8, "the cat ", 3 / 8, 3 / 4)
+    """Three of eight 4-grams are new, "at s", "t sa" and " sat"; so are all 8-grams but the first, "the cat "."""
+    (result,) = novelty(["the cat sat"], [["the ca", "t ran"]])
+    assert result == Novelty(8, "the cat ", 3 / 8, 3 / 4)
 
 
 def test_memory_does_not_grow_with_the_corpus() -> None:

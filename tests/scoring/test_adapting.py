@@ -26,7 +26,7 @@ REPEATED = "the word was long " * 12
 
 @each_way
 def test_what_comes_later_changes_nothing_before_it(stream_model: charlm.LanguageModel, ways: tuple[str, ...]) -> None:
-    """Not within a segment, and not from the next one back."""
+    """Learning acts forward only, within a segment and from segment to segment."""
     for shared in (7, 45):
         beginning = REPEATED[:shared]
         one, other = (
@@ -104,7 +104,7 @@ def test_dynamic_evaluation_is_its_formula(line_model: charlm.LanguageModel, mon
     monkeypatch.setattr(dynamic, "RATE", 0.01)
     monkeypatch.setattr(dynamic, "DECAY", 0.1)
     lines = ["the cat ran", "a dog sat", "the cats slept"]
-    found = [score.logprob for score in line_model.adapted("dynamic").score_many(lines)]
+    result = [score.logprob for score in line_model.adapted("dynamic").score_many(lines)]
     network = charlm.train(LINES, SMALL, QUICK).network
     trained = {name: value.detach().clone() for name, value in network.named_parameters()}
     squares = {name: torch.zeros_like(value) for name, value in trained.items()}
@@ -121,8 +121,8 @@ def test_dynamic_evaluation_is_its_formula(line_model: charlm.LanguageModel, mon
                 squares[name] += weight.grad**2
                 step = weight.grad / ((squares[name] / number).sqrt() + 1e-8)
                 weight += -0.01 * step + 0.1 * (trained[name] - weight)
-    assert found == pytest.approx(expected, abs=1e-4)
-    assert found[0] == pytest.approx(line_model.score(lines[0]).logprob) != pytest.approx(found[2], abs=0.1)
+    assert result == pytest.approx(expected, abs=1e-4)
+    assert result[0] == pytest.approx(line_model.score(lines[0]).logprob) != pytest.approx(result[2], abs=0.1)
 
 
 def test_the_cache_is_its_formula(line_model: charlm.LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,23 +130,23 @@ def test_the_cache_is_its_formula(line_model: charlm.LanguageModel, monkeypatch:
     monkeypatch.setattr(cache, "SIZE", 9)
     monkeypatch.setattr(cache.Cache, "segment", 4)
     lines = ["the cat ran", "a dog sat"]
-    found = [value for score in line_model.adapted("cache").score_many(lines) for value in score.logprobs]
+    result = [value for score in line_model.adapted("cache").score_many(lines) for value in score.logprobs]
     expected, places = [], list[tuple[torch.Tensor, int]]()
     for line in lines:
         ids = [line_model.tokenizer.START, *line_model.tokenizer.encode(line).tolist(), line_model.tokenizer.EOS]
         with torch.inference_mode():
             outputs, _ = line_model.network.outputs(torch.tensor(ids[:-1])[:, None])
             probabilities = line_model.network.logits(outputs).softmax(-1)[:, 0]
-        for now, own, came in zip(
+        for now, own, target in zip(
             outputs[:, 0] / outputs[:, 0].norm(dim=1, keepdim=True), probabilities, ids[1:], strict=True
         ):
             likeness = [(math.exp(cache.SHARPNESS * float(now @ then)), symbol) for then, symbol in places[-9:]]
             total = sum(each for each, _ in likeness)
-            cached = sum(each for each, symbol in likeness if symbol == came) / total if total else 0
+            cached = sum(each for each, symbol in likeness if symbol == target) / total if total else 0
             share = cache.SHARE if places else 0
-            expected.append(math.log((1 - share) * float(own[came]) + share * cached))
-            places.append((now, came))
-    assert found == pytest.approx(expected, abs=1e-4)
+            expected.append(math.log((1 - share) * float(own[target]) + share * cached))
+            places.append((now, target))
+    assert result == pytest.approx(expected, abs=1e-4)
 
 
 def test_a_way_that_there_is_not_is_refused(line_model: charlm.LanguageModel) -> None:
@@ -157,8 +157,8 @@ def test_a_way_that_there_is_not_is_refused(line_model: charlm.LanguageModel) ->
 
 
 def test_a_stream_is_not_cut_for_a_model_that_adapts(stream_model: charlm.LanguageModel) -> None:
-    found = stream_model.adapted("cache").evaluate(REPEATED * 50)
-    assert (found.streams, found.window) == (1, None)
+    result = stream_model.adapted("cache").evaluate(REPEATED * 50)
+    assert (result.streams, result.window) == (1, None)
     for settings in ({"window": 8}, {"streams": 2}):
         with pytest.raises(charlm.ConfigError, match="leave window and streams out"):
             stream_model.adapted("cache").evaluate(REPEATED, **settings)
@@ -170,13 +170,13 @@ def test_a_long_text_is_adapted_to_through_its_segments(
 ) -> None:
     monkeypatch.setattr(segments, "_SEGMENT_CHARACTERS", 100)
     (tmp_path / "long.txt").write_text(REPEATED * 4)
-    found = [
+    result = [
         json.loads(run("evaluate", "long.txt", "--json", "-m", stream_folder, *options).out)
         for options in ([], ["--dynamic"])
     ]
-    assert found[0]["tokens"] == found[1]["tokens"] == len(REPEATED * 4)
-    assert found[1]["nats_per_token"] < found[0]["nats_per_token"]
-    assert found[1]["adapting"] == ["dynamic"]
+    assert result[0]["tokens"] == result[1]["tokens"] == len(REPEATED * 4)
+    assert result[1]["nats_per_token"] < result[0]["nats_per_token"]
+    assert result[1]["adapting"] == ["dynamic"]
     refused = run("evaluate", "long.txt", "--neural-cache", "--window", 9, "-m", stream_folder)
     assert (refused.code, refused.out) == (2, "")
 
@@ -189,13 +189,13 @@ def test_the_command_says_how_it_adapted(run: Run, line_folder: Path, options: l
     model = charlm.load(line_folder).adapted(*ways)
     expected = [score.logprob for score in model.score_many(texts)]
     done = run("score", "--json", *options, "-m", line_folder, *texts)
-    found = [json.loads(line) for line in done.out.splitlines()]
-    assert [each["logprob"] for each in found] == expected and expected[1] > expected[0]
-    assert [each["adapting"] for each in found] == [ways, ways]
+    result = [json.loads(line) for line in done.out.splitlines()]
+    assert [each["logprob"] for each in result] == expected and expected[1] > expected[0]
+    assert [each["adapting"] for each in result] == [ways, ways]
     for form in ("--tsv", "--heat", "--format=kenlm", "--html=page.html", "--full"):
         done = run("score", form, *options, "-m", line_folder, *texts)
-        told = done.out + done.err + (Path("page.html").read_text() if "page" in form else "")
-        assert done.code == 0 and told.count("adapting to the text read so far") >= 1, form
+        output = done.out + done.err + (Path("page.html").read_text() if "page" in form else "")
+        assert done.code == 0 and output.count("adapting to the text read so far") >= 1, form
     Path("lines").write_text("the cat ran\n" * 2)
     done = run("evaluate", "lines", *options, "-m", line_folder)
     assert "adapting to the text read so far, in order, by " in done.out

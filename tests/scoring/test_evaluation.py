@@ -55,34 +55,34 @@ def test_lines_worked_by_hand(bigram_model: charlm.LanguageModel) -> None:
 
     A line end is one token, one character and one byte, be it \\n or \\r\\n.
     """
-    found = bigram_model.evaluate("ab\nb\r\n\n")
-    assert (found.tokens, found.characters, found.bytes) == (6, 6, 6)
-    assert found.nats_per_token == pytest.approx(8 * math.log(2) / 6)
-    assert found.bits_per_char == found.bits_per_byte == pytest.approx(8 / 6)
-    assert found.perplexity == pytest.approx(2 ** (8 / 6))
-    assert (found.streams, found.window, found.unknown) == (None, None, 0)
+    result = bigram_model.evaluate("ab\nb\r\n\n")
+    assert (result.tokens, result.characters, result.bytes) == (6, 6, 6)
+    assert result.nats_per_token == pytest.approx(8 * math.log(2) / 6)
+    assert result.bits_per_char == result.bits_per_byte == pytest.approx(8 / 6)
+    assert result.perplexity == pytest.approx(2 ** (8 / 6))
+    assert (result.streams, result.window, result.unknown) == (None, None, 0)
 
 
 def test_bytes_are_those_of_the_text(bigram_model: charlm.LanguageModel) -> None:
-    """The same probabilities with € for b: "a€\\n" is 3 bits, 3 characters and 1 + 3 + 1 = 5 bytes."""
+    """Use the same probabilities with € for b: "a€\\n" is 3 bits, 3 characters and 1 + 3 + 1 = 5 bytes."""
     model = replace(bigram_model, tokenizer=CharTokenizer("a€"))
-    found = model.evaluate("a€\n")
-    assert (found.characters, found.bytes) == (3, 5)
-    assert (found.bits_per_char, found.bits_per_byte) == (pytest.approx(1), pytest.approx(3 / 5))
+    result = model.evaluate("a€\n")
+    assert (result.characters, result.bytes) == (3, 5)
+    assert (result.bits_per_char, result.bits_per_byte) == (pytest.approx(1), pytest.approx(3 / 5))
 
 
 def test_lines_are_measured_as_they_are_scored(line_model: charlm.LanguageModel) -> None:
     text = LINES[:400]
-    found, scores = line_model.evaluate(text), line_model.score_many(charlm.lines(text))
-    assert found.tokens == sum(len(score.tokens) for score in scores)
-    assert found.nats == pytest.approx(-sum(score.logprob for score in scores))
+    result, scores = line_model.evaluate(text), line_model.score_many(charlm.lines(text))
+    assert result.tokens == sum(len(score.tokens) for score in scores)
+    assert result.nats == pytest.approx(-sum(score.logprob for score in scores))
 
 
 def test_a_short_stream_is_measured_as_it_is_scored(stream_model: charlm.LanguageModel) -> None:
     text = STREAM[:1000]
-    found = stream_model.evaluate(text)
-    assert (found.streams, found.tokens, found.characters) == (1, 1000, 1000)
-    assert found.nats == pytest.approx(-stream_model.score(text).logprob)
+    result = stream_model.evaluate(text)
+    assert (result.streams, result.tokens, result.characters) == (1, 1000, 1000)
+    assert result.nats == pytest.approx(-stream_model.score(text).logprob)
 
 
 @pytest.mark.parametrize(("characters", "pieces"), [(8191, 1), (8192, 2), (14_000, 3)])
@@ -91,16 +91,16 @@ def test_a_stream_is_read_in_pieces_that_change_little(
 ) -> None:
     """K = max(1, n // 4096) of them, and less than 1e-3 nats a token from reading the text as one."""
     text = long_text(characters)
-    found, one = stream_model.evaluate(text), stream_model.evaluate(text, streams=1)
-    assert (found.streams, found.tokens, found.characters) == (pieces, characters, characters)
+    result, one = stream_model.evaluate(text), stream_model.evaluate(text, streams=1)
+    assert (result.streams, result.tokens, result.characters) == (pieces, characters, characters)
     assert (one.streams, one.tokens, one.characters) == (1, characters, characters)
-    assert abs(found.nats_per_token - one.nats_per_token) < 1e-3
+    assert abs(result.nats_per_token - one.nats_per_token) < 1e-3
 
 
 def test_a_long_stream_is_read_in_64_pieces(forgetless: charlm.LanguageModel) -> None:
     count = 66 * 4096
-    found = forgetless.evaluate("a" * (count - 1))
-    assert (found.streams, found.tokens) == (64, count)
+    result = forgetless.evaluate("a" * (count - 1))
+    assert (result.streams, result.tokens) == (64, count)
 
 
 @pytest.mark.parametrize(("count", "streams"), [(1000, 3), (700, 5), (10, 10)])
@@ -115,10 +115,10 @@ def test_each_piece_is_read_after_the_tokens_before_it(
     expected = sum(
         slow_nats(forgetless, ids[max(0, start - 256) : end + 1], end - start) for start, end in pairwise(cuts)
     )
-    found = forgetless.evaluate(text, streams=streams)
-    assert found.tokens == count
-    assert found.nats == pytest.approx(expected, rel=1e-5)
-    assert found.nats != pytest.approx(forgetless.evaluate(text, streams=1).nats, rel=1e-5) or count < 256
+    result = forgetless.evaluate(text, streams=streams)
+    assert result.tokens == count
+    assert result.nats == pytest.approx(expected, rel=1e-5)
+    assert result.nats != pytest.approx(forgetless.evaluate(text, streams=1).nats, rel=1e-5) or count < 256
 
 
 @pytest.mark.parametrize("window", [1, 7, 64, 299, 300])
@@ -128,26 +128,26 @@ def test_windows_start_cold_after_the_token_before_them(forgetless: charlm.Langu
     ids = [Tokenizer.START, *forgetless.tokenizer.encode(text).tolist(), Tokenizer.EOS]
     full = 300 // window
     expected = sum(slow_nats(forgetless, ids[k * window : (k + 1) * window + 1], window) for k in range(full))
-    found = forgetless.evaluate(text, window=window)
-    assert found.nats == pytest.approx(expected, rel=1e-5)
-    assert (found.window, found.streams, found.tokens) == (window, None, full * window)
-    assert found.characters == min(full * window, 299)  # the end of a stream is no character
+    result = forgetless.evaluate(text, window=window)
+    assert result.nats == pytest.approx(expected, rel=1e-5)
+    assert (result.window, result.streams, result.tokens) == (window, None, full * window)
+    assert result.characters == min(full * window, 299)  # the end of a stream is no character
 
 
 def test_unknown_characters_leave_the_bits_of_the_known(stream_model: charlm.LanguageModel) -> None:
     text = "the wörd was"
-    found, scored = stream_model.evaluate(text), stream_model.score(text)
-    assert (found.unknown, found.tokens, found.characters, found.bytes) == (1, 12, 12, 13)
-    assert found.bits_per_char is None and found.bits_per_byte is None
-    assert found.bits_per_char_known == pytest.approx(scored.bits_per_char_known)
+    result, scored = stream_model.evaluate(text), stream_model.score(text)
+    assert (result.unknown, result.tokens, result.characters, result.bytes) == (1, 12, 12, 13)
+    assert result.bits_per_char is None and result.bits_per_byte is None
+    assert result.bits_per_char_known == pytest.approx(scored.bits_per_char_known)
     known = sum(value for value in scored.logprobs if value > -math.inf)
-    assert found.bits_per_char_known == pytest.approx(-known / math.log(2) / 11)
+    assert result.bits_per_char_known == pytest.approx(-known / math.log(2) / 11)
 
 
 def test_unknown_characters_may_be_left_out_or_refused(stream_model: charlm.LanguageModel) -> None:
-    found = stream_model.evaluate("the wörd", unknown="skip")
-    assert (found.unknown, found.tokens, found.characters) == (1, 7, 8)
-    assert found.nats == pytest.approx(-stream_model.score("the wrd").logprob)
+    result = stream_model.evaluate("the wörd", unknown="skip")
+    assert (result.unknown, result.tokens, result.characters) == (1, 7, 8)
+    assert result.nats == pytest.approx(-stream_model.score("the wrd").logprob)
     with pytest.raises(charlm.UnknownCharacterError, match=r"U\+00F6.* character 6"):
         stream_model.evaluate("the wörd", unknown="error")
 
@@ -155,10 +155,10 @@ def test_unknown_characters_may_be_left_out_or_refused(stream_model: charlm.Lang
 def test_an_empty_text_has_no_figures_in_a_stream_and_an_end_in_lines(
     stream_model: charlm.LanguageModel, bigram_model: charlm.LanguageModel
 ) -> None:
-    found = stream_model.evaluate("")
-    assert (found.tokens, found.nats_per_token, found.bits_per_char, found.perplexity) == (0, None, None, None)
-    found = bigram_model.evaluate("")
-    assert (found.tokens, found.characters, found.bits_per_char) == (1, 1, pytest.approx(2))
+    result = stream_model.evaluate("")
+    assert (result.tokens, result.nats_per_token, result.bits_per_char, result.perplexity) == (0, None, None, None)
+    result = bigram_model.evaluate("")
+    assert (result.tokens, result.characters, result.bits_per_char) == (1, 1, pytest.approx(2))
 
 
 @pytest.mark.parametrize("settings", [{"window": 0}, {"streams": 0}, {"streams": 13}])
@@ -183,7 +183,7 @@ def test_lines_are_not_cut(line_model: charlm.LanguageModel, settings: dict[str,
 
 @pytest.fixture(scope="module")
 def closed_model() -> charlm.LanguageModel:
-    """Of words, where a word that is unknown is UNK."""
+    """Train a word model that reads an unknown word as UNK."""
     return charlm.train(LINES, replace(SMALL, tokenizer="word", closed=True), QUICK)
 
 
@@ -207,8 +207,8 @@ def test_lines_together_are_the_lines_one_by_one(
     model = {"char": line_model, "word": closed_model}[kind]
     ids_of = model.tokenizer.encode
     monkeypatch.setattr(lines, "MAX_LINES", at_once)
-    found = model.evaluate_many(["".join(f"{line}\n" for line in document) for document in documents], unknown=unknown)
-    for evaluation, document in zip(found, documents, strict=True):
+    result = model.evaluate_many(["".join(f"{line}\n" for line in document) for document in documents], unknown=unknown)
+    for evaluation, document in zip(result, documents, strict=True):
         scores = model.score_many(document, unknown=unknown)
         assert evaluation.nats == pytest.approx(-sum(score.logprob for score in scores), rel=1e-5)
         assert evaluation.tokens == sum(len(score.tokens) for score in scores)

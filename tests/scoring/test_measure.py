@@ -30,68 +30,68 @@ def ones(text: str) -> NDArray[np.int64]:
 
 def test_figures_worked_by_hand() -> None:
     """1 + 2 + 3 + 6 = 12 bits over 4 tokens, 4 characters and 1 + 2 + 3 + 4 = 10 bytes: perplexity 2^3."""
-    found = bits("aé€😀", [1, 2, 3, 6])
-    assert (found.tokens, found.characters, found.bytes, found.unknown) == (4, 4, 10, 0)
-    assert found.nats_per_token == pytest.approx(3 * BIT)
-    assert found.perplexity == pytest.approx(8)
-    assert found.bits_per_char == found.bits_per_char_known == pytest.approx(3)
-    assert found.bits_per_byte == pytest.approx(1.2)
+    result = bits("aé€😀", [1, 2, 3, 6])
+    assert (result.tokens, result.characters, result.bytes, result.unknown) == (4, 4, 10, 0)
+    assert result.nats_per_token == pytest.approx(3 * BIT)
+    assert result.perplexity == pytest.approx(8)
+    assert result.bits_per_char == result.bits_per_char_known == pytest.approx(3)
+    assert result.bits_per_byte == pytest.approx(1.2)
 
 
 def test_a_line_end_is_a_token_a_character_and_a_byte() -> None:
     """2 + 4 bits: 3 a character, 2 a byte of "é\\n"."""
-    found = bits("é", [2, 4], mode=TextMode.LINE, end=True)
-    assert (found.tokens, found.characters, found.bytes) == (2, 2, 3)
-    assert (found.bits_per_char, found.bits_per_byte) == (pytest.approx(3), pytest.approx(2))
+    result = bits("é", [2, 4], mode=TextMode.LINE, end=True)
+    assert (result.tokens, result.characters, result.bytes) == (2, 2, 3)
+    assert (result.bits_per_char, result.bits_per_byte) == (pytest.approx(3), pytest.approx(2))
 
 
 def test_the_end_of_a_stream_is_a_token_but_no_character() -> None:
-    found = bits("é", [2, 4], end=True)
-    assert (found.tokens, found.characters, found.bytes) == (2, 1, 2)
-    assert (found.perplexity, found.bits_per_char) == (pytest.approx(8), pytest.approx(6))
+    result = bits("é", [2, 4], end=True)
+    assert (result.tokens, result.characters, result.bytes) == (2, 1, 2)
+    assert (result.perplexity, result.bits_per_char) == (pytest.approx(8), pytest.approx(6))
 
 
 def test_unknown_characters_leave_only_the_bits_of_the_known() -> None:
     """x is unknown and has 9 bits; a and é have 1 and 2."""
-    found = bits("axé", [1, 9, 2])
-    assert (found.unknown, found.characters, found.bytes) == (1, 3, 4)
-    assert found.nats_per_token == pytest.approx(4 * BIT)
-    assert found.bits_per_char is None and found.bits_per_byte is None
-    assert found.bits_per_char_known == pytest.approx(1.5)
-    assert found.known_nats_per_token == pytest.approx(1.5 * BIT)
+    result = bits("axé", [1, 9, 2])
+    assert (result.unknown, result.characters, result.bytes) == (1, 3, 4)
+    assert result.nats_per_token == pytest.approx(4 * BIT)
+    assert result.bits_per_char is None and result.bits_per_byte is None
+    assert result.bits_per_char_known == pytest.approx(1.5)
+    assert result.known_nats_per_token == pytest.approx(1.5 * BIT)
 
 
 def test_an_impossible_unknown_character_leaves_the_known_bits_finite() -> None:
-    found = bits("xa", [math.inf, 2])
-    assert found.nats_per_token == found.perplexity == math.inf
-    assert found.bits_per_char_known == pytest.approx(2)
+    result = bits("xa", [math.inf, 2])
+    assert result.nats_per_token == result.perplexity == math.inf
+    assert result.bits_per_char_known == pytest.approx(2)
 
 
 def test_characters_left_out_are_counted_but_not_encoded() -> None:
-    found = measure("a", LETTERS.encode("a"), ones("a"), np.array([-BIT]), mode=TextMode.STREAM, skipped="x€")
-    assert (found.tokens, found.characters, found.bytes, found.unknown) == (1, 3, 5, 2)
-    assert (found.bits_per_char, found.bits_per_char_known) == (None, pytest.approx(1))
+    result = measure("a", LETTERS.encode("a"), ones("a"), np.array([-BIT]), mode=TextMode.STREAM, skipped="x€")
+    assert (result.tokens, result.characters, result.bytes, result.unknown) == (1, 3, 5, 2)
+    assert (result.bits_per_char, result.bits_per_char_known) == (None, pytest.approx(1))
 
 
 def test_of_a_text_read_in_part_only_that_part_counts() -> None:
-    found = measure("aé€😀", LETTERS.encode("aé"), ones("aé€😀"), np.array([-BIT, -BIT]), mode=TextMode.STREAM)
-    assert (found.characters, found.bytes) == (2, 3)
+    result = measure("aé€😀", LETTERS.encode("aé"), ones("aé€😀"), np.array([-BIT, -BIT]), mode=TextMode.STREAM)
+    assert (result.characters, result.bytes) == (2, 3)
 
 
 def test_tokens_of_several_characters_and_parts_of_one_worked_by_hand() -> None:
     """the| cat|s, of which " cat" is unknown: 3 tokens, 8 characters. And é in two bytes, the first alone is none."""
     tokens = np.array([3, Tokenizer.UNK, 4])
-    found = measure("the cats", tokens, np.array([3, 4, 1]), -BIT * np.array([4, 9, 2]), mode=TextMode.STREAM)
-    assert (found.tokens, found.unknown_tokens, found.characters, found.unknown) == (3, 1, 8, 4)
-    assert found.bits_per_char is None and found.bits_per_char_known == pytest.approx(6 / 4)
+    result = measure("the cats", tokens, np.array([3, 4, 1]), -BIT * np.array([4, 9, 2]), mode=TextMode.STREAM)
+    assert (result.tokens, result.unknown_tokens, result.characters, result.unknown) == (3, 1, 8, 4)
+    assert result.bits_per_char is None and result.bits_per_char_known == pytest.approx(6 / 4)
     for read, characters, size in [(1, 0, 0), (2, 1, 2)]:
-        found = measure("é", np.array([5, 6][:read]), np.array([0, 1]), -BIT * np.ones(read), mode=TextMode.STREAM)
-        assert (found.tokens, found.characters, found.bytes) == (read, characters, size)
+        result = measure("é", np.array([5, 6][:read]), np.array([0, 1]), -BIT * np.ones(read), mode=TextMode.STREAM)
+        assert (result.tokens, result.characters, result.bytes) == (read, characters, size)
 
 
 def test_nothing_has_no_figures() -> None:
-    found = bits("", [])
-    assert (found.nats_per_token, found.perplexity, found.bits_per_char, found.bits_per_byte) == (None,) * 4
+    result = bits("", [])
+    assert (result.nats_per_token, result.perplexity, result.bits_per_char, result.bits_per_byte) == (None,) * 4
 
 
 def test_a_perplexity_too_large_for_a_number_is_infinite() -> None:

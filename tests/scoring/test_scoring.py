@@ -82,8 +82,8 @@ def test_an_empty_text_of_a_stream_is_certain(stream_model: charlm.LanguageModel
 
 def test_many_texts_are_scored_as_each_would_be(bigram_model: charlm.LanguageModel) -> None:
     texts = ["ab", "", "baab", "ab"]
-    for found, text in zip(bigram_model.score_many(texts), texts, strict=True):
-        assert asdict(found) == asdict(bigram_model.score(text))
+    for result, text in zip(bigram_model.score_many(texts), texts, strict=True):
+        assert asdict(result) == asdict(bigram_model.score(text))
     assert bigram_model.score_many([]) == []
 
 
@@ -237,7 +237,7 @@ def test_without_its_end_the_last_word_stays_open(spaced: charlm.LanguageModel) 
 def test_a_word_with_an_unknown_character_is_unknown(spaced: charlm.LanguageModel) -> None:
     score = spaced.score("a éa a", unit="word")
     assert (score.known, score.unknown, score.perplexity) == (3, 1, math.inf)
-    assert score.perplexity_known == approx(math.exp(-sum(score.logprobs[place] for place in (0, 2, 3)) / 3))
+    assert score.perplexity_known == approx(math.exp(-sum(score.logprobs[index] for index in (0, 2, 3)) / 3))
 
 
 def test_a_model_that_knows_no_boundary_has_words_all_the_same(bigram_model: charlm.LanguageModel) -> None:
@@ -283,16 +283,16 @@ def test_alternatives_are_what_next_token_says(model: charlm.LanguageModel) -> N
     text = model.tokenizer.without_unknown("the cat")
     score = model.score(text, alternatives=3)
     assert score.alternatives is not None and score.ranks is not None and score.entropies is not None
-    for place, (found, rank, entropy) in enumerate(zip(score.alternatives, score.ranks, score.entropies, strict=True)):
-        expected = model.next_token_probabilities(text[:place])
-        assert [name for name, _ in found] == [each.text for each in expected[:3]]
-        assert [math.exp(value) for _, value in found] == approx([each.probability for each in expected[:3]])
-        came = score.tokens[place]
+    for index, (result, rank, entropy) in enumerate(zip(score.alternatives, score.ranks, score.entropies, strict=True)):
+        expected = model.next_token_probabilities(text[:index])
+        assert [name for name, _ in result] == [each.text for each in expected[:3]]
+        assert [math.exp(value) for _, value in result] == approx([each.probability for each in expected[:3]])
+        target = score.tokens[index]
         assert rank == 1 + sum(
-            math.log(each.probability) > score.logprobs[place] + 1e-6 for each in expected if each.probability
+            math.log(each.probability) > score.logprobs[index] + 1e-6 for each in expected if each.probability
         )
         assert entropy == approx(-sum(p * math.log(p) for p in (each.probability for each in expected) if p))
-        assert came in [each.text for each in expected]
+        assert target in [each.text for each in expected]
 
 
 def test_more_alternatives_than_symbols_are_all_symbols(bigram_model: charlm.LanguageModel) -> None:

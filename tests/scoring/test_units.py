@@ -1,4 +1,4 @@
-"""What log-probabilities may be summed over, for tokens that are not single characters."""
+"""Check the units that log-probabilities are summed over, for tokens that are not single characters."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from charlm.tokenizers.char import CharTokenizer
 
 
 class Pieces(CharTokenizer):
-    """As if the third and last symbol were a longer piece of text."""
+    """A character tokenizer whose last token is a longer piece of text."""
 
     def __init__(self, piece: str) -> None:
         super().__init__("abz")
