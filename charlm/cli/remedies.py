@@ -11,6 +11,7 @@ REMEDIES: dict[str, str] = {
     "create_folder": "create it, or choose another --output",
     "device_cpu": "try --device cpu",
     "fewer_processes": "start fewer processes with torchrun --nproc-per-node, or use --device cpu",
+    "freeze_or_tie": "leave --freeze-embedding or --tie-weights out",
     "give_vocabulary": "give it again with --tokenizer-file (a model keeps it in its tokenizer.json)",
     "larger_batch": "start fewer, or give a larger --batch-size",
     "learning_rate": "try --learning-rate {value:g}",

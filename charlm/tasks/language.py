@@ -220,9 +220,8 @@ def as_corpus(source: Source, on_progress: OnProgress = ignore) -> Corpus:
 def _check_settings(model: ModelConfig, config: TrainConfig) -> None:
     find(Tokenizer, model.tokenizer).check(model)
     if config.freeze_embedding and model.tie_weights:
-        raise ConfigError(
-            "a tied table is also the readout's, which has to learn; leave freeze-embedding or tie-weights out"
-        )
+        tied = "freeze_embedding does not work with tie_weights: the table is also the readout's, which has to learn"
+        raise ConfigError(tied, remedy="freeze_or_tie")
 
 
 def _text_mode(corpus: Corpus, model: ModelConfig) -> tuple[TextMode, str, str]:

@@ -48,8 +48,8 @@ def test_a_run_goes_on_with_its_own_vocabulary_alone(
             charlm.train(STREAM, plan=plan(dropout=0.0), tokenizer=given, folder=tmp_path / name)
     monkeypatch.undo()
     for name, tokenizer, mend in (
-        ("given", other, "another vocabulary; give that one by --tokenizer-file"),
-        ("given", None, "give it again by --tokenizer-file"),
+        ("given", other, "another vocabulary; give that one with --tokenizer-file"),
+        ("given", None, "give it again with --tokenizer-file"),
         ("learned", its, "learned its own vocabulary; leave --tokenizer-file out"),
     ):
         with pytest.raises(charlm.ConfigError) as refused:
