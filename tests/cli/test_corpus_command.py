@@ -1,4 +1,4 @@
-"""`charlm corpus stdlib`: a real text on every machine."""
+"""`charlm corpus stdlib`: a real text that every machine has."""
 
 import itertools
 import os
@@ -26,7 +26,7 @@ def test_quiet_says_nothing(run: Run) -> None:
 
 @pytest.mark.parametrize("option", [[], ["--docs"]], ids=["source", "docs"])
 def test_a_reader_may_have_enough(start: Callable[..., subprocess.Popen[str]], option: list[str]) -> None:
-    """A real pipe, closed after the first pieces."""
+    """A real pipe is closed after the first pieces."""
     first = "".join(itertools.islice(harvest.docs() if option else harvest.source(), 10))
     process = start("corpus", "stdlib", *option)
     assert process.stdout and process.stderr

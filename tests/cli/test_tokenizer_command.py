@@ -1,4 +1,4 @@
-"""`charlm tokenizer`: a vocabulary learned, kept, shown, and trained with."""
+"""`charlm tokenizer`: learn, store, and show a vocabulary, and train with it."""
 
 import io
 import json
@@ -18,7 +18,7 @@ TRAIN = [*TINY, "--steps=4", "--quiet"]
 
 @pytest.fixture
 def words(run: Run, tmp_path: Path) -> Path:
-    """A vocabulary of the words of STREAM."""
+    """A word vocabulary of STREAM."""
     (tmp_path / "corpus.txt").write_text(STREAM)
     (tmp_path / "lines.txt").write_text(LINES)
     done = run("tokenizer", "build", "corpus.txt", "--tokenizer", "word", "--output", "words.json")
@@ -73,7 +73,7 @@ def test_what_cannot_be_learned_is_refused_in_a_sentence(
 
 
 def test_a_text_is_shown_cut_into_tokens_with_figures(words: Path, run: Run) -> None:
-    """the, word, two spaces and a comma are symbols; "ran" is spelled, z is unknown."""
+    """ "the", "word", the spaces, and the comma are tokens; "ran" is spelled; "z" is unknown."""
     shown = run("tokenizer", "show", "words.json", "the word, ran z\n").out
     assert "the│ │word│,│ │r│a│n│ │<UNK>│↵\n" in shown
     assert "16 characters, 11 tokens" in shown and "93.75%; 1 unknown token of 1 character" in shown
@@ -116,15 +116,15 @@ def test_a_model_is_trained_with_a_vocabulary_that_is_there(words: Path, run: Ru
     done = run("train", "lines.txt", "--tokenizer-file", words, "-m", "one", *TRAIN)
     assert done.code == 0, done.err
     assert vocabulary.read(Path("checkpoints/one/tokenizer.json")).to_json() == vocabulary.read(words).to_json()
-    told = json.loads(run("info", "-m", "one", "--json").out)
-    assert told["config"]["tokenizer"] == "word"
-    assert told["config"]["vocabulary"] == vocabulary.sha256(vocabulary.read(words))
-    assert "--tokenizer-file checkpoints/one/tokenizer.json" in told["repeat"]
+    info = json.loads(run("info", "-m", "one", "--json").out)
+    assert info["config"]["tokenizer"] == "word"
+    assert info["config"]["vocabulary"] == vocabulary.sha256(vocabulary.read(words))
+    assert "--tokenizer-file checkpoints/one/tokenizer.json" in info["repeat"]
     assert run("score", "-m", "one", "a dog").code == 0
 
 
 def test_a_word_that_only_the_held_out_part_has_is_no_reason_to_give_up(run: Run, tmp_path: Path) -> None:
-    """A vocabulary of the whole text has it; nothing is learned of it, and it is possible all the same."""
+    """A token that occurs only in the held-out part is never trained, but is still possible."""
     (tmp_path / "corpus.txt").write_text(STREAM * 4 + "zebras and zebras\n")
     for kind in ("word", "char"):
         run("tokenizer", "build", "corpus.txt", "--tokenizer", kind, "-o", f"{kind}.json")
@@ -136,12 +136,12 @@ def test_a_word_that_only_the_held_out_part_has_is_no_reason_to_give_up(run: Run
 
 
 def test_what_the_vocabulary_does_not_have_is_told_before_training(words: Path, run: Run) -> None:
-    told = run("train", "lines.txt", "--tokenizer-file", words, *TRAIN[:-1]).err
-    assert re.search(r"\d+ tokens to learn \(\d+\.\d+%\) are <UNK>", told)
+    messages = run("train", "lines.txt", "--tokenizer-file", words, *TRAIN[:-1]).err
+    assert re.search(r"\d+ tokens to learn \(\d+\.\d+%\) are <UNK>", messages)
 
 
 def test_the_plan_goes_with_its_vocabulary(words: Path, run: Run) -> None:
-    """The same again; without it, or with another, it is refused."""
+    """It needs the same vocabulary again; without it, or with another, it is refused."""
     run("train", "lines.txt", "--tokenizer-file", words, "-m", "one", *TRAIN)
     again = ["train", "lines.txt", "--plan", "checkpoints/one/plan.json", "--quiet"]
     done = run(*again, "--tokenizer-file", "checkpoints/one/tokenizer.json", "-m", "two")

@@ -21,7 +21,7 @@ Run = Callable[..., Outcome]
 
 @pytest.fixture(autouse=True)
 def text(tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Too large to be held in memory."""
+    """A corpus too large for memory."""
     monkeypatch.setattr(corpus, "IN_MEMORY", 0)
     (tmp_path / "text").write_text(STREAM)
 
@@ -55,7 +55,7 @@ def test_it_is_for_its_owner_alone(tmp_path: Path, own_cache: Path) -> None:
 
 
 def test_a_corpus_is_encoded_once_and_another_one_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another kind of sequence is another ring, another text is, and a version of charlm may be."""
+    """Another mode, text, or format version gets another ring."""
     first = prepared(tmp_path)
     (tmp_path / "text").rename(tmp_path / "again")
     with monkeypatch.context() as patch:
@@ -97,7 +97,7 @@ def test_an_entry_that_is_damaged_is_written_anew(harm: Callable[[Path], object]
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on the size of files")
 @pytest.mark.parametrize("source", ["text", "-"], ids=["while encoding", "from a pipe"])
 def test_a_disk_that_is_full_is_told_and_nothing_is_left(source: str, own_cache: Path, tmp_path: Path) -> None:
-    """A limit on the size of a file stands in for the disk."""
+    """A limit on file sizes simulates a full disk."""
     (tmp_path / "text").write_text(STREAM * 5000)
     limit = "import resource, signal; resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, 2**20))"
     command = [sys.executable, "-c", f"{limit}; from charlm.cli import main; main(['train', {source!r}])"]

@@ -1,4 +1,4 @@
-"""Reading: files, folders, `.gz` and stdin, every character kept, and a clear sentence for all that is no text."""
+"""Reading of files, folders, gzip files, and stdin: every character is kept, and anything but text is refused."""
 
 import gzip
 import io
@@ -16,7 +16,7 @@ from charlm.data.documents import Document
 
 
 def refusal(path: Path | str) -> str:
-    """The one sentence with which reading a path is refused."""
+    """Return the message with which a path is refused."""
     with pytest.raises(charlm.CorpusError) as error:
         read([path])
     return str(error.value)
@@ -30,7 +30,7 @@ def file(tmp_path: Path) -> Path:
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(st.text("ab \r\n\t\0<EOS>é\u2028\x85\x1a\ufffd\ufeff😀", min_size=1))
 def test_every_character_of_a_file_is_kept(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
-    """Line ends of either kind, NUL bytes and all; but for a byte order mark."""
+    """Both kinds of line ends and NUL bytes are kept; only a byte order mark is not."""
     path = tmp_path_factory.getbasetemp() / "text"
     path.write_bytes(("x" + text).encode())
     (document,) = read([path]).documents
@@ -90,7 +90,7 @@ def test_what_is_not_utf_8_is_refused_with_the_byte_and_its_offset(
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-16-le"])
 def test_utf_16_is_recognised_and_the_cure_named(file: Path, encoding: str) -> None:
-    """By its byte order mark."""
+    """It is recognized by its byte order mark."""
     file.write_bytes("\ufeffany text".removeprefix("\ufeff" if encoding == "utf-16" else "").encode(encoding))
     assert re.search("is UTF-16, not UTF-8.* iconv -f UTF-16 -t UTF-8", refusal(file))
 
@@ -147,7 +147,7 @@ def test_a_folder_of_empty_files_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", ["x" * 300, "a\0b"], ids=["long", "nul"])
 def test_what_cannot_be_the_name_of_a_file_is_refused_like_any_other(path: str) -> None:
-    """As where a text is given in place of a file's name."""
+    """For example, a text in place of a file name."""
     assert repr(path)[1:20] in refusal(path)
 
 
@@ -191,7 +191,7 @@ def test_a_model_of_a_folder_is_named_after_the_folder(tmp_path: Path, monkeypat
 
 
 def test_a_fingerprint_is_that_of_the_texts_and_their_borders() -> None:
-    """Not of the files' names."""
+    """File names do not matter."""
 
     def of(*texts: str) -> str:
         return Corpus(tuple(Document(str(number), text) for number, text in enumerate(texts))).fingerprint()

@@ -1,4 +1,4 @@
-"""`charlm corpus get`, against an https server on loopback that also cheats: the whole text is written, or nothing."""
+"""`charlm corpus get` against an https server on loopback that also cheats: all of the text is written, or nothing."""
 
 import errno
 import hashlib
@@ -32,7 +32,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def server(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """It runs, its certificate is the only one trusted, and it is where `names` is to be had, at /names."""
+    """Run a server with the only trusted certificate, and let the catalogue find `names` there at /names."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     monkeypatch.setenv("SSL_CERT_DIR", str(certificate.parent / "none"))
     monkeypatch.delenv("NO_PROXY", raising=False)
@@ -43,13 +43,13 @@ def server(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve
 
 
 def publish(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    """Make TEXT, at an address, what the catalogue knows as names."""
+    """Let the catalogue name TEXT, at an address, as `names`."""
     text = catalogue.Text("names", url, len(TEXT), hashlib.sha256(TEXT).hexdigest())
     monkeypatch.setitem(catalogue.TEXTS, "names", text)
 
 
 def ok(body: bytes, length: int | None = None, *headers: str) -> list[bytes]:
-    """An answer 200; a length of -1 leaves the header out."""
+    """Return a response 200; a length of -1 leaves the header out."""
     size = [] if length == -1 else [f"Content-Length: {len(body) if length is None else length}"]
     return ["\r\n".join(["HTTP/1.1 200 OK", *size, *headers, "", ""]).encode() + body]
 
@@ -59,7 +59,7 @@ def redirect(place: str, code: int = 302) -> list[bytes]:
 
 
 def refusal(done: Outcome, code: int = 1) -> str:
-    """The last line on stderr, the only error; nothing went to stdout."""
+    """Return the last line of stderr, the only error; stdout is empty."""
     assert (done.code, done.out) == (code, ""), done
     *talk, line = done.err.splitlines()
     assert not [each for each in talk if not each.startswith("downloading ")]
@@ -138,7 +138,7 @@ def test_what_is_not_the_text_is_refused_and_leaves_nothing(run: Run, server: Se
 
 @pytest.mark.parametrize("head", [ok(b"", -1), redirect("/names")], ids=["text", "redirect"])
 def test_a_text_without_end_is_not_read_to_its_end(run: Run, server: Server, head: list[bytes]) -> None:
-    """The server is still writing when charlm has had enough: at most what the buffers of the connection hold."""
+    """charlm stops while the server still writes: it receives at most what the buffers of the connection hold."""
     sent_all = []
 
     def endless() -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""The three answers to a character outside the vocabulary."""
+"""The three policies for a character outside the vocabulary."""
 
 import pytest
 from hypothesis import given, settings

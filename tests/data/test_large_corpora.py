@@ -1,4 +1,4 @@
-"""A corpus that is larger than what is held in memory: the same sequences, symbols and ring, only from files.
+"""A corpus that does not fit into memory: the same sequences, tokens, and ring as in memory, but from files.
 
 Most tests make `large` small: nothing is held in memory, and texts are read a few characters at a time.
 """
@@ -36,7 +36,7 @@ Run = Callable[..., Outcome]
 
 
 def everything(found: Dataset) -> dict[str, object]:
-    """All that a run depends on, and all that is told."""
+    """Return everything that a run depends on or reports."""
     split = found.split
     return {
         "sequence": (found.mode, found.mode_reason, found.mode_doubt),
@@ -89,7 +89,7 @@ def test_a_corpus_read_from_its_file_is_the_one_read_into_memory(
 def test_wherever_a_text_is_cut_nothing_of_it_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, texts: list[str], piece: int
 ) -> None:
-    """Between the bytes of a character, between CR and LF, in a line that is held out."""
+    """Pieces end between the bytes of a character, between CR and LF, or in a line that is held out."""
     files = [tmp_path / str(number) for number in range(len(texts))]
     for file, text in zip(files, texts, strict=True):
         file.write_bytes((text + "ab\n" * 30).encode())
@@ -164,7 +164,7 @@ def test_what_is_refused_is_refused_in_the_same_words(
 def test_a_corpus_that_changes_while_it_is_read_is_refused(
     change: Callable[[Path], object], why: str, tmp_path: Path, large: None
 ) -> None:
-    """After the first look at it, before its symbols are numbers."""
+    """It changes after the first read, before it is encoded."""
     path = tmp_path / "text"
     path.write_text(STREAM)
     found = corpus.read([path])
@@ -174,7 +174,7 @@ def test_a_corpus_that_changes_while_it_is_read_is_refused(
 
 
 def test_a_corpus_that_changes_before_a_run_goes_on_is_another_one(tmp_path: Path, large: None) -> None:
-    """`test_another_corpus_is_refused_when_the_run_goes_on` has what is made of that."""
+    """`test_another_corpus_is_refused_when_the_run_goes_on` tests the consequence."""
     path = tmp_path / "text"
     path.write_text(STREAM)
     before = prepared(path)
@@ -230,10 +230,10 @@ def test_where_it_takes_time_it_is_told_how_far(
 ) -> None:
     monkeypatch.setattr(progress, "_REPORT_EVERY", 1000)
     (tmp_path / "text").write_text(STREAM)
-    told: list[ReadingProgress] = []
-    prepare(tmp_path / "text", SMALL, QUICK, None, told.append)
-    assert list(dict.fromkeys(each.activity for each in told)) == ["reading", "vocabulary", "checking", "encoding"]
-    for each in told:
+    events: list[ReadingProgress] = []
+    prepare(tmp_path / "text", SMALL, QUICK, None, events.append)
+    assert list(dict.fromkeys(each.activity for each in events)) == ["reading", "vocabulary", "checking", "encoding"]
+    for each in events:
         assert each.done >= 1000 and each.total in (None, 3132)
     done = run("train", "text", *TINY, "--steps=2")
     assert "checking   32% of 3,132 characters" in done.err
@@ -241,7 +241,7 @@ def test_where_it_takes_time_it_is_told_how_far(
 
 
 def test_a_ring_may_have_more_places_than_a_number_of_32_bits(tmp_path: Path) -> None:
-    """Of a file that is nothing but a hole, the places that the first windows read are written."""
+    """In a sparse file, only the offsets that the first windows read are written."""
     from charlm.data.windows import TrainingWindows
 
     size, rows, width = 2**32 + 12_345, 5, 8
@@ -287,7 +287,7 @@ print(peak() - before)
 @pytest.mark.skipif(sys.platform == "win32", reason="needs the system to measure memory")
 @pytest.mark.parametrize("text", ["one line ", "a short line\n"], ids=["one line", "lines"])
 def test_memory_does_not_grow_with_the_corpus(text: str, tmp_path: Path) -> None:
-    """60 MB: held in memory, with its symbols as numbers and its lines as texts, it would take ten times as much."""
+    """A corpus of 60 MB would take ten times as much in memory, with its ids and its lines as strings."""
     for name, size in (("small", 2**20), ("large", 60_000_000)):
         (tmp_path / name).write_text(text * (size // len(text)))
     command = [sys.executable, "-c", GROWTH, tmp_path / "small", tmp_path / "large"]

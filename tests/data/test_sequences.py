@@ -1,4 +1,4 @@
-"""Documents → sequences: lines or a stream, and the part held out, by a rule that knows no seed."""
+"""Sequences of documents in both modes, and the held-out part, which depends on no seed."""
 
 import re
 from dataclasses import replace
@@ -56,7 +56,7 @@ def test_an_empty_text_is_one_empty_line() -> None:
     ids=range(14),
 )
 def test_auto_chooses_and_says_why(text: str, kind: str, why: str) -> None:
-    """`line` where the first megabyte has at least 100 lines, none blank but at the end, none over 1,000 characters."""
+    """Line mode needs 100 lines in the first megabyte, none blank except at the end, none over 1,000 characters."""
     chosen, reason = choose_mode([document(text)])
     assert (chosen, why in reason) == (kind, True), reason
 
@@ -68,7 +68,7 @@ def test_auto_is_a_stream_where_one_file_of_several_is() -> None:
 
 @pytest.mark.parametrize("size", [10, 100, 1000, 1234, 99_999])
 def test_of_a_stream_the_last_tenth_of_each_file_is_held_out(size: int) -> None:
-    """Cut by characters, to the nearest character."""
+    """The cut is exact to one character."""
     texts = [(letter * size) for letter in "ab"]
     found = hold_out([document(text) for text in texts], "stream", 0.1)
     assert found.held_out
@@ -80,7 +80,7 @@ def test_of_a_stream_the_last_tenth_of_each_file_is_held_out(size: int) -> None:
 @MODEST
 @given(st.lists(st.text("ab \n", min_size=2), min_size=1, max_size=4), st.sampled_from(["line", "stream"]))
 def test_every_sequence_is_learned_or_held_out(texts: list[str], kind: str) -> None:
-    """Or, where there is too little to hold any out, both."""
+    """If the text is too short to hold a part out, each line is in both."""
     found = hold_out([document(text) for text in texts], kind, 0.3)
     everything = [each for text in texts for each in sequences_of(text, kind)]
     if not found.held_out:
@@ -99,7 +99,7 @@ def held_lines(count: int, fraction: float = 0.1) -> set[int]:
 
 
 def test_of_lines_those_whose_number_hashes_into_the_fraction_are_held_out() -> None:
-    """About a tenth: 1,000 ± 30 of 10,000. A line's fate depends on its number alone, not on what follows it."""
+    """A tenth is 1,000 ± 30 of 10,000. Whether a line is held out depends only on its number."""
     held = held_lines(10_000)
     assert abs(len(held) - 1000) < 120
     assert held_lines(4000) == {number for number in held if number < 4000}
@@ -109,7 +109,7 @@ def test_of_lines_those_whose_number_hashes_into_the_fraction_are_held_out() -> 
 
 
 def test_a_tenth_of_the_lines_of_many_small_files_is_held_out() -> None:
-    """1,000 lines in 500 files: 100 ± 9."""
+    """In 1,000 lines of 500 files, a tenth is 100 ± 9."""
     found = hold_out([document(f"{number} a\n{number} b\n", str(number)) for number in range(500)], "line", 0.1)
     held_out = len(found.valid)
     assert found.held_out and abs(held_out - 100) < 40
@@ -126,7 +126,7 @@ def test_the_held_out_part_and_the_vocabulary_do_not_depend_on_the_seed(kind: st
 @pytest.mark.parametrize("files", [1, 9, 300])
 @pytest.mark.parametrize("kind", ["line", "stream"])
 def test_at_most_two_million_characters_are_held_out(kind: str, files: int) -> None:
-    """Of 30 million, 7 % rather than a tenth."""
+    """The limit is 7 % of 30 million characters."""
     text = ("x" * 99 + "\n") * (300_000 // files)
     found = hold_out([document(text + "end\n")] * files, kind, 0.1)
     held_out = found.characters(found.valid)
@@ -144,7 +144,7 @@ def test_a_held_out_text_of_its_own_leaves_the_corpus_whole() -> None:
 
 
 def test_only_symbols_that_are_a_target_somewhere_can_be_predicted() -> None:
-    """The end of a line is; the end of a stream is where there are several files."""
+    """The end of a line is predictable; the end of a stream is if there are several files."""
     lines = prepare("ab\n" * 50, replace(SMALL, sequence="line"), QUICK, None)
     stream = prepare("ab\n" * 50, replace(SMALL, sequence="stream"), QUICK, None)
     assert lines.allowed_tokens.tolist() == [False, False, True, True, True]
@@ -172,7 +172,7 @@ def test_fewer_than_two_training_tokens_are_refused(text: str, kind: str) -> Non
 
 
 def test_a_corpus_of_one_distinct_symbol_can_be_learned() -> None:
-    """It cannot but come, so it is certain."""
+    """No other token is possible, so its probability is 1."""
     model = charlm.train(Corpus((document("a" * 300),)), SMALL, replace(QUICK, steps=2))
     assert model.score("aaa").logprobs == [0.0] * 3
     assert model.sample(length=5)[0].text == "aaaaa"

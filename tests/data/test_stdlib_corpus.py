@@ -41,7 +41,7 @@ def docs() -> list[str]:
 
 @pytest.fixture
 def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A standard library with nothing in it but the packages whose absence would be an error."""
+    """A standard library that contains only the packages whose absence would be an error."""
     for package in harvest.LANDMARKS:
         write(tmp_path / package / "__init__.py", b"")
     monkeypatch.setattr(sysconfig, "get_path", lambda name: str(tmp_path))

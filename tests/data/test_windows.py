@@ -1,4 +1,4 @@
-"""Training windows: what is read, when, after what, and that nothing but (seed, step) decides it."""
+"""Training windows: their order and context, which depend only on (seed, step)."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def made(
     whole: bool = False,
     line_every: int | None = None,
 ) -> TrainingWindows:
-    """Windows over sequences of these lengths; of a stream, every `line_every`-th symbol is a line end."""
+    """Make windows of sequences with these lengths; in stream mode, every `line_every`-th token ends a line."""
     size = sum(lengths)
     starts = np.cumsum([0, *lengths[:-1]])
     line_ends = np.zeros(FIRST + size, dtype=bool)
@@ -39,7 +39,7 @@ def made(
 
 
 def places(batches: TrainingWindows, epoch: int = 0) -> list[NDArray[np.int64]]:
-    """Where on the ring the targets (T, B) of each window of an epoch lie."""
+    """Return the offsets on the ring of the targets (T, B) of each window of an epoch."""
     first = epoch * batches.steps_per_epoch
     return [batches[first + step].targets.numpy() - FIRST for step in range(batches.steps_per_epoch)]
 
@@ -86,7 +86,7 @@ def test_a_row_goes_on_where_it_stopped_until_the_pass_ends(
 def test_each_target_is_predicted_from_the_symbol_before_it_and_a_sequence_from_the_start_symbol(
     shape: tuple[list[int], int, int, int], whole: bool, step: int
 ) -> None:
-    """Also where the ring closes: its first symbol begins a sequence, and does not follow its last."""
+    """This also holds where the ring closes: its first token begins a sequence, and does not follow its last token."""
     batches = made(*shape, whole=whole, line_every=6)
     inputs, targets, resets, _ = batches[step]
     at = targets.numpy() - FIRST
@@ -115,7 +115,7 @@ def test_a_pass_over_lines_begins_at_line_starts_alone(shape: tuple[list[int], i
 def test_a_window_depends_on_seed_and_step_alone(
     shape: tuple[list[int], int, int, int], whole: bool, steps: list[int]
 ) -> None:
-    """Whatever was asked for before, and in whatever order."""
+    """The order of the requests does not matter."""
     one, other = made(*shape, whole=whole, line_every=5), made(*shape, whole=whole, line_every=5)
     found = {step: one[step] for step in steps}
     for step in reversed(steps):
@@ -142,7 +142,7 @@ def test_a_small_corpus_has_shorter_windows_and_fewer_of_them(size: int, shrunk:
 
 
 def test_a_stream_now_and_then_forgets_so_that_a_cold_start_is_learned() -> None:
-    """Of 4,000 rows, 5 % at the window's start, after the symbol before it, and 5 % at the start of a line.
+    """In 4,000 rows, 5 % reset at the start of the window, and 5 % at the start of a line.
 
     Each is 200 ± 14; 60 is more than four times that. Every window of 16 has a line of 8 in it.
     """

@@ -1,4 +1,4 @@
-"""Models of sentencepiece from elsewhere: their pieces are used, nothing else of them is, and none is trusted."""
+"""Model files of sentencepiece from elsewhere: only their pieces are used, and no file is trusted."""
 
 import random
 from collections.abc import Callable
@@ -18,14 +18,14 @@ EACH = pytest.mark.parametrize("model_type", ["unigram", "bpe"])
 
 
 def foreign(**options: Any) -> bytes:
-    """A model by sentencepiece's own settings, which change a text."""
+    """Train a model with sentencepiece's own settings, which change a text."""
     text = LINES + "ﬁne ½ " * 20
     return trainer.run_trainer({"vocab_size": 120, "hard_vocab_limit": False, "minloglevel": 2, **options}, text)
 
 
 @EACH
 def test_the_pieces_of_another_program_are_used_and_its_changes_of_a_text_are_not(model_type: str) -> None:
-    """And what is not used is said."""
+    """The unused parts are listed."""
     import sentencepiece
 
     data = foreign(model_type=model_type, user_defined_symbols=["<sep>"])
@@ -47,7 +47,7 @@ def test_the_pieces_of_another_program_are_used_and_its_changes_of_a_text_are_no
 
 
 def pieces(data: bytes) -> list[str]:
-    """The texts of a foreign model, by its own program."""
+    """Decode with sentencepiece itself."""
     import sentencepiece
 
     model = sentencepiece.SentencePieceProcessor(model_proto=data)
@@ -64,7 +64,7 @@ def test_a_model_that_changes_nothing_has_nothing_to_be_said_of_it() -> None:
 
 
 def test_a_model_file_of_sentencepiece_serves_at_the_command_line(run: Run, tmp_path: Path) -> None:
-    """What it holds that would change a text is named; a damaged one is refused in a sentence."""
+    """Parts that would change a text are named; a damaged file is refused in one sentence."""
     (tmp_path / "their.model").write_bytes(foreign(model_type="bpe"))
     (tmp_path / "corpus.txt").write_text(LINES)
     done = run("train", "corpus.txt", "--tokenizer-file", "their.model", "--model", "m", "--steps", "2", *TINY)

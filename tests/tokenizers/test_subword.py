@@ -1,4 +1,4 @@
-"""Subwords: any text comes back, and sentencepiece neither changes it, nor ends this process, nor trusts a file."""
+"""Subwords: every text is restored, and sentencepiece neither changes a text nor ends this process."""
 
 import json
 import os
@@ -81,7 +81,7 @@ def test_what_is_frequent_is_one_symbol_and_the_names_of_others_are_text(model_t
 
 @EACH
 def test_names_and_marks_of_sentencepiece_may_fill_a_text(model_type: str) -> None:
-    """It learns no second symbol of a name that it has, and drops no line for a mark of its own."""
+    """Names of control tokens are learned as text, and no line is dropped because of sentencepiece's marks."""
     text = "<0x41> <0xEE> <s> <unk> </s>\n▅ the cats slept ▅\n" * 200
     tokenizer = train(text, model_type=model_type)
     assert tokenizer.decode(tokenizer.encode(text)) == text
@@ -104,7 +104,7 @@ def test_a_lone_surrogate_is_the_one_thing_that_is_unknown() -> None:
 
 
 def test_of_a_long_line_each_stretch_is_encoded_by_itself() -> None:
-    """A line of 1,024 characters more is cut where a word begins, so that it needs no memory, and costs no word."""
+    """A line of more than 1,024 characters is cut where a word begins, so memory is bounded and no word is cut."""
     tokenizer = trained("bpe")
     line = "the cats slept " * 1000
     symbols = tokenizer.token_texts(tokenizer.encode(line))
@@ -189,24 +189,24 @@ sys.exit("enough")
 
 
 def test_how_long_the_trainer_has_taken_is_told_while_it_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And from how much of the text it learns. The trainer of this test ends once it has been told of thrice."""
+    """The size of the sample is reported too. The trainer of this test ends after three reports."""
     (tmp_path / "trainer_process.py").write_text(WAITING)
     monkeypatch.setattr(trainer_process, "__file__", str(tmp_path / "trainer_process.py"))
     monkeypatch.setattr(trainer, "_EVERY", 0.001)
     monkeypatch.setattr(subword, "_MIN_SAMPLE", 64 * BLOCK)
-    told: list[ReadingProgress] = []
+    events: list[ReadingProgress] = []
 
     def on_progress(event: ReadingProgress) -> None:
-        told.append(event)
-        if len(told) == 3:
+        events.append(event)
+        if len(events) == 3:
             (tmp_path / "trainer_process.py.told").touch()
 
     text = "the cats slept\n" * 10 * BLOCK  # of which more is drawn than a pipe holds
     with pytest.raises(CorpusError, match="enough"):
         SubwordTokenizer.train([[text]], ModelConfig(), on_progress=on_progress)
-    assert {(each.activity, each.total) for each in told} == {("subwords", len(text))}
-    assert 16 * BLOCK < told[0].done <= 64 * BLOCK
-    seconds = [each.seconds or 0.0 for each in told]
+    assert {(each.activity, each.total) for each in events} == {("subwords", len(text))}
+    assert 16 * BLOCK < events[0].done <= 64 * BLOCK
+    seconds = [each.seconds or 0.0 for each in events]
     assert len(seconds) >= 3 and seconds == sorted(seconds) and seconds[-1] > 0
 
 

@@ -1,4 +1,4 @@
-"""Text → symbols → text, for every tokenizer."""
+"""Every tokenizer: encode and decode."""
 
 import json
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ CONTROLS = {Tokenizer.UNK, Tokenizer.START, Tokenizer.EOS}
 
 @pytest.fixture(scope="module", autouse=True)
 def no_child_process() -> Iterator[None]:
-    """Subwords are learned hundreds of times here; `test_subword.py` has the process of its own."""
+    """Train subwords in this process, as they are trained hundreds of times; `test_subword.py` uses a separate one."""
     with pytest.MonkeyPatch.context() as changed:
         changed.setattr(trainer, "run_trainer", lambda options, text, on_wait: trainer_process.train(options, text))
         yield
@@ -64,7 +64,7 @@ def test_a_text_may_be_decoded_symbol_by_symbol(kind: type[Tokenizer], text: str
 @MODEST
 @given(st.lists(TEXTS), st.booleans())
 def test_pieces_are_encoded_as_the_whole(kind: type[Tokenizer], pieces: list[str], lines: bool) -> None:
-    """Cut anywhere; where a newline ends a line, each line by itself."""
+    """The pieces are cut anywhere; in line mode each line is encoded by itself."""
     whole = "".join(pieces)
     mode = TextMode.LINE if lines else TextMode.STREAM
     tokenizer = train(kind, whole, mode=mode)
@@ -78,7 +78,7 @@ def test_pieces_are_encoded_as_the_whole(kind: type[Tokenizer], pieces: list[str
 
 @EACH
 def test_a_long_text_is_encoded_as_its_pieces(kind: type[Tokenizer]) -> None:
-    """Words, runs and characters that are longer than what is looked at together."""
+    """Words, runs, and characters are longer than the blocks that are encoded together."""
     text = "it’s 日本語 \n\n\t " * 40 + "w" * 3_000 + " " * 700 + "é" * 500 + "don't " * 90 + "\n" * 300
     tokenizer = train(kind, text)
     whole = tokenizer.encode(text)
@@ -94,7 +94,7 @@ def test_a_long_text_is_encoded_as_its_pieces(kind: type[Tokenizer]) -> None:
 def test_each_symbol_of_a_text_completes_so_many_of_its_characters(
     kind: type[Tokenizer], learned: str, text: str
 ) -> None:
-    """Their sum is the text, also where some of it is unknown."""
+    """Their sum is the length of the text, even if some of it is unknown."""
     tokenizer = train(kind, learned)
     ids = tokenizer.encode(text)
     lengths = tokenizer.lengths(text, ids)
@@ -146,7 +146,7 @@ def test_a_setting_of_another_kind_is_refused(kind: type[Tokenizer]) -> None:
 @EACH
 @pytest.mark.parametrize("control", Tokenizer.CONTROL)
 def test_control_symbols_have_no_surface_form(kind: type[Tokenizer], control: str) -> None:
-    """Their names in a text are letters like any other, and they themselves decode to nothing, or a mark."""
+    """Their names in a text are ordinary letters; the tokens decode to nothing, or to a replacement character."""
     text = f"a {control} b"
     tokenizer = train(kind, text)
     assert not CONTROLS & set(tokenizer.encode(text).tolist())

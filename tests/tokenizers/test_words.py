@@ -1,4 +1,4 @@
-"""The vocabulary of words: how a text is cut, which words are symbols, and what becomes of the others."""
+"""Words: how a text is cut, which words become tokens, and how the others are encoded."""
 
 import re
 from typing import Any
@@ -22,7 +22,7 @@ def train(*texts: str, mode: TextMode = TextMode.STREAM, **config: Any) -> WordT
 
 
 def cut(text: str) -> list[str | None]:
-    """Where every word is a symbol: what they are."""
+    """Return the tokens of a text if every word is a token."""
     tokenizer = train(text, min_count=1)
     return tokenizer.token_texts(tokenizer.encode(text))
 
@@ -44,7 +44,7 @@ def test_a_text_is_words_spaces_and_signs(text: str, words: str) -> None:
 
 
 def test_no_word_is_endless() -> None:
-    """A megabyte without a space is pieces of a bounded length, in time that grows with it alone."""
+    """A megabyte without a space is cut into pieces of bounded length, in linear time."""
     text = "ab" * 500_000 + " " * 1_000
     found = cut(text)
     assert "".join(map(str, found)) == text
@@ -69,7 +69,7 @@ def test_words_as_common_as_each_other_are_in_order_of_their_letters() -> None:
 @MODEST
 @given(TEXTS, TEXTS, st.booleans())
 def test_what_a_closed_vocabulary_does_not_know_is_marked_in_whole_words(learned: str, text: str, once: bool) -> None:
-    """And counted: every character of the text is part of a known symbol or of an unknown one."""
+    """They are counted: every character belongs to a known or to an unknown token."""
     tokenizer = train(learned, closed=True, min_count=1 + once)
     ids = tokenizer.encode(text)
     lengths = tokenizer.lengths(text, ids)
@@ -126,7 +126,7 @@ def test_lines_have_no_newline_in_them() -> None:
 @MODEST
 @given(st.lists(st.text("abcd ", min_size=1), min_size=1), st.booleans())
 def test_counting_more_words_than_memory_holds_forgets_rare_ones_alone(texts: list[str], closed: bool) -> None:
-    """Of what is left no letter is missing, and however the text is cut into pieces, the same is forgotten."""
+    """No letter is missing from the rest, and the pieces of the text do not affect what is forgotten."""
     text = " ".join(texts)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(word, "_COUNTED", 7)
