@@ -30,14 +30,14 @@ def check_range(name: str, value: float | None, low: float, high: float, *, open
         return
     lower = f"more than {low:g}" if open_low else f"at least {low:g}"
     upper = "" if high == float("inf") else f" and at most {high:g}"
-    raise ConfigError(f"{name} is {str(value)[:30]}; it must be {lower}{upper}")
+    raise ConfigError(f"{name} is {str(value)[:30]}; it must be {lower}{upper}", setting=name)
 
 
 def check_choice(name: str, value: str, choices: Iterable[str]) -> None:
     """Raise ConfigError unless `value` is one of `choices`."""
     *others, last = choices
     if value not in (*others, last):
-        raise ConfigError(f"{name} is {str(value)[:40]!r}; it must be {', '.join(others)} or {last}")
+        raise ConfigError(f"{name} is {str(value)[:40]!r}; it must be {', '.join(others)} or {last}", setting=name)
 
 
 @dataclass(frozen=True)

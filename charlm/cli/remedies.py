@@ -55,8 +55,14 @@ REMEDIES: dict[str, str] = {
 
 
 def sentence(error: CharlmError) -> str:
-    """Return the message of an error and what to try, in the options of the command line."""
-    return advise(str(error), error.remedy, error.fields)
+    """Return the message of an error and what to try, in the options of the command line.
+
+    A message that begins with the name of a setting, such as hidden_size, begins with its option instead.
+    """
+    message, setting = str(error), str(error.fields.get("setting", ""))
+    if setting and message.startswith(f"{setting} is "):
+        message = option_name(setting) + message.removeprefix(setting)
+    return advise(message, error.remedy, error.fields)
 
 
 def advise(message: str, remedy: str, fields: Mapping[str, Any] = MappingProxyType({})) -> str:

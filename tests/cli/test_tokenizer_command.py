@@ -59,8 +59,8 @@ def test_a_file_is_not_replaced_unasked(words: Path, run: Run) -> None:
         (["--tokenizer", "wurd", "-o", "f"], "did you mean 'word'"),
         (["--tokenizer", "word", "--vocab-size", "5000", "-o", "f"], "the text supports"),
         (["--tokenizer", "word", "--vocab-size", "5", "-o", "f"], "or more"),
-        (["--tokenizer", "word", "--vocab-size", "0", "-o", "f"], "vocab_size is 0"),
-        (["--tokenizer", "word", "--min-count", "-3", "-o", "f"], "min_count is -3"),
+        (["--tokenizer", "word", "--vocab-size", "0", "-o", "f"], "--vocab-size is 0"),
+        (["--tokenizer", "word", "--min-count", "-3", "-o", "f"], "--min-count is -3"),
         (["--model-type", "wordpiece", "-o", "f"], "unigram or bpe"),
     ],
 )
