@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from charlm.nn.network import Network, select
+from charlm.progress import ignore
 from charlm.tokenizers import Ids
 
 # (log P of every token (T, B, V), targets (T, B)) → a quantity of each target, (T, B) or (T, B, n).
@@ -86,7 +87,7 @@ def masses(groups: NDArray[np.bool_]) -> Quantity:
 
 
 def log_probabilities(
-    network: Network, rows: Sequence[Ids], on_progress: TokenProgress = lambda count: None
+    network: Network, rows: Sequence[Ids], on_progress: TokenProgress = ignore
 ) -> list[NDArray[np.float64]]:
     """Return log P(row[t] | row[0], ..., row[t-1]) for t ≥ 1, each row read from a zero state: (n,) → (n - 1,)."""
     return [values[LOGPROB] for values in quantities(network, rows, {}, on_progress)]
@@ -97,7 +98,7 @@ def quantities(
     network: Network,
     rows: Sequence[Ids],
     others: Mapping[str, Quantity],
-    on_progress: TokenProgress = lambda count: None,
+    on_progress: TokenProgress = ignore,
 ) -> list[Values]:
     """Return log P of each row's tokens, as `LOGPROB`, and other quantities by name, for t ≥ 1.
 
