@@ -277,7 +277,7 @@ def test_a_setting_out_of_range_is_named_by_its_option(run: Run, tmp_path: Path)
 
 
 def test_errors_of_the_library_name_no_options() -> None:
-    """A caller from Python reads `learning_rate`; the command line adds --learning-rate. Docstrings may name options."""
+    """A Python caller reads `learning_rate`; the command line adds --learning-rate. Docstrings may name options."""
     folder = Path(charlm.__file__).parent
     quote_commands = {
         "training/model_card.py",
