@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# Compile each module once, not in every process that the tests start.
+export PYTHONDONTWRITEBYTECODE =
 
 .PHONY: demo test test-variants test-install test-browser lint docs docs-pages bench soak audit clean
 
@@ -67,7 +69,7 @@ bench: .venv/installed-dev demo/stdlib.txt
 # Run the tests that are too long for every commit: 200 kills, longer runs of the state machine, then minutes of fuzzing.
 SOAK_MINUTES ?= 10
 soak: .venv/installed-dev
-	CHARLM_SOAK=1 $(BIN)/pytest tests/reliability/test_kills.py tests/reliability/test_resume_machine.py tests/training/test_distributed.py
+	CHARLM_SOAK=1 $(BIN)/pytest tests/reliability tests/training/test_distributed.py tests/tokenizers/test_tokenizers.py
 	-$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris
 	$(BIN)/python fuzz/fuzz_parsers.py -max_total_time=$$((60 * $(SOAK_MINUTES))) -rss_limit_mb=4096
 

@@ -23,6 +23,11 @@ _AVERAGE_DECAY = 0.95
 _MAX_LOGITS_PER_CHUNK = 2**24  # bounds memory: with a large vocabulary, the readout handles the targets in chunks
 
 
+def _zeros(like: Tensor) -> Tensor:
+    """Return zeros of the same shape. On the meta device, torch.zeros_like would import sympy."""
+    return torch.zeros(like.shape, dtype=like.dtype, device=like.device)
+
+
 class AdamW:
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019): the state for torch's fused update.
 
@@ -32,8 +37,8 @@ class AdamW:
     def __init__(self, parameters: Iterable[Tensor], weight_decay: float) -> None:
         self.weight_decay = weight_decay  # applies to matrices only
         self.parameters = list(parameters)
-        self.means = [torch.zeros_like(each) for each in self.parameters]  # moving mean of the gradient
-        self.squares = [torch.zeros_like(each) for each in self.parameters]  # moving mean of its square
+        self.means = [_zeros(each) for each in self.parameters]  # moving mean of the gradient
+        self.squares = [_zeros(each) for each in self.parameters]  # moving mean of its square
         self.steps = [torch.zeros((), device=each.device) for each in self.parameters]
 
     def tensors(self) -> dict[str, list[Tensor]]:

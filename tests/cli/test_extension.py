@@ -1,14 +1,15 @@
 """A new sampler, score format, adaptation or cell is one new file: the command line needs no other edit."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from conftest import TINY
+from fast_cli import quick_charlm
 
 import charlm
 
@@ -97,45 +98,53 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
-def run_copy(package: Path, *arguments: object) -> str:
+@pytest.fixture(scope="module")
+def program(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The command line of the copy, which starts at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(package.parent))
+        with quick_charlm(tmp_path_factory.mktemp("program")) as path:
+            yield path
+
+
+def run_copy(program: Path, *arguments: object) -> str:
     """Run a command of the copy; returns its stdout."""
-    environment = {**os.environ, "PYTHONPATH": str(package.parent)}
-    command = [sys.executable, "-m", "charlm", *map(str, arguments)]
-    done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", cwd=package.parent)
+    command = [program, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", cwd=program.parent)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def test_a_new_sampler_has_an_option_and_changes_the_sample(package: Path, line_folder: Path) -> None:
-    shown = " ".join(run_copy(package, "sample", "--help").split())
+def test_a_new_sampler_has_an_option_and_changes_the_sample(program: Path, line_folder: Path) -> None:
+    shown = " ".join(run_copy(program, "sample", "--help").split())
     assert "--least-likely N Sample only from the N least likely tokens." in shown
     assert shown.index("--top-k") < shown.index("--least-likely") < shown.index("--top-p"), "its order is declared"
     options = ("sample", "-m", line_folder, "--seed", 1, "--length", 20, "--json")
     plain = charlm.load(line_folder).sample(seed=1, length=20)[0]
-    changed = json.loads(run_copy(package, *options, "--least-likely", 1))
+    changed = json.loads(run_copy(program, *options, "--least-likely", 1))
     assert changed["text"] != plain.text and changed["logprob"] < plain.logprob
     assert changed["seed"] == plain.seed == 1
 
 
-def test_a_new_format_and_a_new_adaptation_have_options_and_are_used(package: Path, line_folder: Path) -> None:
-    shown = " ".join(run_copy(package, "score", "--help").split())
+def test_a_new_format_and_a_new_adaptation_have_options_and_are_used(program: Path, line_folder: Path) -> None:
+    shown = " ".join(run_copy(program, "score", "--help").split())
     assert "table, lengths, json" in shown and "--label <str> Word after each number. [tokens]" in shown
     assert "--stubborn Change nothing." in shown
     texts = ("the cat", "a dog ran")
     tokens = [len(score.tokens) for score in charlm.load(line_folder).score_many(texts)]
-    written = run_copy(package, "score", "-m", line_folder, "--format", "lengths", "--stubborn", *texts)
+    written = run_copy(program, "score", "-m", line_folder, "--format", "lengths", "--stubborn", *texts)
     assert written == "".join(f"{count} tokens\n" for count in tokens)
-    assert run_copy(package, "score", "-m", line_folder, "--label", "symbols", texts[0]) == f"{tokens[0]} symbols\n"
+    assert run_copy(program, "score", "-m", line_folder, "--label", "symbols", texts[0]) == f"{tokens[0]} symbols\n"
 
 
-def test_a_new_cell_is_trained(package: Path, tmp_path: Path) -> None:
+def test_a_new_cell_is_trained(program: Path, tmp_path: Path) -> None:
     (tmp_path / "text").write_text("the cat ran\na dog sat\n" * 40)
-    assert "elman" in run_copy(package, "train", "--help")
+    assert "elman" in run_copy(program, "train", "--help")
     run_copy(
-        package, "train", tmp_path / "text", "--cell", "elman", "--steps", 1, *TINY, "-m", tmp_path / "model", "-q"
+        program, "train", tmp_path / "text", "--cell", "elman", "--steps", 1, *TINY, "-m", tmp_path / "model", "-q"
     )
     assert json.loads((tmp_path / "model" / "config.json").read_text())["model"]["cell"] == "elman"
-    assert run_copy(package, "sample", "-m", tmp_path / "model", "--seed", 1, "--length", 5, "-q")
+    assert run_copy(program, "sample", "-m", tmp_path / "model", "--seed", 1, "--length", 5, "-q")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import counters as tally
 import pytest
 from conftest import LINES
 from hostile_models import FIRST, FOR_INFO, HOSTILE
+from soak import SOAK
 
 COMMANDS = (["info"], ["score", "the cat"], ["sample", "--length=5"], ["evaluate", "text"])
 
@@ -20,7 +21,7 @@ CHILD = """
 import contextlib, io, json, os, resource, sys
 from pathlib import Path
 from charlm import cli
-good, commands, *folders = sys.argv[1:]
+good, soak, commands, *folders = sys.argv[1:]
 def run(*arguments):
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
@@ -38,8 +39,10 @@ def judge(event, arguments):
 sys.addaudithook(judge)
 used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 2**28,) * 2)
-for folder in folders:
-    print(json.dumps([run(*command, "--model", folder) for command in json.loads(commands)]), flush=True)
+info, *others = json.loads(commands)
+for number, folder in enumerate(folders):
+    asked = [info, *(others if soak == "True" else [others[number % len(others)]])]
+    print(json.dumps([run(*command, "--model", folder) for command in asked]), flush=True)
 """
 
 
@@ -53,7 +56,7 @@ def answers(line_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
         (place / "models").mkdir(exist_ok=True)
         change(shutil.copytree(line_folder, place / "models" / str(number)))
     folders = [place / "models" / str(number) for number in range(len(kinds))]
-    command = [sys.executable, "-c", CHILD, line_folder, json.dumps(COMMANDS), *folders]
+    command = [sys.executable, "-c", CHILD, line_folder, str(SOAK), json.dumps(COMMANDS), *folders]
     done = subprocess.run(command, cwd=place, capture_output=True, encoding="utf-8")
     assert (done.returncode, done.stderr) == (0, ""), done.stdout[-300:]
     assert sorted(os.listdir(place)) == ["elsewhere", "models", "text"], "nothing was written"

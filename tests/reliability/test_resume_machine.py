@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
-from reference_run import SOAK, STEPS, begin_or_go_on, outcome, undisturbed
+from reference_run import STEPS, begin_or_go_on, outcome, undisturbed
+from soak import SOAK
 
 from charlm.training.events import Event, Resumed
 from charlm.training.learner import Learner

@@ -16,7 +16,7 @@ from pexpect.fdpexpect import fdspawn
 from charlm import cli
 
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["charlm.training.train", "charlm.cli.view.display", "torch._dynamo"])
+PROCESSES.set_forkserver_preload(["charlm.training.train", "charlm.cli.view.display"])
 EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}
 
 

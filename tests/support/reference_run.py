@@ -1,7 +1,6 @@
 """The run that nothing comes in between: what every run that was killed, refused by the disk or damaged must equal."""
 
 import json
-import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -21,7 +20,6 @@ from charlm.training.events import Event, Report
 from charlm.training.run_folder import unfinished
 
 language._PREVIEW_LENGTH = 12  # also in the processes that are forked; previews take most of a short run
-SOAK = bool(os.environ.get("CHARLM_SOAK"))  # `make soak`: the same tests, for longer
 TEXT = STREAM[:900]
 TIMED = ("seconds", "characters_per_second")  # the only fields of the metrics that depend on the clock
 STEPS = 12

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from soak import SOAK
 
 from charlm.config import ModelConfig, TextMode
 from charlm.errors import ConfigError
@@ -17,7 +18,7 @@ from charlm.tokenizers.char import CharTokenizer
 from charlm.tokenizers.sentencepiece import trainer, trainer_process
 
 EACH = pytest.mark.parametrize("kind", [find(Tokenizer, name) for name in names("tokenizers")])
-MODEST = settings(max_examples=100, deadline=None, derandomize=True)
+MODEST = settings(max_examples=100 if SOAK else 30, deadline=None, derandomize=True)
 # Any Unicode text; `st.text()` says the same, but first spends ten seconds on tables of what each character is.
 SCALARS = st.integers(0, 0x10FFFF - 0x800).map(lambda number: chr(number if number < 0xD800 else number + 0x800))
 TEXTS = st.one_of(st.lists(SCALARS).map("".join), st.text("ab\r\n\t\0<EOS>é\ufffd\ufeff😀"))

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import LINES, QUICK, SMALL, STREAM
-from reference_run import SOAK
+from soak import SOAK
 
 import charlm
 from charlm.checkpoints import training_state
