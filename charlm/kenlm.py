@@ -32,7 +32,7 @@ class Word(NamedTuple):
 
     text: str
     value: float  # log10
-    length: int  # words that the value depends on: all so far, including the start symbol and the word itself
+    length: int  # words that the value depends on: all so far, including the start token and the word itself
     oov: bool  # out of vocabulary: whether the word has an unknown character
     end: bool = False
 

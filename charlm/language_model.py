@@ -33,7 +33,7 @@ _MAX_LOGITS_PER_STEP = 2**24  # for all parallel samples together
 
 
 class TokenProbability(NamedTuple):
-    """A token and its probability; text is None for a control symbol."""
+    """A token and its probability; text is None for a control token."""
 
     id: int
     text: str | None
@@ -96,7 +96,7 @@ class LanguageModel:
         """Score several texts in parallel, which is faster than one by one.
 
         eos: score the end of the text too; None: yes for a line model, no for a stream model.
-        bos: read the start symbol first (default: yes). Without it and without a context, the first token is context
+        bos: read the start token first (default: yes). Without it and without a context, the first token is context
         and is not scored.
         context: read before the text and not scored, for P(text | context).
         unknown: policy for a character outside the vocabulary: unk (default), skip or error.

@@ -45,7 +45,7 @@ def score(
     bos: Annotated[
         bool | None,
         optional(
-            "Condition on the start symbol; if not, the first token is context.",
+            "Condition on the start token; if not, the first token is context.",
             "yes",
             "--bos/--no-bos",
             panel=_MEASURE,

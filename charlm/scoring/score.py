@@ -145,7 +145,7 @@ def _check(tokenizer: Tokenizer, config: ScoreConfig) -> None:
         )
     if not (config.bos or config.context):
         raise ConfigError(
-            f"without the start symbol the first token is context, so the first {config.unit} has no probability; "
+            f"without the start token the first token is context, so the first {config.unit} has no probability; "
             "give a context, or use the unit token"
         )
 

@@ -51,7 +51,7 @@ def test_the_base_is_that_of_every_logarithm(run: Run, line_folder: Path, base: 
     [
         ([], "scored per token from the start of the text; end included; log-probability in nats, surprisal in bits"),
         (["--no-bos", "--no-eos"], "scored per token after the first token, which is context; end not included;"),
-        (["--context", "a ", "--unit", "word"], "scored per word after the start symbol and the context 'a ';"),
+        (["--context", "a ", "--unit", "word"], "scored per word after the start token and the context 'a ';"),
     ],
 )
 def test_the_table_ends_with_the_conventions(run: Run, line_folder: Path, options: list[str], words: str) -> None:

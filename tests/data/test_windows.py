@@ -95,7 +95,7 @@ def test_each_target_is_predicted_from_the_symbol_before_it_and_a_sequence_from_
     assert (inputs.numpy()[starting] == Tokenizer.START).all() and reset[starting].all()
     going = inputs.numpy() != Tokenizer.START
     assert (inputs.numpy()[going] - FIRST == at[going] - 1).all()
-    assert reset[~going].all()  # the start symbol is only read by a state that knows of nothing before
+    assert reset[~going].all()  # the start token is only read by a state that knows of nothing before
     if whole:
         assert (reset == starting).all()
 
@@ -154,7 +154,7 @@ def test_a_stream_now_and_then_forgets_so_that_a_cold_start_is_learned() -> None
             continue
         started = inputs == Tokenizer.START
         at_line += int(started.any(dim=0).sum())
-        assert not (targets[started] - FIRST).remainder(8).any()  # the start symbol stands before a line
+        assert not (targets[started] - FIRST).remainder(8).any()  # the start token stands before a line
         assert not (resets & ~started)[1:].any()
         cold += int((resets & ~started)[0].sum())
     assert STATE_RESET_PROBABILITY == 0.05

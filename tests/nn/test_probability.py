@@ -100,7 +100,7 @@ def test_a_stream_of_one_file_cannot_end(stream_model: charlm.LanguageModel) -> 
 
 
 def test_a_stream_of_several_files_can_end(tmp_path: Path) -> None:
-    """Each file ends in <EOS>, so it is a target; the start symbol is never a target."""
+    """Each file ends in <EOS>, so it is a target; the start token is never a target."""
     files = [tmp_path / name for name in ("a.txt", "b.txt")]
     for file in files:
         file.write_text(STREAM[:300])

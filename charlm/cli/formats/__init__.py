@@ -84,7 +84,7 @@ def in_sentence(config: ScoreConfig, units: Logarithms, *, one_tokenization: boo
     """
     context = f"the context {config.context!r}" if config.context else ""
     if config.bos:
-        given = f"after the start symbol and {context}" if context else "from the start of the text"
+        given = f"after the start token and {context}" if context else "from the start of the text"
     else:
         given = f"after {context}" if context else "after the first token, which is context"
     clauses = [
