@@ -3,7 +3,7 @@
     python docs/lessons.py [--check]
 
 A `text` block after an `sh` block is its output. All commands run in one folder, next to `corpora/`, in the order of
-lessons/README.md. `--check` trains small networks for 20 steps, looks at short texts, and writes nothing.
+lessons/README.md. `--check` trains small networks for 5 steps, looks at short texts, and writes nothing.
 """
 
 import argparse
@@ -41,7 +41,7 @@ def remade(page: str, folder: Path, program: Path, *, quickly: bool = False) -> 
 
     def block(match: re.Match[str]) -> str:
         commands = match[1]
-        for option, small in (("steps", "20"), ("hidden-size", "16")) if quickly else ():
+        for option, small in (("steps", "5"), ("hidden-size", "16")) if quickly else ():
             commands = re.sub(rf"--{option} \d+", f"--{option} {small}", commands)
         if quickly:
             commands = re.sub(r"(charlm gradients .*)--file \S+", r'\1"the cats, which slept, were full"', commands)

@@ -26,7 +26,7 @@ import generate  # noqa: E402
 PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md")), *sorted((DOCS / "guide").glob("*.md"))]
 EVERYTHING = [*PAGES, *sorted((DOCS / "lessons").glob("*.md"))]
 TEXTS = {path: path.read_text(encoding="utf-8") for path in EVERYTHING}
-QUICK = {"steps": "20", "hidden-size": "16", "layers": "1", "batch-size": "8", "seq-len": "16", "threads": "1"}
+QUICK = {"steps": "5", "hidden-size": "16", "layers": "1", "batch-size": "8", "seq-len": "16", "threads": "1"}
 OTHER_OPTIONS = {"--extra-index-url", "--index-url"}  # of pip
 OTHER_OPTIONS |= {"--nnodes", "--nproc-per-node", "--rdzv-backend", "--rdzv-endpoint", "--rdzv-id", "--max-restarts"}
 
