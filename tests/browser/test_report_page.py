@@ -30,7 +30,7 @@ def test_nothing_is_loaded_run_or_complained_about(browser: Chromium, report: Pa
     tab = browser.open(report)
     assert tab.requests == [report.absolute().as_uri()]
     assert tab.complaints == []
-    assert tab.value("document.title") == "m: a report of charlm"
+    assert tab.value("document.title") == "m: charlm report"
     assert tab.value("document.querySelectorAll('script, img, link, iframe').length") == 0
 
 
