@@ -22,6 +22,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
     signal.signal(signal.SIGHUP, lambda *arguments: None)
 os.environ["COLUMNS"] = "80"  # help and tables wrap the same everywhere
+os.environ["OMP_NUM_THREADS"] = "1"  # of every child process: threads of two tests would wait for each other
 SMALL = charlm.ModelConfig(hidden_size=16, layers=1, embedding_size=8)
 QUICK = charlm.TrainConfig(steps=40, learning_rate=4e-3, batch_size=8, seq_len=16, threads=1)
 LINES = (
