@@ -84,7 +84,7 @@ def stream_model() -> charlm.LanguageModel:
 
 @pytest.fixture(scope="session")
 def line_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same model of lines on disk; to be copied before it is changed."""
+    """Folder of `line_model`; copy it before you change it."""
     folder = tmp_path_factory.mktemp("models") / "lines"
     charlm.train(LINES, SMALL, QUICK, folder=folder)
     return folder
@@ -92,7 +92,7 @@ def line_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def stream_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same model of a stream on disk; to be copied before it is changed."""
+    """Folder of `stream_model`; copy it before you change it."""
     folder = tmp_path_factory.mktemp("models") / "stream"
     charlm.train(STREAM, SMALL, QUICK, folder=folder)
     return folder

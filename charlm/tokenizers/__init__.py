@@ -42,7 +42,7 @@ class Tokenizer(ABC):
     AMBIGUOUS: ClassVar[bool] = False  # some texts have other token sequences than the one that `encode` returns
     import_notes: tuple[str, ...] = ()  # parts of a file of another program that this tokenizer does not use, in words
 
-    # The same in every tokenizer.
+    # Equal in all tokenizers.
     UNK: ClassVar[int] = 0  # a character or word outside the vocabulary
     START: ClassVar[int] = 1  # input before the first token of a sequence
     EOS: ClassVar[int] = 2  # end of a sequence

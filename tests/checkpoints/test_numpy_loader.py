@@ -150,7 +150,7 @@ LISTED = (
 
 @pytest.mark.parametrize("symbols", LISTED, ids=name_of)
 def test_symbols_that_are_no_characters_are_read_as_a_list(symbols: Tokenizer, tmp_path: Path) -> None:
-    """Of bytes, of words, or of pieces of words and bytes: those of `symbols`, and what is none is unknown."""
+    """Bytes, words, or pieces: a text comes as a list of tokens, and one that the model does not have is unknown."""
     folder = make(tmp_path / "model", Case("gru", None, "learned", 1), symbols)
     text = "the cat ü"
     tokens = {

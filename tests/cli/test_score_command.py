@@ -93,7 +93,7 @@ def test_minus_infinity_is_null(run: Run, stream_folder: Path) -> None:
 
 
 def test_the_empty_text(run: Run, line_folder: Path, stream_folder: Path) -> None:
-    """Of lines it is an empty line, P(<EOS>); of a stream it is nothing, which has probability 1 and no perplexity."""
+    """A line model reads an empty line, P(<EOS>). A stream model reads nothing: probability 1, and no perplexity."""
     line, stream = (scored(run("score", "--json", "-m", each, ""))[0] for each in (line_folder, stream_folder))
     assert line["tokens"] == [None] and line["logprob"] == line["logprobs"][0] < 0
     assert (stream["logprob"], stream["perplexity"], stream["bits_per_char"]) == (0, None, None)

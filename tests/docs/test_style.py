@@ -22,8 +22,8 @@ PHRASES = re.compile(
 BRITISH = re.compile(r"\b\w*(colour|neighbour|licence|normalis|initialis|behaviour|centred)\w*", re.IGNORECASE)
 
 
-def trees() -> Iterator[tuple[str, ast.Module]]:
-    for path in FILES:
+def trees(files: list[Path] = FILES) -> Iterator[tuple[str, ast.Module]]:
+    for path in files:
         yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
 
 
@@ -46,7 +46,7 @@ def test_no_docstring_begins_with_an_empty_word() -> None:
     begins = re.compile(rf"({'|'.join(OPENINGS)})\b")
     wrong = [
         f"{name}: {text.splitlines()[0]}"
-        for name, tree in trees()
+        for name, tree in trees([*FILES, *(ROOT / "tests").rglob("*.py")])
         for node in ast.walk(tree)
         if isinstance(node, documented) and (text := ast.get_docstring(node)) and begins.match(text)
     ]

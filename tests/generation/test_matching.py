@@ -60,7 +60,7 @@ def test_allowed_is_exactly_what_can_still_become_a_match(pattern: str, length: 
 def test_what_is_drawn_always_matches(
     trained: dict[bool, charlm.LanguageModel], pattern: str, length: int, lines: bool, seed: int
 ) -> None:
-    """Of models that know other letters too (but no b), and beside every other setting."""
+    """The models know other letters too (but no b), and each other setting is used with it."""
     possible, pattern = matches(pattern, length), pattern.replace("b", "t")
     for change in ({}, {"temperature": 0.0}, {"temperature": 5.0, "top_k": 2, "no_repeat": 2, "typical": 0.5}):
         try:

@@ -261,7 +261,7 @@ def test_rows_do_not_depend_on_each_other(name: str) -> None:
 
 
 def test_samplers_apply_one_after_the_other() -> None:
-    """Of 0.4, 0.3, 0.2, 0.1, the first two are left by top-k 2; of those, 0.57 and 0.43, the first reaches p = 0.5."""
+    """Top-k 2 leaves the first two of 0.4, 0.3, 0.2, 0.1. They become 0.57 and 0.43, and the first reaches p = 0.5."""
     logits: Tensor = torch.tensor([[0.1, 0.4, 0.2, 0.3]]).log()
     assert [type(each).__name__ for each in chain({"temperature": 1.0, "top_k": None, "top_p": 0.5})] == [
         "Temperature",

@@ -58,7 +58,7 @@ def test_frequencies_are_the_probabilities(bigram_model: charlm.LanguageModel, p
 def test_each_draw_is_where_the_cumulative_distribution_passes_its_own_random_number(
     bigram_model: charlm.LanguageModel,
 ) -> None:
-    """That of (seed, index, step). Symbols in the order of their numbers, a before b; without <EOS> here."""
+    """The number is that of (seed, index, step). Tokens are in the order of their ids, a before b, without <EOS>."""
     bigram_model.network.allowed_tokens[Tokenizer.EOS] = False
     for sample in bigram_model.sample(count=3, length=200, seed=11):
         text = ""

@@ -130,7 +130,7 @@ class Tab:
         return said + [event["exceptionDetails"]["text"] for event in self._events("Runtime.exceptionThrown")]
 
     def value(self, expression: str) -> Any:
-        """Of JavaScript, as JSON has it."""
+        """Return the value of a JavaScript expression, parsed from JSON."""
         found = self._command("Runtime.evaluate", expression=expression, returnByValue=True)
         if "exceptionDetails" in found:
             raise RuntimeError(f"{expression}: {found['result'].get('description')}")

@@ -21,7 +21,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Of a worker that crashed there is nothing to add."""
+    """Add the counts of a worker; one that crashed has none."""
     _COUNTED.update(getattr(node, "workeroutput", {}).get("counted", {}))
 
 

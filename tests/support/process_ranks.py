@@ -23,7 +23,7 @@ _PATIENCE = 60  # seconds until a test that hangs has failed
 
 @dataclass(frozen=True)
 class Ended:
-    """Of each process its exit code, and what it wrote."""
+    """Exit code and output of each process."""
 
     codes: list[int | None]
     out: list[str]

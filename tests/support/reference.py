@@ -27,8 +27,6 @@ VARIANTS = ("bf16", "avx512", "avx2", "baseline", "none")
 REFUSED = 77  # exit code of a process whose variant this processor does not have
 TOLERANCE = 1e-6
 STEPS = 12
-# Threads wait for each other at every step, which takes minutes while other programs have the cores.
-THREADS = (1, 2) if os.getloadavg()[0] < 2 * (os.cpu_count() or 1) else (1,)
 CELLS = {"char": "gru", "word": "lstm", "subword": "rnn"}
 SIZES = {"char": None, "word": 300, "subword": 360}  # of the vocabulary
 RENAMED = {"--cache": "--neural-cache"}  # options that have another name in newer code
@@ -81,7 +79,7 @@ def record_variant() -> dict[str, Any]:
     for sequence, text in corpora().items():
         Path(f"{sequence}.txt").write_text(text, encoding="utf-8")
         for tokenizer, cell in CELLS.items():
-            for threads in THREADS:
+            for threads in (1, 2):
                 name = f"{sequence}-{tokenizer}-{threads}"
                 found |= {f"{name}: {what}": value for what, value in results(name, sequence, tokenizer, cell, threads)}
     return found
@@ -156,8 +154,6 @@ def differences(before: Any, after: Any, place: str) -> Iterator[str]:
     """A sentence for each value that has changed, wherever it lies in two records."""
     if isinstance(before, dict) and isinstance(after, dict):
         for key in before.keys() | after.keys():
-            if key not in after and "-2: " in key and 2 not in THREADS:
-                continue
             if key not in before or key not in after:
                 yield f"{place}, {key}: only in the {'new' if key in after else 'old'} record"
             else:

@@ -29,7 +29,7 @@ PLAN = charlm.Plan(_SHAPE, _TRAINING, steps=STEPS, validations=3)  # its state i
 
 
 def ending(call: Callable[..., Any], after: int, by: BaseException | None = None) -> Callable[..., Any]:
-    """The same function for so many calls; the next ends by an error, unless told otherwise as by Ctrl-C."""
+    """Return the function, which works for `after` calls; the next raises `by`, or KeyboardInterrupt as Ctrl-C does."""
     left = after
 
     def called(*arguments: Any) -> Any:

@@ -70,7 +70,7 @@ def stored(tmp_path: Path) -> list[str]:
 
 @pytest.fixture
 def often(stored: list[str]) -> list[str]:
-    """The same, and the state is saved after each step."""
+    """Options of `stored`, with a save after each step."""
     return [*stored, "--save-every=0"]
 
 

@@ -23,7 +23,7 @@ MODEST = settings(max_examples=60, deadline=None, derandomize=True)
 
 @st.composite
 def plans(draw: st.DrawFn) -> Plan:
-    """Of some steps, revised as a run revises: at a step already done, to a total not yet reached."""
+    """Plans, revised as a run revises them: at a step already done, to a total not yet reached."""
     steps = draw(st.integers(1, 400))
     plan = replace(PLAN, steps=steps, validations=draw(st.integers(1, min(MOST_VALIDATIONS, steps))))
     at = 0
@@ -83,7 +83,7 @@ def test_a_revised_run_is_validated_at_its_end_and_never_more_often_than_planned
 
 
 def test_the_learning_rate_rises_to_its_peak_and_falls_to_a_fiftieth() -> None:
-    """Of 1,000 steps: in a straight line to the peak at 50, half a cosine down to 2 % of it at the last."""
+    """With 1,000 steps: a straight line to the peak at 50, then half a cosine down to 2 % of it at the last."""
     plan = replace(PLAN, steps=1000)
     rates = [plan.learning_rate(step) for step in range(1000)]
     assert (WARM_UP, LOWEST_RATE) == (0.05, 0.02)
