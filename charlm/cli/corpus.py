@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from charlm.cli.options import Json, Quiet
+from charlm.cli.options import Json, Overwrite, Quiet, output_option
 from charlm.cli.output import say, write, write_json
 from charlm.data import catalogue, stdlib_corpus
 from charlm.wording import plural
@@ -32,8 +32,8 @@ def stdlib(
 @app.command()
 def get(
     name: Annotated[str, typer.Argument(metavar="NAME", help=f"Text to download: {' or '.join(catalogue.TEXTS)}.")],
-    output: Annotated[Path | None, typer.Option(help="File to write. [NAME.txt]")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that contains another text.")] = False,
+    output: Annotated[Path | None, output_option("File to write. [NAME.txt]")] = None,
+    overwrite: Overwrite = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:

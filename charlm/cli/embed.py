@@ -8,8 +8,10 @@ import typer
 
 from charlm.checkpoints.model_paths import existing_folder
 from charlm.cli.models import find_model, load_model
-from charlm.cli.options import Json, Model, Quiet, optional
-from charlm.cli.output import say, write, write_json
+from charlm.cli.options import Json, Model, Overwrite, Quiet, optional, output_option
+from charlm.cli.output import say, say_renamed, write, write_json
+from charlm.errors import ConfigError
+from charlm.files.atomic import check_output
 from charlm.wording import plural
 
 if TYPE_CHECKING:
@@ -84,10 +86,9 @@ def draw_map(
     side: Side = _SIDES[0],
     output: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="Picture to write: .svg, .html or .png. Default: MODEL-map.svg in this folder."
-        ),
+        output_option("Picture to write: .svg, .html or .png. Default: MODEL-map.svg in this folder."),
     ] = None,
+    overwrite: Overwrite = False,
     method: Annotated[
         str, typer.Option(help="pca: principal components; tsne: t-SNE, which needs scikit-learn.")
     ] = "pca",
@@ -102,6 +103,7 @@ def draw_map(
     Example: charlm embed map --model tales --output map.html
     """
     path = output or Path(f"{existing_folder(model).name}-map.svg")
+    check_output(path, overwrite)  # before the work
     vectors = _vectors(model, side, quiet)
     from charlm.analysis.projection import make_map
     from charlm.pages import embedding_map
@@ -119,7 +121,9 @@ def draw_map(
 
 @app.command()
 def export(
-    output: Annotated[Path, typer.Argument(metavar="FILE", help="File to write.")],
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", hidden=True)] = None,
+    output: Annotated[Path | None, output_option("File to write.")] = None,
+    overwrite: Overwrite = False,
     model: Model = None,
     side: Side = _SIDES[0],
     json: Json = False,
@@ -130,8 +134,14 @@ def export(
     Other programs read this format, and so does charlm train --embedding-file. A space in a token is written as
     \\x20, a newline as \\n, a backslash twice.
 
-    Example: charlm embed export vectors.txt --model tales
+    Example: charlm embed export --model tales --output vectors.txt
     """
+    if file is not None:
+        say_renamed("the argument FILE", "--output FILE", quiet)
+        output = output or file
+    if output is None:
+        raise ConfigError("no output file given; name one with --output")
+    check_output(output, overwrite)  # before the work
     vectors = _vectors(model, side, quiet)
     from charlm.files import word2vec
 

@@ -11,9 +11,10 @@ import typer
 
 from charlm.analysis.probes import PROBES
 from charlm.cli.inputs import load_model_and_text
-from charlm.cli.options import Json, Model, Quiet, one_of
-from charlm.cli.output import say, write, write_json
+from charlm.cli.options import Json, Model, Overwrite, Quiet, one_of, output_option
+from charlm.cli.output import say, say_renamed, write, write_json
 from charlm.errors import ConfigError
+from charlm.files.atomic import check_output
 from charlm.wording import plural
 
 if TYPE_CHECKING:
@@ -47,9 +48,11 @@ def neurons(
         ),
     ] = None,
     gates: Annotated[bool, typer.Option("--gates", help="Show how often each gate is shut, and open.")] = False,
-    saturation: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw a mark for each unit's gates into this .svg file.")
+    output: Annotated[
+        Path | None, output_option("With --gates: draw a mark for each unit's gates into this .svg file.")
     ] = None,
+    overwrite: Overwrite = False,
+    saturation: Annotated[Path | None, typer.Option("--saturation", hidden=True)] = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -60,7 +63,13 @@ def neurons(
 
     Example: charlm neurons --find brackets --file code.py
     """
-    gates = gates or saturation is not None
+    if saturation is not None:
+        say_renamed("--saturation FILE", "--gates --output FILE", quiet)
+        gates, output = True, output or saturation
+    if output is not None:
+        if not gates:
+            raise ConfigError("--output draws the gates, so it needs --gates")
+        check_output(output, overwrite)  # before the work
     if (find is not None) + gates + (unit is not None) > 1 or (layer is not None and (gates or find is not None)):
         raise ConfigError("give one of --unit (with --layer), --find and --gates; --find and --gates read all layers")
     if find is not None and find not in PROBES:
@@ -81,9 +90,9 @@ def neurons(
         measured = saturations(language_model.network, rows)
         if not measured:
             raise ConfigError(f"the cell of this model, {language_model.config.cell}, has no gates")
-        if saturation is not None:
-            gates_picture.write(measured, saturation)
-            say(f"a mark for each unit in {saturation}", quiet)
+        if output is not None:
+            gates_picture.write(measured, output)
+            say(f"a mark for each unit in {output}", quiet)
         _show_gates(measured, json)
     elif find is not None:
         ranking = find_units(language_model.network, language_model.tokenizer, rows, find, _RANKED)

@@ -59,6 +59,13 @@ def optional(
     )
 
 
+def output_option(help: str) -> Any:
+    """Return the option --output of a command that writes a file; pass its value to `files.atomic.check_output`."""
+    return typer.Option("--output", "-o", metavar="FILE", help=help)
+
+
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
+
 Unknown = Annotated[
     str,
     optional(

@@ -1,16 +1,21 @@
 """The output streams: results go to stdout, messages to stderr."""
 
+import io
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
-from charlm.files.atomic import json_line
+from charlm.files.atomic import json_line, open_atomic
 from charlm.training.torchrun import Launch
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+_RENAMED_UNTIL = "0.3"
 
 
 def prepare_streams() -> None:
@@ -105,6 +110,29 @@ def say(text: str, quiet: bool = False) -> None:
     """Print a message on stderr."""
     if not quiet:
         print(text, file=sys.stderr, flush=True)
+
+
+def say_renamed(former: str, current: str, quiet: bool) -> None:
+    """Print that an old spelling of the command line has another name, by which it is replaced in this release."""
+    say(f"{former} is now {current}; the old name will go in {_RENAMED_UNTIL}", quiet)
+
+
+@contextmanager
+def result_in(path: Path | None) -> Iterator[None]:
+    """Write the result to a file, which appears when it is complete, and its path to stdout; None changes nothing."""
+    if path is None:
+        yield
+        return
+    stdout = sys.stdout
+    with open_atomic(path) as file:
+        sys.stdout = io.TextIOWrapper(file, "utf-8", "backslashreplace", newline="\n", write_through=True)
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # the block has failed already
+                sys.stdout.detach()
+            sys.stdout = stdout
+    write(f"{path}\n")
 
 
 def for_terminal(text: str) -> str:

@@ -7,9 +7,9 @@ import typer
 
 from charlm.checkpoints.model_folder import REPORT
 from charlm.cli.models import find_model
-from charlm.cli.options import Json, Model, Quiet
+from charlm.cli.options import Json, Model, Overwrite, Quiet, output_option
 from charlm.cli.output import say, write, write_json
-from charlm.files.atomic import write_atomic
+from charlm.files.atomic import check_output, write_atomic
 from charlm.interrupts import importing
 
 if TYPE_CHECKING:
@@ -25,8 +25,9 @@ def report(
     ] = None,
     model: Model = None,
     output: Annotated[
-        Path | None, typer.Option(metavar="FILE", help=f"Page to write. Default: {REPORT} in the model's folder.")
+        Path | None, output_option(f"Page to write. Default: {REPORT} in the model's folder, which is replaced.")
     ] = None,
+    overwrite: Overwrite = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -37,6 +38,8 @@ def report(
 
     Example: charlm report --model poems
     """
+    if output is not None:
+        check_output(output, overwrite)  # before the work
     folder = find_model(model, quiet)
     with importing():
         from charlm.analysis.report import gather

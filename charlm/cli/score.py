@@ -1,20 +1,22 @@
 """charlm score: the probability of texts by the chain rule."""
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from charlm.cli.inputs import document_sequences, files_or_stdin, read_files, read_stdin, report_unknown, stdin_lines
 from charlm.cli.models import find_model, load_model
-from charlm.cli.options import Model, Quiet, Unknown, optional
-from charlm.cli.output import say
+from charlm.cli.options import Model, Overwrite, Quiet, Unknown, optional, output_option
+from charlm.cli.output import result_in, say, say_renamed
 from charlm.cli.variant_options import NONE, Given, OptionsOf, chosen, with_variant_options
 from charlm.cli.view.progress import text_bar
 from charlm.config import TextMode, check_choice
 from charlm.data.corpus import STDIN
 from charlm.data.documents import AnyDocument, Document
 from charlm.errors import ConfigError
+from charlm.files.atomic import check_output
 from charlm.interrupts import importing
 from charlm.registry import declarations
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from charlm.scoring.score import ScoreOptions
 
 _ADAPTATIONS, _WRITERS = "scoring.adaptation", "cli.formats"
-_FORMATS = tuple(each.name for each in declarations(_WRITERS) if not any(option.required for option in each.options))
+_FORMATS = tuple(each.name for each in declarations(_WRITERS))
 _MEASURE, _ADAPTATION, _OUTPUT = "What to score", "Adaptation", "Output"  # headings of the help
 _DEFAULT_FORMAT, _PAIR_FORMATS = "table", ("table", "json")
 _AT_ONCE = 4096  # the most texts, and characters, to score before the results are written
@@ -82,6 +84,9 @@ def score(
         str | None, optional(f"Output format: {', '.join(_FORMATS)}.", _DEFAULT_FORMAT, choices=_FORMATS, panel=_OUTPUT)
     ] = None,
     writers: Annotated[Given, OptionsOf(_WRITERS, _OUTPUT)] = NONE,
+    output: Annotated[Path | None, output_option("File to write. Default: stdout.")] = None,
+    overwrite: Overwrite = False,
+    html: Annotated[Path | None, typer.Option("--html", hidden=True)] = None,
     pairs: Annotated[
         str | None,
         typer.Option(
@@ -99,7 +104,12 @@ def score(
 
     Example: charlm score --json "the cat sat" "sat cat the"
     """
+    if html is not None:
+        say_renamed("--html FILE", "--format html --output FILE", quiet)
+        writers, output = {**writers, "html": True}, output or html
     name, fields = _format(format, writers)
+    if output is not None:
+        check_output(output, overwrite)  # before the work
     folder = find_model(model, quiet)
     methods = tuple(chosen(_ADAPTATIONS, adaptations))
     if pairs is not None and (texts or file or unit or base or full or lines or name not in _PAIR_FORMATS):
@@ -136,19 +146,20 @@ def score(
     if pairs is not None:
         from charlm.cli.pairs import score_pairs
 
-        score_pairs(language_model, documents[0], ends, how, json=name != _DEFAULT_FORMAT, quiet=quiet)
+        with result_in(output):
+            score_pairs(language_model, documents[0], ends, how, json=name != _DEFAULT_FORMAT, quiet=quiet)
         return
     in_base = logarithms(writer.base or base)
     ambiguous = tokenizer.AMBIGUOUS
     convention = in_sentence(ScoreConfig(ends, **how), in_base, one_tokenization=ambiguous, methods=methods)
-    writer.begin(in_base, convention)
     note = writer.note(convention, one_tokenization=ambiguous)
     say(note, quiet or not note)
     mode = TextMode.LINE if lines or writer.by_line else language_model.mode
     singles = map(writer.prepare, _singles(arguments or (), documents, mode, quiet))
     unknowns, number, first_unknown = 0, 0, None
     piped = STDIN in (arguments or ())
-    with text_bar((piped or bool(file)) and not quiet, piped) as on_progress:
+    with result_in(output), text_bar((piped or bool(file)) and not quiet, piped) as on_progress:
+        writer.begin(in_base, convention)
         for group in ([text] for text in singles) if methods else batches(singles, len, _CHARACTERS, _AT_ONCE):
             for result in language_model.score_many(group, eos=ends, **how):
                 number += 1
@@ -157,7 +168,7 @@ def score(
                     first_unknown = number, result.text
                 writer.add(result)
             on_progress(len(group))
-    writer.end()
+        writer.end()
     if first_unknown is not None:
         number, text = first_unknown
         report_unknown(language_model, [Document("", text)], unknowns, unknown, quiet, start=number)

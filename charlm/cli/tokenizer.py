@@ -12,7 +12,7 @@ import typer
 from charlm.cli.config_options import TOKENIZER_OPTIONS, configured, with_options
 from charlm.cli.inputs import files_or_stdin, read_files, read_stdin, read_vocabulary
 from charlm.cli.models import find_model, load_model
-from charlm.cli.options import Json, Model, Quiet
+from charlm.cli.options import Json, Model, Overwrite, Quiet, output_option
 from charlm.cli.output import for_terminal, say, write, write_json
 from charlm.cli.variant_options import NONE, Given
 from charlm.cli.view.progress import ReadingLine
@@ -39,9 +39,9 @@ def build(
     texts: Annotated[
         list[str] | None, typer.Argument(metavar="CORPUS", help="Text files, gzip files, folders, or - for stdin.")
     ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="File to write.")] = None,
+    output: Annotated[Path | None, output_option("File to write.")] = None,
     options: Given = NONE,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
+    overwrite: Overwrite = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -54,9 +54,9 @@ def build(
     config = with_options(ModelConfig(), options)
     with importing():
         from charlm.data import vocabulary
-        from charlm.files.atomic import check_overwrite
+        from charlm.files.atomic import check_output
 
-    check_overwrite(output, overwrite)  # before the work
+    check_output(output, overwrite)  # before the work
     documents = read_files(files_or_stdin(texts), quiet).documents
     learned = vocabulary.learn_all(documents, config, ReadingLine(quiet))
     vocabulary.write(output, learned, overwrite)

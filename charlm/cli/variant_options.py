@@ -19,13 +19,12 @@ from typing import Annotated, Any, get_args
 import typer
 
 from charlm.cli.options import option_name, optional
-from charlm.cli.output import say
+from charlm.cli.output import say_renamed
 from charlm.errors import ConfigError
 from charlm.registry import Declaration, Option, declarations
 
 Given = Mapping[str, Any]  # option → value, of the options that were given
 NONE: Given = MappingProxyType({})
-_FORMER_UNTIL = "0.3"
 
 
 @dataclass(frozen=True)
@@ -126,10 +125,7 @@ def _accept_former_names(package: str, given: dict[str, Any], *, quiet: bool) ->
         if given.pop(former, False):
             name = _flag_name(declaration)
             given[name] = True
-            say(
-                f"{option_name(former)} is now {option_name(name)}; the old name will go in {_FORMER_UNTIL}",
-                quiet,
-            )
+            say_renamed(option_name(former), option_name(name), quiet)
 
 
 def _flag_name(declaration: Declaration) -> str:

@@ -3,7 +3,6 @@
 The file is written only after the complete text has arrived and its SHA-256 matches the catalogue.
 """
 
-import os
 import ssl
 from hashlib import sha256
 from http.client import HTTPException
@@ -21,8 +20,8 @@ from urllib.request import (
 )
 
 from charlm.data.catalogue import Text
-from charlm.errors import ConfigError, CorpusError
-from charlm.files.atomic import check_overwrite, write_atomic
+from charlm.errors import CorpusError
+from charlm.files.atomic import check_output, write_atomic
 from charlm.files.reading import reason
 from charlm.version import __version__
 
@@ -36,15 +35,9 @@ def is_needed(text: Text, path: Path, overwrite: bool) -> bool:
 
     Raises ConfigError if `path` cannot be written, ModelExistsError if it is another text and `overwrite` is false.
     """
-    if not path.parent.is_dir():
-        raise ConfigError(f"there is no folder {path.parent}", remedy="create_folder")
-    if not os.path.lexists(path):
-        return True
-    if not path.is_file():
-        raise ConfigError(f"{path} is not a file", remedy="other_output")
-    if text.is_at(path):
+    if path.is_file() and text.is_at(path):
         return False
-    check_overwrite(path, overwrite, "is another text")
+    check_output(path, overwrite)
     return True
 
 

@@ -13,7 +13,7 @@ from charlm.data.documents import AnyDocument
 from charlm.data.sequences import Lines, Streams, all_sequences
 from charlm.data.split import choose_mode
 from charlm.errors import CharlmError, ModelError
-from charlm.files.atomic import check_overwrite, json_line, parse_json, read_file, to_json, write_atomic
+from charlm.files.atomic import check_output, json_line, parse_json, read_file, to_json, write_atomic
 from charlm.files.reading import read_errors
 from charlm.progress import OnProgress, PieceCounter, ignore
 from charlm.registry import find, name_of, names
@@ -124,5 +124,5 @@ def read(path: Path) -> Tokenizer:
 
 def write(path: Path, tokenizer: Tokenizer, overwrite: bool) -> None:
     """Write a vocabulary file. Raises ModelExistsError if it exists and `overwrite` is false, and OSError."""
-    check_overwrite(path, overwrite)
+    check_output(path, overwrite)
     write_atomic(path, to_json(describe(tokenizer)))

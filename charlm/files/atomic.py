@@ -4,19 +4,27 @@ import json
 import math
 import os
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from charlm.errors import ModelError, ModelExistsError
+from charlm.errors import ConfigError, ModelError, ModelExistsError
 
 
 def write_atomic(path: Path, data: bytes) -> None:
     """Replace a file by one rename: a reader sees all of the old bytes or all of the new. OSErrors name `path`."""
+    with open_atomic(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def open_atomic(path: Path) -> Iterator[BinaryIO]:
+    """Open a new file that replaces `path` at the end of the block, by one rename, unless the block fails."""
     temporary = path.parent / f".{path.name}.{os.getpid()}.tmp"  # another process may be writing the same file
     try:
         with temporary.open("wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -29,12 +37,16 @@ def write_atomic(path: Path, data: bytes) -> None:
     sync_folder(path.parent)
 
 
-def check_overwrite(
-    path: Path, overwrite: bool, problem: str = "already exists", remedy: str = "overwrite_output"
-) -> None:
-    """Raise ModelExistsError with `problem` if `path` exists and may not be replaced."""
-    if not overwrite and path.exists():
-        raise ModelExistsError(f"{path} {problem}", remedy=remedy)
+def check_output(path: Path, overwrite: bool) -> None:
+    """Check that a file may be written to `path`. Raises ConfigError, which is ModelExistsError if a file is there."""
+    if not path.parent.is_dir():
+        raise ConfigError(f"there is no folder {path.parent}", remedy="create_folder")
+    if not os.path.lexists(path):
+        return
+    if not path.is_file():  # a rename would also replace a device
+        raise ConfigError(f"{path} is not a file", remedy="other_output")
+    if not overwrite:
+        raise ModelExistsError(f"{path} already exists", remedy="overwrite_output")
 
 
 def read_file(path: Path, limit: int) -> bytes:

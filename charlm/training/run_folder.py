@@ -21,7 +21,7 @@ from charlm.checkpoints.model_folder import (
 )
 from charlm.checkpoints.training_state import TrainingState
 from charlm.errors import ModelExistsError, SaveError
-from charlm.files.atomic import check_overwrite, to_json, write_atomic
+from charlm.files.atomic import to_json, write_atomic
 from charlm.plan import Plan
 from charlm.tokenizers import Tokenizer
 from charlm.training.best import Best
@@ -36,7 +36,8 @@ def check_free(folder: Path, overwrite: bool) -> None:
     path = unfinished(folder)
     if path and training_state.newest(path)[0]:
         raise ModelExistsError(f"{folder} has a run that was stopped before its end", remedy="resume_or_overwrite")
-    check_overwrite(folder, overwrite, remedy="overwrite")
+    if folder.exists():
+        raise ModelExistsError(f"{folder} already exists", remedy="overwrite")
 
 
 def unfinished(folder: Path) -> Path | None:

@@ -156,7 +156,7 @@ def test_scores_in_every_form(folder: Path, run: Run, form: str) -> None:
 
 def test_a_page_has_the_characters_and_a_word_has_no_rank(folder: Path, run: Run, tmp_path: Path) -> None:
     text = "die Kühe" if "line" in folder.name else "war grün"
-    assert run("score", "-m", folder, "--html", "page.html", text).code == 0
+    assert run("score", "-m", folder, "--format=html", "--output=page.html", text).code == 0
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert text in re.sub("<[^>]*>", "", page)
     rows = run("score", "-m", folder, "--tsv", "--unit", "word", text).out.splitlines()

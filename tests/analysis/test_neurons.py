@@ -244,7 +244,7 @@ def test_gates_are_shown_and_a_cell_without_says_so(run: Run, line_folder: Path,
 
 
 def test_a_picture_has_a_mark_for_each_unit_where_its_shares_are(run: Run, line_folder: Path) -> None:
-    done = run("neurons", "-m", line_folder, "--saturation", "gates.svg", "--json", "the cats slept")
+    done = run("neurons", "-m", line_folder, "--gates", "--output", "gates.svg", "--json", "the cats slept")
     assert "gates.svg" in done.err
     drawn = Path("gates.svg").read_text(encoding="utf-8")
     marks = re.findall(r'cx="([\d.]+)" cy="([\d.]+)" r="[\d.]+"><title>unit (\d+)', drawn)
@@ -257,7 +257,7 @@ def test_a_picture_has_a_mark_for_each_unit_where_its_shares_are(run: Run, line_
     words = [text.text for text in ElementTree.fromstring(drawn).iter("{http://www.w3.org/2000/svg}text")]
     assert {"Γr, layer 1", "Γu, layer 1", "0", "0.5", "1"} < set(words)
     assert sum(f"{bound} 0." in str(each) for each in words for bound in ("above", "below")) == 2, "of the two axes"
-    refused = run("neurons", "-m", line_folder, "--saturation", "gates.bmp", "the cats slept")
+    refused = run("neurons", "-m", line_folder, "--gates", "--output", "gates.bmp", "the cats slept")
     assert refused.code == 2 and "ends in .svg" in refused.err
 
 
@@ -282,7 +282,7 @@ def test_units_are_counted_at_their_position_in_any_width() -> None:
         (["--find", "quotes"], "first half"),
         (["--unit", "1", "--gates"], "one of"),
         (["--layer", "1", "--find", "word"], "one of"),
-        (["--unit", "1", "--saturation", "x.svg"], "one of"),
+        (["--unit", "1", "--output", "x.svg"], "needs --gates"),
     ],
 )
 def test_a_missing_unit_layer_or_probe_is_refused_with_the_choices(

@@ -1,4 +1,4 @@
-"""The page of `charlm score --html` in a browser."""
+"""The page of `charlm score --format html` in a browser."""
 
 from pathlib import Path
 

@@ -77,10 +77,10 @@ def test_unknown_tokens_are_in_one_perplexity_and_out_of_the_other(run: Run, lin
     ("options", "words"),
     [
         *[(["--base", "3"], "base"), (["--unit", "line"], "unit"), (["--format", "xml"], "format")],
-        *[(["--json", "--tsv"], "two output formats"), (["--heat", "--html", "x"], "two output formats")],
+        *[(["--json", "--tsv"], "two output formats"), (["--heat", "--format", "html"], "two output formats")],
         *[
             (["--heat", "--base", "2"], "base"),
-            (["--html", "x", "--base", "e"], "base"),
+            (["--format", "html", "--base", "e"], "base"),
             (["--heat", "--full"], "--full"),
         ],
         *[(["--full", "--unit", "word"], "rank"), (["--no-bos", "--unit", "word"], "first word")],

@@ -28,7 +28,7 @@ ROWS = re.findall(r"^\| *(\d+) \|(.*)\|$", TABLE, re.MULTILINE)
 
 
 def test_the_table_has_every_fault_once_in_order() -> None:
-    assert [int(number) for number, _ in ROWS] == list(range(1, 49))
+    assert [int(number) for number, _ in ROWS] == list(range(1, len(ROWS) + 1)) and len(ROWS) > 48
 
 
 def test_every_test_that_the_table_names_exists() -> None:

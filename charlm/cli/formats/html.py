@@ -1,13 +1,11 @@
 """Scores as a heat map in an HTML page, written when all scores are known."""
 
-from dataclasses import dataclass, field
-from pathlib import Path
+import sys
 
 from charlm.cli.formats import Request, ScoreWriter
 from charlm.cli.formats._figures import Logarithms
 from charlm.cli.output import write
 from charlm.errors import ConfigError
-from charlm.files.atomic import write_atomic
 from charlm.pages.heat_page import page
 from charlm.scoring import units
 from charlm.scoring.score import Score
@@ -17,17 +15,10 @@ from charlm.tokenizers import Tokenizer
 _ON_HOVER = 5  # most likely tokens to show for each token
 
 
-@dataclass
 class Html(ScoreWriter):
-    """One self-contained page; its path goes to stdout."""
+    """One self-contained page; hover over a token for its alternatives."""
 
     order = 60
-    html: str = field(
-        metadata={
-            "help": "Write the heat map to an HTML page; hover over a token for its alternatives.",
-            "metavar": "FILE",
-        }
-    )
 
     def check(self, request: Request) -> None:
         if request.base is not None:
@@ -41,12 +32,12 @@ class Html(ScoreWriter):
 
     def begin(self, logarithms: Logarithms, convention: str) -> None:
         super().begin(logarithms, convention)
+        if sys.stdout.isatty():
+            raise ConfigError("an HTML page is not for a terminal; name a file with --output")
         self._scores: list[Score] = []
 
     def add(self, score: Score) -> None:
         self._scores.append(score)
 
     def end(self) -> None:
-        html = page(self._scores, self._convention)
-        write_atomic(Path(self.html), html.encode(errors="backslashreplace"))
-        write(f"{self.html}\n")
+        write(page(self._scores, self._convention))
