@@ -14,7 +14,6 @@ A variant declares its command-line options in its class, with literal values:
 """
 
 import ast
-import difflib
 import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from charlm.errors import CharlmError, UnknownNameError
+from charlm.wording import nearest
 
 Contract = TypeVar("Contract")
 _TYPES: dict[str, type] = {each.__name__: each for each in (bool, int, float, str)}
@@ -64,7 +64,7 @@ def find(contract: type[Contract], name: str) -> type[Contract]:
     """
     known = names(contract.__module__.removeprefix("charlm."))
     if name not in known:
-        near = difflib.get_close_matches(name.lower(), known, n=1)
+        near = nearest(name, known)
         hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(known)}"
         raise UnknownNameError(f"no {contract.__name__.lower()} is named {name[:40]!r}; {hint}")
     module = import_module(f"{contract.__module__}.{name.replace('-', '_')}")

@@ -1,6 +1,10 @@
-"""Numbers in text for a person."""
+"""Numbers in text for a person, and the names that a person may have meant."""
 
 import math
+import re
+from collections.abc import Iterable
+
+_SIMILAR = 0.7  # share of letters in common from which a name is suggested
 
 
 def plural(count: int, noun: str) -> str:
@@ -11,3 +15,31 @@ def plural(count: int, noun: str) -> str:
 def figure(value: float | None, form: str = ".4f") -> str:
     """A number; a dash for one that does not exist or is not finite, such as the perplexity of no tokens."""
     return "–" if value is None or not math.isfinite(value) else format(value, form)
+
+
+def nearest(name: str, known: Iterable[str], count: int = 1) -> list[str]:
+    """Return at most `count` of the known names that `name` may stand for, the likeliest first.
+
+    Names that begin with it come first, then those whose initials it is ("lr" for "learning-rate"), then those with
+    nearly the same letters. There are none if nothing is similar.
+    """
+    from difflib import SequenceMatcher
+
+    asked = name.lower()
+    matcher = SequenceMatcher(None, "", asked)
+
+    def rank(other: str) -> tuple[int, float]:
+        """Lower is likelier; 3 is not similar."""
+        low = other.lower()
+        if len(asked) > 1 and low.startswith(asked):
+            return 0, len(low)
+        if len(asked) > 1 and asked == "".join(word[0] for word in re.findall("[a-z0-9]+", low)):
+            return 1, 0.0
+        if sorted(asked) == sorted(low):
+            return 2, -1.0
+        matcher.set_seq1(low)
+        ratios = (matcher.real_quick_ratio, matcher.quick_ratio, matcher.ratio)  # the quick ones are upper bounds
+        return (2, -matcher.ratio()) if all(ratio() >= _SIMILAR for ratio in ratios) else (3, 0.0)
+
+    ranked = sorted((rank(other), other) for other in dict.fromkeys(known) if other)
+    return [other for (kind, _), other in ranked if kind < 3][:count]

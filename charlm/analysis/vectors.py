@@ -9,7 +9,6 @@ With every vector scaled to length 1, and cos the dot product of two, an analogy
 The words of the question are never the answer.
 """
 
-import difflib
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,7 +19,7 @@ from charlm.config import check_choice, check_range
 from charlm.errors import ConfigError
 from charlm.language_model import LanguageModel
 from charlm.nn.cells import Cell
-from charlm.wording import plural
+from charlm.wording import nearest, plural
 
 SIDES = ("input", "output")
 _EPSILON = 0.001
@@ -76,8 +75,7 @@ class Vectors:
         for name in (word, f" {word}"):
             if word and name in self.tokens:
                 return self.tokens.index(name)
-        near = difflib.get_close_matches(word, self.tokens, n=_SUGGESTIONS)
-        near += [each for each in self.tokens if each.lower() == word.lower() and each not in near]
+        near = nearest(word, self.tokens, _SUGGESTIONS)
         examples = [repr(name) for name, learned in zip(self.tokens, self.learned, strict=True) if learned][:5]
         hint = f"the nearest: {', '.join(map(repr, near))}" if near else f"examples: {', '.join(examples)}"
         raise ConfigError(f"{word[:40]!r} is not among the model's {plural(len(self.tokens), 'token')}; {hint}")

@@ -5,7 +5,6 @@ error if its file no longer has the content of the first read.
 """
 
 import codecs
-import difflib
 import errno
 import gzip
 import hashlib
@@ -21,6 +20,7 @@ from typing import BinaryIO, NamedTuple
 from charlm.errors import CorpusError, CorpusNotFoundError
 from charlm.files.reading import read_errors
 from charlm.progress import OnProgress, PieceCounter
+from charlm.wording import nearest
 
 PIECE = 2**20  # characters or bytes read at once
 _MARK = b"\xef\xbb\xbf"  # byte order mark in UTF-8
@@ -277,8 +277,9 @@ def corpus_errors(path: Path) -> Iterator[None]:
 
 def _suggestion(path: Path) -> str:
     try:
-        neighbors = [other.name for other in path.parent.iterdir()]
+        neighbors = [other.name for other in path.parent.iterdir() if not other.name.startswith(".")]
     except OSError:
         return f", nor a folder {path.parent}"
-    near = difflib.get_close_matches(path.name, neighbors, n=1)
-    return f"; did you mean {path.parent / near[0]}?" if near else ""
+    stems = {name.removesuffix(path.suffix): name for name in neighbors}  # a common suffix is not a likeness
+    near = nearest(path.stem, stems)
+    return f"; did you mean {path.parent / stems[near[0]]}?" if near else ""

@@ -55,6 +55,13 @@ def test_a_file_that_is_not_there_is_named_with_the_nearest_name(tmp_path: Path)
     assert refusal(tmp_path / "no" / "a.txt").endswith(f"nor a folder {tmp_path / 'no'}")
 
 
+def test_a_common_suffix_is_not_a_likeness(tmp_path: Path) -> None:
+    (tmp_path / "names.txt").write_text("x")
+    assert refusal(tmp_path / "nosuch.txt") == f"there is no file {tmp_path / 'nosuch.txt'}"
+    assert refusal(tmp_path / "nmaes.txt").endswith(f"; did you mean {tmp_path / 'names.txt'}?")
+    assert refusal(tmp_path / "names").endswith(f"; did you mean {tmp_path / 'names.txt'}?")
+
+
 @pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf", gzip.compress(b"")], ids=["empty", "mark", "gzip"])
 def test_an_empty_corpus_is_refused(file: Path, content: bytes) -> None:
     file.write_bytes(content)

@@ -5,7 +5,6 @@ A sampler is one file here. Its fields are its settings: the field `top_k` is th
 draws the token.
 """
 
-import difflib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor
 
 from charlm.registry import declarations, find
+from charlm.wording import nearest
 
 PACKAGE = "generation.samplers"
 
@@ -54,7 +54,7 @@ def chain(settings: Mapping[str, Any]) -> list[Sampler]:
     known = [option.name for each in declarations(PACKAGE) for option in each.options]
     for name in settings:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
+            near = nearest(name, known)
             hint = f"did you mean {near[0]!r}?" if near else f"the samplers have {', '.join(known)}"
             raise TypeError(f"unexpected keyword argument {name!r}; {hint}")
     samplers = []
