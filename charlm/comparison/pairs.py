@@ -1,7 +1,7 @@
 """Judge minimal pairs: a good sentence should be likelier than a bad one (Linzen et al. 2016; Warstadt et al. 2020).
 
 A file has one pair per line: the good sentence, a tab, the bad sentence. A second tab may be followed by the group of
-the pair, such as the number of words between subject and verb.
+the pair, such as the number of words between subject and verb. A quoted field is read as charlm/files/tsv.py says.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,6 +9,7 @@ from typing import NamedTuple, Unpack
 
 from charlm.data.sequences import lines
 from charlm.errors import CorpusError
+from charlm.files import tsv
 from charlm.language_model import LanguageModel
 from charlm.scoring.score import ScoreOptions
 
@@ -38,7 +39,7 @@ def parse(name: str, text: str) -> list[Pair]:
     """Parse a file's text. Raises CorpusError, with the name and the line, for a line that is not a pair."""
     pairs: list[Pair] = []
     for number, line in enumerate(lines(text), start=1):
-        fields = line.split("\t")
+        fields = tsv.split(line)
         where = f"{name}:{number}"
         if len(fields) not in (2, 3) or not fields[0] or not fields[1]:
             raise CorpusError(f"{where} is not a pair; write the good sentence, a tab, and the bad sentence")

@@ -155,6 +155,16 @@ def test_a_pair_of_equals_is_not_right_and_unknown_characters_are_told(run: Run,
     assert "2 sentences with an unknown character" in done.err
 
 
+def test_a_quoted_sentence_of_a_pair_is_read_without_its_quotes(run: Run, line_folder: Path) -> None:
+    """As CSV writers quote it; a sentence that only begins with a quotation mark stays the same."""
+    counts = []
+    for text in ("the cat ran\tthe cat zzz\n", '"the cat ran"\t"the cat zzz"\n', '"the" cat ran\t"the" cat zzz\n'):
+        Path("pairs.tsv").write_text(text)
+        done = run("score", "-m", line_folder, "--pairs", "pairs.tsv", "--json")
+        counts.append((json.loads(done.out)["right"], "2 sentences with an unknown character" in done.err))
+    assert counts == [(1, False), (1, False), (0, True)]
+
+
 def test_pairs_compare_two_models(run: Run, known: str, line_folder: Path) -> None:
     Path("pairs.tsv").write_text(PAIRS)
     value = json.loads(run("compare", line_folder, "kn5", "--pairs", "pairs.tsv", "--json", "--train", "lines.txt").out)

@@ -1,12 +1,14 @@
 """`charlm score`: its conventions, and the forms of what it writes; `test_cli_score` has the table and the JSON."""
 
 import csv
+import io
 import json
 import math
 import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas
 import pytest
 from conftest import Outcome
 
@@ -120,6 +122,19 @@ def test_tsv_keeps_a_row_a_line_whatever_the_token(run: Run, stream_folder: Path
     text = "a\tb\nc\\d\r"
     _, *rows = run("score", "--tsv", "--unit", "word", "-m", stream_folder, text).out.split("\n")
     assert [row.split("\t")[2] for row in rows[:-1]] == ["a", "\\tb", "\\nc\\\\d", "\\r"]
+
+
+def test_csv_and_pandas_read_every_row_of_tsv_with_their_defaults(run: Run, stream_folder: Path) -> None:
+    texts = ['"yes," she said', 'a 5" disk #1', "NA", '"', "null"]
+    out = run("score", "--tsv", "--unit", "word", "-m", stream_folder, *texts).out
+    _, *rows = csv.reader(io.StringIO(out, newline=""), delimiter="\t")
+    assert {len(row) for row in rows} == {7} and len(rows) == out.count("\n") - 1
+    words = ['"yes,"', " she", " said", "a", ' 5"', " disk", " #1", "NA", '"', "null"]
+    assert [row[2] for row in rows] == words
+    table = pandas.read_csv(io.StringIO(out), sep="\t", keep_default_na=False, na_values=[""])
+    assert table["token"].tolist() == words
+    assert table["logprob_nats"].tolist() == [float(row[3]) for row in rows]
+    assert len(pandas.read_csv(io.StringIO(out), sep="\t")) == len(rows)
 
 
 def test_tsv_leaves_empty_what_there_is_not(run: Run, line_folder: Path) -> None:

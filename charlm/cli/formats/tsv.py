@@ -3,17 +3,19 @@
 from charlm.cli.formats import ScoreWriter
 from charlm.cli.formats._figures import Logarithms, names
 from charlm.cli.output import write
+from charlm.files import tsv
 from charlm.scoring.measure import NATS
 from charlm.scoring.score import Score
-
-_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 class Tsv(ScoreWriter):
     """Rows under a header that names the units. Sentences and positions count from 1; unknown values are empty."""
 
     order = 30
-    flag = "Print tab-separated values, one row per token."
+    flag = (
+        "Print tab-separated values, one row per token. A token that begins with a quotation mark is quoted as in CSV."
+        " Tab, newline, carriage return, and backslash are written as \\t, \\n, \\r, and \\\\."
+    )
 
     def alternatives(self, *, tokens: bool, full: bool) -> int | None:
         return 0 if tokens else None  # a word has no rank
@@ -26,15 +28,15 @@ class Tsv(ScoreWriter):
         self._sentence = 0
         logprob, surprisal = logarithms.names
         columns = ["sentence", "position", "token", f"logprob_{logprob}", f"surprisal_{surprisal}"]
-        write("\t".join([*columns, f"entropy_{surprisal}", "rank"]) + "\n")
+        write(tsv.row([*columns, f"entropy_{surprisal}", "rank"]))
 
     def add(self, score: Score) -> None:
         self._sentence += 1
-        given, scored = names(score, lambda token: token.translate(_ESCAPES))
+        given, scored = names(score, str)
         rows = [[name, "", "", "", ""] for name in given]
         rows += [[name, *self._figures(score, index)] for index, name in enumerate(scored)]
-        lines = ("\t".join([str(self._sentence), str(number), *row]) for number, row in enumerate(rows, start=1))
-        write("".join(f"{line}\n" for line in lines))
+        numbered = enumerate(rows, start=1)
+        write("".join([tsv.row([str(self._sentence), str(number), *row]) for number, row in numbered]))
 
     def _figures(self, score: Score, index: int) -> list[str]:
         logprob, nats = score.logprobs[index], NATS[self._logarithms.surprisal]
