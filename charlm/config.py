@@ -4,17 +4,20 @@
 run. None is a choice that depends on the corpus and the time budget; `training.planner` makes it.
 """
 
-from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass, fields
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
-from types import MappingProxyType
-from typing import Any, ClassVar, TypeVar, cast
+from numbers import Integral, Real
+from typing import ClassVar
 
-from charlm.errors import ConfigError
+from charlm.errors import ConfigError, UnknownNameError
+from charlm.registry import check_name, declarations
+from charlm.settings import Settings, from_mapping, is_number
 
 TOKENIZER_FIELDS = ("vocab_size", "min_count", "closed", "model_type")  # fields of ModelConfig for training a tokenizer
 MAX_VOCABULARY = 2**24  # tokens
-Settings = TypeVar("Settings")
+ACTIVATIONS = ("tanh", "relu", "sigmoid", "identity")  # in the order of the numbers in recurrence.h
 
 
 class TextMode(StrEnum):
@@ -25,12 +28,23 @@ class TextMode(StrEnum):
 
 
 def check_range(name: str, value: float | None, low: float, high: float, *, open_low: bool = False) -> None:
-    """Raise ConfigError unless `value` is None or in [low, high], or in ]low, high] with `open_low`."""
-    if value is None or (low < value <= high if open_low else low <= value <= high):
+    """Raise ConfigError unless `value` is None or a number in [low, high], or in ]low, high] with `open_low`."""
+    if value is None:
+        return
+    if not is_number(value, Real):
+        raise ConfigError(f"{name} is {repr(value)[:30]}; it must be a number", setting=name)
+    if low < value <= high if open_low else low <= value <= high:
         return
     lower = f"more than {low:g}" if open_low else f"at least {low:g}"
     upper = "" if high == float("inf") else f" and at most {high:g}"
     raise ConfigError(f"{name} is {str(value)[:30]}; it must be {lower}{upper}", setting=name)
+
+
+def check_count(name: str, value: int | None, low: int, high: float = float("inf")) -> None:
+    """Raise ConfigError unless `value` is None or a whole number in [low, high]."""
+    if not (value is None or is_number(value, Integral)):
+        raise ConfigError(f"{name} is {repr(value)[:30]}; it must be a whole number", setting=name)
+    check_range(name, value, low, high)
 
 
 def check_choice(name: str, value: str, choices: Iterable[str]) -> None:
@@ -40,9 +54,19 @@ def check_choice(name: str, value: str, choices: Iterable[str]) -> None:
         raise ConfigError(f"{name} is {str(value)[:40]!r}; it must be {', '.join(others)} or {last}", setting=name)
 
 
-@dataclass(frozen=True)
-class ModelConfig:
-    """The tokenizer and the shape of a model. Raises ConfigError for a size outside its bounds."""
+def check_activation(name: str) -> None:
+    """Raise UnknownNameError unless `name` is one of ACTIVATIONS."""
+    if name not in ACTIVATIONS:
+        raise UnknownNameError(f"no activation is named {name[:40]!r}; choose one of {', '.join(ACTIVATIONS)}")
+
+
+@dataclass(frozen=True, repr=False)
+class ModelConfig(Settings):
+    """The tokenizer and the shape of a model.
+
+    Raises ConfigError for a value of the wrong type or outside its bounds, UnknownNameError for a name that no cell,
+    tokenizer, embedding or readout has.
+    """
 
     tokenizer: str = "char"
     vocab_size: int | None = None  # V, control tokens included; None: the tokenizer's choice
@@ -78,15 +102,33 @@ class ModelConfig:
         {"residual", "readout_layers", "readout", "tie_weights", *TOKENIZER_FIELDS, "vocabulary"}
     )
     OLD_DEFAULTS: ClassVar[dict[str, str]] = {"readout": "dense"}
+    # The fields that name a variant, with the package that has a file for each.
+    VARIANTS: ClassVar[dict[str, str]] = {
+        "tokenizer": "tokenizers",
+        "embedding": "nn.embeddings",
+        "cell": "nn.cells",
+        "readout": "nn.readouts",
+    }
 
-    def __post_init__(self) -> None:
+    def _check(self) -> None:
         check_choice("sequence", self.sequence, ("auto", *TextMode))
         for name, bound in self.UPPER_BOUNDS.items():
-            check_range(name, getattr(self, name), 1, bound)
+            check_count(name, getattr(self, name), 1, bound)
         check_range("dropout", self.dropout, 0, 0.95)
         check_choice("model_type", self.model_type, ("unigram", "bpe"))
+        for name, package in self.VARIANTS.items():
+            if (name, getattr(self, name)) != ("readout", "auto"):
+                check_name(package, name, getattr(self, name))
+        if self.activation is not None:
+            check_activation(self.activation)
+            self._check_cell_has_activation()
         if self.tie_weights:
             self._equal_widths()
+
+    def _check_cell_has_activation(self) -> None:
+        cells = [each.name for each in declarations(self.VARIANTS["cell"]) if each.values.get("takes_activation")]
+        if self.cell not in cells:
+            raise ConfigError(f"activation is {self.activation!r}, but only {' and '.join(cells)} have one to choose")
 
     def _equal_widths(self) -> None:
         """Set embedding_size and hidden_size to the same width, since they are the widths of one table."""
@@ -120,9 +162,12 @@ class ModelConfig:
         return f"{self.layers} × {cell}, {self.hidden_size} wide{residual}{readout}{kind}{tied}"
 
 
-@dataclass(frozen=True)
-class TrainConfig:
-    """Settings of a training run. Raises ConfigError for a value outside its bounds, or for two budgets at once."""
+@dataclass(frozen=True, repr=False)
+class TrainConfig(Settings):
+    """Settings of a training run.
+
+    Raises ConfigError for a value of the wrong type or outside its bounds, or for two budgets at once.
+    """
 
     batch_size: int = 32  # B
     seq_len: int = 64  # T, tokens in a window: gradients flow back no further
@@ -146,6 +191,11 @@ class TrainConfig:
     DEFAULT_MINUTES: ClassVar[float] = 3.0  # the budget if none is given
 
     def __post_init__(self) -> None:
+        if isinstance(self.embedding_file, os.PathLike):
+            object.__setattr__(self, "embedding_file", os.fspath(self.embedding_file))
+        super().__post_init__()
+
+    def _check(self) -> None:
         check_choice("device", self.device, ("auto", "cpu", "cuda", "mps"))
         check_choice("precision", self.precision, ("auto", "float32", "bfloat16"))
         budgets = [name for name in ("minutes", "epochs", "steps") if getattr(self, name) is not None]
@@ -154,62 +204,20 @@ class TrainConfig:
         if self.freeze_embedding and self.embedding_file is None:
             raise ConfigError("freeze_embedding needs an embedding_file, and none is given")
         infinity = float("inf")
-        check_range("batch_size", self.batch_size, 1, 65_536)
-        check_range("seq_len", self.seq_len, 1, 65_536)
+        check_count("batch_size", self.batch_size, 1, 65_536)
+        check_count("seq_len", self.seq_len, 1, 65_536)
         check_range("learning_rate", self.learning_rate, 0, 100, open_low=True)
         check_range("weight_decay", self.weight_decay, 0, 100)
         check_range("clip", self.clip, 0, infinity, open_low=True)
         check_range("minutes", self.minutes, 0, 1_000_000, open_low=True)
         check_range("epochs", self.epochs, 0, 1_000_000, open_low=True)
-        check_range("steps", self.steps, 1, 2**40)
+        check_count("steps", self.steps, 1, 2**40)
         check_range("valid_fraction", self.valid_fraction, 0, 0.9, open_low=True)
-        check_range("seed", self.seed, 0, 2**63 - 1)
+        check_count("seed", self.seed, 0, 2**63 - 1)
         check_range("save_every", self.save_every, 0, infinity)
-        check_range("threads", self.threads, 1, 4096)
+        check_count("threads", self.threads, 1, 4096)
 
     @classmethod
     def from_json(cls, values: object, source: str) -> "TrainConfig":
         """Return the settings in parsed JSON. `source` names the file in errors. Raises ConfigError."""
         return from_mapping(cls, values, source, optional=cls.ADDED_LATER)
-
-
-def _printable(text: str) -> str:
-    """Return text from a file for a message: shortened, and without characters that control a terminal."""
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text[:200])
-
-
-def _listed(names: Iterable[object]) -> str:
-    return _printable(", ".join(sorted(map(str, names))))
-
-
-def _type_names(annotation: Any) -> list[str]:
-    """Return the names in an annotation: ['int', 'None'] for `int | None`."""
-    return str(getattr(annotation, "__name__", annotation)).split(" | ")
-
-
-def from_mapping(
-    kind: type[Settings],
-    values: object,
-    source: str,
-    *,
-    optional: Set[str] = frozenset(),
-    old_defaults: Mapping[str, Any] = MappingProxyType({}),
-) -> Settings:
-    """Return a dataclass from parsed JSON; `source` names the file in errors.
-
-    A field in `optional` may be missing, and then has its value in `old_defaults` or its default. Raises ConfigError
-    for another missing key, an unknown key, or a value of the wrong type, before any value is used.
-    """
-    if not isinstance(values, dict):
-        raise ConfigError(f"{source} must be a JSON object, not {type(values).__name__}")
-    known = {field.name: field for field in fields(cast(Any, kind))}
-    if unknown := set(values) - set(known):
-        raise ConfigError(f"{source} has an unknown setting: {_listed(unknown)}")
-    if missing := set(known) - set(values) - optional:
-        raise ConfigError(f"{source} lacks a setting: {_listed(missing)}")
-    for name, value in values.items():
-        allowed = _type_names(known[name].type)
-        given = "None" if value is None else type(value).__name__
-        if given not in allowed and not (given == "int" and "float" in allowed):
-            raise ConfigError(f"{source}: {name} is {repr(value)[:60]}; it must be {' or '.join(allowed)}")
-    return kind(**{**old_defaults, **values})

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Unpack
 
 import torch
 
-from charlm.config import ModelConfig, TextMode, check_range
+from charlm.config import ModelConfig, TextMode, check_count
 from charlm.data.encoding import UnknownPolicy, encode
 from charlm.data.sequences import sequences_of
 from charlm.errors import ConfigError
@@ -220,8 +220,8 @@ class LanguageModel:
         Raises TypeError for a setting that no sampler has, ConfigError and UnknownCharacterError. It raises them when
         called, not at the first draw.
         """
-        check_range("count", count, 1, float("inf"))
-        check_range("seed", seed, 0, 2**63 - 1)
+        check_count("count", count, 1)
+        check_count("seed", seed, 0, 2**63 - 1)
         ending = Ending(LENGTH[self.mode] if length is None else length, stop, whole)
         filters = [*self._matching(must_match, ending), *chain(samplers)]
         encoded = encode(self.tokenizer, self._one_line(prompt), unknown)
@@ -253,8 +253,8 @@ class LanguageModel:
 
         length, stop, unknown: as in `generate`. Raises ConfigError for a count above the width, UnknownCharacterError.
         """
-        check_range("beam", width, 1, float("inf"))
-        check_range("count", count, 1, width)
+        check_count("beam", width, 1)
+        check_count("count", count, 1, width)
         ending = Ending(LENGTH[self.mode] if length is None else length, stop)
         encoded = encode(self.tokenizer, self._one_line(prompt), unknown)
         limits = {"width": width, "length": ending.length, "count": count}

@@ -56,17 +56,26 @@ def names(package: str) -> tuple[str, ...]:
     return tuple(sorted(path.stem.replace("_", "-") for path in _folder(package).glob("[a-z]*.py")))
 
 
+def check_name(package: str, kind: str, name: str) -> None:
+    """Raise UnknownNameError, which suggests the nearest name, unless the package has a variant called `name`.
+
+    kind: what the variants are, in one word, such as "cell".
+    """
+    known = names(package)
+    if name in known:
+        return
+    near = nearest(name, known)
+    hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(known)}"
+    raise UnknownNameError(f"no {kind} is named {name[:40]!r}; {hint}")
+
+
 def find(contract: type[Contract], name: str) -> type[Contract]:
     """Return the class that implements `contract` in the file called `name`.
 
     Raises UnknownNameError, which suggests the nearest name, if there is no such file, and CharlmError if the file does
     not define exactly one public class that implements the contract.
     """
-    known = names(contract.__module__.removeprefix("charlm."))
-    if name not in known:
-        near = nearest(name, known)
-        hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(known)}"
-        raise UnknownNameError(f"no {contract.__name__.lower()} is named {name[:40]!r}; {hint}")
+    check_name(contract.__module__.removeprefix("charlm."), contract.__name__.lower(), name)
     module = import_module(f"{contract.__module__}.{name.replace('-', '_')}")
     variants = [
         member

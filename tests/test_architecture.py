@@ -15,7 +15,18 @@ from charlm.registry import names
 PACKAGE = Path(charlm.__file__).parent
 # Bottom first. A package may import from the packages before it, never from those after it.
 ORDER = [
-    *("errors", "version", "wording", "config", "registry", "randomness", "interrupts", "files", "progress"),
+    *(
+        "errors",
+        "version",
+        "wording",
+        "registry",
+        "settings",
+        "config",
+        "randomness",
+        "interrupts",
+        "files",
+        "progress",
+    ),
     *("tokenizers", "data", "nn", "generation", "scoring", "language_model", "tasks", "plan"),
     *("checkpoints", "system", "training", "comparison", "analysis", "pages", "kenlm", "charlm", "cli", "__main__"),
 ]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from charlm.analysis.token_classes import CLASSES, token_class
 from charlm.analysis.vectors import Vectors
-from charlm.config import check_choice, check_range
+from charlm.config import check_choice, check_count
 from charlm.errors import ConfigError
 from charlm.wording import plural
 
@@ -92,7 +92,7 @@ class Map:
 
 def make_map(vectors: Vectors, method: str = "pca", count: int = 500) -> Map:
     """Project the first `count` learned tokens. Raises ConfigError as `project` does."""
-    check_range("count", count, 1, float("inf"))
+    check_count("count", count, 1)
     learned = np.flatnonzero(vectors.learned)
     chosen = learned[:count]
     points, how = project(vectors.matrix[chosen], method)

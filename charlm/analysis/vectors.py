@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.config import check_choice, check_range
+from charlm.config import check_choice, check_count
 from charlm.errors import ConfigError
 from charlm.language_model import LanguageModel
 from charlm.nn.cells import Cell
@@ -82,13 +82,13 @@ class Vectors:
 
     def neighbors(self, word: str, count: int = 10) -> list[Match]:
         """The tokens with the largest cosine to a word, largest first. Raises ConfigError as `find` does."""
-        check_range("count", count, 1, float("inf"))
+        check_count("count", count, 1)
         index, units = self.find(word), self._units()
         return self._best(units @ units[index], {index}, count)
 
     def analogy(self, a: str, b: str, c: str, count: int = 5) -> Analogy:
         """The tokens that are to c as b is to a. Raises ConfigError as `find` does."""
-        check_range("count", count, 1, float("inf"))
+        check_count("count", count, 1)
         asked, units = [self.find(word) for word in (a, b, c)], self._units()
         to_a, to_b, to_c = (units @ units[index] for index in asked)
         shifted_a, shifted_b, shifted_c = ((cosine + 1) / 2 for cosine in (to_a, to_b, to_c))

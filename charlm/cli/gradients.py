@@ -13,7 +13,7 @@ from charlm.cli.inputs import load_model_and_text, read_text
 from charlm.cli.options import Json, Model, Quiet, option_name, optional
 from charlm.cli.output import say, write, write_json
 from charlm.cli.view.plot import plot
-from charlm.config import ModelConfig, TrainConfig, check_range
+from charlm.config import ModelConfig, TrainConfig, check_count
 from charlm.errors import ConfigError
 from charlm.interrupts import importing
 from charlm.registry import names
@@ -60,8 +60,8 @@ def gradients(
 
     Example: charlm gradients --cell rnn --cell lstm "the cats, which ate the fish, were full"
     """
-    check_range("distance", distance, 2, 10_000)
-    check_range("seed", seed, 0, 2**63 - 1)
+    check_count("distance", distance, 2, 10_000)
+    check_count("seed", seed, 0, 2**63 - 1)
     sizes = {"activation": activation, "hidden_size": hidden_size, "layers": layers}
     shape = {name: value for name, value in sizes.items() if value is not None}
     if cell and model is not None:

@@ -10,7 +10,7 @@ from itertools import groupby
 
 import numpy as np
 
-from charlm.config import TextMode, check_range
+from charlm.config import TextMode, check_count
 from charlm.data.documents import AnyDocument, StoredDocument
 from charlm.data.encoding import UnknownPolicy, encode
 from charlm.data.sequences import iterate_lines
@@ -51,7 +51,7 @@ def evaluate_documents(
         for document in group:
             if streams is not None:
                 raise ConfigError(f"{document.name} is too long to be read in {streams:,} streams", remedy="streams")
-            check_range("window", window, 1, _MAX_WINDOW)
+            check_count("window", window, 1, _MAX_WINDOW)
             total: Evaluation | None = None
             for part in (_lines if model.line else _segments)(model, document, unknown, window):
                 total = Evaluation.total([total, part]) if total else part

@@ -19,7 +19,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.config import check_range
+from charlm.config import check_count
 from charlm.progress import ignore
 from charlm.scoring.batching import batches
 from charlm.tokenizers import Ids, Tokenizer
@@ -63,7 +63,7 @@ class KneserNey:
         on_progress: called after each order with the number of tokens. Takes about 80 bytes per token, and 24 for each
         n-gram that is kept. Raises ConfigError for an order out of range.
         """
-        check_range("order", order, 1, MAX_ORDER)
+        check_count("order", order, 1, MAX_ORDER)
         levels = []
         for level in _levels(ids, order, allowed):
             levels.append(level)

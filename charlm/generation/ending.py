@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from charlm.config import check_choice, check_range
+from charlm.config import check_choice, check_count
 from charlm.errors import ConfigError
 
 Unit = Literal["word", "line", "sentence"]
@@ -32,7 +32,7 @@ class Ending:
     whole: Unit | None = None
 
     def __post_init__(self) -> None:
-        check_range("length", self.length, 1, math.inf)
+        check_count("length", self.length, 1)
         if self.stop == "":
             raise ConfigError("stop must not be empty")
         if self.whole is not None:

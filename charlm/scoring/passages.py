@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.config import TextMode, check_range
+from charlm.config import TextMode, check_count
 from charlm.data.encoding import Encoded, UnknownPolicy, encode
 from charlm.errors import CorpusError
 from charlm.nn.probability import LOGPROB, Values
@@ -79,14 +79,14 @@ def cut_stream(encoded: Encoded, ids: Ids, *, window: int | None, streams: int |
     """
     count = len(ids) - 1 - context  # targets
     if window is not None:
-        check_range("window", window, 1, float("inf"))
+        check_count("window", window, 1)
         if count < window:
             raise CorpusError(f"the text has {count:,} tokens, fewer than one window of {window:,}")
         starts = range(context, context + count - window + 1, window)
         rows = [ids[start : start + window + 1] for start in starts]
         return Passage(encoded, ids[context + 1 : context + len(rows) * window + 1], rows, [0] * len(rows))
     streams = min(_MAX_PIECES, max(1, count // _MIN_PIECE_TOKENS)) if streams is None else streams
-    check_range("streams", streams, 1, max(1, count))
+    check_count("streams", streams, 1, max(1, count))
     bounds = [context + count * piece // streams for piece in range(streams + 1)]
     before = [min(CONTEXT_TOKENS, bound) for bound in bounds[:-1]]
     rows = [ids[bounds[k] - before[k] : bounds[k + 1] + 1] for k in range(streams)]

@@ -8,7 +8,7 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.config import TextMode, check_range
+from charlm.config import TextMode, check_count
 from charlm.data.encoding import Encoded, UnknownPolicy, encode
 from charlm.errors import ConfigError
 from charlm.nn import probability
@@ -136,7 +136,7 @@ def _other_quantities(tokenizer: Tokenizer, config: ScoreConfig) -> dict[str, pr
 
 def _check(tokenizer: Tokenizer, config: ScoreConfig) -> None:
     units.check(tokenizer, config.unit)
-    check_range("alternatives", config.alternatives, 0, float("inf"))
+    check_count("alternatives", config.alternatives, 0)
     if units.is_token(tokenizer, config.unit):
         return
     if config.alternatives is not None:

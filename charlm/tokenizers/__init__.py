@@ -83,8 +83,7 @@ class Tokenizer(ABC):
         defaults = ModelConfig()
         for name in TOKENIZER_FIELDS:
             if name not in cls.SETTINGS and getattr(config, name) != getattr(defaults, name):
-                setting = name.replace("_", "-")
-                message = f"the {config.tokenizer} tokenizer does not use {setting}"
+                message = f"the {config.tokenizer} tokenizer does not use {name}"
                 raise ConfigError(message, remedy="leave_out", settings=[name])
 
     @classmethod

@@ -80,8 +80,9 @@ class SubwordTokenizer(Tokenizer):
         longer = min(math.isqrt(sample.characters), _LARGEST_UNASKED) if size is None else size - _FIXED - letters
         if longer < 0:
             raise ConfigError(
-                f"vocab-size is {size:,}, but the {letters:,} characters of the text and the {_FIXED:,} tokens of every"
-                f" vocabulary already need {_FIXED + letters:,}; make it {_FIXED + letters:,} or more"
+                f"vocab_size is {size:,}, but the {letters:,} characters of the text and the {_FIXED:,} tokens of every"
+                f" vocabulary already need {_FIXED + letters:,}; make it {_FIXED + letters:,} or more",
+                setting="vocab_size",
             )
         drawn = sum(map(len, sample.texts))
         pieces = train_pieces(
@@ -91,8 +92,9 @@ class SubwordTokenizer(Tokenizer):
         tokenizer = cls(config.model_type, pieces)
         if size is not None and tokenizer.size < size:
             raise ConfigError(
-                f"vocab-size is {size:,}, but the text supports {tokenizer.size:,} tokens with model-type"
-                f" {config.model_type}; make it {tokenizer.size:,} or less"
+                f"vocab_size is {size:,}, but the text supports {tokenizer.size:,} tokens with model_type"
+                f" {config.model_type}; make it {tokenizer.size:,} or less",
+                setting="vocab_size",
             )
         return tokenizer._sorted_by_count(sample.texts)
 

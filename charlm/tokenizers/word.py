@@ -187,13 +187,15 @@ def _room(config: ModelConfig, letters: int, words: int, least: int) -> int:
         return min(words, max(0, LARGEST_UNASKED - fixed))
     if config.vocab_size < fixed:
         raise ConfigError(
-            f"vocab-size is {config.vocab_size:,}, but the {letters:,} characters that spell other words and the"
-            f" control tokens already need {fixed:,}; make it {fixed:,} or more"
+            f"vocab_size is {config.vocab_size:,}, but the {letters:,} characters that spell other words and the"
+            f" control tokens already need {fixed:,}; make it {fixed:,} or more",
+            setting="vocab_size",
         )
     if config.vocab_size > fixed + words:
         raise ConfigError(
-            f"vocab-size is {config.vocab_size:,}, but the text supports {fixed + words:,}: {words:,} words that occur"
-            f" at least {least:,} time{'s' * (least != 1)}, and {fixed:,} characters and control tokens"
+            f"vocab_size is {config.vocab_size:,}, but the text supports {fixed + words:,}: {words:,} words that occur"
+            f" at least {least:,} time{'s' * (least != 1)}, and {fixed:,} characters and control tokens",
+            setting="vocab_size",
         )
     return config.vocab_size - fixed
 

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from charlm.config import from_mapping
 from charlm.nn.network import check_tensors
 from charlm.scoring.evaluation import Evaluation
+from charlm.settings import from_mapping
 
 _PREFIX = "best."  # of the names of its tensors in the training state
 

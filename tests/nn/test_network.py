@@ -242,5 +242,5 @@ def test_names_that_do_not_exist_are_refused_with_a_hint() -> None:
         made("gru", "onehot")
     with pytest.raises(UnknownNameError, match=r"'tan'.*tanh, relu, sigmoid, identity"):
         Network(ModelConfig(activation="tan", **sizes), V)
-    with pytest.raises(ConfigError, match="only rnn"):
+    with pytest.raises(ConfigError, match="only jordan and rnn have one to choose"):
         Network(ModelConfig(activation="tanh", **{**sizes, "cell": "gru"}), V)

@@ -130,7 +130,7 @@ def test_the_size_is_what_was_asked_for_or_a_sentence() -> None:
             train(LINES, vocab_size=40_000, model_type=model_type)
         largest = int(str(caught.value).split("supports ")[1].split()[0])
         assert train(LINES, vocab_size=largest, model_type=model_type).size == largest
-    with pytest.raises(ConfigError, match=r"vocab-size is 270, but the 13 characters of the text.*make it 273 or more"):
+    with pytest.raises(ConfigError, match=r"vocab_size is 270, but the 13 characters of the text.*make it 273 or more"):
         train(LINES, vocab_size=270)
     assert train(LINES, vocab_size=273).size == 273
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from charlm.config import check_range
+from charlm.config import check_count
 from charlm.generation.samplers import Sampler, repeating
 
 
@@ -21,7 +21,7 @@ class NoRepeat(Sampler):
     no_repeat: int = field(metadata={"help": "Never repeat an n-gram of N tokens.", "metavar": "N"})
 
     def __post_init__(self) -> None:
-        check_range("no_repeat", self.no_repeat, 1, float("inf"))
+        check_count("no_repeat", self.no_repeat, 1)
 
     def __call__(self, logits: Tensor, history: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor | None]:
         masked = logits.masked_fill(repeating(history, self.no_repeat, logits), -torch.inf)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from charlm.config import check_range
+from charlm.config import check_count, check_range
 from charlm.generation.samplers import Sampler, repeating
 
 
@@ -26,7 +26,7 @@ class RepetitionPenalty(Sampler):
 
     def __post_init__(self) -> None:
         check_range("repetition_penalty", self.repetition_penalty, 1, 1e6)
-        check_range("repetition_ngram", self.repetition_ngram, 1, float("inf"))
+        check_count("repetition_ngram", self.repetition_ngram, 1)
 
     def __call__(self, logits: Tensor, history: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor | None]:
         penalized = torch.where(logits > 0, logits / self.repetition_penalty, logits * self.repetition_penalty)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from charlm.config import check_range
+from charlm.config import check_count
 from charlm.generation.samplers import Sampler
 
 
@@ -17,7 +17,7 @@ class TopK(Sampler):
     top_k: int = field(metadata={"help": "Sample only from the k most likely tokens."})
 
     def __post_init__(self) -> None:
-        check_range("top_k", self.top_k, 1, float("inf"))
+        check_count("top_k", self.top_k, 1)
 
     @property
     def compiled(self) -> tuple[str, float]:

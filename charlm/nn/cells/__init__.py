@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from charlm.errors import ConfigError, UnknownNameError
+from charlm import config
+from charlm.errors import ConfigError
 from charlm.nn.native import fused
 from charlm.nn.native.fused import Lookup, Projected
 from charlm.nn.scan import scan
@@ -25,19 +26,14 @@ from charlm.nn.scan import scan
 State = tuple[Tensor, ...]
 Activation = Callable[[Tensor], Tensor]
 
-# In the order of the numbers in recurrence.h.
-ACTIVATIONS: dict[str, Activation] = {
-    "tanh": torch.tanh,
-    "relu": torch.relu,
-    "sigmoid": torch.sigmoid,
-    "identity": torch.clone,
-}
+ACTIVATIONS: dict[str, Activation] = dict(
+    zip(config.ACTIVATIONS, (torch.tanh, torch.relu, torch.sigmoid, torch.clone), strict=True)
+)
 
 
 def find_activation(name: str) -> Activation:
     """Return the activation function with this name. Raises UnknownNameError."""
-    if name not in ACTIVATIONS:
-        raise UnknownNameError(f"no activation is named {name!r}; choose one of {', '.join(ACTIVATIONS)}")
+    config.check_activation(name)
     return ACTIVATIONS[name]
 
 
@@ -62,6 +58,7 @@ class Cell(nn.Module, ABC):
     bias_ih: nn.Parameter  # b (G,)
     gates: ClassVar[int]  # blocks of H rows in the weights
     state_tensors: ClassVar[int] = 1
+    takes_activation: ClassVar[bool] = False  # whether `activation` may be chosen
     learning_rate_scale: ClassVar[float] = 1.0  # the cell's best learning rate over that of a GRU of the same width
     # The block of the gate that decides how much of the state survives a step, and the sign of the bias that makes the
     # state survive: -1 if the gate's value is the share that is replaced.
@@ -89,7 +86,7 @@ class Cell(nn.Module, ABC):
     def set_activation(self, name: str | None) -> None:
         """Use the activation with this name, or the cell's own for None. Raises ConfigError if there is no choice."""
         if name is not None:
-            raise ConfigError(f"activation is {name!r}, but only rnn and jordan have an activation to choose")
+            raise ConfigError(f"activation is {name!r}, but this cell has none to choose")
 
     @abstractmethod
     def create_weights(self, rows: int, input_size: int) -> None:

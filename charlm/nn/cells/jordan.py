@@ -14,6 +14,7 @@ from charlm.nn.cells import LayerContext, RecurrentCell, State, find_activation
 
 class Jordan(RecurrentCell):
     gates = 1
+    takes_activation = True
 
     def __init__(
         self,

@@ -9,6 +9,7 @@ from charlm.nn.native import fused
 
 class RNN(RecurrentCell):
     gates = 1
+    takes_activation = True
 
     def set_activation(self, name: str | None) -> None:
         name = name or "tanh"
