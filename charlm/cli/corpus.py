@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from charlm.cli.help_page import HelpPage
 from charlm.cli.options import Json, Overwrite, Quiet, output_option
 from charlm.cli.output import say, write, write_json
 from charlm.data import catalogue, stdlib_corpus
@@ -13,7 +14,7 @@ from charlm.wording import plural
 app = typer.Typer(help="Get a text to try charlm on.", no_args_is_help=True)
 
 
-@app.command()
+@app.command(cls=HelpPage)
 def stdlib(
     docs: Annotated[bool, typer.Option("--docs", help="Only the English documentation.")] = False,
     quiet: Quiet = False,
@@ -29,7 +30,7 @@ def stdlib(
     say(plural(characters, "character"), quiet)
 
 
-@app.command()
+@app.command(cls=HelpPage)
 def get(
     name: Annotated[str, typer.Argument(metavar="NAME", help=f"Text to download: {' or '.join(catalogue.TEXTS)}.")],
     output: Annotated[Path | None, output_option("File to write. [NAME.txt]")] = None,

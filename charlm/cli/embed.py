@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charlm.checkpoints.model_paths import existing_folder
+from charlm.cli.help_page import HelpPage
 from charlm.cli.models import find_model, load_model
 from charlm.cli.options import Json, Model, Overwrite, Quiet, optional, output_option
 from charlm.cli.output import say, say_renamed, write, write_json
@@ -27,7 +28,7 @@ Side = Annotated[
 app = typer.Typer(help="Look up, draw or export the vectors of a model's tokens.", no_args_is_help=True)
 
 
-@app.command()
+@app.command(cls=HelpPage)
 def neighbors(
     word: Annotated[str, typer.Argument(metavar="WORD", help="A token of the model: a word, or a character.")],
     model: Model = None,
@@ -50,7 +51,7 @@ def neighbors(
         write(f"nearest to {word!r}, by cosine\n{_lines(matches)}{_filled(vectors.coverage())}")
 
 
-@app.command()
+@app.command(cls=HelpPage)
 def analogy(
     a: Annotated[str, typer.Argument(metavar="A", help='First word: "A is to B as C is to …"')],
     b: Annotated[str, typer.Argument(metavar="B", help="Second word.")],
@@ -80,7 +81,7 @@ def analogy(
     write(_filled(f"{vectors.coverage()}; the three words of the question are left out too"))
 
 
-@app.command("map")
+@app.command("map", cls=HelpPage)
 def draw_map(
     model: Model = None,
     side: Side = _SIDES[0],
@@ -119,7 +120,7 @@ def draw_map(
         write(f"{path}\n")
 
 
-@app.command()
+@app.command(cls=HelpPage)
 def export(
     file: Annotated[Path | None, typer.Argument(metavar="[FILE]", hidden=True)] = None,
     output: Annotated[Path | None, output_option("File to write.")] = None,

@@ -4,9 +4,23 @@ from typing import Any
 
 from typer.core import TyperCommand
 
+from charlm.cli import dashes
+
 
 class HelpPage(TyperCommand):
-    """Command with a help page in sections. Options without a heading come first, under "Options"."""
+    """Command with a help page in sections. Options without a heading come first, under "Options".
+
+    An unknown option that may be a text is an error that says how to give it.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        given = list(args)  # the parser empties `args`
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:
+            if hasattr(error, "possibilities"):  # only NoSuchOption has these; where its class lives varies with Typer
+                dashes.explain(error, ctx, given)
+            raise
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charlm.cli.config_options import TOKENIZER_OPTIONS, configured, with_options
+from charlm.cli.help_page import HelpPage
 from charlm.cli.inputs import files_or_stdin, read_files, read_stdin, read_vocabulary
 from charlm.cli.models import find_model, load_model
 from charlm.cli.options import Json, Model, Overwrite, Quiet, output_option
@@ -33,7 +34,7 @@ _BACKGROUNDS = ("black on #a6cee3", "black on #fdbf6f")
 app = typer.Typer(help="Build or show a vocabulary.", no_args_is_help=True)
 
 
-@app.command()
+@app.command(cls=HelpPage)
 @configured(TOKENIZER_OPTIONS)
 def build(
     texts: Annotated[
@@ -67,7 +68,7 @@ def build(
         say(f"{learned.size:,} tokens; next: charlm train --tokenizer-file {output}", quiet)
 
 
-@app.command()
+@app.command(cls=HelpPage)
 def show(
     arguments: Annotated[
         list[str] | None,
