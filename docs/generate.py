@@ -31,8 +31,8 @@ _CLI = """# Command line
 This page shows the help of every command. `docs/generate.py` writes it.
 
 Results go to standard output, everything else to standard error. `-` stands for standard input. `--` ends the options:
-after it, a text or the name of a file may begin with a dash, as in `charlm score -- "-5 degrees"`. The value of an option
-may always begin with a dash. With `--json`, a command prints one compact JSON object per line. `--debug` shows the
+after it, a text or the name of a file may begin with a dash, as in `charlm score -- "-5 degrees"`. The value of an
+option may always begin with one. With `--json`, a command prints one compact JSON object per line. `--debug` shows the
 traceback of an error. `NO_COLOR` turns colors and the live view off; `FORCE_COLOR` turns colors on in a pipe.
 
 | exit code | meaning |
