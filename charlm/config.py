@@ -152,14 +152,22 @@ class ModelConfig(Settings):
         return self.sequence != "auto" and None not in sizes
 
     @property
+    def brief_shape(self) -> str:
+        """The recurrent layers and their width: "2 × relu rnn 256"."""
+        return f"{self.layers} × {self._named_cell} {self.hidden_size}"
+
+    @property
     def shape(self) -> str:
         """The shape in words: "2 × relu rnn, 256 wide, residual, 2 readout layers, tied weights"."""
-        cell = f"{self.activation} {self.cell}" if self.activation else self.cell
         residual = ", residual" if self.residual else ""
         readout = f", {self.readout_layers} readout layers" if self.readout_layers > 1 else ""
         kind = f", {self.readout} readout" if self.readout not in ("auto", "dense") else ""
         tied = ", tied weights" if self.tie_weights else ""
-        return f"{self.layers} × {cell}, {self.hidden_size} wide{residual}{readout}{kind}{tied}"
+        return f"{self.layers} × {self._named_cell}, {self.hidden_size} wide{residual}{readout}{kind}{tied}"
+
+    @property
+    def _named_cell(self) -> str:
+        return f"{self.activation} {self.cell}" if self.activation else self.cell
 
 
 @dataclass(frozen=True, repr=False)

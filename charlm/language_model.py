@@ -26,6 +26,7 @@ from charlm.scoring.adapting import AdaptiveReader
 from charlm.scoring.evaluation import Evaluation, evaluate
 from charlm.scoring.score import Score, ScoreConfig, ScoreOptions, score
 from charlm.tokenizers import Tokenizer
+from charlm.wording import plural
 
 LENGTH = {TextMode.STREAM: 500, TextMode.LINE: 1000}  # default for the most tokens of a sample
 _MAX_PARALLEL_SAMPLES = 1024
@@ -45,12 +46,21 @@ class LanguageModel:
     """A trained network with its tokenizer. `mode` says how it reads text.
 
     adaptation: reads the texts to score or evaluate, in a model that adapts to them (`adapted`).
+    name: the name of its folder, or of the corpus if it was trained without a folder.
     """
 
     config: ModelConfig
     tokenizer: Tokenizer
     network: Network
     adaptation: AdaptiveReader | None = None
+    name: str = ""
+
+    def __repr__(self) -> str:
+        name = f" {repr(self.name)[1:-1]}" if self.name else ""  # without characters that control a terminal
+        tokens = plural(self.tokenizer.size - len(self.tokenizer.CONTROL), self.tokenizer.NOUN)
+        size = f"{self.config.brief_shape}, {plural(self.network.parameter_count(), 'parameter')}, {tokens}"
+        adapting = f", adapting by {' and '.join(self.adaptation.methods)}" if self.adaptation else ""
+        return f"<LanguageModel{name}: {size}{adapting}>"
 
     @property
     def mode(self) -> TextMode:

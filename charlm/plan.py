@@ -11,6 +11,7 @@ from typing import Any
 from charlm.config import ModelConfig, TrainConfig
 from charlm.errors import ConfigError, ModelError
 from charlm.files.atomic import parse_json
+from charlm.wording import plural
 
 WARM_UP = 0.05  # share of the run in which the learning rate rises
 LOWEST_RATE = 0.02  # the last learning rate, as a share of its peak
@@ -32,6 +33,12 @@ class Plan:
     validations: int
     revisions: tuple[tuple[int, int], ...] = ()  # (at step, new total)
     halved_at: int | None = None  # from this step on, the learning rate is halved
+
+    def __repr__(self) -> str:
+        train = self.train
+        steps = f"{plural(self.total, 'step')} of {train.batch_size} × {train.seq_len} tokens"
+        rate = "" if train.learning_rate is None else f", learning rate {train.learning_rate:g}"
+        return f"<Plan {self.model.brief_shape}: {steps}, {plural(self.validations, 'validation')}{rate}>"
 
     @property
     def peak(self) -> float:

@@ -1,4 +1,4 @@
-"""Numbers in text for a person, and the names that a person may have meant."""
+"""Numbers and quoted text for a person, and the names that a person may have meant."""
 
 import math
 import re
@@ -15,6 +15,11 @@ def plural(count: int, noun: str) -> str:
 def figure(value: float | None, form: str = ".4f") -> str:
     """A number; a dash for one that does not exist or is not finite, such as the perplexity of no tokens."""
     return "–" if value is None or not math.isfinite(value) else format(value, form)
+
+
+def quoted(text: str, length: int = 24) -> str:
+    """A text in quotation marks, on one line; of a longer one, the beginning and an ellipsis."""
+    return repr(text if len(text) <= length else f"{text[: length - 1]}…")
 
 
 def nearest(name: str, known: Iterable[str], count: int = 1) -> list[str]:

@@ -116,7 +116,7 @@ def _open(folder: Path) -> tuple[LanguageModel, dict[str, Any], dict[str, str]]:
     except ValueError as error:
         raise ModelError(f"{folder / WEIGHTS}: {error}") from None
     network.load_state_dict(tensors, assign=True)
-    return LanguageModel(config, tokenizer, network.eval()), values, metadata
+    return LanguageModel(config, tokenizer, network.eval(), name=folder.resolve().name), values, metadata
 
 
 def describe(folder: Path) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from charlm.nn.network import Network, NetworkState, select
 from charlm.nn.probability import log_softmax, perplexity
 from charlm.randomness import uniform
 from charlm.tokenizers import Ids, Tokenizer
+from charlm.wording import plural, quoted
 
 _BLOCK = 1024  # tokens of a prompt to read at once
 _MAX_STEPS = 64  # the most steps to draw before the texts are checked
@@ -33,6 +34,12 @@ class Sample:
     stopped: Stopped
     seed: int | None  # None if nothing was left to chance
     index: int
+
+    def __repr__(self) -> str:
+        prompt = f"{quoted(self.prompt)} + " if self.prompt else ""
+        seed = "" if self.seed is None else f", seed {self.seed}"
+        figures = f"{plural(self.tokens, 'token')}, {self.logprob:.4f} nats, stopped by {self.stopped}{seed}"
+        return f"<Sample {self.index}: {prompt}{quoted(self.text)}, {figures}>"
 
     @property
     def perplexity(self) -> float | None:

@@ -16,6 +16,7 @@ from charlm.scoring.lines import measure_lines
 from charlm.scoring.measure import Measure
 from charlm.scoring.passages import RowReader, passage, read_logprobs
 from charlm.tokenizers import Tokenizer
+from charlm.wording import figure, plural
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,13 @@ class Evaluation(Measure):
     streams: int | None
     window: int | None
     adapting: tuple[str, ...] | None = None
+
+    def __repr__(self) -> str:
+        perplexity, bits = figure(self.perplexity), figure(self.bits_per_char_known)
+        character = "known character" if self.unknown else "character"
+        unknown = f", {plural(self.unknown, 'unknown character')}" if self.unknown else ""
+        counts = f"{plural(self.tokens, 'token')}{unknown}"
+        return f"<Evaluation: perplexity {perplexity}, {bits} bits per {character}, {counts}>"
 
     @staticmethod
     def total(parts: Sequence["Evaluation"]) -> "Evaluation":

@@ -19,6 +19,7 @@ from charlm.scoring.adapting import AdaptiveReader
 from charlm.scoring.measure import measure
 from charlm.scoring.units import Unit
 from charlm.tokenizers import Ids, Tokenizer
+from charlm.wording import figure, plural, quoted
 
 _BOUNDARY, _ENTROPY, _RANK = "boundary", "entropy", "rank"  # names of quantities
 _LIKELIEST_IDS, _LIKELIEST_LOGPROBS = "likeliest_ids", "likeliest_logprobs"
@@ -79,6 +80,12 @@ class Score:
     alternatives: list[list[tuple[str | None, float]]] | None = None  # the likeliest tokens there, with log P
     lengths: list[int] | None = None  # characters that each token completes, if some do not complete exactly one
     adapting: tuple[str, ...] | None = None  # methods by which the model adapted; None for a model that did not
+
+    def __repr__(self) -> str:
+        bits = plural(self.unknown, "unknown character")
+        if not self.unknown:
+            bits = f"{figure(self.bits_per_char)} bits per character"
+        return f"<Score {quoted(self.text)}: {self.logprob:.4f} nats, perplexity {figure(self.perplexity)}, {bits}>"
 
 
 def score(

@@ -38,6 +38,7 @@ class Tokenizer(ABC):
 
     # Set by a subclass.
     SETTINGS: ClassVar[frozenset[str]] = frozenset()  # the fields of ModelConfig in TOKENIZER_FIELDS that `train` uses
+    NOUN: ClassVar[str] = "token"  # what a token is, in one word
     HAS_BYTE_TOKENS: ClassVar[bool] = False  # some tokens are one byte of a character
     AMBIGUOUS: ClassVar[bool] = False  # some texts have other token sequences than the one that `encode` returns
     import_notes: tuple[str, ...] = ()  # parts of a file of another program that this tokenizer does not use, in words

@@ -17,6 +17,7 @@ _NEWLINE = ord("\n")
 class ByteTokenizer(Tokenizer):
     """256 byte tokens; training learns nothing. Only a lone surrogate, which has no bytes, is UNK."""
 
+    NOUN = "byte"
     HAS_BYTE_TOKENS = True
 
     @classmethod

@@ -18,6 +18,7 @@ _NEWLINE = ord("\n")
 class CharTokenizer(Tokenizer):
     """`characters` is the vocabulary in ascending order, without the control tokens."""
 
+    NOUN = "character"
     SETTINGS = frozenset({"min_count"})
 
     def __init__(self, characters: str) -> None:

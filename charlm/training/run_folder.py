@@ -82,6 +82,11 @@ class RunFolder:
         self._stored_plan: Plan | None = None  # the plan on the disk
         self._stored_lines = 0  # lines of the metrics on the disk
 
+    @property
+    def name(self) -> str:
+        """Name of the model; empty if there is no folder."""
+        return self.folder.resolve().name if self.folder else ""
+
     def open(self, plan: Plan, needed: int) -> None:
         """Write the first files before the work begins. `needed`: bytes of a state.
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import torch
 
 from charlm.checkpoints.training_state import TrainingState
+from charlm.data import corpus
 from charlm.data.windows import TrainingWindows
 from charlm.errors import ConfigError, DivergenceError, ModelError, SaveError
 from charlm.interrupts import Interrupts, Terminated
@@ -89,7 +90,8 @@ class Trainer:
         if self.best is None:
             raise self._diverged("the validation loss")
         self.network.load_state_dict(self.best.weights)
-        return LanguageModel(self.plan.model, self.dataset.tokenizer, self.network.eval())
+        name = self.run_folder.name or "".join(map(corpus.stem, self.dataset.corpus.names[:1]))
+        return LanguageModel(self.plan.model, self.dataset.tokenizer, self.network.eval(), name=name)
 
     def nbytes(self) -> int:
         """Return the bytes of this process's share of the training state."""
@@ -243,8 +245,8 @@ class Trainer:
         assert self.best
         if self.run_folder.folder is None:
             return
-        name, parameters = self.run_folder.folder.resolve().name, self.network.parameter_count()
-        card = model_card(name, self.plan, self.dataset, parameters, self.best)
+        parameters = self.network.parameter_count()
+        card = model_card(self.run_folder.name, self.plan, self.dataset, parameters, self.best)
         self.run_folder.save_best(self.plan, self.best, card=card, metrics=self.meter.lines)
 
     def _best_is_stored(self) -> bool:
