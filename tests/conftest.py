@@ -141,14 +141,17 @@ def bigram_model() -> charlm.LanguageModel:
     return of_bigrams(BIGRAMS)
 
 
-def of_bigrams(bigrams: dict[str, dict[str, float]]) -> charlm.LanguageModel:
-    """A model of lines with these probabilities: a cell that hands its one-hot input on and forgets the rest."""
+def of_bigrams(bigrams: dict[str, dict[str, float]], tokenizer: Any = None) -> charlm.LanguageModel:
+    """A model of lines with these probabilities: a cell that hands its one-hot input on and forgets the rest.
+
+    The symbols are characters, or the tokens of `tokenizer`.
+    """
     import torch
 
     from charlm.nn.network import Network
     from charlm.tokenizers.char import CharTokenizer
 
-    tokenizer = CharTokenizer("".join(sorted(bigrams)))
+    tokenizer = tokenizer or CharTokenizer("".join(sorted(bigrams)))
     numbers = {letter: int(tokenizer.encode(letter)[0]) if letter else tokenizer.START for letter in bigrams}
     V = tokenizer.size
     config = charlm.ModelConfig(
@@ -166,6 +169,7 @@ def of_bigrams(bigrams: dict[str, dict[str, float]]) -> charlm.LanguageModel:
     network.allowed_tokens[[tokenizer.EOS, *range(3, V)]] = True
     network.cells[0].weight_ih.data = torch.eye(V)
     for symbol, row in bigrams.items():
+        network.readout.weight.data[:, numbers[symbol]] = -200.0  # what the row does not name never follows
         for follower, probability in row.items():
             target = numbers[follower] if follower else tokenizer.EOS
             network.readout.weight.data[target, numbers[symbol]] = math.log(probability)

@@ -1,6 +1,7 @@
 """charlm score: the probability of texts by the chain rule."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,7 +22,8 @@ from charlm.interrupts import importing
 from charlm.registry import declarations
 
 if TYPE_CHECKING:
-    from charlm.scoring.score import ScoreOptions
+    from charlm.language_model import LanguageModel
+    from charlm.scoring.score import Score, ScoreOptions
 
 _ADAPTATIONS, _WRITERS = "scoring.adaptation", "cli.formats"
 _FORMATS = tuple(each.name for each in declarations(_WRITERS))
@@ -156,22 +158,46 @@ def score(
     say(note, quiet or not note)
     mode = TextMode.LINE if lines or writer.by_line else language_model.mode
     singles = map(writer.prepare, _singles(arguments or (), documents, mode, quiet))
-    unknowns, number, first_unknown = 0, 0, None
+    remarks = _Remarks()
     piped = STDIN in (arguments or ())
     with result_in(output), text_bar((piped or bool(file)) and not quiet, piped) as on_progress:
         writer.begin(in_base, convention)
         for group in ([text] for text in singles) if methods else batches(singles, len, _CHARACTERS, _AT_ONCE):
             for result in language_model.score_many(group, eos=ends, **how):
-                number += 1
-                unknowns += result.unknown
-                if result.unknown and first_unknown is None:
-                    first_unknown = number, result.text
+                remarks.add(result)
                 writer.add(result)
             on_progress(len(group))
         writer.end()
-    if first_unknown is not None:
-        number, text = first_unknown
-        report_unknown(language_model, [Document("", text)], unknowns, unknown, quiet, start=number)
+    remarks.report(language_model, unknown, quiet)
+
+
+@dataclass
+class _Remarks:
+    """What to print on stderr after the scores; the first text of each kind comes with its number, from 1."""
+
+    texts: int = 0
+    unknown: int = 0  # characters
+    first_unknown: tuple[int, str] | None = None
+    moved: int = 0  # texts that are scored from a token on that begins in the context
+    first_moved: tuple[int, str] | None = None  # with the part of the context that is scored
+
+    def add(self, score: "Score") -> None:
+        self.texts += 1
+        self.unknown += score.unknown
+        if score.unknown and self.first_unknown is None:
+            self.first_unknown = self.texts, score.text
+        if score.scored_context is not None:
+            self.moved += 1
+            self.first_moved = self.first_moved or (self.texts, score.scored_context)
+
+    def report(self, model: "LanguageModel", policy: str, quiet: bool) -> None:
+        if self.first_unknown is not None:
+            number, text = self.first_unknown
+            report_unknown(model, [Document("", text)], self.unknown, policy, quiet, start=number)
+        if self.first_moved is not None:
+            number, part = self.first_moved
+            those = f" for {self.moved:,} of {self.texts:,} texts" if self.texts > 1 else ""
+            say(f"the context ends inside a token{those}: text {number:,} is scored from {part!r} on", quiet)
 
 
 def _format(name: str | None, given: Given) -> tuple[str, dict[str, Any]]:

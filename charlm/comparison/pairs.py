@@ -57,8 +57,20 @@ def parse(name: str, text: str) -> list[Pair]:
 def judge(
     model: LanguageModel, pairs: Sequence[Pair], *, eos: bool | None = None, **options: Unpack[ScoreOptions]
 ) -> list[bool]:
-    """Return for each pair whether the model finds the good sentence likelier; `score_many` explains the options."""
-    return correct([score.logprob for score in model.score_many(sentences(pairs), eos=eos, **options)])
+    """Return for each pair whether the model finds the good sentence likelier; `score_many` explains the options.
+
+    After a context that ends inside a token, both sentences are scored from the same boundary.
+    """
+    scores = model.score_many(sentences(pairs), eos=eos, **options)
+    for number, (good, bad) in enumerate(zip(scores[::2], scores[1::2], strict=True)):
+        context = options.get("context", "")
+        while good.scored_context != bad.scored_context:
+            moved = max(good.scored_context or "", bad.scored_context or "", key=len)
+            context = context[: -len(moved)]
+            whole: ScoreOptions = {**options, "context": context}
+            good, bad = model.score_many([moved + good.text, moved + bad.text], eos=eos, **whole)
+        scores[2 * number : 2 * number + 2] = good, bad
+    return correct([score.logprob for score in scores])
 
 
 def sentences(pairs: Iterable[Pair]) -> list[str]:

@@ -39,16 +39,23 @@ def encode(tokenizer: Tokenizer, text: str, unknown: UnknownPolicy, before: int 
 
     Raises UnknownCharacterError, which names the first unknown character with its code point and offset.
     """
-    check_choice("unknown", unknown, ("unk", "error", "skip"))
     ids = tokenizer.encode(text)
-    lengths = tokenizer.lengths(text, ids)
+    return apply_policy(tokenizer, Encoded(text, ids, tokenizer.lengths(text, ids)), unknown, before)
+
+
+def apply_policy(tokenizer: Tokenizer, encoded: Encoded, unknown: UnknownPolicy, before: int = 0) -> Encoded:
+    """Keep, leave out, or refuse the unknown characters of a text that is encoded already; see `encode`."""
+    check_choice("unknown", unknown, ("unk", "error", "skip"))
+    text, ids, lengths, _ = encoded
     known = ids != tokenizer.UNK
     if unknown == "unk" or known.all():
-        return Encoded(text, ids, lengths)
-    first = tokenizer.first_unknown(text)
-    if unknown == "error" and first is not None:
+        return encoded
+    if unknown == "error":
+        first = int(np.argmin(known))
+        start = int(lengths[:first].sum())
+        character = text[start : start + int(lengths[first])]
         raise UnknownCharacterError(
-            f"the model does not know {describe(first.text)}, character {before + first.position + 1:,} of the text"
+            f"the model does not know {describe(character)}, character {max(1, before + start + 1):,} of the text"
             f"{other_form(tokenizer, text)}",
             remedy="unknown",
         )

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.config import TextMode, check_count
-from charlm.data.encoding import Encoded, UnknownPolicy, encode
+from charlm.data.encoding import Encoded, UnknownPolicy
 from charlm.errors import ConfigError
 from charlm.nn import probability
 from charlm.nn.network import Network
 from charlm.nn.probability import perplexity
 from charlm.scoring import units
 from charlm.scoring.adapting import AdaptiveReader
+from charlm.scoring.context import InContext, encode_in_context
 from charlm.scoring.measure import measure
 from charlm.scoring.units import Unit
 from charlm.tokenizers import Ids, Tokenizer
@@ -32,9 +33,10 @@ class ScoreConfig:
     """Choices that define a score, and what is returned with it.
 
     bos: read START first; without it and without a context, the first token is context and has no probability.
-    eos: score the end too. context: read before the text and not scored. unit: what `Score.tokens` are; `units` says
-    when a character or a word has an exact probability. alternatives: number of the likeliest tokens to return at each
-    position, with entropy and rank; None returns none of these.
+    eos: score the end too. context: read before the text and not scored, up to the last token boundary that the
+    context and the whole text share. unit: what `Score.tokens` are; `units` says when a character or a word has an
+    exact probability. alternatives: number of the likeliest tokens to return at each position, with entropy and rank;
+    None returns none of these.
     """
 
     eos: bool
@@ -69,7 +71,7 @@ class Score:
     eos: bool  # whether <EOS> was scored
     bits_per_char_known: float | None  # over the known characters, if some are unknown
     bos: bool  # whether the text was read after START
-    context: str  # the text that was read before it
+    context: str  # the text before it
     unit: Unit  # what the tokens are
     given: list[str | None]  # the first token of the text, if it was context
     known: int  # tokens without an unknown character
@@ -80,6 +82,7 @@ class Score:
     alternatives: list[list[tuple[str | None, float]]] | None = None  # the likeliest tokens there, with log P
     lengths: list[int] | None = None  # characters that each token completes, if some do not complete exactly one
     adapting: tuple[str, ...] | None = None  # methods by which the model adapted; None for a model that did not
+    scored_context: str | None = None  # end of the context that is scored too, as a token spans its end; None if none
 
     def __repr__(self) -> str:
         bits = plural(self.unknown, "unknown character")
@@ -105,22 +108,14 @@ def score(
     Raises ConfigError for a unit that has no exact probabilities, UnknownCharacterError.
     """
     _check(tokenizer, config)
-    encoded = [encode(tokenizer, text, config.unknown) for text in texts]
-    start = [tokenizer.START] if config.bos else []
-    before = np.concatenate((start, encode(tokenizer, config.context, config.unknown).ids)).astype(np.int32)
+    encoded = [encode_in_context(tokenizer, config.context, text, config.unknown) for text in texts]
+    start = np.array([tokenizer.START] if config.bos else [], dtype=np.int32)
     end = np.array([tokenizer.EOS] if config.eos else [], dtype=np.int32)
-    rows = [np.concatenate((before, each.ids, end)) for each in encoded]
-    first = max(1, len(before))  # index of the first token that has a probability
+    rows = [np.concatenate((start, each.before, each.scored.ids, end)) for each in encoded]
     others = _other_quantities(tokenizer, config)
     read = adapting.quantities(rows, others) if adapting else probability.quantities(network, rows, others)
     scored = (
-        _ScoredText(
-            text=text,
-            encoded=each,
-            given=first - len(before),
-            ids=row[len(before) :],
-            values={name: part[first - 1 :] for name, part in values.items()},
-        )
+        _ScoredText.of(text, each, row, values, read=len(start) + len(each.before))
         for text, each, row, values in zip(texts, encoded, rows, read, strict=True)
     )
     methods = adapting.methods if adapting else None
@@ -163,14 +158,23 @@ class _ScoredText:
 
     A tokenizer cuts a text into tokens, and a score may be wanted per character or word. So three sequences must be
     kept in step: characters (`encoded.text`), tokens (`ids`, with <EOS> if it is scored), and the quantities in
-    `values`. The first `given` tokens were context: they have an id but no values.
+    `values`. The first `given` tokens were context: they have an id but no values. `moved` is the end of the context
+    that `encoded.text` begins with.
     """
 
     text: str
     encoded: Encoded
+    moved: str
     given: int
     ids: Ids
     values: probability.Values
+
+    @classmethod
+    def of(cls, text: str, encoded: InContext, row: Ids, values: probability.Values, *, read: int) -> "_ScoredText":
+        """Take the scored part of a row, whose first `read` tokens come before it, and of what was computed for it."""
+        first = max(1, read)  # index of the first token that has a probability
+        scored = {name: part[first - 1 :] for name, part in values.items()}
+        return cls(text, encoded.scored, encoded.moved, first - read, row[read:], scored)
 
     def score(
         self, tokenizer: Tokenizer, config: ScoreConfig, mode: TextMode, methods: tuple[str, ...] | None
@@ -205,6 +209,7 @@ class _ScoredText:
             alternatives=self._alternatives(tokenizer) if config.alternatives else None,
             lengths=lengths,
             adapting=methods,
+            scored_context=self.moved or None,
         )
 
     def _tokens(self, tokenizer: Tokenizer) -> _Units:

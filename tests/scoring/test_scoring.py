@@ -42,6 +42,7 @@ def test_a_score_worked_by_hand(bigram_model: charlm.LanguageModel) -> None:
         "alternatives": None,
         "lengths": None,
         "adapting": None,
+        "scored_context": None,
     }
 
 
