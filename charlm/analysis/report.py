@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from charlm.analysis.held_out import NoTextError, held_out
+from charlm.analysis.held_out import held_out
 from charlm.analysis.projection import Map, make_map
 from charlm.analysis.run_log import RunLog, read_log
 from charlm.analysis.surprisal import Surprisal, analyze_surprisal
 from charlm.analysis.vectors import Vectors
 from charlm.checkpoints.checkpoint import load_described
+from charlm.comparison.own_text import NoTextError
 
 _TOKENS_ON_MAP = 300
 

@@ -124,6 +124,15 @@ def describe(folder: Path) -> dict[str, Any]:
     return load_described(folder)[1]
 
 
+def corpus_of(folder: Path) -> dict[str, Any]:
+    """Return the description of the corpus of a model that was loaded from this folder. Raises ModelError."""
+    values, _ = _read_json(folder, CONFIG)
+    corpus = values.get("corpus")
+    if not _is_corpus(corpus):
+        raise ModelError(f"{folder / CONFIG} does not describe the corpus")
+    return corpus
+
+
 def load_described(folder: Path) -> tuple[LanguageModel, dict[str, Any]]:
     """Load a model together with what `describe` returns; every file is read once."""
     model, values, metadata = _open(folder)

@@ -1,15 +1,19 @@
 """charlm evaluate: how well a model predicts files."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charlm.cli.inputs import files_or_stdin, read_files, report_unknown
+from charlm.cli.inputs import files_or_stdin, read_files, report_unknown, warn_learned
 from charlm.cli.models import find_model, load_model
 from charlm.cli.options import Json, Model, Quiet, Unknown, optional
 from charlm.cli.output import say, write, write_json
 from charlm.cli.variant_options import NONE, Given, OptionsOf, chosen, with_variant_options
 from charlm.cli.view.progress import ReadingLine, token_bar
+from charlm.config import TextMode
+from charlm.data.documents import Document
+from charlm.errors import ConfigError, CorpusError
 from charlm.interrupts import importing
 from charlm.wording import figure
 
@@ -26,6 +30,9 @@ def evaluate(
         typer.Argument(metavar="FILE", help="Text files, folders of text files, .gz files, or - for stdin."),
     ] = None,
     model: Model = None,
+    held_out: Annotated[
+        bool, typer.Option("--held-out", help="Measure the part of its corpus that the model was not trained on.")
+    ] = False,
     window: Annotated[
         int | None,
         typer.Option(help="Read windows of this many tokens, each from a zero state, instead of one running text."),
@@ -39,19 +46,29 @@ def evaluate(
     """Measure how well a model predicts files.
 
     Prints nats per token, perplexity, and bits per character and per byte of the text, as training does for the
-    held-out part.
+    held-out part. For the text that the model was trained on, a warning says that the figures are too good.
 
     Example: charlm evaluate unseen.txt --model poems
     """
+    if held_out and files:
+        raise ConfigError("--held-out measures a part of the model's own corpus; leave the files out")
     folder = find_model(model, quiet)
-    documents = read_files(files_or_stdin(files), quiet).documents
+    documents = () if held_out else read_files(files_or_stdin(files), quiet).documents
 
     with importing():
+        from charlm.checkpoints.checkpoint import corpus_of
         from charlm.cli.formats import ONE_TOKENIZATION
         from charlm.comparison.long_documents import evaluate_documents
+        from charlm.comparison.own_text import learned_from
         from charlm.scoring.evaluation import Evaluation
 
     language_model = load_model(folder)
+    if held_out:
+        documents, whole = _held_out(folder, quiet)
+        learned = [False] * len(documents)
+    else:
+        learned, whole = learned_from(corpus_of(folder), documents), "total"
+        warn_learned(documents, learned)
     methods = tuple(chosen(_ADAPTATIONS, adaptations))
     settings = {"window": window, "streams": streams, "unknown": unknown}
     with token_bar(bool(methods) and not quiet, "adapting") as on_progress:
@@ -65,14 +82,32 @@ def evaluate(
     if language_model.tokenizer.AMBIGUOUS:
         say(f"the figures are {ONE_TOKENIZATION}", quiet)
     names = [document.name for document in documents]
-    if len(evaluations) > 1:
-        evaluations.append(total)
-        names.append("total")
-    for name, evaluation in zip(names, evaluations, strict=True):
+    results = list(zip(names, evaluations, learned, strict=True))
+    if held_out or len(results) > 1:
+        results = [*([] if held_out else results), (whole, total, any(learned))]
+    for name, evaluation, trained_on in results:
         if json:
-            write_json(_values(evaluation))
+            write_json({**_values(evaluation), "trained_on": trained_on})
         else:
             write(_lines(name, evaluation))
+
+
+def _held_out(folder: Path, quiet: bool) -> tuple[tuple[Document, ...], str]:
+    """Return the held-out part of a model's corpus, and where it is from, in words.
+
+    Raises CorpusError if the corpus cannot be read again, or has no such part.
+    """
+    from charlm.checkpoints.checkpoint import describe
+    from charlm.comparison.own_text import NoTextError, held_out_split
+
+    try:
+        split, name = held_out_split(describe(folder), ReadingLine(quiet))
+    except NoTextError as error:
+        raise CorpusError(f"the held-out part of {folder} cannot be read again: {error}; name a file") from None
+    if not split.held_out:
+        raise CorpusError(f"{folder} has no held-out part: its corpus was too short; name a file it was not trained on")
+    texts = ["".join(f"{line}\n" for line in split.valid)] if split.mode == TextMode.LINE else split.valid
+    return tuple(Document(name, text) for text in texts), name
 
 
 _KEYS = (

@@ -9,7 +9,7 @@ from charlm.cli.options import Json, Model, Quiet
 from charlm.cli.output import write, write_json
 from charlm.config import ModelConfig
 from charlm.interrupts import importing
-from charlm.wording import figure, plural
+from charlm.wording import figure, plural, vocabulary_size
 
 
 def info(
@@ -53,7 +53,7 @@ def _rows(values: dict[str, Any]) -> list[tuple[str, str]]:
         "cell": ModelConfig(**shape).shape,
         "embedding": shape["embedding"],
         "dropout": f"{shape['dropout']:g}",
-        "tokenizer": f"{shape['tokenizer']}, {plural(values['vocabulary_size'], 'token')}",
+        "tokenizer": f"{shape['tokenizer']}, {vocabulary_size(values['vocabulary_size'])}",
         "parameters": f"{values['parameters']:,}",
         "sequence": shape["sequence"],
         "corpus": f"{', '.join(corpus['files'])}: {characters}, SHA-256 {corpus['sha256']}",

@@ -1,7 +1,7 @@
 """Input of the commands that read text: where the text comes from, and a message about unknown characters."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from charlm.tokenizers import Tokenizer
 
 _LISTED = 2**22  # characters of a text that is listed token by token; each takes about 100 bytes of memory
+_NAMED = 3  # files that a warning names
 _EXAMINED = 2**21  # characters; 20,000 tokens have fewer, even if each is a long word
 
 
@@ -90,6 +91,18 @@ def stdin_lines(quiet: bool) -> Iterator[str]:
         say(note, quiet)
     first = next(pieces, None)
     return iter(()) if first is None else iterate_lines(corpus.STDIN_NAME, chain([first], pieces))
+
+
+def warn_learned(documents: Sequence[AnyDocument], learned: Sequence[bool]) -> None:
+    """Warn, also under --quiet, of documents that the model was trained on; `learned` has a value for each."""
+    names = [document.name for document, each in zip(documents, learned, strict=True) if each]
+    if names:
+        others = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+        text = f"{', '.join(names[:_NAMED])}{others}"
+        say(
+            f"warning: the model was trained on {text}, so its figures are too good; charlm evaluate --held-out"
+            " measures the part that it was not trained on"
+        )
 
 
 def report_unknown(

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charlm.cli.inputs import document_sequences, files_or_stdin, read_files, read_stdin, report_unknown, stdin_lines
+from charlm.cli.inputs import (
+    document_sequences,
+    files_or_stdin,
+    read_files,
+    read_stdin,
+    report_unknown,
+    stdin_lines,
+    warn_learned,
+)
 from charlm.cli.models import find_model, load_model
 from charlm.cli.options import Model, Overwrite, Quiet, Unknown, optional, output_option
 from charlm.cli.output import result_in, say, say_renamed
@@ -123,7 +131,9 @@ def score(
     documents = read_files([pairs] if pairs else file or [], quiet).documents if pairs or file else ()
 
     with importing():
+        from charlm.checkpoints.checkpoint import corpus_of
         from charlm.cli.formats import Request, ScoreWriter, in_sentence, logarithms
+        from charlm.comparison.own_text import learned_from
         from charlm.registry import find
         from charlm.scoring import units
         from charlm.scoring.batching import batches
@@ -154,6 +164,11 @@ def score(
     in_base = logarithms(writer.base or base)
     ambiguous = tokenizer.AMBIGUOUS
     convention = in_sentence(ScoreConfig(ends, **how), in_base, one_tokenization=ambiguous, methods=methods)
+    trained_on = None
+    if documents:
+        learned = learned_from(corpus_of(folder), documents)
+        warn_learned(documents, learned)
+        trained_on = any(learned)
     note = writer.note(convention, one_tokenization=ambiguous)
     say(note, quiet or not note)
     mode = TextMode.LINE if lines or writer.by_line else language_model.mode
@@ -161,7 +176,7 @@ def score(
     remarks = _Remarks()
     piped = STDIN in (arguments or ())
     with result_in(output), text_bar((piped or bool(file)) and not quiet, piped) as on_progress:
-        writer.begin(in_base, convention)
+        writer.begin(in_base, convention, trained_on=trained_on)
         for group in ([text] for text in singles) if methods else batches(singles, len, _CHARACTERS, _AT_ONCE):
             for result in language_model.score_many(group, eos=ends, **how):
                 remarks.add(result)

@@ -23,7 +23,7 @@ from charlm.data.documents import AnyDocument, Document
 from charlm.errors import ConfigError
 from charlm.interrupts import importing
 from charlm.pages.style import WHITESPACE_SIGNS
-from charlm.wording import figure, plural
+from charlm.wording import figure, plural, vocabulary_size
 
 if TYPE_CHECKING:
     from charlm.tokenizers import Tokenizer
@@ -130,7 +130,7 @@ def _fitted(tokenizer: "Tokenizer", document: AnyDocument) -> dict[str, Any]:
 
 def _rows(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "tokenizer", values["tokenizer"]
-    yield "tokens", f"{values['symbols']:,}, the longest {values['longest']!r}"
+    yield "vocabulary", f"{vocabulary_size(values['symbols'])}, the longest {values['longest']!r}"
     if "cut" in values:
         each = figure(values["characters_per_token"])
         yield "text", f"{plural(values['characters'], 'character')}, {plural(values['tokens'], 'token')}"

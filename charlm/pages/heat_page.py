@@ -7,8 +7,9 @@ from html import escape
 from charlm.pages.heat import COLORS, bits_per_level, level, level_legend, level_rules
 from charlm.pages.style import document
 from charlm.scoring.score import Score
+from charlm.scoring.summary import Logarithms, summary
 from charlm.tokenizers import Tokenizer
-from charlm.wording import figure, plural
+from charlm.wording import plural
 
 _UNKNOWN, _END = Tokenizer.CONTROL[Tokenizer.UNK], Tokenizer.CONTROL[Tokenizer.EOS]
 # The details of a token appear at the foot of the window: no edge cuts them off, and the text that they cover can be
@@ -47,13 +48,7 @@ def page(scores: Sequence[Score], convention: str) -> str:
 def _text(score: Score) -> str:
     given = "".join(escape(token or _UNKNOWN) for token in score.given)
     tokens = "".join(_token(score, index) for index in range(len(score.tokens)))
-    bits = score.bits_per_char_known if score.unknown else score.bits_per_char
-    unknown = f", {plural(score.unknown, 'unknown character')}" if score.unknown else ""
-    return (
-        f"<pre>{given}{tokens}</pre>\n"
-        f"<p>log-probability {score.logprob:.4f} nats, perplexity {figure(score.perplexity)}, "
-        f"{figure(bits)} bits per character{unknown}</p>\n"
-    )
+    return f"<pre>{given}{tokens}</pre>\n<p>{escape(summary(score, Logarithms()))}</p>\n"
 
 
 def _token(score: Score, index: int) -> str:

@@ -14,7 +14,7 @@ from charlm.pages.heat import COLORS, level, level_legend, level_rules
 from charlm.pages.report_style import STYLE
 from charlm.pages.style import document, safe, sheet
 from charlm.tasks.language import PREVIEW_TEMPERATURE
-from charlm.wording import figure, plural
+from charlm.wording import figure, plural, vocabulary_size
 
 _LINES = 8  # most surprising lines, and as many of the least surprising
 _STAGES = 8  # steps from which samples are shown
@@ -175,7 +175,7 @@ def _tables(report: Report) -> str:
     plan = {
         "network": ModelConfig(**shape).shape,
         "embedding": f"{shape['embedding']}, {shape['embedding_size']:,} wide",
-        "tokenizer": f"{shape['tokenizer']}, {plural(described['vocabulary_size'], 'token')}",
+        "tokenizer": f"{shape['tokenizer']}, {vocabulary_size(described['vocabulary_size'])}",
         "sequence": shape["sequence"],
         "steps": f"{described['steps']:,} of {train['batch_size']} × {train['seq_len']} tokens",
         "learning rate": f"{train['learning_rate']:g} at its peak, gradients clipped at {train['clip']:g}",

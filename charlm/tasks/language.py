@@ -77,6 +77,12 @@ class Dataset:
         return possible & ~self.tokenizer.line_ends() if self.mode == TextMode.LINE else possible
 
     @property
+    def characters(self) -> int:
+        """Characters of the corpus as it is read: in line mode, each line has one for its end, the last line too."""
+        held_out = self.split.held_out and not self.valid_files
+        return self.split.train.characters + (self.split.characters(self.split.valid) if held_out else 0)
+
+    @property
     def characters_per_token(self) -> float:
         """Mean characters of a training target."""
         return self.split.characters(self.split.train) / len(self.ring.targets)
@@ -87,7 +93,7 @@ class Dataset:
         return {
             "files": list(self.corpus.names),
             "held_out": list(self.valid_files),
-            "characters": self.corpus.characters,
+            "characters": self.characters,
             "sequences": len(split.train) + (len(split.valid) if split.held_out else 0),
             "sha256": self.corpus.fingerprint(),
         }

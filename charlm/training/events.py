@@ -21,6 +21,7 @@ class Planned:
 
     plan: Plan
     corpus: Corpus
+    characters: int  # of the corpus, with one for each line end
     mode_reason: str  # why the corpus is read as lines or as a stream
     size_reason: str  # why the network has its size
     warnings: tuple[DataWarning, ...]  # what the corpus cannot teach

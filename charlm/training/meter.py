@@ -132,6 +132,7 @@ class Meter:
             events.Planned(
                 plan=plan,
                 corpus=dataset.corpus,
+                characters=dataset.characters,
                 mode_reason=dataset.mode_reason,
                 size_reason=size_reason,
                 warnings=tuple(dataset.warnings()),

@@ -99,7 +99,7 @@ def _rows(plan: Plan, dataset: Dataset, parameters: int, step: int) -> str:
     rows = {
         "network": f"{model.shape}; {parameters:,} parameters",
         "tokens": f"{dataset.tokenizer.size:,} ({model.tokenizer}), {model.embedding} input",
-        "corpus": f"{corpus.characters:,} characters in {plural(len(corpus.documents), 'file')}",
+        "corpus": f"{dataset.characters:,} characters in {plural(len(corpus.documents), 'file')}",
         "fingerprint": f"SHA-256 {corpus.fingerprint()}",
         "trained on": _extent(dataset, parts.train),
         "held out": _held_out(dataset),

@@ -72,7 +72,7 @@ def test_without_its_corpus_the_page_has_no_surprising_lines_and_says_why(run: R
     assert done.code == 0 and why in done.err and "charlm report FILE" in done.err
     assert why in Path("checkpoints/m/report.html").read_text(encoding="utf-8")
     values = json.loads(run("report", "moved.txt", "--json").out)
-    assert values["text"] == "moved.txt" and values["most_surprising"]
+    assert values["text"].startswith("moved.txt") and values["most_surprising"]
 
 
 def test_an_error_is_one_sentence(run: Run, line_folder: Path, tmp_path: Path) -> None:

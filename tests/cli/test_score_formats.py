@@ -70,9 +70,11 @@ def test_unknown_tokens_are_in_one_perplexity_and_out_of_the_other(run: Run, lin
     done = run("score", "-m", line_folder, "the cat", "a dög")
     known = [charlm.load(line_folder).score(text) for text in ("the cat", "a dög")]
     mean = -sum(each.logprob_known for each in known) / sum(each.known for each in known)
-    assert f"perplexity – ({known[1].perplexity_known:.4f} without unknown tokens)" in done.out
+    logprob, perplexity = known[1].logprob_known, known[1].perplexity_known
+    figures = f"log-probability {logprob:.4f} nats, perplexity {perplexity:.4f}"
+    assert f"1 unknown character with probability 0; without it, {figures}" in done.out
     (total,) = re.findall(r"^all 2 texts: .*$", done.out, re.MULTILINE)
-    assert total.endswith(f"perplexity – ({math.exp(mean):.4f} without unknown tokens)")
+    assert total.endswith(f"perplexity {math.exp(mean):.4f}")
 
 
 @pytest.mark.parametrize(

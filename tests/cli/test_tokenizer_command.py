@@ -88,7 +88,10 @@ def test_a_text_is_shown_cut_into_tokens_with_figures(words: Path, run: Run) -> 
 
 
 def test_a_vocabulary_without_a_text_and_a_text_without_characters(words: Path, run: Run) -> None:
-    assert re.search(r"tokenizer +word\ntokens +\d+, the longest 'beginning'\n$", run("tokenizer", "show", words).out)
+    assert re.search(
+        r"tokenizer +word\nvocabulary +\d+ tokens with 3 control tokens, the longest 'beginning'\n$",
+        run("tokenizer", "show", words).out,
+    )
     values = json.loads(run("tokenizer", "show", words, "", "--json").out)
     assert (values["tokens"], values["coverage"], values["characters_per_token"]) == (0, None, None)
     assert run("tokenizer", "show", words, "").code == 0

@@ -50,7 +50,8 @@ def evaluated(run: Run, *arguments: object) -> Any:
 def test_stdout_is_the_folder_and_stderr_the_messages(train: Run) -> None:
     done = train("stream.txt")
     assert (done.code, done.out) == (0, "checkpoints/stream\n")
-    assert f"{len(STREAM):,} characters, vocabulary of {len(set(STREAM)) + 3} tokens, 1 text" in done.err
+    vocabulary = f"vocabulary of {len(set(STREAM)) + 3} tokens with 3 control tokens"
+    assert f"{len(STREAM):,} characters, {vocabulary}, 1 text" in done.err
     assert "3,132 characters for training, 348 held out" in done.err
     assert "20 steps of 4 × 8 tokens" in done.err
     assert "stream: line 2 of stream.txt is blank" in done.err

@@ -8,11 +8,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple, cast
 
-from charlm.cli.formats._figures import Logarithms
 from charlm.config import check_choice
 from charlm.scoring.adapting import in_words
 from charlm.scoring.measure import NATS, Base
 from charlm.scoring.score import Score, ScoreConfig
+from charlm.scoring.summary import Logarithms
 from charlm.scoring.units import TOKEN, Unit
 from charlm.tokenizers import Tokenizer
 
@@ -56,9 +56,12 @@ class ScoreWriter(ABC):
         """Return what to print on stderr because the format does not say it; an empty string for nothing."""
         return ""
 
-    def begin(self, logarithms: Logarithms, convention: str) -> None:
-        """Prepare to write. `convention` says in words how the texts are scored."""
-        self._logarithms, self._convention = logarithms, convention
+    def begin(self, logarithms: Logarithms, convention: str, *, trained_on: bool | None = None) -> None:
+        """Prepare to write. `convention` says in words how the texts are scored.
+
+        trained_on: whether the model was trained on the files that are scored; None if there are none.
+        """
+        self._logarithms, self._convention, self._trained_on = logarithms, convention, trained_on
 
     @abstractmethod
     def add(self, score: Score) -> None:

@@ -1,13 +1,14 @@
 """Scores as a heat map in the terminal: each token on the color of its surprisal, above a digit that says the same."""
 
 from charlm.cli.formats import Request, ScoreWriter
-from charlm.cli.formats._figures import Logarithms, names, summary
+from charlm.cli.formats._names import names
 from charlm.cli.output import write
 from charlm.cli.view.heat_text import HeatText
 from charlm.errors import ConfigError
 from charlm.pages.heat import COLORS, bits_per_level, level
 from charlm.scoring import units
 from charlm.scoring.score import Score
+from charlm.scoring.summary import Logarithms, summary
 from charlm.scoring.units import Unit
 from charlm.tokenizers import Tokenizer
 
@@ -27,8 +28,8 @@ class Heat(ScoreWriter):
     def unit(self, tokenizer: Tokenizer) -> Unit:
         return units.display_unit(tokenizer)
 
-    def begin(self, logarithms: Logarithms, convention: str) -> None:
-        super().begin(logarithms, convention)
+    def begin(self, logarithms: Logarithms, convention: str, *, trained_on: bool | None = None) -> None:
+        super().begin(logarithms, convention, trained_on=trained_on)
         self._page = HeatText()
         self._step = 0
 
@@ -40,7 +41,7 @@ class Heat(ScoreWriter):
         for token, logprob in zip(scored, score.logprobs, strict=True):
             self._page.put(token, level(logprob, score.unit))
         self._page.end()
-        write(summary(score, self._logarithms))
+        write(f"  {summary(score, self._logarithms)}\n")
 
     def end(self) -> None:
         most = len(COLORS) - 1

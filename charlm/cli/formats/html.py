@@ -3,12 +3,12 @@
 import sys
 
 from charlm.cli.formats import Request, ScoreWriter
-from charlm.cli.formats._figures import Logarithms
 from charlm.cli.output import write
 from charlm.errors import ConfigError
 from charlm.pages.heat_page import page
 from charlm.scoring import units
 from charlm.scoring.score import Score
+from charlm.scoring.summary import Logarithms
 from charlm.scoring.units import Unit
 from charlm.tokenizers import Tokenizer
 
@@ -30,8 +30,8 @@ class Html(ScoreWriter):
     def alternatives(self, *, tokens: bool, full: bool) -> int | None:
         return _ON_HOVER if tokens else None  # a word has no rank
 
-    def begin(self, logarithms: Logarithms, convention: str) -> None:
-        super().begin(logarithms, convention)
+    def begin(self, logarithms: Logarithms, convention: str, *, trained_on: bool | None = None) -> None:
+        super().begin(logarithms, convention, trained_on=trained_on)
         if sys.stdout.isatty():
             raise ConfigError("an HTML page is not for a terminal; name a file with --output")
         self._scores: list[Score] = []

@@ -13,12 +13,12 @@ import numpy as np
 
 from charlm import kenlm
 from charlm.cli.formats import Request, ScoreWriter
-from charlm.cli.formats._figures import Logarithms
 from charlm.cli.output import write
 from charlm.errors import ConfigError
 from charlm.nn.probability import perplexity
 from charlm.scoring.measure import NATS
 from charlm.scoring.score import Score
+from charlm.scoring.summary import Logarithms
 
 
 class Kenlm(ScoreWriter):
@@ -43,8 +43,8 @@ class Kenlm(ScoreWriter):
     def note(self, convention: str, *, one_tokenization: bool) -> str:
         return convention
 
-    def begin(self, logarithms: Logarithms, convention: str) -> None:
-        super().begin(logarithms, convention)
+    def begin(self, logarithms: Logarithms, convention: str, *, trained_on: bool | None = None) -> None:
+        super().begin(logarithms, convention, trained_on=trained_on)
         self._values: dict[bool, float] = {False: 0.0, True: 0.0}  # unknown word or not → log10 P
         self._words: dict[bool, int] = {False: 0, True: 0}  # unknown word or not → number of words
 

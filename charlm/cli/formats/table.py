@@ -3,10 +3,11 @@
 import math
 
 from charlm.cli.formats import ScoreWriter
-from charlm.cli.formats._figures import Logarithms, Total, names, summary
+from charlm.cli.formats._names import names
 from charlm.cli.output import write
 from charlm.scoring.measure import NATS
 from charlm.scoring.score import Score
+from charlm.scoring.summary import Logarithms, Total, summary
 
 
 class Table(ScoreWriter):
@@ -14,8 +15,8 @@ class Table(ScoreWriter):
 
     order = 10
 
-    def begin(self, logarithms: Logarithms, convention: str) -> None:
-        super().begin(logarithms, convention)
+    def begin(self, logarithms: Logarithms, convention: str, *, trained_on: bool | None = None) -> None:
+        super().begin(logarithms, convention, trained_on=trained_on)
         self._total = Total()
 
     def add(self, score: Score) -> None:
@@ -28,7 +29,7 @@ class Table(ScoreWriter):
         rows = [list(heads), *([name, *["–"] * (len(heads) - 1)] for name in given)]
         rows += [[name, *self._figures(score, index)] for index, name in enumerate(scored)]
         lines = ("".join(f"  {cell:>{heads[head]}}" for cell, head in zip(row, heads, strict=True)) for row in rows)
-        write("\n".join([repr(score.text), *lines, summary(score, self._logarithms)]))
+        write("\n".join([repr(score.text), *lines, f"  {summary(score, self._logarithms)}\n"]))
 
     def end(self) -> None:
         if self._total.texts > 1:

@@ -1,11 +1,12 @@
 """Scores as tab-separated values: one row per token."""
 
 from charlm.cli.formats import ScoreWriter
-from charlm.cli.formats._figures import Logarithms, names
+from charlm.cli.formats._names import names
 from charlm.cli.output import write
 from charlm.files import tsv
 from charlm.scoring.measure import NATS
 from charlm.scoring.score import Score
+from charlm.scoring.summary import Logarithms
 
 
 class Tsv(ScoreWriter):
@@ -23,8 +24,8 @@ class Tsv(ScoreWriter):
     def note(self, convention: str, *, one_tokenization: bool) -> str:
         return convention
 
-    def begin(self, logarithms: Logarithms, convention: str) -> None:
-        super().begin(logarithms, convention)
+    def begin(self, logarithms: Logarithms, convention: str, *, trained_on: bool | None = None) -> None:
+        super().begin(logarithms, convention, trained_on=trained_on)
         self._sentence = 0
         logprob, surprisal = logarithms.names
         columns = ["sentence", "position", "token", f"logprob_{logprob}", f"surprisal_{surprisal}"]

@@ -20,7 +20,7 @@ from charlm.training.events import (
     Stopped,
     Validated,
 )
-from charlm.wording import plural
+from charlm.wording import plural, vocabulary_size
 
 if TYPE_CHECKING:
     from charlm.scoring.evaluation import Evaluation
@@ -112,7 +112,7 @@ def _validated(event: Validated) -> str:
     return (
         f"step {now.step:,}/{now.steps:,}"
         f"  valid {evaluation.known_nats_per_token:.4f} nats  {bits(evaluation):.3f} bits/char"
-        f"  train {now.nats_per_token:.3f}"
+        f"  train {now.nats_per_token:.3f} nats  {now.bits_per_char:.3f} bits/char"
         f"  {now.characters_per_second:,.0f} char/s"
         f"  {clock(now.seconds_left)} left{star}"
     )
@@ -152,9 +152,9 @@ def _plan(event: Planned) -> list[str]:
     dropout = f", dropout {model.dropout:g}" if model.dropout else ""
     processes = f" by {event.processes} processes" if event.processes > 1 else ""
     duration = f", about {clock(event.seconds)}" if event.seconds is not None else ""
-    vocabulary = f"vocabulary of {plural(event.vocabulary, 'token')}"
+    vocabulary = f"vocabulary of {vocabulary_size(event.vocabulary)}"
     rows = [
-        ("corpus", f"{plural(event.corpus.characters, 'character')}, {vocabulary}, {_texts(event)}"),
+        ("corpus", f"{plural(event.characters, 'character')}, {vocabulary}, {_texts(event)}"),
         *_tokens(event),
         ("sequence", f"{model.sequence}: {event.mode_reason}"),
         ("split", _split(event)),

@@ -1,13 +1,12 @@
-"""What several score formats share: the names of tokens, the logarithms, and the figures of a text."""
+"""The figures of scored texts in words, in the units of a logarithm."""
 
-from collections.abc import Callable
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from charlm.nn.probability import perplexity
 from charlm.scoring.measure import NATS, Base
-from charlm.tokenizers import Tokenizer
-from charlm.wording import figure
+from charlm.wording import figure, plural
 
 if TYPE_CHECKING:
     from charlm.scoring.score import Score
@@ -30,9 +29,10 @@ class Logarithms:
 
 @dataclass
 class Total:
-    """Sums over scores, in nats."""
+    """Sums over scores, in nats, and the number of unknown characters."""
 
     texts: int = 0
+    unknown: int = 0
     logprob: float = 0.0
     tokens: int = 0
     logprob_known: float = 0.0
@@ -40,18 +40,26 @@ class Total:
 
     def add(self, score: "Score") -> None:
         self.texts += 1
+        self.unknown += score.unknown
         self.logprob += score.logprob
         self.tokens += len(score.tokens)
         self.logprob_known += score.logprob_known
         self.known += score.known
 
     def figures(self, logarithms: Logarithms) -> str:
-        """Return log-probability and perplexity, and the perplexity without unknown tokens if there are any."""
-        logprob = figure(self.logprob / NATS[logarithms.logprob])
+        """Return log-probability and perplexity, without the unknown tokens if they are impossible."""
+        name, nats = logarithms.names[0], NATS[logarithms.logprob]
+        known = figure(perplexity(-self.logprob_known, self.known))
+        if math.isinf(self.logprob):
+            impossible = f"{plural(self.unknown, 'unknown character')} with probability 0; without"
+            them = "it" if self.unknown == 1 else "them"
+            return (
+                f"{impossible} {them}, log-probability {figure(self.logprob_known / nats)} {name}, perplexity {known}"
+            )
         shown = figure(perplexity(-self.logprob, self.tokens))
         if self.known < self.tokens:
-            shown += f" ({figure(perplexity(-self.logprob_known, self.known))} without unknown tokens)"
-        return f"log-probability {logprob} {logarithms.names[0]}, perplexity {shown}"
+            shown += f" ({known} without unknown tokens)"
+        return f"log-probability {figure(self.logprob / nats)} {name}, perplexity {shown}"
 
 
 def summary(score: "Score", logarithms: Logarithms) -> str:
@@ -59,15 +67,6 @@ def summary(score: "Score", logarithms: Logarithms) -> str:
     total = Total()
     total.add(score)
     bits = score.bits_per_char_known if score.unknown else score.bits_per_char
-    several = "s" * (score.unknown != 1)
-    unknown = f" without {score.unknown:,} unknown character{several}" if score.unknown else ""
-    return f"  {total.figures(logarithms)}, {figure(bits)} bits per character{unknown}\n"
-
-
-def names(score: "Score", show: Callable[[str], str]) -> tuple[list[str], list[str]]:
-    """Return the context tokens and the scored tokens, formatted by `show`; <UNK> and <EOS> stand for themselves."""
-    tokens = [*score.given, *score.tokens]
-    shown = [Tokenizer.CONTROL[Tokenizer.UNK] if token is None else show(token) for token in tokens]
-    if score.eos:
-        shown[-1] = Tokenizer.CONTROL[Tokenizer.EOS]
-    return shown[: len(score.given)], shown[len(score.given) :]
+    without = score.unknown and math.isfinite(score.logprob)
+    unknown = f" without {plural(score.unknown, 'unknown character')}" if without else ""
+    return f"{total.figures(logarithms)}, {figure(bits)} bits per character{unknown}"
