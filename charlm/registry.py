@@ -37,6 +37,7 @@ class Option:
     type: type
     help: str
     metavar: str | None = None
+    short: str | None = None  # a second name of one letter: -t
     default: Any = None
     required: bool = False  # the field has no default
 
@@ -152,6 +153,7 @@ def _option(name: str, annotation: ast.expr | None, value: ast.expr, path: Path)
         option_type,
         metadata["help"],
         metadata.get("metavar"),
+        metadata.get("short"),
         arguments.get("default"),
         "default" not in arguments,
     )

@@ -17,7 +17,10 @@ from collections.abc import Collection, Iterator
 from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 from unittest.mock import patch
+
+from typer.main import get_command
 
 import charlm
 from charlm import cli
@@ -32,8 +35,8 @@ This page shows the help of every command. `docs/generate.py` writes it.
 
 Results go to standard output, everything else to standard error. `-` stands for standard input. `--` ends the options:
 after it, a text or the name of a file may begin with a dash, as in `charlm score -- "-5 degrees"`. The value of an
-option may always begin with one. With `--json`, a command prints one compact JSON object per line. `--debug` shows the
-traceback of an error. `NO_COLOR` turns colors and the live view off; `FORCE_COLOR` turns colors on in a pipe.
+option may always begin with a dash. With `--json`, a command prints one compact JSON object per line. `--debug` shows
+the traceback of an error. `NO_COLOR` turns colors off; `FORCE_COLOR` turns them on in a pipe.
 
 | exit code | meaning |
 | --- | --- |
@@ -92,8 +95,10 @@ def _helps(command: list[str]) -> Iterator[tuple[str, str]]:
         cli.main([*command[1:], "--help"])
     text = printed.getvalue().rstrip() + "\n"
     yield " ".join(command), text
-    _, _, listed = text.partition("\nCommands:\n")
-    for name in re.findall(r"^  (\w[\w-]*) ", listed.partition("\n\n")[0], flags=re.MULTILINE):
+    group: Any = get_command(cli.app)
+    for name in command[1:]:
+        group = group.commands[name]
+    for name in getattr(group, "commands", ()):
         yield from _helps([*command, name])
 
 

@@ -10,9 +10,9 @@ The modules of commands import torch inside their functions, so that no help pag
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -30,10 +30,11 @@ from charlm.cli import (
     score,
     tokenizer,
     train,
+    usage,
     why,
 )
-from charlm.cli.help_page import HelpPage
-from charlm.cli.output import closable_streams, prepare_streams, silence_other_processes
+from charlm.cli.help_page import HelpPage, Main
+from charlm.cli.output import closable_streams, prepare_streams, say_error, silence_other_processes, use_color
 from charlm.cli.remedies import sentence
 from charlm.errors import CharlmError, ConfigError, CorpusNotFoundError, ModelError, ModelInUseError
 from charlm.interrupts import Terminated
@@ -49,39 +50,39 @@ _EXIT_CODES: tuple[tuple[type[CharlmError], int], ...] = (
 )
 _DEBUG = "--debug"
 
-# \b prevents the lines from being wrapped.
-_STEPS = """\b
-Three steps:
-  charlm train corpus.txt       a model of your text, in three minutes
-  charlm sample                 new text from it
-  charlm score "a sentence"     how likely a text is, token by token
-"""
-
 app = typer.Typer(
+    cls=Main,
     help="Train, sample and score language models of your own text with recurrent networks.",
-    epilog=_STEPS,
     no_args_is_help=True,
-    rich_markup_mode=None,  # plain help and one-line errors; boxes would also triple the time to --help
+    rich_markup_mode=None,  # Rich would triple the time to --help
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (
-    train.train,
-    sample.sample,
-    score.score,
-    evaluate.evaluate,
-    compare.compare,
-    gradients.gradients,
-    neurons.neurons,
-    why.why,
-    report.report,
-    info.info,
-    cache.cache,
-):
-    app.command(cls=HelpPage)(command)
-app.add_typer(corpus.app, name="corpus")
-app.add_typer(tokenizer.app, name="tokenizer")
-app.add_typer(embed.app, name="embed")
+_Commands = dict[str, typer.Typer | Callable[..., None]]  # name → command, or group of commands
+_COMMANDS: dict[str, _Commands] = {  # by the heading of the help
+    "Train and use a model": {
+        "train": train.train,
+        "sample": sample.sample,
+        "score": score.score,
+        "evaluate": evaluate.evaluate,
+        "compare": compare.compare,
+    },
+    "Look after models": {"info": info.info},
+    "Look inside a model": {
+        "report": report.report,
+        "why": why.why,
+        "neurons": neurons.neurons,
+        "gradients": gradients.gradients,
+        "embed": embed.app,
+    },
+    "Texts and files": {"corpus": corpus.app, "tokenizer": tokenizer.app, "cache": cache.cache},
+}
+for _heading, _commands in _COMMANDS.items():
+    for _name, _command in _commands.items():
+        if isinstance(_command, typer.Typer):
+            app.add_typer(_command, name=_name, rich_help_panel=_heading)
+        else:
+            app.command(_name, cls=HelpPage, rich_help_panel=_heading)(_command)
 
 
 def _show_version(wanted: bool) -> None:
@@ -119,7 +120,9 @@ def _run(arguments: list[str], debug: bool) -> int:
     """Run a command and return its exit code."""
     try:
         try:
-            app(args=arguments, prog_name="charlm")
+            code = app(
+                args=arguments, prog_name="charlm", standalone_mode=False, color=use_color(sys.stdout)
+            )  # the exit code of --help, --version and Ctrl-C; None of a command
         finally:
             sys.stdout.flush()
     except SystemExit as ended:
@@ -127,14 +130,26 @@ def _run(arguments: list[str], debug: bool) -> int:
     except KeyboardInterrupt:  # outside the code that Typer guards
         return 130
     except Exception as error:
+        if usage.is_usage_error(error):
+            return _refused(error)
         alone, launch = not isinstance(error, CharlmError), launched()  # only this process has the error
-        stream = sys.__stderr__ if alone and launch.local_rank else sys.stderr
+        stream = sys.__stderr__ if alone and launch.local_rank and sys.__stderr__ else sys.stderr
         if debug:
             traceback.print_exc(file=stream)
         which = f" in process {launch.rank}" if alone and launch.world_size > 1 else ""
-        print(f"error{which}: {_sentence(error)}", file=stream)
+        say_error(_sentence(error), f"error{which}", stream)
         return next((code for kind, code in _EXIT_CODES if isinstance(error, kind)), 1)
-    return 0
+    return code if isinstance(code, int) else 0
+
+
+def _refused(error: Any) -> int:
+    """Print why the parser refused the command line, or the help of a group that was called without a command."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.ctx.color = use_color(sys.stderr)
+        print(error.ctx.get_help(), file=sys.stderr)
+    else:
+        say_error(usage.sentence(error))
+    return int(error.exit_code)
 
 
 class _Signals:

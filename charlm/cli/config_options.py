@@ -37,11 +37,17 @@ def _under(panel: str, options: dict[str, Help]) -> dict[str, Help]:
     return {name: replace(help, panel=panel) for name, help in options.items()}
 
 
-TEXT = "Text and vocabulary"  # heading of the help page
+TIME, TEXT, NETWORK, ADVANCED, TRAINING = (  # headings of the help page
+    "Time",
+    "Text and vocabulary",
+    "Size of the network",
+    "Other parts of the network",
+    "Training",
+)
 TOKENIZER_OPTIONS = _under(
     TEXT,
     {
-        "tokenizer": Help(f"What a token is: {_variants('tokenizers')}.", choices=names("tokenizers")),
+        "tokenizer": Help(f"What a token is: {_variants('tokenizers')}.", choices=names("tokenizers"), metavar="NAME"),
         "vocab_size": Help("Number of tokens of a word or subword vocabulary.", "chosen to fit the corpus"),
         "min_count": Help("Drop tokens seen fewer times than this.", "1 for characters, 2 for words"),
         "closed": Help("Map unknown words to <UNK> instead of spelling them."),
@@ -49,6 +55,7 @@ TOKENIZER_OPTIONS = _under(
         "sequence": Help(
             "line: each line is a sequence; stream: each document is one running text.",
             choices=("line", "stream", "auto"),
+            metavar="MODE",
         ),
     },
 )
@@ -58,20 +65,25 @@ _TIME = {
     "steps": Help("Training steps, instead of --minutes."),
 }
 _NETWORK = {
-    "cell": Help(f"Recurrent cell: {_variants('nn.cells')}.", choices=names("nn.cells")),
+    "cell": Help(f"Recurrent cell: {_variants('nn.cells')}.", choices=names("nn.cells"), metavar="NAME"),
     "hidden_size": Help("Width of each layer.", _CHOSEN),
     "layers": Help("Number of recurrent layers.", _CHOSEN),
-    "dropout": Help("Share of outputs set to zero during training.", _CHOSEN),
-    "activation": Help("Activation of the rnn and jordan cells: tanh, relu, sigmoid, identity.", "tanh"),
-    "residual": Help("Add a residual connection around every layer but the first."),
-    "embedding": Help(f"Input vectors: {_variants('nn.embeddings')}.", choices=names("nn.embeddings")),
     "embedding_size": Help("Size of a learned embedding.", _CHOSEN),
+    "dropout": Help("Share of outputs set to zero during training.", _CHOSEN),
+}
+_ADVANCED = {
+    "embedding": Help(f"Input vectors: {_variants('nn.embeddings')}.", choices=names("nn.embeddings"), metavar="NAME"),
     "embedding_file": Help("Initialize the embedding from a word2vec text file.", metavar="FILE"),
     "freeze_embedding": Help("Do not train the embedding (needs --embedding-file)."),
+    "activation": Help(
+        "Activation of the rnn and jordan cells: tanh, relu, sigmoid, identity.", "tanh", metavar="NAME"
+    ),
+    "residual": Help("Add a residual connection around every layer but the first."),
     "readout": Help(
         f"Output layer: {_variants('nn.readouts')}.",
         "auto: chosen by the size of the vocabulary",
         choices=("auto", *names("nn.readouts")),
+        metavar="NAME",
     ),
     "readout_layers": Help("Number of dense layers above the recurrent ones, output layer included."),
     "tie_weights": Help("Use one table for the embedding and the readout."),
@@ -81,17 +93,18 @@ _TRAINING = {
     "seq_len": Help("Number of tokens through which the gradient flows back."),
     "learning_rate": Help("Peak learning rate.", "chosen to fit the network"),
     "clip": Help("Largest norm of the gradient."),
-    "valid_fraction": Help("Share of the corpus to hold out for validation."),
     "seed": Help("Random seed."),
-    "device": Help("Where to train: auto, cpu, cuda or mps.", choices=("auto", "cpu", "cuda", "mps")),
+    "device": Help("Where to train: auto, cpu, cuda or mps.", choices=("auto", "cpu", "cuda", "mps"), metavar="NAME"),
     "threads": Help("Number of CPU threads.", "torch's choice"),
     "save_every": Help("Seconds between two saves of the state from which a run can resume."),
 }
 TRAIN_OPTIONS = {
-    **_under("Time", _TIME),
+    **_under(TIME, _TIME),
     **TOKENIZER_OPTIONS,
-    **_under("Network", _NETWORK),
-    **_under("Training", _TRAINING),
+    **_under(TEXT, {"valid_fraction": Help("Share of the corpus to hold out for validation.")}),
+    **_under(NETWORK, _NETWORK),
+    **_under(ADVANCED, _ADVANCED),
+    **_under(TRAINING, _TRAINING),
 }
 
 

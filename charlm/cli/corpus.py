@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from charlm.cli.help_page import HelpPage
+from charlm.cli.help_page import HelpPage, command_group
 from charlm.cli.options import Json, Overwrite, Quiet, output_option
 from charlm.cli.output import say, write, write_json
 from charlm.data import catalogue, stdlib_corpus
 from charlm.wording import plural
 
-app = typer.Typer(help="Get a text to try charlm on.", no_args_is_help=True)
+app = command_group("Get a text to try charlm on.")
 
 
 @app.command(cls=HelpPage)

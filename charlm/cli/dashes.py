@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from charlm.wording import nearest
+from charlm.cli.usage import meant_option
 
 
 class _Sorted(NamedTuple):
@@ -16,14 +16,13 @@ class _Sorted(NamedTuple):
 
 
 def explain(error: Any, context: Any, arguments: Sequence[str]) -> None:
-    """Add to a NoSuchOption the command that gives its word as a text or a file, unless it is a misspelled option."""
+    """Add `advice` to a NoSuchOption: how to give its word as a text or a file, unless it is a misspelled option."""
     parameters = context.command.get_params(context)
     words = _sorted(parameters, arguments)
     word = next(iter(words.dashed), "")
-    options = [name.lstrip("-") for each in parameters if each.param_type_name == "option" for name in each.opts]
-    is_text = " " in word or not nearest(word.lstrip("-"), options)
+    is_text = " " in word or not meant_option(parameters, word)
     if is_text and (how := _advice(context.command_path, parameters, words, word)):
-        error.message, error.possibilities = f"No such option: {word}; {how}", None
+        error.option_name, error.advice = word, how
 
 
 def _advice(path: str, parameters: Sequence[Any], words: _Sorted, word: str) -> str:

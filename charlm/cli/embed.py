@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charlm.checkpoints.model_paths import existing_folder
-from charlm.cli.help_page import HelpPage
+from charlm.cli.help_page import HelpPage, command_group
 from charlm.cli.models import find_model, load_model
 from charlm.cli.options import Json, Model, Overwrite, Quiet, optional, output_option
 from charlm.cli.output import say, say_renamed, write, write_json
@@ -25,7 +25,7 @@ Side = Annotated[
     str, optional("input: vectors of the embedding; output: vectors of the readout.", _SIDES[0], choices=_SIDES)
 ]
 
-app = typer.Typer(help="Look up, draw or export the vectors of a model's tokens.", no_args_is_help=True)
+app = command_group("Look up, draw or export the vectors of a model's tokens.")
 
 
 @app.command(cls=HelpPage)
@@ -33,7 +33,7 @@ def neighbors(
     word: Annotated[str, typer.Argument(metavar="WORD", help="A token of the model: a word, or a character.")],
     model: Model = None,
     side: Side = _SIDES[0],
-    count: Annotated[int, typer.Option(help="Number of neighbors.")] = 10,
+    count: Annotated[int, typer.Option("--count", "-n", help="Number of neighbors.")] = 10,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -58,7 +58,7 @@ def analogy(
     c: Annotated[str, typer.Argument(metavar="C", help="Third word.")],
     model: Model = None,
     side: Side = _SIDES[0],
-    count: Annotated[int, typer.Option(help="Number of answers by each rule.")] = 5,
+    count: Annotated[int, typer.Option("--count", "-n", help="Number of answers by each rule.")] = 5,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -93,7 +93,9 @@ def draw_map(
     method: Annotated[
         str, typer.Option(help="pca: principal components; tsne: t-SNE, which needs scikit-learn.")
     ] = "pca",
-    count: Annotated[int, typer.Option(help="Number of tokens: the first ones of the vocabulary.")] = 500,
+    count: Annotated[
+        int, typer.Option("--count", "-n", help="Number of tokens: the first ones of the vocabulary.")
+    ] = 500,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:

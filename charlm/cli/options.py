@@ -27,8 +27,14 @@ Model = Annotated[
         autocompletion=model_names,
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per line on stdout, and nothing else.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors on stderr.")]
+OUTPUT = "Output"  # heading of the help
+Json = Annotated[
+    bool,
+    typer.Option("--json", help="Print one JSON object per line on stdout, and nothing else.", rich_help_panel=OUTPUT),
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print nothing but errors on stderr.", rich_help_panel=OUTPUT)
+]
 
 
 def option_name(name: str) -> str:
@@ -61,10 +67,10 @@ def optional(
 
 def output_option(help: str) -> Any:
     """Return the option --output of a command that writes a file; pass its value to `files.atomic.check_output`."""
-    return typer.Option("--output", "-o", metavar="FILE", help=help)
+    return typer.Option("--output", "-o", metavar="FILE", help=help, rich_help_panel=OUTPUT)
 
 
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.", rich_help_panel=OUTPUT)]
 
 Unknown = Annotated[
     str,
@@ -73,5 +79,6 @@ Unknown = Annotated[
         "unk",
         "--unknown",
         choices=("unk", "skip", "error"),
+        metavar="ACTION",
     ),
 ]

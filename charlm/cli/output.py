@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+BOLD, NAME, RED = "1", "36", "1;31"  # styles: ANSI codes of headings, of names, and of errors
 _RENAMED_UNTIL = "0.3"
+_SIGNS = (("×", "x"), ("–", "-"), ("…", "..."))  # charlm's own signs, and what stands for them on an ASCII terminal
+_NARROWEST = 20  # columns to which lines are still wrapped
 
 
 def prepare_streams() -> None:
@@ -106,10 +110,81 @@ def write_json(values: dict[str, Any]) -> None:
     write(json_line(values) + "\n")
 
 
+def write_lines(text: str) -> None:
+    """Write lines of charlm's own words to stdout; a terminal gets them wrapped to its width."""
+    write(fitted(text, sys.stdout))
+
+
 def say(text: str, quiet: bool = False) -> None:
-    """Print a message on stderr."""
+    """Print a message on stderr; a terminal gets it wrapped to its width."""
     if not quiet:
-        print(text, file=sys.stderr, flush=True)
+        print(fitted(text, sys.stderr), file=sys.stderr, flush=True)
+
+
+def say_error(text: str, label: str = "error", stream: TextIO | None = None) -> None:
+    """Print an error on stderr, with the label in red on a terminal."""
+    stream = sys.stderr if stream is None else stream
+    line = fitted(f"{label}: {text}", stream).removeprefix(label)
+    print(f"{styled(label, RED, use_color(stream))}{line}", file=stream, flush=True)
+
+
+def fitted(text: str, stream: TextIO) -> str:
+    """Return lines as a terminal shows them best: wrapped between words, in signs that it has. A pipe gets all of them.
+
+    A word is never cut, so that a path or a name can be copied.
+    """
+    if not stream.isatty():
+        return text
+    width = columns(stream)
+    shown = "\n".join(_wrapped(line, width) if len(line) > width else line for line in text.split("\n"))
+    return shown if _can_encode(_SIGNS[0][0], stream) else _in_ascii(shown)
+
+
+def columns(stream: TextIO) -> int:
+    """Return the width of the terminal that a stream writes to; the variable COLUMNS comes first."""
+    with suppress(KeyError, ValueError):
+        if (width := int(os.environ["COLUMNS"])) > 0:
+            return width
+    with suppress(OSError, ValueError):
+        if (width := os.get_terminal_size(stream.fileno()).columns) > 0:
+            return width
+    return 80
+
+
+def use_color(stream: TextIO) -> bool:
+    """Whether to color what a stream shows: on a terminal, unless NO_COLOR is set, and everywhere with FORCE_COLOR."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return stream.isatty() and os.environ.get("TERM") != "dumb" and sys.platform != "win32"
+
+
+def styled(text: str, style: str, color: bool | None) -> str:
+    """Return a text in a style, or unchanged without `color`."""
+    return f"\x1b[{style}m{text}\x1b[0m" if color else text
+
+
+def _wrapped(line: str, width: int) -> str:
+    start = len(line) - len(line.lstrip())
+    wrapper = textwrap.TextWrapper(max(width, _NARROWEST), subsequent_indent=" " * (start + 2))
+    wrapper.break_long_words = wrapper.break_on_hyphens = False
+    return wrapper.fill(line)
+
+
+def _can_encode(sign: str, stream: TextIO) -> bool:
+    try:
+        sign.encode(stream.encoding or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def _in_ascii(text: str) -> str:
+    """Replace charlm's signs where they stand alone, as between two numbers; quoted text keeps its characters."""
+    for sign, plain in _SIGNS:
+        text = text.replace(f" {sign} ", f" {plain} ")
+    return text
 
 
 def say_renamed(former: str, current: str, quiet: bool) -> None:
@@ -141,6 +216,5 @@ def for_terminal(text: str) -> str:
 
 
 def can_redraw(console: "Console") -> bool:
-    """Whether the console is a terminal that can move the cursor and show Unicode, and NO_COLOR is not set."""
-    plain = console.is_dumb_terminal or "NO_COLOR" in os.environ
-    return console.is_terminal and not plain and console.encoding.lower().startswith("utf")
+    """Whether the console is a terminal that can move the cursor and show Unicode; FORCE_COLOR makes no terminal."""
+    return console.file.isatty() and not console.is_dumb_terminal and console.encoding.lower().startswith("utf")

@@ -10,7 +10,7 @@ from charlm.checkpoints import model_paths
 from charlm.cli.inputs import read_files, read_stdin, report_unknown, require_in_memory
 from charlm.cli.interactive import edit_with_model
 from charlm.cli.models import load_model
-from charlm.cli.options import Json, Model, Quiet, optional
+from charlm.cli.options import OUTPUT, Json, Model, Quiet, optional
 from charlm.cli.output import say, write, write_json
 from charlm.cli.variant_options import NONE, Given, OptionsOf, check_required, with_variant_options
 from charlm.cli.view.samples import SamplePrinter
@@ -35,21 +35,14 @@ def sample(
     prompt: Annotated[
         str, typer.Option("--prompt", "-p", metavar="TEXT", help="Text to continue; - reads stdin.")
     ] = "",
-    must_match: Annotated[
-        str | None,
-        typer.Option(
-            metavar="REGEX",
-            help="Generate only text that fully matches this regular expression (prompt excluded).",
-            rich_help_panel=_FILTERS,
-        ),
-    ] = None,
-    samplers: Annotated[Given, OptionsOf(_SAMPLERS, _FILTERS)] = NONE,
+    interactive: Annotated[
+        bool,
+        typer.Option("--interactive", "-i", help="Type text and see the most likely next tokens; Tab takes the first."),
+    ] = False,
+    count: Annotated[int | None, optional("Number of samples.", "1", "--count", "-n", panel=_SAMPLES)] = None,
     length: Annotated[
         int | None,
         optional("Maximum length of a sample, in tokens.", "500 for a stream, 1000 for a line", panel=_SAMPLES),
-    ] = None,
-    stop: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="End a sample before this text.", rich_help_panel=_SAMPLES)
     ] = None,
     whole: Annotated[
         str | None,
@@ -61,12 +54,18 @@ def sample(
             panel=_SAMPLES,
         ),
     ] = None,
-    count: Annotated[int | None, optional("Number of samples.", "1", panel=_SAMPLES)] = None,
+    stop: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="End a sample before this text.", rich_help_panel=_SAMPLES)
+    ] = None,
     unique: Annotated[
         bool, typer.Option("--unique", help="Make all samples different.", rich_help_panel=_SAMPLES)
     ] = False,
     seed: Annotated[
         int | None, optional("Random seed; repeat it to get the same samples.", "a new one", panel=_SAMPLES)
+    ] = None,
+    beam: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Use beam search of width N instead of sampling.", rich_help_panel=_SAMPLES),
     ] = None,
     unknown: Annotated[
         str | None,
@@ -74,27 +73,35 @@ def sample(
             "What to do with unknown characters of the prompt: error, unk (read as <UNK>) or skip (leave out).",
             "error",
             choices=("error", "unk", "skip"),
+            metavar="ACTION",
             panel=_SAMPLES,
         ),
     ] = None,
-    beam: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Use beam search of width N instead of sampling.", rich_help_panel=_SAMPLES),
+    must_match: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REGEX",
+            help="Generate only text that fully matches this regular expression (prompt excluded).",
+            rich_help_panel=_FILTERS,
+        ),
     ] = None,
+    samplers: Annotated[Given, OptionsOf(_SAMPLERS, _FILTERS)] = NONE,
     scores: Annotated[
         bool,
         typer.Option(
-            "--scores", help="Print log-probability and perplexity below each sample; --json always has them."
+            "--scores",
+            help="Print log-probability and perplexity below each sample; --json always has them.",
+            rich_help_panel=OUTPUT,
         ),
     ] = False,
     novelty: Annotated[
         list[str] | None,
-        typer.Option(metavar="CORPUS", help="Report how much of each sample is copied from this corpus; repeatable."),
+        typer.Option(
+            metavar="CORPUS",
+            help="Report how much of each sample is copied from this corpus; repeatable.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = None,
-    interactive: Annotated[
-        bool,
-        typer.Option("--interactive", "-i", help="Type text and see the most likely next tokens; Tab takes the first."),
-    ] = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:

@@ -17,7 +17,7 @@ from charlm.cli.inputs import (
     warn_learned,
 )
 from charlm.cli.models import find_model, load_model
-from charlm.cli.options import Model, Overwrite, Quiet, Unknown, optional, output_option
+from charlm.cli.options import OUTPUT, Model, Overwrite, Quiet, Unknown, optional, output_option
 from charlm.cli.output import result_in, say, say_renamed
 from charlm.cli.variant_options import NONE, Given, OptionsOf, chosen, with_variant_options
 from charlm.cli.view.progress import text_bar
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _ADAPTATIONS, _WRITERS = "scoring.adaptation", "cli.formats"
 _FORMATS = tuple(each.name for each in declarations(_WRITERS))
-_MEASURE, _ADAPTATION, _OUTPUT = "What to score", "Adaptation", "Output"  # headings of the help
+_MEASURE, _ADAPTATION = "What to score", "Adaptation"  # headings of the help
 _DEFAULT_FORMAT, _PAIR_FORMATS = "table", ("table", "json")
 _AT_ONCE = 4096  # the most texts, and characters, to score before the results are written
 _CHARACTERS = 1 << 19
@@ -82,18 +82,18 @@ def score(
     ] = None,
     base: Annotated[
         str | None,
-        optional("Base of logarithms: e, 2 or 10.", "e, and 2 for surprisal", choices=("e", "2", "10"), panel=_OUTPUT),
+        optional("Base of logarithms: e, 2 or 10.", "e, and 2 for surprisal", choices=("e", "2", "10"), panel=OUTPUT),
     ] = None,
     adaptations: Annotated[Given, OptionsOf(_ADAPTATIONS, _ADAPTATION)] = NONE,
     full: Annotated[
         bool,
-        typer.Option("--full", help="Also print the entropy before each token, and its rank.", rich_help_panel=_OUTPUT),
+        typer.Option("--full", help="Also print the entropy before each token, and its rank.", rich_help_panel=OUTPUT),
     ] = False,
     unknown: Unknown = "unk",
     format: Annotated[
-        str | None, optional(f"Output format: {', '.join(_FORMATS)}.", _DEFAULT_FORMAT, choices=_FORMATS, panel=_OUTPUT)
+        str | None, optional(f"Output format: {', '.join(_FORMATS)}.", _DEFAULT_FORMAT, choices=_FORMATS, panel=OUTPUT)
     ] = None,
-    writers: Annotated[Given, OptionsOf(_WRITERS, _OUTPUT)] = NONE,
+    writers: Annotated[Given, OptionsOf(_WRITERS, OUTPUT)] = NONE,
     output: Annotated[Path | None, output_option("File to write. Default: stdout.")] = None,
     overwrite: Overwrite = False,
     html: Annotated[Path | None, typer.Option("--html", hidden=True)] = None,

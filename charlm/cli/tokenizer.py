@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charlm.cli.config_options import TOKENIZER_OPTIONS, configured, with_options
-from charlm.cli.help_page import HelpPage
+from charlm.cli.help_page import HelpPage, command_group
 from charlm.cli.inputs import files_or_stdin, read_files, read_stdin, read_vocabulary
 from charlm.cli.models import find_model, load_model
 from charlm.cli.options import Json, Model, Overwrite, Quiet, output_option
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _SHOWN = 2_000  # characters of a text that are shown as tokens
 _BACKGROUNDS = ("black on #a6cee3", "black on #fdbf6f")
 
-app = typer.Typer(help="Build or show a vocabulary.", no_args_is_help=True)
+app = command_group("Build or show a vocabulary.")
 
 
 @app.command(cls=HelpPage)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charlm.checkpoints import model_paths
-from charlm.cli.config_options import TEXT, TRAIN_OPTIONS, configured, with_options
+from charlm.cli.config_options import TEXT, TRAIN_OPTIONS, TRAINING, configured, with_options
 from charlm.cli.inputs import files_or_stdin, read_vocabulary
-from charlm.cli.options import Json, Quiet, model_names, option_name
+from charlm.cli.options import OUTPUT, Json, Quiet, model_names, option_name
 from charlm.cli.output import say, write, write_json
 from charlm.cli.variant_options import NONE, Given
 from charlm.config import TOKENIZER_FIELDS, ModelConfig, TrainConfig
@@ -45,10 +45,6 @@ def train(
             autocompletion=model_names,
         ),
     ] = None,
-    plan: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Repeat the run in this plan.json; other options override it."),
-    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing model.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Continue a run that was interrupted.")] = False,
     options: Given = NONE,
@@ -66,7 +62,18 @@ def train(
             rich_help_panel=TEXT,
         ),
     ] = None,
-    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write events for TensorBoard to runs/.")] = False,
+    plan: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Repeat the run in this plan.json; other options override it.",
+            rich_help_panel=TRAINING,
+        ),
+    ] = None,
+    tensorboard: Annotated[
+        bool,
+        typer.Option("--tensorboard", help="Write events for TensorBoard to runs/.", rich_help_panel=OUTPUT),
+    ] = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:

@@ -105,12 +105,12 @@ def _flag(name: str, help: str, panel: str | None, *, hidden: bool = False) -> i
 
 
 def _value(option: Option, panel: str | None) -> inspect.Parameter:
-    name = option_name(option.name)
+    names = [option_name(option.name), *filter(None, [option.short])]
     if option.default is None:
-        declared = typer.Option(name, help=option.help, metavar=option.metavar, rich_help_panel=panel)
+        declared = typer.Option(*names, help=option.help, metavar=option.metavar, rich_help_panel=panel)
     else:
         default = f"{option.default:g}" if option.type is float else option.default
-        declared = optional(option.help, default, name, metavar=option.metavar, panel=panel)
+        declared = optional(option.help, default, *names, metavar=option.metavar, panel=panel)
     return inspect.Parameter(
         option.name,
         inspect.Parameter.POSITIONAL_OR_KEYWORD,

@@ -18,7 +18,7 @@ def why(
     file: Annotated[str | None, typer.Option("--file", metavar="FILE", help="Read the text from this file.")] = None,
     model: Model = None,
     by: Annotated[
-        str, optional("Method: deletion, or gradient (times input).", _METHODS[0], choices=_METHODS)
+        str, optional("Method: deletion, or gradient (times input).", _METHODS[0], choices=_METHODS, metavar="METHOD")
     ] = _METHODS[0],
     json: Json = False,
     quiet: Quiet = False,

@@ -151,7 +151,7 @@ def test_there_is_one_budget(run: Run, budgets: list[str]) -> None:
 def test_usage_is_exit_code_two(run: Run, arguments: list[str]) -> None:
     done = run(*arguments)
     assert (done.code, done.out) == (2, "")
-    assert done.err.splitlines()[-1].startswith("Error: ")
+    assert done.err.startswith("error: ") and done.err.count("\n") == 1
     assert "Traceback" not in done.err
 
 

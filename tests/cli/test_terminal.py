@@ -72,7 +72,8 @@ def terminal() -> Iterator[Terminal]:
 
 
 REDRAWN = {"TERM": "xterm-256color"}
-PLAIN = [{"TERM": "dumb"}, {**REDRAWN, "NO_COLOR": "1"}, {**REDRAWN, "PYTHONIOENCODING": "ascii"}]
+PLAIN = [{"TERM": "dumb"}, {**REDRAWN, "PYTHONIOENCODING": "ascii"}]
+COLORED = re.compile(r"\x1b\[(?:\d+;)*[349]\d[;m]")
 
 
 def shown_while_training(
@@ -107,6 +108,15 @@ def test_a_live_view_is_drawn_within_the_width(
         assert any(re.fullmatch(r"gradient \d\.\d+  learning rate \S+  [\d,]+ char/s", row) for row in rows)
         samples = [rows[place + 1] for place, row in enumerate(rows) if row == "sample at step 70:"]
         assert samples and set(samples[0]) <= set(STREAM)
+
+
+@pytest.mark.parametrize("settings", [{}, {"NO_COLOR": "1"}], ids=str)
+def test_no_color_drops_the_colors_and_keeps_the_live_view(
+    run: Run, terminal: Terminal, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]
+) -> None:
+    shown = shown_while_training(run, terminal, monkeypatch, 60, {**REDRAWN, **settings})
+    assert re.search("━+ 100%  70/70", ESCAPE.sub("", shown))
+    assert bool(COLORED.search(shown)) == (settings == {})
 
 
 @pytest.mark.parametrize("settings", PLAIN, ids=str)

@@ -20,7 +20,8 @@ class Temperature(Sampler):
     temperature: float = field(
         default=1.0,
         metadata={
-            "help": "Below 1 the text is more predictable, above 1 more varied; 0 always takes the most likely token."
+            "help": "Below 1 the text is more predictable, above 1 more varied; 0 always takes the most likely token.",
+            "short": "-t",
         },
     )
 
