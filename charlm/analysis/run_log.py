@@ -63,12 +63,17 @@ def _point(step: int, values: dict[str, Any]) -> Point:
         step=step,
         seconds=_number(values.get("seconds")),
         train=_number(values.get("train_nats_per_token")),
-        valid=_number(valid.get("nats_per_token")) if isinstance(valid, dict) else None,
+        valid=_valid(valid) if isinstance(valid, dict) else None,
         gradient_norm=_number(values.get("gradient_norm")),
         learning_rate=_number(values.get("learning_rate")),
         speed=_number(values.get("characters_per_second")),
         samples=tuple(map(str, samples)) if isinstance(samples, list) else (),
     )
+
+
+def _valid(values: dict[str, Any]) -> float | None:
+    """Return the held-out loss over the known tokens; a run without unknown characters recorded only one loss."""
+    return _number(values.get("nats_per_token_known", values.get("nats_per_token")))
 
 
 def _number(value: object) -> float | None:

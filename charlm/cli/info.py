@@ -46,7 +46,7 @@ def info(
 def _rows(values: dict[str, Any]) -> list[tuple[str, str]]:
     shape, corpus, valid, plan = (values[part] for part in ("config", "corpus", "validation", "plan"))
     batch = f"{plan['train']['batch_size']} × {plan['train']['seq_len']} tokens"
-    bits = valid.get("bits_per_char_known", valid["bits_per_char"])
+    nats, bits = (valid.get(f"{name}_known", valid[name]) for name in ("nats_per_token", "bits_per_char"))
     characters = plural(corpus["characters"], "character")
     rows = {
         "model": values["model"],
@@ -59,7 +59,7 @@ def _rows(values: dict[str, Any]) -> list[tuple[str, str]]:
         "corpus": f"{', '.join(corpus['files'])}: {characters}, SHA-256 {corpus['sha256']}",
         "steps": f"best at {values['step']:,} of {values['steps']:,}, {batch} each",
         "held out": plural(valid["tokens"], "token"),
-        "nats/token": figure(valid["nats_per_token"]),
+        "nats/token": figure(nats),
         "bits/char": figure(bits),
         "made by": f"charlm {values['charlm_version']}",
         "repeat": values["repeat"],

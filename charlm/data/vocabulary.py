@@ -1,7 +1,7 @@
 """Vocabularies: learn a tokenizer from texts, measure how it fits a text, and store it as a file."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,17 @@ class Fit:
     def coverage(self) -> float | None:
         """Share of the characters that are known; None without text."""
         return 1 - self.unknown_characters / self.characters if self.characters else None
+
+
+def unknown_characters(tokenizer: Tokenizer, texts: Sequence[str], mode: TextMode) -> int:
+    """Count the characters of sequences that a tokenizer does not know."""
+    pieces = (f"{text}\n" for text in texts) if mode == TextMode.LINE else texts
+    if not any((ids == tokenizer.UNK).any() for ids in tokenizer.encode_pieces(pieces, mode=mode)):
+        return 0
+    fit = Fit()
+    for text in texts:
+        fit.add(tokenizer, text)
+    return fit.unknown_characters
 
 
 FORMAT_VERSION = 1

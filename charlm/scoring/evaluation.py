@@ -56,7 +56,13 @@ class Evaluation(Measure):
             "perplexity": self.perplexity,
             "tokens": self.tokens,
             "characters": self.characters,
-            **({"bits_per_char_known": self.bits_per_char_known} if self.unknown else {}),
+            **(self._known() if self.unknown else {}),
+        }
+
+    def _known(self) -> dict[str, float | None]:
+        return {
+            "nats_per_token_known": self.known_nats_per_token,
+            "bits_per_char_known": self.bits_per_char_known,
         }
 
 

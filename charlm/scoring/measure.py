@@ -51,9 +51,9 @@ class Measure:
         return self.nats / self.tokens if self.tokens else None
 
     @property
-    def known_nats_per_token(self) -> float:
-        """The figure that models are selected by; finite even if the text has unknown characters."""
-        return self.known_nats / max(1, self.known_tokens)
+    def known_nats_per_token(self) -> float | None:
+        """The figure that models are selected by, over the known tokens only; None if there are none."""
+        return self.known_nats / self.known_tokens if self.known_tokens else None
 
     @property
     def perplexity(self) -> float | None:

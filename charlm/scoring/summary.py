@@ -53,13 +53,12 @@ class Total:
         if math.isinf(self.logprob):
             impossible = f"{plural(self.unknown, 'unknown character')} with probability 0; without"
             them = "it" if self.unknown == 1 else "them"
-            return (
-                f"{impossible} {them}, log-probability {figure(self.logprob_known / nats)} {name}, perplexity {known}"
-            )
+            logprob = figure(self.logprob_known / nats if self.known else None)
+            return f"{impossible} {them}, log-probability {logprob} {name}, perplexity {known}"
         shown = figure(perplexity(-self.logprob, self.tokens))
         if self.known < self.tokens:
             shown += f" ({known} without unknown tokens)"
-        return f"log-probability {figure(self.logprob / nats)} {name}, perplexity {shown}"
+        return f"log-probability {figure(self.logprob / nats if self.tokens else None)} {name}, perplexity {shown}"
 
 
 def summary(score: "Score", logarithms: Logarithms) -> str:

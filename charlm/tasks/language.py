@@ -29,6 +29,7 @@ from charlm.registry import find
 from charlm.scoring.evaluation import Evaluation, evaluate
 from charlm.tasks import DataWarning
 from charlm.tasks.given import read_vectors
+from charlm.tasks.known_text import check_held_out, check_training
 from charlm.tokenizers import Ids, Tokenizer
 
 PREVIEW_TEMPERATURE = 0.8
@@ -60,6 +61,7 @@ class Dataset:
     ring: TokenRing
     counts: NDArray[np.int64]  # (V,): how often each token is a training target
     sha256: str  # of the training part and the held-out part
+    held_out_unknown: int = 0  # characters of the held-out part that the tokenizer does not know
     valid_files: tuple[str, ...] = ()  # the files of a separate held-out text
     vectors: word2vec.Vectors | None = None  # the embedding's initial vectors
 
@@ -170,6 +172,10 @@ class Dataset:
         if unknown := int(self.counts[self.tokenizer.UNK]):
             share = unknown / self.counts.sum()
             yield DataWarning(f"{unknown:,} tokens to learn ({share:.2%}) are <UNK>: the vocabulary lacks them")
+        if unknown := self.held_out_unknown:
+            characters = sum(map(len, self.split.valid))
+            share = f"{unknown:,} of the {characters:,} characters held out ({unknown / characters:.2%})"
+            yield DataWarning(f"{share} are unknown to the model; validation leaves them out")
         if self.mode_doubt:
             because = f"the corpus is read as running text because of {self.mode_doubt}"
             yield DataWarning(because, remedy="line_mode")
@@ -196,9 +202,11 @@ def prepare(
     if valid_corpus:
         corpus = replace(corpus, notes=corpus.notes + valid_corpus.notes)
     tokenizer = tokenizer or vocabulary.learn(split.train, model, on_progress)
+    held_out_unknown = check_held_out(split, tokenizer, model, separate=valid_corpus is not None)
     corpus.fingerprint()  # reads the text for the last time; the corpus keeps the result for `describe`
     sha256 = _fingerprint(split, on_progress)
     ring, counts = _encode(corpus, split, model, tokenizer, sha256, on_progress)
+    check_training(counts, model)
     return Dataset(
         corpus=corpus,
         mode=mode,
@@ -209,6 +217,7 @@ def prepare(
         ring=ring,
         counts=counts,
         sha256=sha256,
+        held_out_unknown=held_out_unknown,
         valid_files=valid_corpus.names if valid_corpus else (),
         vectors=read_vectors(tokenizer, model, config),
     )

@@ -64,9 +64,23 @@ corpus: the weights contain traces of the corpus, and `tokenizer.json` contains 
 
 def _front_matter(name: str, plan: Plan, dataset: Dataset, evaluation: Evaluation) -> str:
     """Return the YAML of the Hub; https://github.com/huggingface/hub-docs/blob/main/modelcard.md defines the fields."""
+    return f"""---
+library_name: charlm
+pipeline_tag: text-generation
+tags:
+- recurrent-neural-network
+- {plan.model.cell}
+{_results(name, dataset, evaluation)}---
+"""
+
+
+def _results(name: str, dataset: Dataset, evaluation: Evaluation) -> str:
+    """Return the figures for the Hub; an empty string if there are none."""
+    nats, bits = evaluation.known_nats_per_token, evaluation.bits_per_char_known
+    if nats is None or bits is None:
+        return ""
     quoted = _shown(name.replace("\\", "\\\\").replace('"', '\\"'))
-    bits = evaluation.bits_per_char_known
-    results = f"""model-index:
+    return f"""model-index:
 - name: "{quoted}"
   results:
   - task:
@@ -78,18 +92,10 @@ def _front_matter(name: str, plan: Plan, dataset: Dataset, evaluation: Evaluatio
     metrics:
     - type: cross_entropy
       name: nats per token
-      value: {evaluation.known_nats_per_token:.4f}
+      value: {nats:.4f}
     - type: bits_per_character
       name: bits per character
-      value: {bits or 0:.4f}
-"""
-    return f"""---
-library_name: charlm
-pipeline_tag: text-generation
-tags:
-- recurrent-neural-network
-- {plan.model.cell}
-{"" if bits is None else results}---
+      value: {bits:.4f}
 """
 
 
@@ -127,7 +133,7 @@ def _held_out(dataset: Dataset) -> str:
 def _figures(dataset: Dataset, evaluation: Evaluation) -> str:
     """Return the figures and the protocol of the evaluation."""
     nats, bits = evaluation.known_nats_per_token, evaluation.bits_per_char_known
-    if bits is None:
+    if nats is None or bits is None:
         return "There is no figure: the held-out part has no character that the model knows."
     where = "the held-out part" if dataset.split.held_out else "the training text, since nothing is held out"
     protocol = [

@@ -43,9 +43,12 @@ class Events:
             case Validated():
                 self._figures(event.progress)
                 step, evaluation = event.progress.step, event.evaluation
-                self._writer.add_scalar("loss/held out", evaluation.known_nats_per_token, step)
-                if evaluation.bits_per_char_known is not None:
-                    self._writer.add_scalar("bits per character/held out", evaluation.bits_per_char_known, step)
+                for tag, value in (
+                    ("loss/held out", evaluation.known_nats_per_token),
+                    ("bits per character/held out", evaluation.bits_per_char_known),
+                ):
+                    if value is not None:
+                        self._writer.add_scalar(tag, value, step)
                 self(Previewed(step, event.samples))
             case Previewed():
                 for number, text in enumerate(event.samples, 1):

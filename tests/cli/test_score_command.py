@@ -186,3 +186,12 @@ def test_an_argument_that_is_not_utf8_stops_nothing(run: Run, line_folder: Path)
     """Python hands the byte FF of a command line over as U+DCFF, which UTF-8 has no bytes for."""
     (value,) = scored(run("score", "--json", "-m", line_folder, "a\udcffd"))
     assert value["text"] == "a\udcffd" and value["unknown"] == 1
+
+
+@pytest.mark.parametrize("arguments", [["☃☃"], ["--unknown=skip", "☃☃"], [""]], ids=["read", "left out", "empty"])
+def test_where_no_known_token_was_scored_every_figure_is_a_dash(
+    run: Run, stream_folder: Path, arguments: list[str]
+) -> None:
+    for form in ("table", "heat"):
+        shown = run("score", "--format", form, "--model", stream_folder, *arguments).out
+        assert "log-probability – nats, perplexity –, – bits per character" in shown

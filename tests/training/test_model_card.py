@@ -114,13 +114,6 @@ def test_characters_without_a_symbol_are_told() -> None:
     assert "2 unknown characters left out" in text
 
 
-def test_where_nothing_could_be_predicted_there_is_no_figure() -> None:
-    corpus = Corpus((Document("stranger", "☃☃☃"),), ("stranger",))
-    text = card(STREAM, valid=corpus)
-    assert "model-index" not in apart(text)[0]
-    assert "There is no figure" in text
-
-
 NAMES = [
     "my-model",
     'a "quoted": {yaml} # - [name]',

@@ -1,5 +1,6 @@
 """`charlm.train`, the library call: what it takes, what it tells, and which model it gives back."""
 
+import math
 import os
 import time
 from dataclasses import replace
@@ -11,6 +12,7 @@ import torch
 from conftest import LINES, QUICK, SMALL, STREAM
 
 import charlm
+from charlm.analysis.run_log import read_log
 from charlm.cli.remedies import sentence
 from charlm.data.documents import Document
 from charlm.data.split import hold_out
@@ -114,6 +116,18 @@ def test_the_model_given_back_is_the_best_by_validation_not_the_last() -> None:
     assert done.evaluation.nats_per_token == min(losses) < losses[-1]
     ours = charlm.train("aaaaaaaaab\n" * 50, SMALL, QUICK)
     assert model.score("bbbb").logprob > ours.score("bbbb").logprob
+
+
+def test_unknown_characters_do_not_decide_which_model_is_best(tmp_path: Path) -> None:
+    """The loss of all tokens is infinite at each validation."""
+    _, events = events_of(STREAM, plan=plan(learning_rate=0.5), valid=STREAM[:300] + "☃☃", folder=tmp_path / "m")
+    found = {each.progress.step: each.evaluation for each in of(Validated, events)}
+    losses = {step: each.known_nats_per_token for step, each in found.items()}
+    (done,) = of(Finished, events)
+    assert all(math.isinf(each.nats_per_token) for each in found.values())
+    assert losses[done.best_step] == min(losses.values()) < losses[5]
+    (point,) = (each for each in read_log(tmp_path / "m").points if each.step == done.best_step)
+    assert point.valid == losses[done.best_step], "the curve is that of the known tokens"
 
 
 @pytest.mark.parametrize(("text", "sequence"), [(STREAM, "stream"), (LINES, "line")])

@@ -20,7 +20,7 @@ from charlm.training.events import (
     Stopped,
     Validated,
 )
-from charlm.wording import plural, vocabulary_size
+from charlm.wording import figure, plural, vocabulary_size
 
 if TYPE_CHECKING:
     from charlm.scoring.evaluation import Evaluation
@@ -90,11 +90,6 @@ def rates(event: Progress) -> str:
     return f"{gradient}  {rate}  {event.characters_per_second:,.0f} char/s"
 
 
-def bits(evaluation: "Evaluation") -> float:
-    """Bits per character of the known characters."""
-    return evaluation.bits_per_char_known or 0.0
-
-
 def clock(seconds: float) -> str:
     """Format a duration: 2:05, or 1:02:05."""
     minutes, seconds = divmod(round(seconds), 60)
@@ -111,7 +106,8 @@ def _validated(event: Validated) -> str:
     now, evaluation, star = event.progress, event.evaluation, "  best so far" if event.best else ""
     return (
         f"step {now.step:,}/{now.steps:,}"
-        f"  valid {evaluation.known_nats_per_token:.4f} nats  {bits(evaluation):.3f} bits/char"
+        f"  valid {figure(evaluation.known_nats_per_token)} nats"
+        f"  {figure(evaluation.bits_per_char_known, '.3f')} bits/char"
         f"  train {now.nats_per_token:.3f} nats  {now.bits_per_char:.3f} bits/char"
         f"  {now.characters_per_second:,.0f} char/s"
         f"  {clock(now.seconds_left)} left{star}"
@@ -125,8 +121,8 @@ def _finished(event: Finished) -> str:
 
 def _result(evaluation: "Evaluation") -> str:
     unknown = f" (without {plural(evaluation.unknown, 'unknown character')})" if evaluation.unknown else ""
-    nats = f"valid {evaluation.known_nats_per_token:.4f} nats per token"
-    return f"{nats}, {bits(evaluation):.3f} bits per character{unknown}"
+    nats = f"valid {figure(evaluation.known_nats_per_token)} nats per token"
+    return f"{nats}, {figure(evaluation.bits_per_char_known, '.3f')} bits per character{unknown}"
 
 
 def _loss_high(event: LossHigh) -> str:

@@ -7,7 +7,7 @@ from rich.console import Console, ConsoleOptions
 from rich.text import Text
 
 from charlm.cli.output import for_terminal
-from charlm.cli.view.messages import bits, clock, rates, revised
+from charlm.cli.view.messages import clock, rates, revised
 from charlm.cli.view.plot import sparkline
 from charlm.cli.view.progress import reading_line
 from charlm.progress import ReadingProgress
@@ -47,7 +47,9 @@ class TrainingView:
                 if event.samples:
                     self._sample, self._sample_step = "\n".join(event.samples), event.step
             case Validated():
-                self._valid.append(bits(event.evaluation))
+                bits = event.evaluation.bits_per_char_known
+                if bits is not None and math.isfinite(bits):
+                    self._valid.append(bits)
                 self.update(Previewed(event.progress.step, event.samples))
                 self.update(event.progress)
             case Revised():
