@@ -19,8 +19,28 @@ class ReadingProgress:
     total: int | None
     seconds: float | None = None
 
+    def __str__(self) -> str:
+        """Progress in words, such as `encoding   23% of 1,000,000,000 characters`."""
+        if self.seconds is not None:
+            elapsed = f", {self.seconds:.0f} s so far" if self.seconds >= 1 else ""
+            return f"{self.activity:<10} learning from {self.done:,} of {self.total:,} characters{elapsed}"
+        amount = f"{self.done:,}" if self.total is None else f"{self.done / self.total:.0%} of {self.total:,}"
+        return f"{self.activity:<10} {amount} characters"
+
 
 OnProgress = Callable[[ReadingProgress], None]
+
+
+class Doublings:
+    """Choose the events that are worth a line: the first of an activity, and then after each doubling of its amount."""
+
+    def __init__(self) -> None:
+        self._last = ("", 0, 0)
+
+    def __call__(self, event: ReadingProgress) -> bool:
+        before = self._last
+        self._last = (event.activity, event.done.bit_length(), int((event.seconds or 0) / 4).bit_length())
+        return self._last != before
 
 
 def ignore(event: object) -> None:

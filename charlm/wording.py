@@ -22,6 +22,18 @@ def figure(value: float | None, form: str = ".4f") -> str:
     return "–" if value is None or not math.isfinite(value) else format(value, form)
 
 
+def clock(seconds: float) -> str:
+    """A duration: 2:05, or 1:02:05."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def for_terminal(text: str) -> str:
+    """Replace control characters by their codes, except newline and tab, so that text cannot control the terminal."""
+    return "".join(c if c in "\n\t" or (c >= " " and not "\x7f" <= c <= "\x9f") else f"\\x{ord(c):02x}" for c in text)
+
+
 def quoted(text: str, length: int = 24) -> str:
     """A text in quotation marks, on one line; of a longer one, the beginning and an ellipsis."""
     return repr(text if len(text) <= length else f"{text[: length - 1]}…")

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from charlm.cli.output import for_terminal
 from charlm.errors import ConfigError
+from charlm.wording import for_terminal
 
 if TYPE_CHECKING:
     from charlm.language_model import LanguageModel, TokenProbability

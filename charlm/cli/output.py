@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from charlm.files.atomic import json_line, open_atomic
 from charlm.training.torchrun import Launch
+from charlm.wording import for_terminal
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -208,11 +209,6 @@ def result_in(path: Path | None) -> Iterator[None]:
                 sys.stdout.detach()
             sys.stdout = stdout
     write(f"{path}\n")
-
-
-def for_terminal(text: str) -> str:
-    """Replace control characters by their codes, except newline and tab, so that text cannot control the terminal."""
-    return "".join(c if c in "\n\t" or (c >= " " and not "\x7f" <= c <= "\x9f") else f"\\x{ord(c):02x}" for c in text)
 
 
 def can_redraw(console: "Console") -> bool:

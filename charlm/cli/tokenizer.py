@@ -14,7 +14,7 @@ from charlm.cli.help_page import HelpPage, command_group
 from charlm.cli.inputs import files_or_stdin, read_files, read_stdin, read_vocabulary
 from charlm.cli.models import find_model, load_model
 from charlm.cli.options import Json, Model, Overwrite, Quiet, output_option
-from charlm.cli.output import for_terminal, say, write, write_json
+from charlm.cli.output import say, write, write_json
 from charlm.cli.variant_options import NONE, Given
 from charlm.cli.view.progress import ReadingLine
 from charlm.config import ModelConfig
@@ -23,7 +23,7 @@ from charlm.data.documents import AnyDocument, Document
 from charlm.errors import ConfigError
 from charlm.interrupts import importing
 from charlm.pages.style import WHITESPACE_SIGNS
-from charlm.wording import figure, plural, vocabulary_size
+from charlm.wording import figure, for_terminal, plural, vocabulary_size
 
 if TYPE_CHECKING:
     from charlm.tokenizers import Tokenizer

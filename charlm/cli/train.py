@@ -23,7 +23,6 @@ from charlm.plan import read_plan
 from charlm.training.torchrun import launched
 
 if TYPE_CHECKING:
-    from charlm.training.events import Event, Report
     from charlm.training.tensorboard import Events
 
 RUNS = Path("runs")  # where TensorBoard looks by convention
@@ -103,6 +102,7 @@ def train(
     with importing():
         from charlm.checkpoints.training_state import any_saved
         from charlm.cli.view.display import Display
+        from charlm.training.events import both
         from charlm.training.run_folder import unfinished
         from charlm.training.train import train as train_model
 
@@ -122,7 +122,7 @@ def train(
                 folder=folder,
                 overwrite=overwrite,
                 resume=resume,
-                report=_both(display, events) if events else display,
+                report=both(display, events) if events else display,
                 started=started,
             )
     except KeyboardInterrupt:
@@ -161,14 +161,6 @@ def _events(folder: Path, resume: bool, quiet: bool) -> "Events":
     events = Events(writer(folder, fresh=not resume))
     say(f"events     {folder}; to show them: tensorboard --logdir {RUNS}", quiet)
     return events
-
-
-def _both(first: "Report", second: "Report") -> "Report":
-    def report(event: "Event") -> None:
-        first(event)
-        second(event)
-
-    return report
 
 
 def _finished_earlier(folder: Path) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""The events that training reports. The library reports them; the caller decides how to show them."""
+"""The events that training reports. The library reports them; the caller decides how to show them.
+
+`str` of an event is a line for a terminal or a log.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,10 +12,13 @@ from charlm.data.corpus import Corpus
 from charlm.plan import Plan
 from charlm.progress import ReadingProgress
 from charlm.tasks import DataWarning
+from charlm.wording import clock, figure, for_terminal, plural
 
 if TYPE_CHECKING:  # a display can start before torch is imported
     from charlm.data.split import Split
     from charlm.scoring.evaluation import Evaluation
+
+_SAMPLE_LENGTH = 56  # characters of a sample in a line
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,19 @@ class Planned:
     processes: int = 1  # that train together, each with some rows of every batch
     given_vectors: int | None = None  # tokens whose embedding begins with a vector of a file
 
+    def __str__(self) -> str:
+        return f"plan: {self.schedule}; {self.plan.model.brief_shape}, {plural(self.parameters, 'parameter')}"
+
+    @property
+    def schedule(self) -> str:
+        """The steps of the plan in words."""
+        plan = self.plan
+        steps = f"{plural(plan.total, 'step')} of {self.batch_size} × {self.seq_len} tokens"
+        processes = f" by {self.processes} processes" if self.processes > 1 else ""
+        passes = f"{self.epochs:.1f} passes over the corpus, {plural(plan.validations, 'validation')}"
+        duration = f", about {clock(self.seconds)}" if self.seconds is not None else ""
+        return f"{steps}{processes} on {self.device} in {self.precision}, {passes}{duration}"
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -57,6 +76,16 @@ class Progress:
     characters_per_second: float
     seconds_left: float
 
+    def __str__(self) -> str:
+        loss = f"train {self.nats_per_token:.3f} nats  {self.bits_per_char:.3f} bits/char"
+        return f"step {self.step:,}/{self.steps:,}  {clock(self.seconds_left)} left  {loss}  {self.rates}"
+
+    @property
+    def rates(self) -> str:
+        """Gradient norm, learning rate and speed in words."""
+        gradient, rate = f"gradient {self.gradient_norm:.2f}", f"learning rate {self.learning_rate:.1e}"
+        return f"{gradient}  {rate}  {self.characters_per_second:,.0f} char/s"
+
 
 @dataclass(frozen=True)
 class Previewed:
@@ -64,6 +93,11 @@ class Previewed:
 
     step: int
     samples: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """The beginning of the first sample."""
+        sample = " ".join(for_terminal("".join(self.samples[:1])).split())
+        return f"step {self.step:,}  sample  {sample[:_SAMPLE_LENGTH]}"
 
 
 @dataclass(frozen=True)
@@ -75,6 +109,17 @@ class Validated:
     best: bool
     samples: tuple[str, ...]  # as in Previewed
 
+    def __str__(self) -> str:
+        now, star = self.progress, "  best so far" if self.best else ""
+        bits = figure(self.evaluation.bits_per_char_known, ".3f")
+        return (
+            f"step {now.step:,}/{now.steps:,}"
+            f"  valid {figure(self.evaluation.known_nats_per_token)} nats  {bits} bits/char"
+            f"  train {now.nats_per_token:.3f} nats  {now.bits_per_char:.3f} bits/char"
+            f"  {now.characters_per_second:,.0f} char/s"
+            f"  {clock(now.seconds_left)} left{star}"
+        )
+
 
 @dataclass(frozen=True)
 class Revised:
@@ -82,6 +127,9 @@ class Revised:
 
     at: int
     steps: int
+
+    def __str__(self) -> str:
+        return f"speed changed at step {self.at:,}; now {plural(self.steps, 'step')}"
 
 
 @dataclass(frozen=True)
@@ -93,6 +141,10 @@ class LossHigh:
     uniform: float  # the loss of a blind guess
     learning_rate: float  # at its peak
 
+    def __str__(self) -> str:
+        loss = f"the loss is {self.nats_per_token:.2f} nats, higher than that of a random guess ({self.uniform:.2f})"
+        return f"step {self.step:,}: {loss}"
+
 
 @dataclass(frozen=True)
 class Resumed:
@@ -100,6 +152,10 @@ class Resumed:
 
     step: int
     damaged: tuple[str, ...]  # for each newer state that was passed over, what is wrong with it
+
+    def __str__(self) -> str:
+        start = f"at step {self.step:,}" if self.step else "from the beginning, because no complete state was saved"
+        return f"resuming {start}"
 
 
 @dataclass(frozen=True)
@@ -110,6 +166,10 @@ class RolledBack:
     to: int
     learning_rate: float
 
+    def __str__(self) -> str:
+        back = f"back to step {self.to:,} with a peak learning rate of {self.learning_rate:g}"
+        return f"step {self.at:,}: the loss or its gradient is not finite; {back}"
+
 
 @dataclass(frozen=True)
 class NotSaved:
@@ -118,6 +178,10 @@ class NotSaved:
     step: int
     why: str
 
+    def __str__(self) -> str:
+        kept = "training continues, and what was saved earlier is kept"
+        return f"step {self.step:,}: not saved: {self.why}; {kept}"
+
 
 @dataclass(frozen=True)
 class Stopped:
@@ -125,6 +189,10 @@ class Stopped:
 
     step: int
     saved: int | None
+
+    def __str__(self) -> str:
+        state = "no state was saved" if self.saved is None else f"the state of step {self.saved:,} is saved"
+        return f"stopped at step {self.step:,}; {state}"
 
 
 @dataclass(frozen=True)
@@ -138,6 +206,28 @@ class Finished:
     seconds: float  # of the whole command
     characters_per_second: float  # training targets per second of the training steps
     evaluation: "Evaluation"  # of the model that is kept
+
+    def __str__(self) -> str:
+        return f"done: {self.outcome}"
+
+    @property
+    def outcome(self) -> str:
+        """The steps, and the model that is kept, in words."""
+        best = f", best at step {self.best_step:,}" if self.best_step != self.steps else ""
+        return f"{plural(self.steps, 'step')} in {clock(self.seconds)}{best}: {self._result}"
+
+    @property
+    def kept(self) -> str:
+        """The model that is kept, in words."""
+        return f"step {self.best_step:,}: {self._result}"
+
+    @property
+    def _result(self) -> str:
+        valid, unknown = self.evaluation, ""
+        if valid.unknown:
+            unknown = f" (without {plural(valid.unknown, 'unknown character')})"
+        bits = figure(valid.bits_per_char_known, ".3f")
+        return f"valid {figure(valid.known_nats_per_token)} nats per token, {bits} bits per character{unknown}"
 
 
 Event = (
@@ -155,3 +245,13 @@ Event = (
     | Finished
 )
 Report = Callable[[Event], None]
+
+
+def both(first: Report, second: Report) -> Report:
+    """Return a receiver that passes each event on to two others."""
+
+    def report(event: Event) -> None:
+        first(event)
+        second(event)
+
+    return report

@@ -1,5 +1,6 @@
 """Train a model: prepare the corpus, fix a plan, follow it, and keep the best network."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -19,9 +20,10 @@ from charlm.tasks.given import with_tokenizer
 from charlm.tasks.language import Source, prepare
 from charlm.tokenizers import Tokenizer
 from charlm.training.distributed import Group, join
-from charlm.training.events import Report
+from charlm.training.events import Report, both
 from charlm.training.meter import Meter
 from charlm.training.planner import PlannedRun, make_plan
+from charlm.training.progress_lines import ProgressLines
 from charlm.training.resume import broadcast_plan, check_settings, check_state, find_unfinished, restarted
 from charlm.training.run_folder import RunFolder, check_free, claim
 from charlm.training.trainer import Trainer
@@ -38,6 +40,7 @@ def train(
     folder: str | Path | None = None,
     overwrite: bool = False,
     resume: bool = False,
+    progress: bool = False,
     report: Report = ignore,
     started: float | None = None,
 ) -> LanguageModel:
@@ -51,7 +54,8 @@ def train(
     until it ends.
     overwrite: replace the model or the unfinished run in `folder`.
     resume: continue the run in `folder` that was stopped; if it has ended, return its model.
-    report: receives every event (charlm.training.events).
+    progress: write lines about the run to sys.stderr.
+    report: receives every event (charlm.training.events); `str` of an event is a line.
     started: the time.monotonic() from which a budget in minutes counts; None is now.
 
     Raises CorpusError, ConfigError, ModelExistsError, ModelInUseError; SaveError if the disk refuses the model at the
@@ -62,6 +66,8 @@ def train(
     and writes the folder. If torchrun restarts them, they continue from the state that was saved last.
     """
     started = monotonic() if started is None else started
+    if progress:
+        report = both(ProgressLines(sys.stderr), report)
     model = plan.model if plan else model or ModelConfig()
     config = plan.train if plan else config or TrainConfig()
     folder = Path(folder) if folder else None

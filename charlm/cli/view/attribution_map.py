@@ -10,11 +10,12 @@ from rich.console import Console
 from rich.text import Text
 
 from charlm.analysis.attribution import Attribution
-from charlm.cli.output import for_terminal, write
+from charlm.cli.output import write
 from charlm.cli.view.heat_text import STYLES
 from charlm.pages.style import WHITESPACE_SIGNS
 from charlm.scoring.measure import NATS
 from charlm.tokenizers import Tokenizer
+from charlm.wording import for_terminal
 
 _LEFT = 7  # columns for the token that is predicted
 _MOST = 9  # levels of a weight

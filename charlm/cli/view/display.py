@@ -9,12 +9,11 @@ from rich.live import Live
 
 from charlm.cli.output import can_redraw, say
 from charlm.cli.view import messages
-from charlm.cli.view.progress import ReadingLine
 from charlm.cli.view.training_view import TrainingView
 from charlm.progress import ReadingProgress
 from charlm.training.events import Event, Finished, Progress, Revised, Stopped, Validated
+from charlm.training.progress_lines import Milestones
 
-_LINE_EVERY = 0.05  # share of the run between two plain lines
 _MOST_DRAWING = 0.005  # share of the time that may be spent on drawing
 
 
@@ -30,8 +29,7 @@ class Display:
         self._quiet = quiet
         self._console = Console(stderr=True, highlight=False)
         self._live = LiveView(self._console) if not quiet and can_redraw(self._console) else None
-        self._reading = ReadingLine(quiet)
-        self._next_line = _LINE_EVERY
+        self._is_due = Milestones()
         self._open = ExitStack()
 
     def __call__(self, event: Event) -> None:
@@ -45,11 +43,8 @@ class Display:
                 self._print(line)
         if self._live:
             self._live.update(event)
-        elif isinstance(event, ReadingProgress):
-            self._reading(event)
-        elif isinstance(event, Progress) and event.step >= self._next_line * event.steps:
-            self._print(messages.progress(event))
-            self._next_line = event.step / event.steps + _LINE_EVERY
+        elif isinstance(event, Progress | ReadingProgress) and self._is_due(event):
+            self._print(str(event))
 
     def __enter__(self) -> "Display":
         if self._live:

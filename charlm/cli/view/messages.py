@@ -3,27 +3,24 @@
 import textwrap
 from typing import TYPE_CHECKING
 
-from charlm.cli.output import for_terminal
 from charlm.cli.remedies import advise
 from charlm.config import TextMode
+from charlm.progress import ReadingProgress
 from charlm.training.events import (
     Event,
     Finished,
     LossHigh,
-    NotSaved,
     Planned,
     Previewed,
     Progress,
     Resumed,
-    Revised,
-    RolledBack,
     Stopped,
     Validated,
 )
-from charlm.wording import figure, plural, vocabulary_size
+from charlm.wording import plural, vocabulary_size
 
 if TYPE_CHECKING:
-    from charlm.scoring.evaluation import Evaluation
+    pass
 
 LABEL_WIDTH = 11  # columns of the word before a line
 _WIDE = 40  # columns from which a continued line is indented below its text
@@ -36,45 +33,28 @@ def lines(event: Event) -> list[str]:
     There are none for `Progress` and `ReadingProgress`: they come too often, and the view shows them in its own way.
     """
     match event:
+        case Progress() | ReadingProgress():
+            return []
         case Planned():
             return _plan(event)
         case Previewed():
-            return _sample(event.step, event.samples)
+            return [str(event)] if event.samples else []
         case Validated():
-            return [_validated(event), *_sample(event.progress.step, event.samples)]
+            return [str(event), *lines(Previewed(event.progress.step, event.samples))]
         case Finished():
-            return [_finished(event)]
-        case Revised():
-            return [revised(event)]
+            return [f"{'done':<{LABEL_WIDTH}}{event.outcome}"]
         case LossHigh():
-            return [_loss_high(event)]
+            return [f"{event}; try --learning-rate {event.learning_rate / 4:g}"]
         case Resumed():
-            return _resumed(event)
-        case RolledBack():
-            back = f"back to step {event.to:,} with a peak learning rate of {event.learning_rate:g}"
-            return [f"step {event.at:,}: the loss or its gradient is not finite; {back}"]
-        case NotSaved():
-            kept = "training continues, and what was saved earlier is kept"
-            return [f"step {event.step:,}: not saved: {event.why}; {kept}"]
+            return [*(f"{each}; the state before it is used" for each in event.damaged), str(event)]
         case Stopped():
             return [_stopped(event)]
-    return []
-
-
-def progress(event: Progress) -> str:
-    """One line for an output in which nothing is redrawn."""
-    loss = f"train {event.nats_per_token:.3f} nats  {event.bits_per_char:.3f} bits/char"
-    return f"step {event.step:,}/{event.steps:,}  {clock(event.seconds_left)} left  {loss}  {rates(event)}"
-
-
-def revised(event: Revised) -> str:
-    """The change of the plan after a change of speed."""
-    return f"speed changed at step {event.at:,}; now {plural(event.steps, 'step')}"
+    return [str(event)]
 
 
 def best_so_far(event: Finished) -> str:
     """The best model of a run that was stopped."""
-    return f"best       step {event.best_step:,}: {_result(event.evaluation)}"
+    return f"{'best':<{LABEL_WIDTH}}{event.kept}"
 
 
 def wrapped(line: str, width: int) -> str:
@@ -82,58 +62,6 @@ def wrapped(line: str, width: int) -> str:
     wrapper = textwrap.TextWrapper(width, subsequent_indent=" " * (LABEL_WIDTH if width >= _WIDE else 2))
     wrapper.break_long_words = wrapper.break_on_hyphens = False
     return wrapper.fill(line)
-
-
-def rates(event: Progress) -> str:
-    """Gradient norm, learning rate and speed."""
-    gradient, rate = f"gradient {event.gradient_norm:.2f}", f"learning rate {event.learning_rate:.1e}"
-    return f"{gradient}  {rate}  {event.characters_per_second:,.0f} char/s"
-
-
-def clock(seconds: float) -> str:
-    """Format a duration: 2:05, or 1:02:05."""
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
-
-
-def _sample(step: int, samples: tuple[str, ...]) -> list[str]:
-    """The beginning of the first sample, in one line."""
-    return [f"step {step:,}  sample  {' '.join(for_terminal(text).split())[:_SAMPLE_LENGTH]}" for text in samples[:1]]
-
-
-def _validated(event: Validated) -> str:
-    now, evaluation, star = event.progress, event.evaluation, "  best so far" if event.best else ""
-    return (
-        f"step {now.step:,}/{now.steps:,}"
-        f"  valid {figure(evaluation.known_nats_per_token)} nats"
-        f"  {figure(evaluation.bits_per_char_known, '.3f')} bits/char"
-        f"  train {now.nats_per_token:.3f} nats  {now.bits_per_char:.3f} bits/char"
-        f"  {now.characters_per_second:,.0f} char/s"
-        f"  {clock(now.seconds_left)} left{star}"
-    )
-
-
-def _finished(event: Finished) -> str:
-    best = f", best at step {event.best_step:,}" if event.best_step != event.steps else ""
-    return f"done       {plural(event.steps, 'step')} in {clock(event.seconds)}{best}: {_result(event.evaluation)}"
-
-
-def _result(evaluation: "Evaluation") -> str:
-    unknown = f" (without {plural(evaluation.unknown, 'unknown character')})" if evaluation.unknown else ""
-    nats = f"valid {figure(evaluation.known_nats_per_token)} nats per token"
-    return f"{nats}, {figure(evaluation.bits_per_char_known, '.3f')} bits per character{unknown}"
-
-
-def _loss_high(event: LossHigh) -> str:
-    loss = f"the loss is {event.nats_per_token:.2f} nats, higher than that of a random guess ({event.uniform:.2f})"
-    return f"step {event.step:,}: {loss}; try --learning-rate {event.learning_rate / 4:g}"
-
-
-def _resumed(event: Resumed) -> list[str]:
-    skipped = [f"{each}; the state before it is used" for each in event.damaged]
-    start = f"at step {event.step:,}" if event.step else "from the beginning, because no complete state was saved"
-    return [*skipped, f"resuming {start}"]
 
 
 def _stopped(event: Stopped) -> str:
@@ -144,10 +72,8 @@ def _stopped(event: Stopped) -> str:
 
 
 def _plan(event: Planned) -> list[str]:
-    plan, model = event.plan, event.plan.model
+    model = event.plan.model
     dropout = f", dropout {model.dropout:g}" if model.dropout else ""
-    processes = f" by {event.processes} processes" if event.processes > 1 else ""
-    duration = f", about {clock(event.seconds)}" if event.seconds is not None else ""
     vocabulary = f"vocabulary of {vocabulary_size(event.vocabulary)}"
     rows = [
         ("corpus", f"{plural(event.characters, 'character')}, {vocabulary}, {_texts(event)}"),
@@ -159,12 +85,7 @@ def _plan(event: Planned) -> list[str]:
             f"{model.shape}, {model.embedding} embedding{dropout}: {plural(event.parameters, 'parameter')};"
             f" {event.size_reason}",
         ),
-        (
-            "plan",
-            f"{plural(plan.total, 'step')} of {event.batch_size} × {event.seq_len} tokens{processes} on {event.device}"
-            f" in {event.precision}, {event.epochs:.1f} passes over the corpus,"
-            f" {plural(plan.validations, 'validation')}{duration}",
-        ),
+        ("plan", event.schedule),
         ("window", _window(event)),
         *(("vectors", text) for text in _vectors(event)),
         *(("note", note) for note in _notes(event)),

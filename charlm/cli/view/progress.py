@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from charlm.cli.output import can_redraw, say
-from charlm.progress import ReadingProgress
+from charlm.progress import Doublings, ReadingProgress
 
 
 @contextmanager
@@ -70,19 +70,8 @@ class ReadingLine:
 
     def __init__(self, quiet: bool) -> None:
         self._quiet = quiet
-        self._printed = ("", 0, 0)
+        self._is_due = Doublings()
 
     def __call__(self, event: ReadingProgress) -> None:
-        stage = (event.activity, event.done.bit_length(), int((event.seconds or 0) / 4).bit_length())
-        if stage != self._printed:
-            say(reading_line(event), self._quiet)
-            self._printed = stage
-
-
-def reading_line(event: ReadingProgress) -> str:
-    """Progress in words, such as `encoding   23% of 1,000,000,000 characters`."""
-    if event.seconds is not None:
-        elapsed = f", {event.seconds:.0f} s so far" if event.seconds >= 1 else ""
-        return f"{event.activity:<10} learning from {event.done:,} of {event.total:,} characters{elapsed}"
-    amount = f"{event.done:,}" if event.total is None else f"{event.done / event.total:.0%} of {event.total:,}"
-    return f"{event.activity:<10} {amount} characters"
+        if self._is_due(event):
+            say(str(event), self._quiet)

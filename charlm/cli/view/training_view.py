@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from rich.console import Console, ConsoleOptions
 from rich.text import Text
 
-from charlm.cli.output import for_terminal
-from charlm.cli.view.messages import clock, rates, revised
 from charlm.cli.view.plot import sparkline
-from charlm.cli.view.progress import reading_line
 from charlm.progress import ReadingProgress
 from charlm.training.events import Event, Planned, Previewed, Progress, Revised, Validated
+from charlm.wording import clock, for_terminal
 
 _MOST_POINTS = 4096  # of a curve that are kept
 _FIGURES_WIDTH = 24  # columns before a curve
@@ -58,7 +56,7 @@ class TrainingView:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
         width = options.max_width
         if self._reading:
-            yield Text(reading_line(self._reading), no_wrap=True, overflow="ellipsis")
+            yield Text(str(self._reading), no_wrap=True, overflow="ellipsis")
         for row in self._rows(self._now, width) if self._now else ():
             row.no_wrap, row.overflow = True, "ellipsis"
             yield row
@@ -74,9 +72,9 @@ class TrainingView:
         yield _curve(f"train {now.bits_per_char:6.3f} bits/char  ", sparkline(self._train, curve_width), "cyan")
         if self._valid:
             yield _curve(f"valid {self._valid[-1]:6.3f} bits/char  ", sparkline(self._valid, curve_width), "green")
-        yield Text(rates(now), style="dim")
+        yield Text(now.rates, style="dim")
         if self._revised:
-            yield Text(revised(self._revised), style="dim")
+            yield Text(str(self._revised), style="dim")
 
 
 def _bar(now: Progress, width: int) -> Text:
