@@ -65,3 +65,12 @@ def nearest(name: str, known: Iterable[str], count: int = 1) -> list[str]:
 
     ranked = sorted((rank(other), other) for other in dict.fromkeys(known) if other)
     return [other for (kind, _), other in ranked if kind < 3][:count]
+
+
+def probability(logprob: float) -> str:
+    """The probability that has this natural logarithm, in three digits; also one too small for a float: 1.25e-869."""
+    if logprob > math.log(1e-4) or math.isinf(logprob):
+        return f"{math.exp(logprob):.3g}"
+    exponent, fraction = divmod(logprob / math.log(10), 1)
+    digits = round(10**fraction, 2)
+    return f"1.00e{exponent + 1:.0f}" if digits == 10 else f"{digits:.2f}e{exponent:.0f}"

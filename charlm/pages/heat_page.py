@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from html import escape
 
 from charlm.pages.heat import COLORS, bits_per_level, level, level_legend, level_rules
-from charlm.pages.style import document
+from charlm.pages.style import document, safe
 from charlm.scoring.score import Score
 from charlm.scoring.summary import Logarithms, summary
 from charlm.tokenizers import Tokenizer
 from charlm.wording import plural
 
 _UNKNOWN, _END = Tokenizer.CONTROL[Tokenizer.UNK], Tokenizer.CONTROL[Tokenizer.EOS]
+_DASHED = "; text above a dashed bar is unknown to the model"
 # The details of a token appear at the foot of the window: no edge cuts them off, and the text that they cover can be
 # scrolled up.
 _STYLE = """
@@ -19,6 +20,7 @@ _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em 12em }
 pre { font: 17px/2 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere }
 b { font-weight: normal; padding: .15em 0; border-bottom: 0 solid #d00 }
+b.unknown { border-bottom: 2px dashed #d00 }
 .legend b { display: inline-block; padding: 0 .6em; margin-bottom: .3em }
 pre b { outline-offset: 1px }
 pre b:hover, pre b:focus { outline: 2px solid #d00 }
@@ -35,18 +37,20 @@ def page(scores: Sequence[Score], convention: str) -> str:
     A token under the pointer shows its probability and surprisal; with `alternatives` also its rank, the entropy before
     it, and the most likely tokens there. `convention` says how the texts were scored.
     """
+    unknown = any(score.originals for score in scores)
     bars = "".join(f"b.s{each} {{ border-bottom-width: {each}px }}\n" for each in range(len(COLORS)))
     bits = plural(bits_per_level(scores[0].unit) if scores else 1, "bit")
     legend = (
         f'<p class="legend">surprisal {level_legend()} in steps of {bits}; {len(COLORS) - 1} has no upper limit: the'
-        " brighter the color and the thicker the bar, the more surprising</p>\n"
+        f" brighter the color and the thicker the bar, the more surprising{_DASHED * unknown}</p>\n"
     )
     body = f"{legend}{''.join(map(_text, scores))}<p>{escape(convention)}</p>\n"
     return document("charlm score", _STYLE + level_rules("b.s") + bars, body)
 
 
 def _text(score: Score) -> str:
-    given = "".join(escape(token or _UNKNOWN) for token in score.given)
+    originals = score.originals or [""] * len(score.given)
+    given = "".join(escape(token) if token else safe(text) for token, text in zip(score.given, originals, strict=False))
     tokens = "".join(_token(score, index) for index in range(len(score.tokens)))
     return f"<pre>{given}{tokens}</pre>\n<p>{escape(summary(score, Logarithms()))}</p>\n"
 
@@ -54,13 +58,18 @@ def _text(score: Score) -> str:
 def _token(score: Score, index: int) -> str:
     token, logprob = score.tokens[index], score.logprobs[index]
     last = score.eos and index == len(score.tokens) - 1
-    lines = [f"{_shown(token, last)}  {math.exp(logprob):.4%}  {0.0 - logprob / math.log(2):.2f} bits"]
+    unknown = token is None and not last
+    original = score.originals[len(score.given) + index] if unknown and score.originals else ""
+    name = f"{original!r}, unknown to the model," if unknown else _shown(token, last)
+    lines = [f"{name}  {math.exp(logprob):.4%}  {0.0 - logprob / math.log(2):.2f} bits"]
     if score.ranks is not None and score.entropies is not None:
         lines += [f"rank {score.ranks[index]:,}, entropy {score.entropies[index] / math.log(2):.2f} bits"]
     if score.alternatives is not None:
         lines += [f"{math.exp(value):8.2%}  {_shown(text, True)}" for text, value in score.alternatives[index]]
     tip = escape("\n".join(lines)).replace("\n", "&#10;")
-    text = escape(_shown(token, last) if token is None else token.replace("\n", "↵\n"))
+    if unknown:
+        return f'<b class="unknown" tabindex="0" data-tip="{tip}">{safe(original)}</b>'
+    text = escape(_END if token is None else token.replace("\n", "↵\n"))
     return f'<b class="s{level(logprob, score.unit)}" tabindex="0" data-tip="{tip}">{text}</b>'
 
 

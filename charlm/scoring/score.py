@@ -19,7 +19,7 @@ from charlm.scoring.adapting import AdaptiveReader
 from charlm.scoring.context import InContext, encode_in_context
 from charlm.scoring.measure import measure
 from charlm.scoring.units import Unit
-from charlm.tokenizers import Ids, Tokenizer
+from charlm.tokenizers import Ids, Tokenizer, select_text
 from charlm.wording import figure, plural, quoted
 
 _BOUNDARY, _ENTROPY, _RANK = "boundary", "entropy", "rank"  # names of quantities
@@ -77,10 +77,13 @@ class Score:
     known: int  # tokens without an unknown character
     logprob_known: float  # sum over these
     perplexity_known: float | None  # perplexity over these
+    characters: int  # of the text that was scored; a line end that was scored counts as one
+    characters_known: int  # those of the known tokens
     entropies: list[float] | None = None  # in nats, of the distribution before each token
     ranks: list[int] | None = None  # 1 for the likeliest token
     alternatives: list[list[tuple[str | None, float]]] | None = None  # the likeliest tokens there, with log P
     lengths: list[int] | None = None  # characters that each token completes, if some do not complete exactly one
+    originals: list[str] | None = None  # the text of each of `given` and `tokens`, if some are unknown
     adapting: tuple[str, ...] | None = None  # methods by which the model adapted; None for a model that did not
     scored_context: str | None = None  # end of the context that is scored too, as a token spans its end; None if none
 
@@ -194,6 +197,7 @@ class _ScoredText:
             logprob=0.0 - total.nats,  # not -0.0 for an empty text
             perplexity=perplexity(total.nats, len(names)),
             bits_per_char=total.bits_per_char,
+            characters=total.characters,
             unknown=total.unknown,
             eos=config.eos,
             bits_per_char_known=total.bits_per_char_known if total.unknown else None,
@@ -202,12 +206,14 @@ class _ScoredText:
             unit=config.unit,
             given=tokenizer.token_texts(self.ids[: self.given]),
             known=int(known.sum()),
+            characters_known=total.known_characters,
             logprob_known=known_sum,
             perplexity_known=perplexity(-known_sum, int(known.sum())),
             entropies=self.values[_ENTROPY].tolist() if detailed else None,
             ranks=self.values[_RANK].tolist() if detailed else None,
             alternatives=self._alternatives(tokenizer) if config.alternatives else None,
             lengths=lengths,
+            originals=self._originals(tokenizer) if by_token else None,
             adapting=methods,
             scored_context=self.moved or None,
         )
@@ -215,6 +221,14 @@ class _ScoredText:
     def _tokens(self, tokenizer: Tokenizer) -> _Units:
         scored = self.ids[self.given :]
         return tokenizer.token_texts(scored), self.values[probability.LOGPROB], scored != tokenizer.UNK
+
+    def _originals(self, tokenizer: Tokenizer) -> list[str] | None:
+        """Return the text of each token, "" for <EOS>, or None if no token is unknown."""
+        if not (self.ids == tokenizer.UNK).any():
+            return None
+        text, lengths = self.encoded.text, self.encoded.lengths
+        texts = list(select_text(text, lengths, np.ones(len(lengths), dtype=bool)))
+        return texts + [""] * (len(self.ids) - len(lengths))
 
     def _grouped(self, tokenizer: Tokenizer, rest: Encoded, unit: Unit) -> _Units:
         """Sum the tokens up to words or characters, and keep <EOS> as a unit of its own if it was scored."""

@@ -13,6 +13,7 @@ import pytest
 from conftest import Outcome
 
 import charlm
+from charlm.wording import probability
 
 Run = Callable[..., Outcome]
 NATS = {"e": 1.0, "2": math.log(2), "10": math.log(10)}
@@ -70,11 +71,31 @@ def test_unknown_tokens_are_in_one_perplexity_and_out_of_the_other(run: Run, lin
     done = run("score", "-m", line_folder, "the cat", "a dög")
     known = [charlm.load(line_folder).score(text) for text in ("the cat", "a dög")]
     mean = -sum(each.logprob_known for each in known) / sum(each.known for each in known)
-    logprob, perplexity = known[1].logprob_known, known[1].perplexity_known
-    figures = f"log-probability {logprob:.4f} nats, perplexity {perplexity:.4f}"
-    assert f"1 unknown character with probability 0; without it, {figures}" in done.out
+    unknown, perplexity = (
+        "1 unknown character with probability 0; without it, log-probability",
+        known[1].perplexity_known,
+    )
+    assert f"{unknown} {known[1].logprob_known:.4f} nats (" in done.out and f"perplexity {perplexity:.4f}, " in done.out
     (total,) = re.findall(r"^all 2 texts: .*$", done.out, re.MULTILINE)
-    assert total.endswith(f"perplexity {math.exp(mean):.4f}")
+    assert f"perplexity {math.exp(mean):.4f}, " in total
+    assert re.search(r"^ +<UNK> 'ö' +0\.000000 +inf$", done.out, re.MULTILINE)
+
+
+def test_a_summary_has_the_figures_of_all_texts_and_no_others(run: Run, line_folder: Path) -> None:
+    """The sum of the log-probabilities, its probability, and the means over all tokens and characters."""
+    scores = [charlm.load(line_folder).score(text) for text in ("the cat", "a dog ran")]
+    nats, count = -sum(score.logprob for score in scores), len("the cat") + len("a dog ran") + 2
+    figures, convention = run("score", "--summary", "-m", line_folder, "the cat", "a dog ran").out.splitlines()
+    assert figures.startswith(f"2 texts, {count} tokens: log-probability {-nats:.4f} nats (probability ")
+    assert float(figures.split("(probability ")[1].split(")")[0]) == pytest.approx(math.exp(-nats), rel=0.005)
+    ending = f"perplexity {math.exp(nats / count):.4f}, {nats / math.log(2) / count:.4f} bits per character"
+    assert figures.endswith(ending) and convention.startswith("scored per token from the start")
+
+
+def test_a_probability_too_small_for_a_float_is_written_all_the_same() -> None:
+    assert [probability(math.log(each)) for each in (1, 0.25, 0.002, 2.5e-7)] == ["1", "0.25", "0.002", "2.50e-7"]
+    assert probability(-2000) == "2.58e-869" and probability(-math.inf) == "0"  # 10^(-2000 / ln 10)
+    assert probability(math.log(9.9999e-6)) == "1.00e-5"
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,14 @@ def test_a_text_cannot_drive_the_terminal(run: Run, tmp_path: Path) -> None:
     assert r"\x1b[31m [bold]\x07\x0d\x9b2J" in shown
 
 
+def test_unknown_characters_are_shown_as_they_are_and_marked(run: Run, line_folder: Path) -> None:
+    done = run("score", "--heat", "-m", line_folder, "a dög")
+    text, digits, *_ = done.out.splitlines()
+    assert text == "a dög<EOS>" and digits.index("?") == text.index("ö") and digits.count("?") == 1
+    assert "; ? is unknown to the model" in done.out
+    assert "?" not in run("score", "--heat", "-m", line_folder, "a dog").out
+
+
 # as a page
 
 
@@ -162,4 +170,5 @@ def test_the_page_loads_nothing_and_runs_nothing(bigram_model: charlm.LanguageMo
 def test_an_empty_page_and_one_of_a_character_that_is_not_valid_unicode(run: Run, line_folder: Path) -> None:
     assert Page(page([], "")).open == []
     assert run("score", "--format=html", "-o", "page.html", "-q", "-m", line_folder, "a\udcffd").code == 0
-    assert r"\udcff" not in Path("page.html").read_text(encoding="utf-8"), "an unknown character is <UNK>"
+    assert '<b class="unknown"' in (html := Path("page.html").read_text(encoding="utf-8"))
+    assert r">\udcff</b>" in html and "dashed bar is unknown" in html, "it is shown by its code, and marked"

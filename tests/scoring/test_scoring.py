@@ -37,10 +37,13 @@ def test_a_score_worked_by_hand(bigram_model: charlm.LanguageModel) -> None:
         "known": 3,
         "logprob_known": approx(math.log(1 / 8)),
         "perplexity_known": approx(2.0),
+        "characters": 3,
+        "characters_known": 3,
         "entropies": None,
         "ranks": None,
         "alternatives": None,
         "lengths": None,
+        "originals": None,
         "adapting": None,
         "scored_context": None,
     }

@@ -9,10 +9,21 @@ if TYPE_CHECKING:
     from charlm.scoring.score import Score
 
 
-def names(score: "Score", show: Callable[[str], str]) -> tuple[list[str], list[str]]:
-    """Return the context tokens and the scored tokens, formatted by `show`; <UNK> and <EOS> stand for themselves."""
+_UNKNOWN, _END = Tokenizer.CONTROL[Tokenizer.UNK], Tokenizer.CONTROL[Tokenizer.EOS]
+
+
+def names(
+    score: "Score", show: Callable[[str], str], unknown: Callable[[str], str] = lambda original: _UNKNOWN
+) -> tuple[list[str], list[str]]:
+    """Return the context tokens and the scored tokens, formatted by `show`; <EOS> stands for itself.
+
+    unknown: formats the original text of an unknown token.
+    """
     tokens = [*score.given, *score.tokens]
-    shown = [Tokenizer.CONTROL[Tokenizer.UNK] if token is None else show(token) for token in tokens]
+    originals = score.originals or [""] * len(tokens)
+    shown = [
+        unknown(original) if token is None else show(token) for token, original in zip(tokens, originals, strict=True)
+    ]
     if score.eos:
-        shown[-1] = Tokenizer.CONTROL[Tokenizer.EOS]
+        shown[-1] = _END
     return shown[: len(score.given)], shown[len(score.given) :]

@@ -32,19 +32,28 @@ class Heat(ScoreWriter):
         super().begin(logarithms, convention, trained_on=trained_on)
         self._page = HeatText()
         self._step = 0
+        self._unknown = False  # whether a token was unknown
 
     def add(self, score: Score) -> None:
         self._step = bits_per_level(score.unit)
-        given, scored = names(score, str)
+        given, scored = names(score, str, unknown=str)
         for token in given:
             self._page.put(token, None)
-        for token, logprob in zip(scored, score.logprobs, strict=True):
-            self._page.put(token, level(logprob, score.unit))
+        last = len(scored) - 1 if score.eos else None
+        for index, (token, logprob) in enumerate(zip(scored, score.logprobs, strict=True)):
+            if score.tokens[index] is None and index != last:
+                self._page.put_unknown(token)
+                self._unknown = True
+            else:
+                self._page.put(token, level(logprob, score.unit))
         self._page.end()
         write(f"  {summary(score, self._logarithms)}\n")
 
     def end(self) -> None:
         most = len(COLORS) - 1
         width = "in bits" if self._step <= 1 else f"in steps of {self._step} bits"
-        self._page.legend("surprisal", f"{width}, rounded down; {most} is {most} or more")
+        self._page.legend(
+            "surprisal",
+            f"{width}, rounded down; {most} is {most} or more{'; ? is unknown to the model' * self._unknown}",
+        )
         write(f"{self._convention}\n")

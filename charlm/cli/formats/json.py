@@ -9,7 +9,10 @@ from charlm.scoring.measure import NATS
 from charlm.scoring.score import Score
 
 _LOGARITHMS = ("logprobs", "logprob", "logprob_known", "entropies", "alternatives")
-_OPTIONAL = ("bits_per_char_known", "entropies", "ranks", "alternatives", "lengths", "adapting", "scored_context")
+_OPTIONAL = (
+    *("bits_per_char_known", "entropies", "ranks", "alternatives", "lengths", "originals"),
+    *("adapting", "scored_context"),
+)
 
 
 class Json(ScoreWriter):

@@ -25,7 +25,7 @@ class Table(ScoreWriter):
         heads = {"token": 10, "probability": 11, f"surprisal ({unit})": 16}
         if score.ranks is not None:
             heads |= {f"entropy ({unit})": 16, "rank": 6}
-        given, scored = names(score, repr)
+        given, scored = names(score, repr, unknown=lambda original: f"<UNK> {original!r}")
         rows = [list(heads), *([name, *["–"] * (len(heads) - 1)] for name in given)]
         rows += [[name, *self._figures(score, index)] for index, name in enumerate(scored)]
         lines = ("".join(f"  {cell:>{heads[head]}}" for cell, head in zip(row, heads, strict=True)) for row in rows)

@@ -12,6 +12,7 @@ from charlm.pages.style import WHITESPACE_SIGNS
 from charlm.wording import for_terminal
 
 STYLES = [Style(color=text_color(level), bgcolor=color) for level, color in enumerate(COLORS)]  # of the levels 0 to 9
+_UNKNOWN = Style(underline=True)
 
 
 class HeatText:
@@ -23,8 +24,13 @@ class HeatText:
 
     def put(self, token: str, level: int | None) -> None:
         """Append a token; `level` is None for one without a digit and a color."""
-        style = None if level is None else STYLES[level]
-        digit = " " if level is None else str(level)
+        self._put(token, " " if level is None else str(level), None if level is None else STYLES[level])
+
+    def put_unknown(self, token: str) -> None:
+        """Append text that the model does not know, with a question mark in place of the digit."""
+        self._put(token, "?", _UNKNOWN)
+
+    def _put(self, token: str, digit: str, style: Style | None) -> None:
         for character in for_terminal(token.translate(WHITESPACE_SIGNS)):
             width = cell_len(character)
             if self._digits.cell_len + width > self.console.width:
