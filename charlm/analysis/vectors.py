@@ -19,11 +19,17 @@ from charlm.config import check_choice, check_count
 from charlm.errors import ConfigError
 from charlm.language_model import LanguageModel
 from charlm.nn.cells import Cell
+from charlm.scoring.units import has_single_characters
 from charlm.wording import nearest, plural
 
 SIDES = ("input", "output")
 _EPSILON = 0.001
 _SUGGESTIONS = 3  # tokens that are suggested in place of one that does not exist
+
+
+def comparable_side(model: LanguageModel) -> str:
+    """The side whose vectors are worth comparing: the input vectors of characters and bytes stay near noise."""
+    return "output" if has_single_characters(model.tokenizer) else "input"
 
 
 class Match(NamedTuple):

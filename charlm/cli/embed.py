@@ -22,7 +22,12 @@ _WIDTH = 60  # columns of the text
 _SIDES = ("input", "output")
 
 Side = Annotated[
-    str, optional("input: vectors of the embedding; output: vectors of the readout.", _SIDES[0], choices=_SIDES)
+    str | None,
+    optional(
+        "input: vectors of the embedding; output: vectors of the readout.",
+        "output if tokens are characters, input for others and to export",
+        choices=_SIDES,
+    ),
 ]
 
 app = command_group("Look up, draw or export the vectors of a model's tokens.")
@@ -32,7 +37,7 @@ app = command_group("Look up, draw or export the vectors of a model's tokens.")
 def neighbors(
     word: Annotated[str, typer.Argument(metavar="WORD", help="A token of the model: a word, or a character.")],
     model: Model = None,
-    side: Side = _SIDES[0],
+    side: Side = None,
     count: Annotated[int, typer.Option("--count", "-n", help="Number of neighbors.")] = 10,
     json: Json = False,
     quiet: Quiet = False,
@@ -57,7 +62,7 @@ def analogy(
     b: Annotated[str, typer.Argument(metavar="B", help="Second word.")],
     c: Annotated[str, typer.Argument(metavar="C", help="Third word.")],
     model: Model = None,
-    side: Side = _SIDES[0],
+    side: Side = None,
     count: Annotated[int, typer.Option("--count", "-n", help="Number of answers by each rule.")] = 5,
     json: Json = False,
     quiet: Quiet = False,
@@ -84,7 +89,7 @@ def analogy(
 @app.command("map", cls=HelpPage)
 def draw_map(
     model: Model = None,
-    side: Side = _SIDES[0],
+    side: Side = None,
     output: Annotated[
         Path | None,
         output_option("Picture to write: .svg, .html or .png. Default: MODEL-map.svg in this folder."),
@@ -157,11 +162,11 @@ def export(
         write(f"{output}\n")
 
 
-def _vectors(model: str | None, side: str, quiet: bool) -> "Vectors":
+def _vectors(model: str | None, side: str | None, quiet: bool) -> "Vectors":
     language_model = load_model(find_model(model, quiet))
-    from charlm.analysis.vectors import Vectors
+    from charlm.analysis.vectors import Vectors, comparable_side
 
-    return Vectors.of(language_model, side)
+    return Vectors.of(language_model, side or comparable_side(language_model))
 
 
 def _values(matches: "list[Match]") -> list[dict[str, object]]:

@@ -65,7 +65,12 @@ def is_token(tokenizer: Tokenizer, unit: str) -> bool:
 
 def display_unit(tokenizer: Tokenizer) -> Unit:
     """Return the smallest readable unit: characters if each token is one or a part of one, else tokens."""
-    return CHAR if tokenizer.HAS_BYTE_TOKENS and all(len(text) <= 1 for text in _texts(tokenizer)) else TOKEN
+    return CHAR if tokenizer.HAS_BYTE_TOKENS and has_single_characters(tokenizer) else TOKEN
+
+
+def has_single_characters(tokenizer: Tokenizer) -> bool:
+    """Return whether each token is a character or a part of one."""
+    return all(len(text) <= 1 for text in _texts(tokenizer))
 
 
 def boundaries(tokenizer: Tokenizer) -> NDArray[np.bool_]:

@@ -19,7 +19,7 @@ from reference_run import PLAN, TEXT, ending, outcome
 import charlm
 from charlm.analysis import projection
 from charlm.analysis.token_classes import CLASSES, token_class
-from charlm.analysis.vectors import Vectors
+from charlm.analysis.vectors import Vectors, comparable_side
 from charlm.pages import embedding_map
 from charlm.training.learner import Learner
 
@@ -126,6 +126,15 @@ def test_the_other_side_is_the_readout(line_model: charlm.LanguageModel) -> None
     weights = line_model.network.readout.weight.detach().numpy()
     number = int(line_model.tokenizer.encode("a")[0])
     np.testing.assert_array_equal(vectors.matrix[vectors.find("a")], weights[number])
+
+
+def test_the_side_that_is_compared_is_the_one_that_learns_more(run: Run, line_folder: Path, court_folder: Path) -> None:
+    """The readout for characters, the embedding for words; an export is the embedding, which can be trained on."""
+    line, court = (charlm.load(folder) for folder in (line_folder, court_folder))
+    assert (comparable_side(line), comparable_side(court)) == ("output", "input")
+    by_default = run("embed", "neighbors", "a", "-m", line_folder).out
+    assert by_default == run("embed", "neighbors", "a", "-m", line_folder, "--side=output").out
+    assert by_default != run("embed", "neighbors", "a", "-m", line_folder, "--side=input").out
 
 
 # the commands
