@@ -19,6 +19,7 @@ from charlm.wording import figure, plural, vocabulary_size
 _LINES = 8  # most surprising lines, and as many of the least surprising
 _STAGES = 8  # steps from which samples are shown
 _LONGEST = 240  # characters of a sample or a line
+_NARROW = 4  # classes whose confusion table fits into a narrow window
 _END = "<EOS>"
 
 
@@ -144,11 +145,12 @@ def _confusion(surprisal: Surprisal) -> str:
         f"<tr><th>{name}</th>{''.join(_share(share, row == column) for column, share in enumerate(shares))}</tr>\n"
         for row, (name, shares) in enumerate(zip(surprisal.classes, surprisal.confusion.tolist(), strict=True))
     )
+    scrolls = " scrolls" * (len(surprisal.classes) > _NARROW)
     return _section(
         "Confusion table",
         "Row: the class of the actual token. Columns: the mean probability, in percent, that the model gave to each"
         " class there. The correct class has a frame. The class of a longer token is that of its beginning.",
-        f'<div class="wide"><table class="confusion"><thead><tr><td></td>{head}</tr></thead>\n'
+        f'<div class="wide{scrolls}"><table class="confusion"><thead><tr><td></td>{head}</tr></thead>\n'
         f"<tbody>\n{rows}</tbody></table></div>",
     )
 
@@ -162,7 +164,7 @@ def _map(report: Report) -> str:
     if report.map is None:
         return ""
     picture = (
-        f'<div class="wide">\n<svg class="map" viewBox="0 0 {WIDTH} {HEIGHT}" role="img"'
+        f'<div class="wide scrolls">\n<svg class="map" viewBox="0 0 {WIDTH} {HEIGHT}" role="img"'
         f' aria-label="A map of the tokens">\n{marks(report.map)}\n</svg>\n</div>\n'
     )
     caption = f"{report.map.caption}. Near tokens follow similar contexts: the vectors are those of the readout."

@@ -48,8 +48,8 @@ pre b, .legend b { font-weight: 400 } .lines pre { line-height: 1.7; white-space
 section p.kinds b { margin-right: .8em; font-weight: 600; font-size: .9rem }
 @media (max-width: 36rem) { .samples th { width: 4.2rem; padding-right: .7rem } h1 { font-size: 1.7rem }
   body { padding-top: 1.5rem } .facts th { width: 6rem } }
-@media (max-width: 44rem) { .wide { border-right: 1px dashed var(--dim) }
-  .wide::before { content: "Scroll sideways to see all of it \2192"; position: sticky; left: 0; display: inline-block;
+@media (max-width: 44rem) { .scrolls { border-right: 1px dashed var(--dim) }
+  .scrolls::before { content: "Scroll sideways to see all of it →"; position: sticky; left: 0; display: inline-block;
     font-size: .8rem; color: var(--dim) } }
 @media print { body { max-width: none } section { break-inside: avoid } }
 """
