@@ -10,41 +10,28 @@
 Weights are safetensors and all other files are JSON, so opening a model never runs code.
 """
 
-import hashlib
 import shlex
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from charlm.checkpoints.config_file import FORMAT_VERSION, KIND, check_config, is_corpus, read, read_json, sha256
 from charlm.checkpoints.model_folder import CONFIG, PLAN, TOKENIZER, WEIGHTS, recover
-from charlm.config import MAX_VOCABULARY, ModelConfig
+from charlm.config import ModelConfig
 from charlm.data import vocabulary
 from charlm.errors import ConfigError, ModelError
-from charlm.files.atomic import json_line, parse_json, read_file, to_json, write_atomic
-from charlm.files.reading import read_errors
-from charlm.files.tensors import LARGEST_HEADER, pack, unpack
+from charlm.files.atomic import json_line, parse_json, to_json, write_atomic
+from charlm.files.tensor_header import LARGEST_HEADER
+from charlm.files.tensors import pack, unpack
 from charlm.language_model import LanguageModel
 from charlm.nn.network import Network, check_tensors
-from charlm.plan import LARGEST_PLAN, plan_from
+from charlm.plan import plan_from
 from charlm.registry import find
 from charlm.tokenizers import Tokenizer
-
-FORMAT_VERSION = 1
-_KIND = "charlm language model"
-_LARGEST = {CONFIG: 2**24, PLAN: LARGEST_PLAN, TOKENIZER: vocabulary.LARGEST}  # bytes
-
-
-def is_model(folder: Path) -> bool:
-    """Whether a folder is a charlm model, complete or not, which training may overwrite."""
-    try:
-        values, _ = _read_json(folder, CONFIG)
-    except ModelError:
-        return False
-    return isinstance(values, dict) and values.get("kind") == _KIND and "format_version" in values
 
 
 def create(folder: Path, config: ModelConfig, tokenizer: Tokenizer, corpus: dict[str, Any]) -> None:
@@ -54,7 +41,7 @@ def create(folder: Path, config: ModelConfig, tokenizer: Tokenizer, corpus: dict
     values = {
         "format_version": FORMAT_VERSION,
         "charlm_version": __version__,
-        "kind": _KIND,
+        "kind": KIND,
         "model": asdict(config),
         "vocabulary_size": tokenizer.size,
         "corpus": corpus,
@@ -68,8 +55,8 @@ def save_weights(folder: Path, weights: Mapping[str, Tensor], step: int, validat
     metadata = {
         "step": str(step),
         "validation": json_line(validation),
-        "sha256_config": _sha256((folder / CONFIG).read_bytes()),
-        "sha256_tokenizer": _sha256((folder / TOKENIZER).read_bytes()),
+        "sha256_config": sha256((folder / CONFIG).read_bytes()),
+        "sha256_tokenizer": sha256((folder / TOKENIZER).read_bytes()),
     }
     write_atomic(folder / WEIGHTS, pack(weights, metadata))
 
@@ -91,9 +78,9 @@ def _open(folder: Path) -> tuple[LanguageModel, dict[str, Any], dict[str, str]]:
         raise ModelError(f"there is no model {folder}")
     if not folder.is_dir():
         raise ModelError(f"{folder} is a file, but a model is a folder; if it is an archive, unpack it first")
-    values, digest = _read_json(folder, CONFIG)
-    config, vocabulary_size = _check_config(values, folder / CONFIG)
-    tokens, tokenizer_digest = _read_json(folder, TOKENIZER)
+    values, digest = read_json(folder, CONFIG)
+    config, vocabulary_size = check_config(values, folder / CONFIG)
+    tokens, tokenizer_digest = read_json(folder, TOKENIZER)
     try:
         find(Tokenizer, config.tokenizer)  # fails here if the configuration is wrong, not the vocabulary
         tokenizer = vocabulary.rebuild(tokens, config.tokenizer)
@@ -105,7 +92,7 @@ def _open(folder: Path) -> tuple[LanguageModel, dict[str, Any], dict[str, str]]:
         raise ModelError(f"{folder / CONFIG}: {error}") from None
     if tokenizer.size != vocabulary_size:
         raise ModelError(f"{folder / TOKENIZER} has {tokenizer.size} tokens, but {CONFIG} says {vocabulary_size}")
-    tensors, metadata = unpack(folder / WEIGHTS, _read(folder, WEIGHTS, _size(network) + LARGEST_HEADER))
+    tensors, metadata = unpack(folder / WEIGHTS, read(folder, WEIGHTS, _size(network) + LARGEST_HEADER))
     for name, expected in ((CONFIG, digest), (TOKENIZER, tokenizer_digest)):
         if metadata.get(f"sha256_{Path(name).stem}") != expected:
             raise ModelError(
@@ -126,9 +113,9 @@ def describe(folder: Path) -> dict[str, Any]:
 
 def corpus_of(folder: Path) -> dict[str, Any]:
     """Return the description of the corpus of a model that was loaded from this folder. Raises ModelError."""
-    values, _ = _read_json(folder, CONFIG)
+    values, _ = read_json(folder, CONFIG)
     corpus = values.get("corpus")
-    if not _is_corpus(corpus):
+    if not is_corpus(corpus):
         raise ModelError(f"{folder / CONFIG} does not describe the corpus")
     return corpus
 
@@ -137,10 +124,10 @@ def load_described(folder: Path) -> tuple[LanguageModel, dict[str, Any]]:
     """Load a model together with what `describe` returns; every file is read once."""
     model, values, metadata = _open(folder)
     corpus = values.get("corpus")
-    if not isinstance(values.get("charlm_version"), str) or not _is_corpus(corpus):
+    if not isinstance(values.get("charlm_version"), str) or not is_corpus(corpus):
         raise ModelError(f"{folder / CONFIG} does not describe the corpus, or the version that trained the model")
     try:
-        plan = plan_from(_read_json(folder, PLAN)[0], folder / PLAN)
+        plan = plan_from(read_json(folder, PLAN)[0], folder / PLAN)
         step = int(metadata["step"])
         validation = parse_json(folder / WEIGHTS, metadata["validation"].encode())
         validation = {name: validation[name] for name in ("nats_per_token", "bits_per_char", "tokens")} | validation
@@ -168,51 +155,6 @@ def load_described(folder: Path) -> tuple[LanguageModel, dict[str, Any]]:
     }
 
 
-def _is_corpus(values: object) -> TypeGuard[dict[str, Any]]:
-    """Whether a value of config.json is a description of a corpus."""
-    if not isinstance(values, dict) or not all(isinstance(values.get(name), list) for name in ("files", "held_out")):
-        return False
-    names = [*values["files"], *values["held_out"]]
-    known = isinstance(values.get("sha256"), str) and type(values.get("characters")) is int
-    return known and all(isinstance(name, str) for name in names)
-
-
-def _check_config(values: Any, path: Path) -> tuple[ModelConfig, int]:
-    version = values.get("format_version") if isinstance(values, dict) else None
-    if not isinstance(version, int):
-        raise ModelError(f"{path} is not the configuration of a charlm model")
-    if version > FORMAT_VERSION:
-        raise ModelError(f"{path} has format {version} of a newer charlm; this charlm reads format {FORMAT_VERSION}")
-    try:
-        config = ModelConfig.from_json(values.get("model"), str(path))
-    except ConfigError as error:
-        raise ModelError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
-    if not config.resolved:
-        raise ModelError(f"{path} has an open size or text mode; that of a model has none")
-    size = values.get("vocabulary_size")
-    if type(size) is not int or not len(Tokenizer.CONTROL) <= size <= MAX_VOCABULARY:
-        raise ModelError(f"{path}: vocabulary_size is {size!r}, which is impossible")
-    return config, size
-
-
-def _read(folder: Path, name: str, limit: int) -> bytes:
-    with read_errors(folder / name, ModelError):
-        try:
-            return read_file(folder / name, limit)
-        except FileNotFoundError:
-            raise ModelError(f"{folder} has no {name}; it is not a charlm model, or not a complete one") from None
-
-
-def _read_json(folder: Path, name: str) -> tuple[Any, str]:
-    """Return the parsed content of a file and its SHA-256."""
-    data = _read(folder, name, _LARGEST[name])
-    return parse_json(folder / name, data), _sha256(data)
-
-
 def _size(network: Network) -> int:
     """Return the bytes of a network's tensors."""
     return sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values())
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

@@ -21,6 +21,7 @@ FILES = CONFIG, TOKENIZER, WEIGHTS, PLAN, METRICS, CARD = (
 )
 REPORT = "report.html"  # written by `charlm report`
 STEPS = "steps"  # the folder of training states while a run is unfinished; `training_state` describes their content
+MANIFEST = "manifest.json"  # the file of a state that is written last
 ENDED = ".steps.tmp"  # the same folder while it is being deleted, after the run has ended
 _OURS = re.compile(r"\.?({})(\.\d+\.tmp)?".format("|".join(map(re.escape, (*FILES, REPORT)))))
 
@@ -29,6 +30,32 @@ def sibling_path(folder: Path, role: str) -> Path:
     """Path of the hidden folder or file next to a model's folder for a role: new, old or lock."""
     folder = Path(os.path.abspath(folder))
     return folder.parent / f".{folder.name}.{role}"
+
+
+def is_unfinished(folder: Path) -> bool:
+    """Whether a run was begun in this folder and has not ended."""
+    return (folder / STEPS).is_dir() and not (folder / STEPS).is_symlink()  # a link leads to files of someone else
+
+
+def unfinished(folder: Path) -> Path | None:
+    """Return the folder with the files of an unfinished run for the model `folder`, or None."""
+    return next((path for path in (sibling_path(folder, "new"), folder) if is_unfinished(path)), None)
+
+
+def state_folders(folder: Path) -> list[Path]:
+    """Return the folders of the training states in `folder`, in ascending order of their steps."""
+    if (folder / STEPS).is_symlink():
+        return []
+    try:
+        folders = [each for each in (folder / STEPS).iterdir() if each.name.isdecimal() and not each.is_symlink()]
+    except OSError:
+        return []
+    return sorted(folders, key=lambda each: int(each.name))
+
+
+def saved_step(folder: Path) -> int | None:
+    """Return the step of the last complete state, or None; only `training_state.newest` checks that it is intact."""
+    return next((int(each.name) for each in reversed(state_folders(folder)) if (each / MANIFEST).exists()), None)
 
 
 def swap_in(new: Path, folder: Path) -> None:

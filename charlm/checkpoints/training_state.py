@@ -19,13 +19,13 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from charlm.checkpoints.model_folder import ENDED, STEPS
+from charlm.checkpoints.model_folder import ENDED, MANIFEST, STEPS, state_folders
 from charlm.errors import ModelError
 from charlm.files.atomic import parse_json, read_file, sync_folder, to_json, write_atomic
 from charlm.files.tensors import pack, unpack
 
 FORMAT_VERSION = 1
-_TENSORS, _VALUES, _MANIFEST = "state.safetensors", "state.json", "manifest.json"
+_TENSORS, _VALUES = "state.safetensors", "state.json"
 _KEPT = 2
 _LARGEST_MANIFEST = 2**16  # bytes
 
@@ -59,36 +59,26 @@ def save(folder: Path, state: TrainingState) -> None:
             write_atomic(path / name, data)
             manifest["files"][name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
         sync_folder(path.parent)
-        write_atomic(path / _MANIFEST, to_json(manifest))
+        write_atomic(path / MANIFEST, to_json(manifest))
     except BaseException:
         shutil.rmtree(path, ignore_errors=True)
         raise
-    complete = [each for each in _numbered(folder) if (each / _MANIFEST).exists()]
-    for each in set(_numbered(folder)) - set(complete[-_KEPT:]):
+    complete = [each for each in state_folders(folder) if (each / MANIFEST).exists()]
+    for each in set(state_folders(folder)) - set(complete[-_KEPT:]):
         _delete(each)
 
 
 def newest(folder: Path) -> tuple[TrainingState | None, list[str]]:
     """Return the last intact state in `folder`, or None, and a sentence for each later state that is damaged."""
     damaged: list[str] = []
-    for path in reversed(_numbered(folder)):
-        if not (path / _MANIFEST).exists():  # a crash interrupted the save
+    for path in reversed(state_folders(folder)):
+        if not (path / MANIFEST).exists():  # a crash interrupted the save
             continue
         try:
             return _read(path), damaged
         except (ModelError, OSError) as error:
             damaged.append(str(error))
     return None, damaged
-
-
-def unfinished(folder: Path) -> bool:
-    """Whether a run was begun here and has not ended."""
-    return (folder / STEPS).is_dir() and not (folder / STEPS).is_symlink()  # a link leads to files of someone else
-
-
-def any_saved(folder: Path) -> bool:
-    """Whether a complete state exists; only `newest` checks that it is intact."""
-    return any((path / _MANIFEST).exists() for path in _numbered(folder))
 
 
 def begin(folder: Path) -> None:
@@ -110,32 +100,21 @@ def _delete(path: Path) -> None:
         path.unlink()
         return
     with suppress(OSError):
-        (path / _MANIFEST).unlink()
+        (path / MANIFEST).unlink()
     shutil.rmtree(path, ignore_errors=True)
 
 
-def _numbered(folder: Path) -> list[Path]:
-    """Return the folders of states in ascending order."""
-    if (folder / STEPS).is_symlink():
-        return []
-    try:
-        folders = [each for each in (folder / STEPS).iterdir() if each.name.isdecimal() and not each.is_symlink()]
-    except OSError:
-        return []
-    return sorted(folders, key=lambda each: int(each.name))
-
-
 def _read(path: Path) -> TrainingState:
-    manifest = parse_json(path / _MANIFEST, read_file(path / _MANIFEST, _LARGEST_MANIFEST))
+    manifest = parse_json(path / MANIFEST, read_file(path / MANIFEST, _LARGEST_MANIFEST))
     try:
         version, step, files = manifest["format_version"], manifest["step"], manifest["files"]
         stated = {name: (files[name]["bytes"], files[name]["sha256"]) for name in (_TENSORS, _VALUES)}
     except (KeyError, TypeError):
-        raise ModelError(f"{path / _MANIFEST} is not the manifest of a training state") from None
+        raise ModelError(f"{path / MANIFEST} is not the manifest of a training state") from None
     if version != FORMAT_VERSION:
-        raise ModelError(f"{path / _MANIFEST} has format {version!r}; this charlm reads format {FORMAT_VERSION}")
+        raise ModelError(f"{path / MANIFEST} has format {version!r}; this charlm reads format {FORMAT_VERSION}")
     if type(step) is not int or str(step) != path.name:
-        raise ModelError(f"{path / _MANIFEST} belongs to step {step!r}")
+        raise ModelError(f"{path / MANIFEST} belongs to step {step!r}")
     blobs = {}
     for name, (size, digest) in stated.items():
         if type(size) is not int or size < 0 or (path / name).stat().st_size != size:

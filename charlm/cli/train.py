@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charlm.checkpoints import model_paths
+from charlm.checkpoints.model_folder import saved_step, unfinished
 from charlm.cli.config_options import TEXT, TRAIN_OPTIONS, TRAINING, configured, with_options
 from charlm.cli.inputs import files_or_stdin, read_vocabulary
 from charlm.cli.options import OUTPUT, Json, Quiet, model_names, option_name
@@ -100,10 +101,8 @@ def train(
     stored = replace(stored, model=shape, train=config) if stored else None
 
     with importing():
-        from charlm.checkpoints.training_state import any_saved
         from charlm.cli.view.display import Display
         from charlm.training.events import both
-        from charlm.training.run_folder import unfinished
         from charlm.training.train import train as train_model
 
     quiet = quiet or not launch.first
@@ -128,7 +127,7 @@ def train(
     except KeyboardInterrupt:
         if display.finished is None:
             state = unfinished(folder)
-            can_resume = state is not None and any_saved(state)
+            can_resume = state is not None and saved_step(state) is not None
             advice = "to continue, run the same command with --resume" if can_resume else "nothing was saved yet"
             say(f"stopped; {advice}", not launch.first)
         else:

@@ -49,9 +49,10 @@ def check_output(path: Path, overwrite: bool) -> None:
         raise ModelExistsError(f"{path} already exists", remedy="overwrite_output")
 
 
-def read_file(path: Path, limit: int) -> bytes:
+def read_file(path: Path, limit: int, *, beginning: bool = False) -> bytes:
     """Read a plain file of at most `limit` bytes; never follow a symbolic link, never open a pipe or a device.
 
+    beginning: whether to read the first `limit` bytes of a longer file, which is otherwise refused.
     Raises OSError, ModelError.
     """
     kind = os.lstat(path).st_mode
@@ -64,9 +65,9 @@ def read_file(path: Path, limit: int) -> bytes:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise ModelError(f"{path} is not a file")
-        if status.st_size > limit:
+        if status.st_size > limit and not beginning:
             raise ModelError(f"{path} is {status.st_size:,} bytes; the limit is {limit:,}")
-        return file.read(status.st_size)
+        return file.read(min(status.st_size, limit))
 
 
 def parse_json(path: Path, data: bytes) -> Any:

@@ -15,15 +15,13 @@ from safetensors.torch import save as write_tensors
 from torch import Tensor
 
 from charlm.errors import ModelError
-from charlm.files.atomic import parse_json
-
-LARGEST_HEADER = 16 * 2**20  # bytes
+from charlm.files.tensor_header import header_end, parse_header
 
 
 def pack(tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> bytes:
     """Return the bytes of a safetensors file with these tensors and this metadata."""
     plain = write_tensors({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
-    end = _header_end(plain)
+    end = header_end(plain)
     header = json.loads(plain[8:end])
     metadata = dict(sorted({"format": "pt", **metadata, "sha256_tensors": _digest(header, plain)}.items()))
     text = json.dumps({"__metadata__": metadata, **header}, separators=(",", ":")).encode()
@@ -33,25 +31,17 @@ def pack(tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> bytes:
 
 def unpack(path: Path, blob: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Return the tensors and the metadata in the bytes of `path`. Raises ModelError, which names `path`, for damage."""
-    end = _header_end(blob)
-    if not 8 < end <= min(len(blob), LARGEST_HEADER):
-        raise ModelError(f"{path} is damaged, or not a safetensors file: its header would have {end - 8:,} bytes")
-    header: Any = parse_json(path, blob[8:end])
-    metadata = header.pop("__metadata__", {}) if isinstance(header, dict) else {}
-    if not isinstance(metadata, dict) or metadata.get("sha256_tensors") != _digest(header, blob):
+    metadata, header = parse_header(path, blob)
+    if metadata.get("sha256_tensors") != _digest(header, blob):
         raise ModelError(f"{path} is damaged: its weights do not have the SHA-256 it states")
     try:
-        return read_tensors(blob), metadata
+        return read_tensors(blob), dict(metadata)
     except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise ModelError(f"{path} is damaged, or not a safetensors file: {error}") from None
-
-
-def _header_end(blob: bytes) -> int:
-    return 8 + int.from_bytes(blob[:8], "little")
 
 
 def _digest(header: Any, blob: bytes) -> str:
     """Return the SHA-256 of the header without its metadata and of the data, without copying the data."""
     digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
-    digest.update(memoryview(blob)[_header_end(blob) :])
+    digest.update(memoryview(blob)[header_end(blob) :])
     return digest.hexdigest()

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import torch
 
 from charlm.checkpoints import training_state
-from charlm.checkpoints.checkpoint import is_model
-from charlm.checkpoints.model_folder import STEPS, finish_swap, lock
+from charlm.checkpoints.config_file import is_model
+from charlm.checkpoints.model_folder import STEPS, finish_swap, lock, unfinished
 from charlm.checkpoints.training_state import TrainingState
 from charlm.config import ModelConfig, TrainConfig
 from charlm.data import vocabulary
@@ -21,7 +21,6 @@ from charlm.tokenizers import Tokenizer
 from charlm.training.best import without_best
 from charlm.training.distributed import Group
 from charlm.training.learner import Learner
-from charlm.training.run_folder import unfinished
 from charlm.training.torchrun import launched
 
 _FIRST_PROCESS = Path("the state of the first process")  # the source that errors name

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from charlm.checkpoints import checkpoint, training_state
+from charlm.checkpoints.config_file import is_model
 from charlm.checkpoints.model_folder import (
     CARD,
     CONFIG,
@@ -18,6 +19,7 @@ from charlm.checkpoints.model_folder import (
     remove_model,
     sibling_path,
     swap_in,
+    unfinished,
 )
 from charlm.checkpoints.training_state import TrainingState
 from charlm.errors import ModelExistsError, SaveError
@@ -29,7 +31,7 @@ from charlm.training.best import Best
 
 def check_free(folder: Path, overwrite: bool) -> None:
     """Raise ModelExistsError if training would replace a model, a run that can be resumed, or another folder."""
-    if folder.exists() and not checkpoint.is_model(folder):
+    if folder.exists() and not is_model(folder):
         raise ModelExistsError(f"{folder} exists and is not a charlm model, so it is kept", remedy="other_model")
     if overwrite:
         return
@@ -38,12 +40,6 @@ def check_free(folder: Path, overwrite: bool) -> None:
         raise ModelExistsError(f"{folder} has a run that was stopped before its end", remedy="resume_or_overwrite")
     if folder.exists():
         raise ModelExistsError(f"{folder} already exists", remedy="overwrite")
-
-
-def unfinished(folder: Path) -> Path | None:
-    """Return the folder with the files of an unfinished run for `folder`, or None."""
-    paths = (sibling_path(folder, "new"), folder)
-    return next((path for path in paths if training_state.unfinished(path)), None)
 
 
 def claim(folder: Path, overwrite: bool) -> Path:

@@ -11,7 +11,7 @@ from conftest import STREAM
 
 import charlm
 from charlm.checkpoints import training_state
-from charlm.checkpoints.checkpoint import is_model
+from charlm.checkpoints.config_file import is_model
 from charlm.checkpoints.model_folder import METRICS
 from charlm.checkpoints.model_folder import PLAN as PLAN_FILE
 from charlm.plan import read_plan
