@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from charlm.checkpoints.config_file import FORMAT_VERSION, KIND, check_config, is_corpus, read, read_json, sha256
-from charlm.checkpoints.model_folder import CONFIG, PLAN, TOKENIZER, WEIGHTS, recover
+from charlm.checkpoints.model_folder import CONFIG, PLAN, TOKENIZER, WEIGHTS, no_model, recover
 from charlm.config import ModelConfig
 from charlm.data import vocabulary
 from charlm.errors import ConfigError, ModelError
@@ -50,8 +50,11 @@ def create(folder: Path, config: ModelConfig, tokenizer: Tokenizer, corpus: dict
     write_atomic(folder / TOKENIZER, to_json(vocabulary.describe(tokenizer)))
 
 
-def save_weights(folder: Path, weights: Mapping[str, Tensor], step: int, validation: dict[str, Any]) -> None:
-    """Replace the weights by one rename. Their metadata has the SHA-256 of the two files that belong to them."""
+def save_weights(folder: Path, weights: Mapping[str, Tensor], step: int, validation: dict[str, Any] | None) -> None:
+    """Replace the weights by one rename; `validation` is None if they were not validated.
+
+    Their metadata has the SHA-256 of the two files that belong to them.
+    """
     metadata = {
         "step": str(step),
         "validation": json_line(validation),
@@ -75,7 +78,7 @@ def _open(folder: Path) -> tuple[LanguageModel, dict[str, Any], dict[str, str]]:
     """Return the model, the content of its config.json, and the metadata of its weights; check every file."""
     recover(folder)
     if not folder.exists():
-        raise ModelError(f"there is no model {folder}")
+        raise no_model(folder)
     if not folder.is_dir():
         raise ModelError(f"{folder} is a file, but a model is a folder; if it is an archive, unpack it first")
     values, digest = read_json(folder, CONFIG)
@@ -129,10 +132,7 @@ def load_described(folder: Path) -> tuple[LanguageModel, dict[str, Any]]:
     try:
         plan = plan_from(read_json(folder, PLAN)[0], folder / PLAN)
         step = int(metadata["step"])
-        validation = parse_json(folder / WEIGHTS, metadata["validation"].encode())
-        validation = {name: validation[name] for name in ("nats_per_token", "bits_per_char", "tokens")} | validation
-        if not all(isinstance(value, int | float | None) for value in validation.values()):
-            raise TypeError
+        validation = _validation(parse_json(folder / WEIGHTS, metadata["validation"].encode()))
     except ConfigError as error:
         raise ModelError(str(error)) from None
     except (ValueError, KeyError, TypeError):
@@ -153,6 +153,17 @@ def load_described(folder: Path) -> tuple[LanguageModel, dict[str, Any]]:
         "charlm_version": values["charlm_version"],
         "repeat": shlex.join(["charlm", "train", *corpus["files"], *held_out, *again]),
     }
+
+
+def _validation(values: Any) -> dict[str, float | None] | None:
+    """Check the validation result of the weights, None if they were not validated. Raises KeyError, TypeError."""
+    if values is None:
+        return None
+    result: dict[str, float | None] = {name: values[name] for name in ("nats_per_token", "bits_per_char", "tokens")}
+    result |= values
+    if not all(isinstance(value, int | float | None) for value in result.values()):
+        raise TypeError
+    return result
 
 
 def _size(network: Network) -> int:

@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from charlm.checkpoints.model_folder import CONFIG, PLAN, TOKENIZER
+from charlm.checkpoints.model_folder import CONFIG, PLAN, TOKENIZER, has_state, no_model
 from charlm.config import MAX_VOCABULARY, ModelConfig
 from charlm.data import vocabulary
 from charlm.errors import ConfigError, ModelError
@@ -61,6 +61,8 @@ def read(folder: Path, name: str, limit: int) -> bytes:
         try:
             return read_file(folder / name, limit)
         except FileNotFoundError:
+            if has_state(folder):
+                raise no_model(folder) from None
             raise ModelError(f"{folder} has no {name}; it is not a charlm model, or not a complete one") from None
 
 

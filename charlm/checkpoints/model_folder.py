@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from charlm.errors import ModelInUseError, SaveError
+from charlm.errors import ModelError, ModelInUseError, SaveError
 from charlm.files.atomic import sync_folder, try_lock
 
 # The files of a model; `checkpoint` describes their content.
@@ -56,6 +56,20 @@ def state_folders(folder: Path) -> list[Path]:
 def saved_step(folder: Path) -> int | None:
     """Return the step of the last complete state, or None; only `training_state.newest` checks that it is intact."""
     return next((int(each.name) for each in reversed(state_folders(folder)) if (each / MANIFEST).exists()), None)
+
+
+def has_state(folder: Path) -> bool:
+    """Whether a run of the model `folder` was stopped and can continue."""
+    path = unfinished(folder)
+    return path is not None and saved_step(path) is not None
+
+
+def no_model(folder: Path, suggestion: str = "") -> ModelError:
+    """Return the error for a folder that has no model; `suggestion` is what to try if no run was stopped there."""
+    if has_state(folder):
+        alone = f"there is no model {folder}, only the state of a run before its first validation"
+        return ModelError(alone, remedy="resume_stopped")
+    return ModelError(f"there is no model {folder}{suggestion}")
 
 
 def swap_in(new: Path, folder: Path) -> None:

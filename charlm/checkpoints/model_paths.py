@@ -4,7 +4,7 @@ import difflib
 import os
 from pathlib import Path
 
-from charlm.checkpoints.model_folder import recover
+from charlm.checkpoints.model_folder import has_state, no_model, recover
 from charlm.errors import ConfigError, ModelError
 from charlm.files.atomic import write_atomic
 
@@ -37,7 +37,7 @@ def existing_folder(value: str | None) -> Path:
     recover(folder)
     if not folder.exists():
         near = difflib.get_close_matches(value, trained(), n=1)
-        raise ModelError(f"there is no model {folder}" + (f"; did you mean {near[0]}?" if near else ""))
+        raise no_model(folder, f"; did you mean {near[0]}?" if near else "")
     return folder
 
 
@@ -49,6 +49,13 @@ def trained() -> list[str]:
     return sorted(folder.name for folder in folders if (folder / "config.json").is_file())
 
 
+def _stopped() -> Path | None:
+    """Return the folder of a run in `checkpoints/` that was stopped before it had a model, or None."""
+    runs = sorted(CHECKPOINTS.glob(".*.new"))
+    folders = (CHECKPOINTS / path.name.removeprefix(".").removesuffix(".new") for path in runs)
+    return next((folder for folder in folders if not folder.exists() and has_state(folder)), None)
+
+
 def latest() -> str:
     """Return the name of the model that was trained last. Raises ModelError if there is none."""
     try:
@@ -57,6 +64,8 @@ def latest() -> str:
         return name
     except OSError:
         problem = "no model was trained in this folder yet"
+        if stopped := _stopped():
+            raise no_model(stopped) from None
     except (ValueError, ConfigError):
         problem = f"{_LATEST} does not name a model"
     if known := trained():

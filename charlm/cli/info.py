@@ -46,7 +46,7 @@ def info(
 def _rows(values: dict[str, Any]) -> list[tuple[str, str]]:
     shape, corpus, valid, plan = (values[part] for part in ("config", "corpus", "validation", "plan"))
     batch = f"{plan['train']['batch_size']} × {plan['train']['seq_len']} tokens"
-    nats, bits = (valid.get(f"{name}_known", valid[name]) for name in ("nats_per_token", "bits_per_char"))
+    step = f"{values['step']:,} of {values['steps']:,}"
     characters = plural(corpus["characters"], "character")
     rows = {
         "model": values["model"],
@@ -57,11 +57,17 @@ def _rows(values: dict[str, Any]) -> list[tuple[str, str]]:
         "parameters": f"{values['parameters']:,}",
         "sequence": shape["sequence"],
         "corpus": f"{', '.join(corpus['files'])}: {characters}, SHA-256 {corpus['sha256']}",
-        "steps": f"best at {values['step']:,} of {values['steps']:,}, {batch} each",
-        "held out": plural(valid["tokens"], "token"),
-        "nats/token": figure(nats),
-        "bits/char": figure(bits),
+        "steps": f"{f'best at {step}' if valid else f'stopped at {step}'}, {batch} each",
+        **_validation(valid),
         "made by": f"charlm {values['charlm_version']}",
-        "repeat": values["repeat"],
+        **({"repeat": values["repeat"]} if valid else {}),
     }
     return list(rows.items())
+
+
+def _validation(values: dict[str, Any] | None) -> dict[str, str]:
+    """Return the figures of the held-out part, over the known tokens."""
+    if values is None:
+        return {"validation": "not validated; to continue the run, use charlm train with --resume"}
+    nats, bits = (values.get(f"{name}_known", values[name]) for name in ("nats_per_token", "bits_per_char"))
+    return {"held out": plural(values["tokens"], "token"), "nats/token": figure(nats), "bits/char": figure(bits)}

@@ -44,6 +44,7 @@ REMEDIES: dict[str, str] = {
     "resume_same_corpus": "put it back to continue, or start anew with --overwrite",
     "resume_same_vocabulary": "give that one with --tokenizer-file, or start anew with --overwrite",
     "resume_saved": "continue from the last save with --resume",
+    "resume_stopped": "if the run was stopped, run its command again with --resume",
     "resume_setting": "leave {options} out, or start anew with --overwrite",
     "smaller_min_count": "use a smaller --min-count",
     "smaller_vocabulary": "a smaller --vocab-size spells them",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charlm.checkpoints import model_paths
-from charlm.checkpoints.model_folder import saved_step, unfinished
+from charlm.checkpoints.model_folder import WEIGHTS, has_state, unfinished
 from charlm.cli.config_options import TEXT, TRAIN_OPTIONS, TRAINING, configured, with_options
 from charlm.cli.inputs import files_or_stdin, read_vocabulary
 from charlm.cli.options import OUTPUT, Json, Quiet, model_names, option_name
@@ -19,7 +19,7 @@ from charlm.cli.variant_options import NONE, Given
 from charlm.config import TOKENIZER_FIELDS, ModelConfig, TrainConfig
 from charlm.data import corpus
 from charlm.errors import ConfigError
-from charlm.interrupts import importing
+from charlm.interrupts import Terminated, importing
 from charlm.plan import read_plan
 from charlm.training.torchrun import launched
 
@@ -124,15 +124,17 @@ def train(
                 report=both(display, events) if events else display,
                 started=started,
             )
-    except KeyboardInterrupt:
-        if display.finished is None:
-            state = unfinished(folder)
-            can_resume = state is not None and saved_step(state) is not None
-            advice = "to continue, run the same command with --resume" if can_resume else "nothing was saved yet"
-            say(f"stopped; {advice}", not launch.first)
-        else:
+    except KeyboardInterrupt as stop:
+        if display.finished:
             model_paths.set_latest(name)
             say(f"the best model so far (step {display.finished.best_step:,}) is in {folder}")
+        elif launch.first:
+            if not (display.stopped and isinstance(stop, Terminated)):  # a second Ctrl-C ends the work of the first
+                resumable = "to continue, run the same command with --resume"
+                say(f"stopped; {resumable if has_state(folder) else 'nothing was saved yet'}")
+            if unfinished(folder) == folder and (folder / WEIGHTS).exists():
+                model_paths.set_latest(name)
+                say(f"the model so far is in {folder}; it was not validated")
         raise
     if not launch.first:
         return

@@ -32,12 +32,10 @@ def page(report: Report) -> str:
 def _head(report: Report) -> str:
     described, shape = report.described, ModelConfig(**report.described["config"]).shape
     valid, corpus = described["validation"], described["corpus"]
-    bits = valid.get("bits_per_char_known", valid["bits_per_char"])
     figures = {
-        "bits per character": figure(bits, ".3f"),
-        "perplexity per token": figure(valid.get("perplexity"), ",.2f"),
+        **(_validation(valid) if valid else {"validation": "none"}),
         "parameters": f"{described['parameters']:,}",
-        "best step": f"{described['step']:,}",
+        "best step" if valid else "stopped at step": f"{described['step']:,}",
     }
     shown = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in figures.items())
     trained = f"{plural(corpus['characters'], 'character')} of {', '.join(corpus['files'])}"
@@ -45,6 +43,14 @@ def _head(report: Report) -> str:
         f"<header>\n<h1>{safe(report.name)}</h1>\n<p>{safe(shape)}, trained on {safe(trained)}</p>\n"
         f'<dl class="figures">{shown}</dl>\n</header>\n'
     )
+
+
+def _validation(values: Mapping[str, Any]) -> dict[str, str]:
+    bits = values.get("bits_per_char_known", values["bits_per_char"])
+    return {
+        "bits per character": figure(bits, ".3f"),
+        "perplexity per token": figure(values.get("perplexity"), ",.2f"),
+    }
 
 
 def _curves(report: Report) -> str:
@@ -181,11 +187,11 @@ def _tables(report: Report) -> str:
         "sequence": shape["sequence"],
         "steps": f"{described['steps']:,} of {train['batch_size']} × {train['seq_len']} tokens",
         "learning rate": f"{train['learning_rate']:g} at its peak, gradients clipped at {train['clip']:g}",
-        "dropout, decay": f"{shape['dropout']:g}, {train['weight_decay']:g}",
+        "dropout, decay": f"{shape['dropout']:g}, {train['weight_decay'] or 0:g}",
         "precision": train["precision"],
         "seed": train["seed"],
         "corpus": f"SHA-256 {corpus['sha256']}",
-        "repeat": described["repeat"],
+        **({"repeat": described["repeat"]} if described["validation"] else {}),
     }
     machine = _table(report.log.machine) if report.log.machine else "<p>The run did not record it.</p>"
     return f'<div class="pair">{_section("The plan", "", _table(plan))}{_section("The machine", "", machine)}</div>\n'

@@ -1,5 +1,6 @@
-"""The best network of a run so far, and its form in the training state."""
+"""The network that a run keeps, which is the best so far, and its form in the training state."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -14,12 +15,20 @@ _PREFIX = "best."  # of the names of its tensors in the training state
 
 
 class Best(NamedTuple):
-    """A network that was validated, with its step, its evaluation and its samples."""
+    """The network that a run keeps, with its step, its evaluation and its samples.
+
+    A run that is stopped before its first validation keeps a network without an evaluation.
+    """
 
     step: int
-    evaluation: Evaluation
+    evaluation: Evaluation | None
     samples: tuple[str, ...]
     weights: Mapping[str, Tensor]
+
+    @property
+    def loss(self) -> float:
+        """Nats of the known tokens that are held out; infinite without an evaluation."""
+        return self.evaluation.known_nats if self.evaluation else math.inf
 
     def nbytes(self) -> int:
         """Return the bytes of the weights."""
@@ -28,7 +37,7 @@ class Best(NamedTuple):
 
 def values_of(best: Best | None) -> dict[str, Any]:
     """Return everything but the weights, as values for JSON."""
-    if best is None:
+    if best is None or best.evaluation is None:
         return {"best": None, "best_step": 0, "best_samples": ()}
     return {"best": vars(best.evaluation), "best_step": best.step, "best_samples": best.samples}
 

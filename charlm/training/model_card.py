@@ -62,7 +62,7 @@ corpus: the weights contain traces of the corpus, and `tokenizer.json` contains 
 """
 
 
-def _front_matter(name: str, plan: Plan, dataset: Dataset, evaluation: Evaluation) -> str:
+def _front_matter(name: str, plan: Plan, dataset: Dataset, evaluation: Evaluation | None) -> str:
     """Return the YAML of the Hub; https://github.com/huggingface/hub-docs/blob/main/modelcard.md defines the fields."""
     return f"""---
 library_name: charlm
@@ -70,7 +70,7 @@ pipeline_tag: text-generation
 tags:
 - recurrent-neural-network
 - {plan.model.cell}
-{_results(name, dataset, evaluation)}---
+{_results(name, dataset, evaluation) if evaluation else ""}---
 """
 
 
@@ -130,8 +130,10 @@ def _held_out(dataset: Dataset) -> str:
     return f"{extent}: the last part of {'the file' if len(dataset.corpus.documents) == 1 else 'each file'}"
 
 
-def _figures(dataset: Dataset, evaluation: Evaluation) -> str:
+def _figures(dataset: Dataset, evaluation: Evaluation | None) -> str:
     """Return the figures and the protocol of the evaluation."""
+    if evaluation is None:
+        return "This model was not validated: its run was stopped before the first validation."
     nats, bits = evaluation.known_nats_per_token, evaluation.bits_per_char_known
     if nats is None or bits is None:
         return "There is no figure: the held-out part has no character that the model knows."

@@ -71,7 +71,7 @@ class RunFolder:
     ) -> None:
         self.folder = folder
         self.saved_step = saved_step  # of the last saved state
-        self.model_step = 0  # of the model on the disk; 0 while there is none, or none that is complete
+        self.model_step = 0  # of the model on the disk; 0 while there is none that is complete and was validated
         self._path = path  # where files are written now
         self._tokenizer, self._corpus = tokenizer, corpus
         self._created = saved_step is not None  # whether the files that never change are on the disk
@@ -110,13 +110,19 @@ class RunFolder:
             write_atomic(self._path / PLAN, to_json(asdict(plan)))
             self._stored_plan = plan
 
+    @property
+    def replaces_model(self) -> bool:
+        """Whether the next model that is kept replaces the folder of an earlier run."""
+        return self.folder is not None and self._path != self.folder and self.folder.exists()
+
     def save_best(self, plan: Plan, best: Best, *, card: str, metrics: Sequence[str]) -> None:
         """Replace the model by this one. The first model of a run replaces the folder of an earlier run."""
         if self.folder is None or self._path is None:
             return
         self.model_step = 0
         self.begin(plan)
-        checkpoint.save_weights(self._path, best.weights, best.step, best.evaluation.summary())
+        validation = best.evaluation.summary() if best.evaluation else None
+        checkpoint.save_weights(self._path, best.weights, best.step, validation)
         write_atomic(self._path / CARD, card.encode())
         self._write_metrics(metrics)
         if self._path != self.folder:
@@ -125,7 +131,7 @@ class RunFolder:
             finally:  # a failure may come after the rename
                 if self.folder.exists() and not self._path.exists():
                     self._path = self.folder
-        self.model_step = best.step
+        self.model_step = best.step if best.evaluation else 0
 
     def save_state(self, plan: Plan, state: TrainingState) -> None:
         """Save the whole state of the run."""

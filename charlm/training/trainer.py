@@ -172,8 +172,7 @@ class Trainer:
         before, network = time.monotonic(), self.learner.averaged_network.eval()
         evaluation = self.dataset.evaluate(network, self.dataset.split.valid, self.group.map_rows)
         samples = self._previews()
-        lowest = self.best.evaluation.known_nats if self.best else math.inf
-        best = evaluation.known_nats < lowest  # False for a NaN
+        best = evaluation.known_nats < (self.best.loss if self.best else math.inf)  # False for a NaN
         with self.interrupts.held():
             self.validated_step = self.step
             if best:
@@ -182,7 +181,7 @@ class Trainer:
                 self.best = Best(self.step, evaluation, samples, weights)
             self._log(samples, evaluation)
         if best:
-            self._write(self._save_best)
+            self._write(lambda: self._save_best(self.best))
         if self.budget:
             self.budget.validation_seconds = time.monotonic() - before
             self.budget.pause(self.budget.validation_seconds)
@@ -210,15 +209,23 @@ class Trainer:
         """Save the state at once; if there is no model yet and there is time, validate to get one."""
         self.save()
         self.meter.report_stopped(self.step, self.run_folder.saved_step)
-        if self.best is None and self.step and validate:
-            self._validate()
+        if self.best is None and self.step:
+            self._keep_unvalidated()
+            if validate:
+                self._validate()
+
+    def _keep_unvalidated(self) -> None:
+        """Write the present network as a model that was not validated, unless an earlier run has left a model."""
+        if not self.run_folder.replaces_model:
+            weights = self.learner.averaged_network.state_dict()
+            self._write(lambda: self._save_best(Best(self.step, None, (), weights)))
 
     def _finish(self) -> None:
         """Write the model if it is not on the disk yet, then delete the state."""
         state = self._state()  # while all processes take part
         try:
-            if self.best and not self._best_is_stored():
-                self._save_best()
+            if not self._best_is_stored():
+                self._save_best(self.best)
         except OSError as error:
             self._save(state)
             reason = f"the model could not be written: {self._explain(error)}"
@@ -228,9 +235,9 @@ class Trainer:
         self.run_folder.finish()
 
     def _report_end(self) -> None:
-        folder = self.run_folder.folder
-        if self.best is not None and (self.run_folder.model_step or folder is None):
-            best, parameters = self.best, self.network.parameter_count()
+        folder, best = self.run_folder.folder, self.best
+        if best and best.evaluation and (self.run_folder.model_step or folder is None):
+            parameters = self.network.parameter_count()
             self.meter.report_finished(self._progress(), folder, parameters, best.step, best.evaluation)
 
     def _save(self, state: TrainingState) -> None:
@@ -238,16 +245,15 @@ class Trainer:
             self.rollback_state = copy.deepcopy(state)
         elif self.run_folder.saved_step != self.step:
             self._write(lambda: self.run_folder.save_state(self.plan, state))
-        if self.best and not self._best_is_stored():  # the disk or an interrupt prevented it
-            self._write(self._save_best)
+        if not self._best_is_stored():  # the disk or an interrupt prevented it
+            self._write(lambda: self._save_best(self.best))
 
-    def _save_best(self) -> None:
-        assert self.best
-        if self.run_folder.folder is None:
+    def _save_best(self, best: Best | None) -> None:
+        if best is None or self.run_folder.folder is None:
             return
         parameters = self.network.parameter_count()
-        card = model_card(self.run_folder.name, self.plan, self.dataset, parameters, self.best)
-        self.run_folder.save_best(self.plan, self.best, card=card, metrics=self.meter.lines)
+        card = model_card(self.run_folder.name, self.plan, self.dataset, parameters, best)
+        self.run_folder.save_best(self.plan, best, card=card, metrics=self.meter.lines)
 
     def _best_is_stored(self) -> bool:
         return self.best is None or self.run_folder.is_current(self.plan, self.best.step, self.meter.lines)

@@ -163,7 +163,7 @@ def test_a_terminal_that_is_closed_ends_it_though_nothing_can_be_told_any_more(p
     screen.person.expect(re.escape("<begun>"))
     screen.hang_up()
     assert end(trainer) == EXIT_CODES["SIGHUP"]
-    assert not (place / "m").exists()
+    assert charlm.load(place / "m").score("the word").logprob < 0
     saved, damaged = training_state.newest(unfinished(place / "m") or place)
     assert saved and saved.step == 4 and not damaged
     begin_or_go_on(place / "m")

@@ -20,12 +20,12 @@ _MOST_DRAWING = 0.005  # share of the time that may be spent on drawing
 class Display:
     """A callback for the events of a run, which shows them.
 
-    `finished` is the event that ended the run; it is None until then.
+    `finished` is the event that ended the run; it is None until then. `stopped` is true once a stop was printed.
     """
 
     def __init__(self, quiet: bool) -> None:
         self.finished: Finished | None = None
-        self._stopped = False
+        self.stopped = False
         self._quiet = quiet
         self._console = Console(stderr=True, highlight=False)
         self._live = LiveView(self._console) if not quiet and can_redraw(self._console) else None
@@ -55,8 +55,8 @@ class Display:
         self._open.close()
 
     def _lines(self, event: Event) -> list[str]:
-        self._stopped |= isinstance(event, Stopped)
-        if self._stopped and isinstance(event, Finished):  # "done" would contradict "stopped"
+        self.stopped |= isinstance(event, Stopped)
+        if self.stopped and isinstance(event, Finished):  # "done" would contradict "stopped"
             return [messages.best_so_far(event)]
         return messages.lines(event)
 
