@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from charlm.errors import UnknownCharacterError as UnknownCharacterError
     from charlm.errors import UnknownNameError as UnknownNameError
     from charlm.generation.generate import Sample as Sample
+    from charlm.generation.next_token import TokenProbability as TokenProbability
     from charlm.language_model import LanguageModel as LanguageModel
-    from charlm.language_model import TokenProbability as TokenProbability
     from charlm.plan import Plan as Plan
     from charlm.scoring.evaluation import Evaluation as Evaluation
     from charlm.scoring.score import Score as Score

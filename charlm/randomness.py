@@ -4,6 +4,8 @@ There is no generator with a hidden state. The number for (seed, step, row) is c
 so a batch, a held-out line, or a sample does not depend on any other draw.
 """
 
+import os
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -31,3 +33,8 @@ def uniform(*counters: ArrayLike) -> NDArray[np.float64]:
     Arrays are broadcast; the result has at least one dimension.
     """
     return (bits(*counters) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def new_seed() -> int:
+    """Return a seed from the operating system, short enough to type again."""
+    return int.from_bytes(os.urandom(4), "little")

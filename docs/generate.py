@@ -1,4 +1,4 @@
-"""Write the pages that come from the code: cli.md from each command's help, python-api.md from docstrings.
+"""Write what comes from the code: cli.md from each command's help, python-api.md from docstrings, and keywords.py.
 
     python docs/generate.py [--check]
 
@@ -7,7 +7,6 @@
 
 import argparse
 import ast
-import importlib
 import inspect
 import io
 import os
@@ -15,6 +14,7 @@ import re
 import sys
 from collections.abc import Collection, Iterator
 from contextlib import redirect_stdout, suppress
+from dataclasses import fields
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -65,6 +65,15 @@ model = charlm.train("corpus.txt", config=charlm.TrainConfig(minutes=1), folder=
 
 Importing charlm does not import torch; the first use of a name does.
 """
+_KEYWORDS = '''"""Keywords of public functions, for type checkers. `docs/generate.py` writes this file; do not edit it.
+
+At run time, the samplers and the configurations themselves decide.
+"""
+
+from typing import TypedDict
+'''
+_SAMPLER_KEYWORDS = "Settings of the samplers in charlm/generation/samplers/."
+_SETTING_KEYWORDS = "Fields of ModelConfig and TrainConfig, except the tokenizer, which `train` takes by itself."
 _SAMPLERS = "Keywords of `sample`, `stream`, and `generate`. They apply in this order, after `must_match`."
 _GROUPS = {
     "Functions": lambda thing: inspect.isroutine(thing),
@@ -76,8 +85,12 @@ _GROUPS = {
 
 
 def pages() -> dict[Path, str]:
-    """Return the generated pages, with the text that they should have."""
-    return {HERE / "cli.md": command_line(), HERE / "python-api.md": python_api()}
+    """Return the generated files, with the text that they should have."""
+    return {
+        HERE / "cli.md": command_line(),
+        HERE / "python-api.md": python_api(),
+        HERE.parent / "charlm" / "keywords.py": typed_keywords(),
+    }
 
 
 def command_line() -> str:
@@ -113,6 +126,23 @@ def python_api() -> str:
         parts += [_samplers()] * (title == "Settings")
     assert not public, f"no group has {', '.join(public)}"
     return "\n".join(parts)
+
+
+def typed_keywords() -> str:
+    """Return a module in which type checkers find the keywords that variants and configurations declare."""
+    samplers = {option.name: str(option.type | None) for option in _sampler_options()}
+    configured = [*fields(charlm.ModelConfig), *fields(charlm.TrainConfig)]
+    settings = {each.name: inspect.formatannotation(each.type) for each in configured if each.name != "tokenizer"}
+    classes = (
+        _typed_dict("SamplerKeywords", _SAMPLER_KEYWORDS, samplers),
+        _typed_dict("SettingKeywords", _SETTING_KEYWORDS, settings),
+    )
+    return "\n\n".join([_KEYWORDS, *classes])
+
+
+def _typed_dict(name: str, docstring: str, types: dict[str, str]) -> str:
+    lines = (f"    {each}: {annotation}\n" for each, annotation in types.items())
+    return f'class {name}(TypedDict, total=False):\n    """{docstring}"""\n\n{"".join(lines)}'
 
 
 def _is_setting(thing: type) -> bool:
@@ -194,22 +224,20 @@ def _signature(node: ast.ClassDef | ast.FunctionDef, function: object) -> str:
 
 
 def _parameters(arguments: ast.arguments, function: object) -> Iterator[str]:
-    """Yield each parameter but `self`, and the members of `Settings` for `**settings: Unpack[Settings]`."""
+    """Yield each parameter but `self`, and the keywords that the function shows in place of `**keywords`."""
     positional = [*arguments.posonlyargs, *arguments.args]
     defaults = [*[None] * (len(positional) - len(arguments.defaults)), *arguments.defaults]
     named = [each for each in zip(positional, defaults, strict=True) if each[0].arg not in ("self", "cls")]
     yield from (_parameter(*each) for each in named)
     if arguments.vararg:
         yield f"*{_parameter(arguments.vararg, None)}"
-    unpacked = re.fullmatch(r"Unpack\[(\w+)\]", ast.unparse(getattr(arguments.kwarg, "annotation", None) or ast.Pass()))
-    if (arguments.kwonlyargs or unpacked) and not arguments.vararg:
+    shown = getattr(function, "__signature__", None)  # of a function whose keywords are declared elsewhere
+    if (arguments.kwonlyargs or shown) and not arguments.vararg:
         yield "*"
     yield from (_parameter(*each) for each in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True))
-    if unpacked:
-        settings = getattr(importlib.import_module(function.__module__), unpacked[1])  # type: ignore[attr-defined]
-        yield from (f"{ast.unparse(each)} = ..." for each in _node(settings).body if isinstance(each, ast.AnnAssign))
-    elif arguments.kwarg and arguments.kwarg.arg == "samplers":
-        yield from (f"{option.name}: {option.type.__name__} = ..." for option in _sampler_options())
+    if shown:
+        written = {each.arg for each in [*positional, *arguments.kwonlyargs]}
+        yield from (str(each) for name, each in shown.parameters.items() if name not in written)
     elif arguments.kwarg:
         yield f"**{_parameter(arguments.kwarg, None)}"
 

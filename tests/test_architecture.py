@@ -20,6 +20,8 @@ ORDER = [
         "version",
         "wording",
         "registry",
+        "arguments",
+        "keywords",
         "settings",
         "config",
         "randomness",

@@ -13,7 +13,8 @@ from charlm.errors import ConfigError
 from charlm.wording import for_terminal
 
 if TYPE_CHECKING:
-    from charlm.language_model import LanguageModel, TokenProbability
+    from charlm.generation.next_token import TokenProbability
+    from charlm.language_model import LanguageModel
 
 # An arrow; another key that sends several characters (Delete, F1, Alt-x); a character, or Escape.
 _KEY = re.compile(

@@ -159,7 +159,7 @@ def _sampled(
     model: "LanguageModel", prompt: str, given: Mapping[str, Any]
 ) -> tuple[Iterable["Piece | Sample"], list[str]]:
     """Return the events of generation, and what to report before them."""
-    from charlm.language_model import new_seed
+    from charlm.randomness import new_seed
 
     seed = given.get("seed", new_seed())
     return model.generate(prompt, **{**given, "seed": seed}), [f"seed {seed}"]

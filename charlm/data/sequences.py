@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from charlm.arguments import check_text
 from charlm.config import TextMode
 from charlm.data.documents import AnyDocument
 from charlm.errors import CorpusError
@@ -25,6 +26,7 @@ _NONE = np.empty(0, dtype=np.int64)
 
 def lines(text: str) -> list[str]:
     """Split a text at `\\n` and `\\r\\n` into its lines, without the line ends; an empty text is one empty line."""
+    check_text("lines() takes", text)
     parts = text.split("\n")
     ended = parts[:-1]
     rest = parts[-1:] if parts[-1] or not ended else []

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from charlm.arguments import check_text
 from charlm.config import check_choice, check_count
 from charlm.errors import ConfigError
 
@@ -33,6 +34,8 @@ class Ending:
 
     def __post_init__(self) -> None:
         check_count("length", self.length, 1)
+        if self.stop is not None:
+            check_text("stop must be", self.stop)
         if self.stop == "":
             raise ConfigError("stop must not be empty")
         if self.whole is not None:

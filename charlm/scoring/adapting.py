@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from charlm.arguments import check_text
 from charlm.errors import ConfigError
 from charlm.nn import probability
 from charlm.nn.network import Network, detach
@@ -27,6 +28,8 @@ class AdaptiveReader:
     """
 
     def __init__(self, network: Network, methods: Sequence[str], on_progress: TokenProgress = ignore) -> None:
+        for method in methods:
+            check_text("the name of a method must be", method)
         if not methods:
             raise ConfigError(f"name a method by which the model adapts: {' or '.join(names('scoring.adaptation'))}")
         self.methods = tuple(methods)

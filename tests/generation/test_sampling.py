@@ -13,10 +13,10 @@ import torch
 from conftest import BIGRAMS
 
 import charlm
-from charlm import language_model
 from charlm.cli.sample import sample as sample_command
 from charlm.data.encoding import encode
 from charlm.generation import generate as generation
+from charlm.generation import samples
 from charlm.generation.drawing import draw
 from charlm.generation.ending import Ending
 from charlm.generation.generate import Piece, Sample
@@ -115,7 +115,7 @@ def test_what_narrows_the_draw_is_applied_in_the_order_that_is_stated(
         applied.extend(f"--{name_of(sampler)}" for sampler in arguments[3])  # type: ignore[attr-defined]
         return []
 
-    monkeypatch.setattr(language_model, "generate", spy)
+    monkeypatch.setattr(samples, "generate", spy)
     every = {option.name: 1 for each in declarations("generation.samplers") for option in each.options}
     list(line_model.generate("the ", **dict(reversed(every.items()))))
     guide = (Path(__file__).parents[2] / "docs" / "guide" / "sample.md").read_text(encoding="utf-8")
@@ -141,7 +141,7 @@ def test_a_sample_does_not_depend_on_what_is_drawn_beside_it(
 ) -> None:
     settings = {"count": 8, "length": 25, "seed": 6, "top_k": 8, "temperature": 1.3}
     expected = [(sample.index, sample.text) for sample in model.sample("a", **settings)]
-    monkeypatch.setattr(language_model, "_MAX_PARALLEL_SAMPLES", together)
+    monkeypatch.setattr(samples, "_MAX_PARALLEL_SAMPLES", together)
     assert [(sample.index, sample.text) for sample in model.sample("a", **settings)] == expected
 
 
@@ -160,7 +160,7 @@ def test_a_sample_goes_on_as_it_would_alone_after_others_have_ended(
     together = bigram_model.sample(**settings)
     tokens = [sample.tokens for sample in together]
     assert min(tokens) < 20 and max(tokens) > 150
-    monkeypatch.setattr(language_model, "_MAX_PARALLEL_SAMPLES", 1)
+    monkeypatch.setattr(samples, "_MAX_PARALLEL_SAMPLES", 1)
     assert [sample.text for sample in bigram_model.sample(**settings)] == [sample.text for sample in together]
 
 

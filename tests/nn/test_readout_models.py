@@ -11,9 +11,9 @@ from conftest import LINES, QUICK, Outcome
 from reference_run import ending, metrics
 
 import charlm
-from charlm import language_model
 from charlm.checkpoints.model_folder import WEIGHTS
 from charlm.config import ModelConfig
+from charlm.generation import samples
 from charlm.nn import probability
 from charlm.training.learner import Learner
 
@@ -89,7 +89,7 @@ def test_a_large_vocabulary_is_drawn_from_in_small_groups(folder: Path, monkeypa
     """Read a few tokens at a time: the limits of memory do not change the results."""
     model = charlm.load(folder)
     drawn, scored = model.sample(count=5, seed=1), model.score(TEXT, alternatives=2)
-    monkeypatch.setattr(language_model, "_MAX_LOGITS_PER_STEP", 2 * model.tokenizer.size)
+    monkeypatch.setattr(samples, "_MAX_LOGITS_PER_STEP", 2 * model.tokenizer.size)
     monkeypatch.setattr(probability, "_MAX_LOGITS_PER_CHUNK", 3 * model.tokenizer.size)
     assert [each.text for each in model.sample(count=5, seed=1)] == [each.text for each in drawn]
     assert model.score(TEXT, alternatives=2).logprobs == pytest.approx(scored.logprobs, abs=1e-6)

@@ -1,0 +1,58 @@
+"""Keywords of public functions, for type checkers. `docs/generate.py` writes this file; do not edit it.
+
+At run time, the samplers and the configurations themselves decide.
+"""
+
+from typing import TypedDict
+
+
+class SamplerKeywords(TypedDict, total=False):
+    """Settings of the samplers in charlm/generation/samplers/."""
+
+    repetition_penalty: float | None
+    repetition_ngram: int | None
+    no_repeat: int | None
+    temperature: float | None
+    top_k: int | None
+    top_p: float | None
+    min_p: float | None
+    typical: float | None
+    mirostat: float | None
+
+
+class SettingKeywords(TypedDict, total=False):
+    """Fields of ModelConfig and TrainConfig, except the tokenizer, which `train` takes by itself."""
+
+    vocab_size: int | None
+    min_count: int | None
+    closed: bool
+    model_type: str
+    vocabulary: str | None
+    sequence: str
+    embedding: str
+    embedding_size: int | None
+    cell: str
+    activation: str | None
+    hidden_size: int | None
+    layers: int | None
+    dropout: float | None
+    residual: bool
+    readout_layers: int
+    readout: str
+    tie_weights: bool
+    batch_size: int
+    seq_len: int
+    learning_rate: float | None
+    clip: float
+    weight_decay: float | None
+    minutes: float | None
+    epochs: float | None
+    steps: int | None
+    valid_fraction: float
+    seed: int
+    device: str
+    threads: int | None
+    save_every: float
+    precision: str
+    embedding_file: str | None
+    freeze_embedding: bool
