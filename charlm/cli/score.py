@@ -193,8 +193,8 @@ class _Remarks:
     texts: int = 0
     unknown: int = 0  # characters
     first_unknown: tuple[int, str] | None = None
-    moved: int = 0  # texts that are scored from a token on that begins in the context
-    first_moved: tuple[int, str] | None = None  # with the part of the context that is scored
+    moved: int = 0  # texts whose score includes the end of the context
+    first_moved: tuple[int, str] | None = None  # with that end
 
     def add(self, score: "Score") -> None:
         self.texts += 1
@@ -211,8 +211,9 @@ class _Remarks:
             report_unknown(model, [Document("", text)], self.unknown, policy, quiet, start=number)
         if self.first_moved is not None:
             number, part = self.first_moved
-            those = f" for {self.moved:,} of {self.texts:,} texts" if self.texts > 1 else ""
-            say(f"the context ends inside a token{those}: text {number:,} is scored from {part!r} on", quiet)
+            those = f", for {self.moved:,} of {self.texts:,} texts" if self.texts > 1 else ""
+            why = f"the end of the context has other tokens with the text after it{those}"
+            say(f"{why}: text {number:,} is scored from {part!r} on", quiet)
 
 
 def _format(name: str | None, given: Given) -> tuple[str, dict[str, Any]]:

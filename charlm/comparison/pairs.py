@@ -59,7 +59,7 @@ def judge(
 ) -> list[bool]:
     """Return for each pair whether the model finds the good sentence likelier; `score_many` explains the options.
 
-    After a context that ends inside a token, both sentences are scored from the same boundary.
+    Where scoring begins inside the context, it begins at the same boundary for both sentences.
     """
     scores = model.score_many(sentences(pairs), eos=eos, **options)
     for number, (good, bad) in enumerate(zip(scores[::2], scores[1::2], strict=True)):

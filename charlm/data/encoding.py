@@ -22,6 +22,10 @@ class Encoded(NamedTuple):
     lengths: NDArray[np.int64]
     skipped: str = ""
 
+    def first(self, count: int) -> "Encoded":
+        """Return the part of the first `count` ids."""
+        return Encoded(self.text[: int(self.lengths[:count].sum())], self.ids[:count], self.lengths[:count])
+
     def rest(self, count: int) -> "Encoded":
         """Return the part after the first `count` ids."""
         return Encoded(self.text[int(self.lengths[:count].sum()) :], self.ids[count:], self.lengths[count:])

@@ -33,10 +33,10 @@ class ScoreConfig:
     """Choices that define a score, and what is returned with it.
 
     bos: read START first; without it and without a context, the first token is context and has no probability.
-    eos: score the end too. context: read before the text and not scored, up to the last token boundary that the
-    context and the whole text share. unit: what `Score.tokens` are; `units` says when a character or a word has an
-    exact probability. alternatives: number of the likeliest tokens to return at each position, with entropy and rank;
-    None returns none of these.
+    eos: score the end too. context: read before the text and not scored, up to the last boundary before which the
+    whole is cut into tokens like the context alone. unit: what `Score.tokens` are; `units` says when a character or a
+    word has an exact probability. alternatives: number of the likeliest tokens to return at each position, with
+    entropy and rank; None returns none of these.
     """
 
     eos: bool
@@ -85,7 +85,7 @@ class Score:
     lengths: list[int] | None = None  # characters that each token completes, if some do not complete exactly one
     originals: list[str] | None = None  # the text of each of `given` and `tokens`, if some are unknown
     adapting: tuple[str, ...] | None = None  # methods by which the model adapted; None for a model that did not
-    scored_context: str | None = None  # end of the context that is scored too, as a token spans its end; None if none
+    scored_context: str | None = None  # end of the context that is scored with the text: its tokens depend on it
 
     def __repr__(self) -> str:
         bits = plural(self.unknown, "unknown character")

@@ -4,35 +4,20 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-import torch
-from conftest import Outcome, of_bigrams
+from conftest import Outcome
+from word_models import TOKENIZERS, model_of_words, untrained
 
 import charlm
 from charlm.comparison.pairs import Pair, judge
-from charlm.nn.network import Network
-from charlm.tokenizers import Tokenizer
-from charlm.tokenizers.byte import ByteTokenizer
-from charlm.tokenizers.char import CharTokenizer
-from charlm.tokenizers.sentencepiece.pieces import complete
-from charlm.tokenizers.subword import SubwordTokenizer
-from charlm.tokenizers.word import WordTokenizer
 
 Run = Callable[..., Outcome]
-WORDS = {
-    "": {"a": 1 / 2, "ab": 1 / 4, "": 1 / 4},
-    "a": {" ": 1 / 2, "b": 1 / 4, "": 1 / 4},
-    "ab": {" ": 1 / 2, "": 1 / 2},
-    "b": {" ": 1 / 2, "": 1 / 2},
-    " ": {"a": 1 / 8, "ab": 1 / 2, "b": 3 / 8},
-}  # P(next | token): "ab" is a word of its own, and never the two letters
 
 
 @pytest.fixture(scope="module")
 def words() -> charlm.LanguageModel:
-    return of_bigrams(WORDS, WordTokenizer(["a", "b", "ab", " "]))
+    return model_of_words()
 
 
 def test_a_token_that_spans_the_end_of_the_context_is_scored_whole(words: charlm.LanguageModel) -> None:
@@ -58,6 +43,12 @@ def test_a_context_that_ends_where_a_token_does_is_not_scored(words: charlm.Lang
         assert score.logprob == pytest.approx(whole.logprob - before.logprob)
 
 
+def test_a_context_whose_tokens_change_is_scored_too(words: charlm.LanguageModel) -> None:
+    """Alone, "ab" is a token; "abb" is spelled, and a boundary is where the context ends."""
+    score = words.score("b", context="a ab")
+    assert (score.scored_context, score.tokens) == ("ab", ["a", "b", "b", None])
+
+
 def test_a_boundary_may_move_to_the_start_of_the_text(words: charlm.LanguageModel) -> None:
     """Without the start token the first token of the whole is context, as it is in a text without a context."""
     assert words.score("b", context="a").tokens == ["ab", None]
@@ -78,7 +69,7 @@ def test_each_text_has_a_boundary_of_its_own(words: charlm.LanguageModel) -> Non
 
 def test_an_unknown_word_that_spans_the_end_is_named(words: charlm.LanguageModel) -> None:
     """In a closed vocabulary "ax" is one unknown word, and "a" with "b" is a known one."""
-    closed = of_bigrams(WORDS, WordTokenizer(["a", "b", "ab", " "], closed=True))
+    closed = model_of_words(closed=True)
     assert closed.score("b", context="a", unknown="error").unknown == 0
     score = closed.score("x b", context="ab a")
     assert (score.unknown, score.scored_context, score.tokens) == (2, "a", [None, " ", "b", None])
@@ -95,28 +86,6 @@ def test_a_pair_is_judged_from_one_boundary(words: charlm.LanguageModel) -> None
     assert judge(words, [Pair("b", " ab"), Pair(" ab", "b"), Pair("b", " b")], context="a") == [True, False, True]
     alone = words.score(" ab", context="a").logprob
     assert alone == pytest.approx(math.log(1 / 8)) and words.score("b", context="a").logprob == pytest.approx(alone)
-
-
-def untrained(tokenizer: Tokenizer) -> charlm.LanguageModel:
-    """A model of running text with random weights."""
-    torch.manual_seed(1)
-    name = type(tokenizer).__name__.removesuffix("Tokenizer").lower()
-    config = charlm.ModelConfig(
-        sequence="stream", tokenizer=name, hidden_size=16, embedding_size=8, layers=1, dropout=0.0
-    )
-    network = Network(config, tokenizer.size).eval()
-    network.allowed_tokens[: tokenizer.EOS + 1] = False
-    return charlm.LanguageModel(config, tokenizer, network)
-
-
-PIECES: list[Any] = ["é", " ", "c", "a", "t", "s", " c", "ca", " ca", " cat", "ts", "ats", " cats"]
-TOKENIZERS = {
-    "char": CharTokenizer(" acstéü"),
-    "byte": ByteTokenizer(),
-    "word": WordTokenizer([*" acstéü", "cat", "cats", "  "]),
-    "unigram": SubwordTokenizer("unigram", complete([(piece, -1.0 - len(piece) / 9) for piece in PIECES])),
-    "bpe": SubwordTokenizer("bpe", complete([(piece, float(-number)) for number, piece in enumerate(PIECES)])),
-}
 
 
 @pytest.mark.parametrize("kind", TOKENIZERS)
@@ -150,17 +119,17 @@ def test_json_has_the_part_of_the_context_that_is_scored(command: Callable[..., 
     moved, exact = map(json.loads, done.out.splitlines())
     assert (moved["context"], moved["scored_context"], moved["tokens"]) == ("ab a", "a", ["ab", " ", "a", None])
     assert "scored_context" not in exact and exact["tokens"] == [" ", "b", None]
-    said = "the context ends inside a token for 1 of 2 texts: text 1 is scored from 'a' on"
+    said = "other tokens with the text after it, for 1 of 2 texts: text 1 is scored from 'a' on"
     assert said in done.err
-    assert "inside a token: text 1 is scored from 'a' on" in command("--context", "a", "b").err
-    assert "inside a token" not in command("--context", "a", " b").err + command("b").err
+    assert "with the text after it: text 1 is scored from 'a' on" in command("--context", "a", "b").err
+    assert "is scored from" not in command("--context", "a", " b").err + command("b").err
     assert command("--context", "a", "b", "--quiet").err == ""
 
 
 @pytest.mark.parametrize("form", ["table", "tsv", "heat"])
 def test_other_formats_begin_with_the_token_that_spans_the_end(command: Callable[..., Outcome], form: str) -> None:
     done = command("--context", "a", "--format", form, "b b")
-    assert done.code == 0 and "ab" in done.out and "inside a token" in done.err
+    assert done.code == 0 and "ab" in done.out and "is scored from" in done.err
 
 
 def test_the_words_of_kenlm_are_those_of_the_text(command: Callable[..., Outcome]) -> None:
@@ -171,7 +140,7 @@ def test_the_words_of_kenlm_are_those_of_the_text(command: Callable[..., Outcome
     assert float(first.split()[2]) == pytest.approx(math.log10(1 / 4))
     assert float(second.split()[2]) == pytest.approx(math.log10(1 / 4))
     assert float(total.split()[1]) == pytest.approx(math.log10(1 / 32))
-    assert "inside a token" in done.err
+    assert "is scored from" in done.err
 
 
 def test_a_page_begins_with_the_token_that_spans_the_end(command: Callable[..., Outcome], tmp_path: Path) -> None:
