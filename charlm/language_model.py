@@ -14,7 +14,7 @@ from charlm.arguments import (
     with_keywords,
 )
 from charlm.config import TextMode, check_count
-from charlm.data.encoding import UnknownPolicy, encode
+from charlm.data.encoding import UnknownPolicy
 from charlm.errors import ConfigError
 from charlm.generation.beam import search
 from charlm.generation.ending import Ending, Unit
@@ -22,6 +22,7 @@ from charlm.generation.generate import Piece, Sample
 from charlm.generation.keywords import SampleKeywords, StreamKeywords
 from charlm.generation.must_match.matching import MustMatch
 from charlm.generation.next_token import TokenProbability, next_token_probabilities
+from charlm.generation.opening import Opening, open_prompt
 from charlm.generation.samplers import PACKAGE, chain
 from charlm.generation.samples import generate_samples
 from charlm.keywords import SamplerKeywords
@@ -67,9 +68,12 @@ class LanguageModel(ScoringModel):
         whole: Unit | None = None,
         seed: int | None = None,
         unknown: UnknownPolicy = "error",
+        allow_unk: bool = False,
         **samplers: Unpack[SamplerKeywords],
     ) -> Iterator[Piece | Sample]:
         """Yield pieces of the samples' text as they are drawn, and each Sample when it is complete.
+
+        If the prompt may end inside a token, its last tokens are drawn again, among those that begin with their text.
 
         length: the most tokens in a sample; None means 500 in stream mode, 1,000 in line mode.
         count: the number of samples.
@@ -79,6 +83,7 @@ class LanguageModel(ScoringModel):
         whole: "word", "line" or "sentence": finish the unit that the length cuts, with up to 1,000 more tokens.
         seed: None chooses a seed, which each Sample names.
         unknown: what to do with a character of the prompt outside the vocabulary: error, unk or skip.
+        allow_unk: whether <UNK> may be drawn, which stands for any text outside the vocabulary.
         samplers: settings of the samplers in `generation/samplers/`, such as temperature=0.8 or top_p=0.9. After
             must_match they apply in this order: repetition_penalty (of n-grams of `repetition_ngram` tokens),
             no_repeat, temperature (0 is greedy), top_k, top_p, min_p, typical, mirostat.
@@ -89,12 +94,14 @@ class LanguageModel(ScoringModel):
         check_count("count", count, 1)
         check_count("seed", seed, 0, 2**63 - 1)
         ending = Ending(LENGTH[self.mode] if length is None else length, stop, whole)
-        filters = [*self._matching(must_match, ending), *chain(samplers)]
-        encoded = encode(self.tokenizer, self._one_line(prompt), unknown)
+        filters = chain(samplers)
+        opening = self._open(prompt, unknown, allow_unk)
+        if must_match is not None:
+            filters = [self._matching(must_match, ending, opening, allow_unk), *filters]
         return generate_samples(
             self.network,
             self.tokenizer,
-            encoded,
+            opening,
             filters,
             count=count,
             unique=unique,
@@ -120,17 +127,21 @@ class LanguageModel(ScoringModel):
         unknown: UnknownPolicy = "error",
         temperature: float = 1.0,
         top_p: float | None = None,
+        allow_unk: bool = True,
     ) -> list[TokenProbability]:
         """Return every token with its probability to follow the prompt, the likeliest first; they sum to 1.
 
+        If the prompt may end inside a token, the tokens that begin with its end are among them, each with the text that
+        it adds.
+
         unknown: policy for a character of the prompt outside the vocabulary: unk, skip or error. `temperature` and
-        `top_p` change the distribution as they do in `sample`.
+        `top_p` change the distribution as they do in `sample`. allow_unk: whether <UNK> keeps its probability.
 
         Raises ConfigError, UnknownCharacterError.
         """
-        ids = encode(self.tokenizer, self._one_line(prompt), unknown).ids
         samplers = chain({"temperature": temperature, "top_p": top_p})
-        return next_token_probabilities(self.network, self.tokenizer, ids, samplers)
+        opening = self._open(prompt, unknown, allow_unk)
+        return next_token_probabilities(self.network, self.tokenizer, opening, samplers)
 
     def next_token(self, prompt: str = "", **options: Any) -> list[TokenProbability]:
         """Call `next_token_probabilities`; this name is deprecated and will go in 0.3."""
@@ -153,28 +164,31 @@ class LanguageModel(ScoringModel):
         count: int = 1,
         stop: str | None = None,
         unknown: UnknownPolicy = "error",
+        allow_unk: bool = False,
     ) -> list[Sample]:
         """Return the `count` likeliest continuations that a beam search of `width` finds, the likeliest first.
 
-        length, stop, unknown: as in `generate`. Raises ConfigError for a count above the width, UnknownCharacterError.
+        length, stop, unknown, allow_unk: as in `generate`.
+
+        Raises ConfigError for a count above the width, UnknownCharacterError.
         """
         check_count("beam", width, 1)
         check_count("count", count, 1, width)
         ending = Ending(LENGTH[self.mode] if length is None else length, stop)
-        encoded = encode(self.tokenizer, self._one_line(prompt), unknown)
+        opening = self._open(prompt, unknown, allow_unk)
         limits = {"width": width, "length": ending.length, "count": count}
-        return search(self.network, self.tokenizer, encoded, **limits, stop=ending.stop or "")
+        return search(self.network, self.tokenizer, opening, **limits, stop=ending.stop or "")
 
-    def _matching(self, pattern: str | None, ending: Ending) -> list[MustMatch]:
-        if pattern is None:
-            return []
+    def _matching(self, pattern: str, ending: Ending, opening: Opening, allow_unk: bool) -> MustMatch:
         check_text("must_match must be", pattern)
         if ending.stop is not None or ending.whole is not None:
             raise ConfigError("must_match decides where a text ends; leave stop and whole out")
-        return [MustMatch.compile(pattern, self.tokenizer, self.network.allowed_tokens, ending.length)]
+        if allow_unk:
+            raise ConfigError("must_match draws known text only; leave allow_unk out")
+        return MustMatch.compile(pattern, self.tokenizer, self.network.allowed_tokens, ending.length, opening)
 
-    def _one_line(self, prompt: str) -> str:
+    def _open(self, prompt: str, unknown: UnknownPolicy, allow_unk: bool) -> Opening:
         check_text("prompt must be", prompt)
         if self.line and "\n" in prompt:
             raise ConfigError(f"the prompt {quoted(prompt, 40)} has a newline; a line model continues a single line")
-        return prompt
+        return open_prompt(self.network, self.tokenizer, prompt, unknown, allow_unk=allow_unk)

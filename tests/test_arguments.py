@@ -101,7 +101,7 @@ def shown(method: Callable[..., Any]) -> dict[str, object]:
 
 def test_the_signatures_have_every_keyword_with_its_default() -> None:
     settings = [option.name for each in declarations("generation.samplers") for option in each.options]
-    own = ["length", "count", "must_match", "unique", "stop", "whole", "seed", "unknown"]
+    own = ["length", "count", "must_match", "unique", "stop", "whole", "seed", "unknown", "allow_unk"]
     model = charlm.LanguageModel
     assert list(shown(model.sample)) == list(shown(model.generate)) == own + settings
     assert list(shown(model.stream)) == [name for name in own + settings if name != "count"]

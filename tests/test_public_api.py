@@ -111,7 +111,8 @@ def test_everything_public_is_typed_and_documented(name: str) -> None:
 def test_score_and_sample_have_the_fields_of_the_json(stream_model: charlm.LanguageModel) -> None:
     score, sample = stream_model.score("In"), stream_model.sample("In", length=2, seed=1)[0]
     assert {*vars(score)} >= {"text", "tokens", "logprobs", "logprob", "perplexity", "bits_per_char", "unknown", "eos"}
-    assert list(vars(sample)) == ["prompt", "text", "tokens", "logprob", "stopped", "seed", "index"]
+    fields_of_sample = ["prompt", "text", "tokens", "logprob", "stopped", "seed", "index", "taken_back", "unk_share"]
+    assert list(vars(sample)) == fields_of_sample
 
 
 def test_next_token_is_the_distribution_that_score_uses(line_model: charlm.LanguageModel) -> None:

@@ -32,10 +32,13 @@ _RUBOUT = "\x7f\b"
 class Editor:
     """The text so far, the tokens that may follow it, and the sampling settings."""
 
-    def __init__(self, model: "LanguageModel", text: str, temperature: float, top_p: float) -> None:
-        self._model = model
+    def __init__(
+        self, model: "LanguageModel", text: str, temperature: float, top_p: float, *, allow_unk: bool = False
+    ) -> None:
+        self._model, self._allow_unk = model, allow_unk
         self.text, self.temperature, self.top_p = text, temperature, top_p
         self._note = ""
+        self._left_out = 0.0  # the probability of <UNK>, if it is left out
         self._following = self._look()
 
     def press(self, key: str) -> bool:
@@ -46,7 +49,7 @@ class Editor:
         if key == "\t":
             if self._following[0].id == self._model.tokenizer.EOS:
                 return False
-            self.text += next(self._model.stream(self.text, temperature=0, length=_PARTS, unknown="unk"), "")
+            self.text += self._first()
         elif key in _RUBOUT:
             self.text = self.text[:-1]
         else:
@@ -75,7 +78,7 @@ class Editor:
             for name, each in zip(names, likely, strict=True)
         ]
         settings = [
-            f"temperature {self.temperature:g} (↑ ↓)  top-p {self.top_p:g} (← →)",
+            f"temperature {self.temperature:g} (↑ ↓)  top-p {self.top_p:g} (← →){self._share()}",
             "Tab: take the first token, Ctrl-D or Esc: end",
         ]
         last = max(1, min(_LINES, height - len(rows) - 5))
@@ -87,20 +90,36 @@ class Editor:
         else:
             self.text += character
 
+    def _first(self) -> str:
+        """Return what the likeliest token adds to the text: its end, or a whole character if the token is a part."""
+        token = self._following[0]
+        if token.text != self._model.tokenizer.token_text(token.id):  # the text ends inside this token
+            return token.text or ""
+        pieces = self._model.stream(self.text, temperature=0, length=_PARTS, unknown="unk", allow_unk=self._allow_unk)
+        return next(pieces, "")
+
     def _look(self) -> list["TokenProbability"]:
         following = self._model.next_token_probabilities(
-            self.text, unknown="unk", temperature=self.temperature, top_p=self.top_p
+            self.text, unknown="unk", temperature=self.temperature, top_p=self.top_p, allow_unk=self._allow_unk
         )
+        if not self._allow_unk:
+            unfiltered = self._model.next_token_probabilities(self.text, unknown="unk")
+            self._left_out = sum(each.probability for each in unfiltered if each.id == self._model.tokenizer.UNK)
         return [each for each in following[:_SHOWN] if each.probability > 0]
 
+    def _share(self) -> str:
+        return f"  <UNK> left out: {self._left_out:.1%}" if self._left_out else ""
 
-def edit_with_model(model: "LanguageModel", text: str, temperature: float = 1.0, top_p: float = 1.0) -> str:
+
+def edit_with_model(
+    model: "LanguageModel", text: str, temperature: float = 1.0, top_p: float = 1.0, *, allow_unk: bool = False
+) -> str:
     """Return the text when the person ends it. Raises ConfigError if there is no terminal."""
     from rich.console import Console
     from rich.live import Live
     from rich.text import Text
 
-    editor = Editor(model, text, temperature, top_p)
+    editor = Editor(model, text, temperature, top_p, allow_unk=allow_unk)
     console = Console(stderr=True)
     with _keys() as chunks, Live(console=console, auto_refresh=False, transient=True) as live:
         live.update(Text(editor.page(*console.size)), refresh=True)

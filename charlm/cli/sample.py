@@ -1,7 +1,7 @@
 """charlm sample: new text from a model."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 _SAMPLERS = "generation.samplers"
 _FILTERS, _SAMPLES = "Filters, applied in this order", "Samples"  # headings of the help
-_INTERACTIVE = {"temperature", "top_p"}  # options that the arrow keys change
-_BEAM = {"length", "count", "stop", "unknown"}  # options that beam search has too
+_INTERACTIVE = {"temperature", "top_p", "allow_unk"}  # options that the editor has too
+_BEAM = {"length", "count", "stop", "unknown", "allow_unk"}  # options that beam search has too
+_OPTIONAL = ("taken_back", "unk_share")  # keys of JSON that are absent if they have no value
 
 
 @with_variant_options
@@ -77,6 +78,14 @@ def sample(
             panel=_SAMPLES,
         ),
     ] = None,
+    allow_unk: Annotated[
+        bool,
+        typer.Option(
+            "--allow-unk",
+            help="Also draw <UNK>, which is shown as \ufffd and stands for any text outside the vocabulary.",
+            rich_help_panel=_SAMPLES,
+        ),
+    ] = False,
     must_match: Annotated[
         str | None,
         typer.Option(
@@ -121,6 +130,7 @@ def sample(
         "unique": unique or None,
         "seed": seed,
         "unknown": unknown,
+        "allow_unk": allow_unk or None,
     }
     given: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
     if interactive:
@@ -144,15 +154,17 @@ def sample(
     say(", ".join(remarks), quiet or not remarks)
     if must_match is not None:
         say("--must-match excludes tokens one by one; logprob is that of the model without it", quiet)
-    report_unknown(language_model, [Document("", prompt)], language_model.unknown(prompt), unknown or "", quiet)
     compared = (
         _compared(events, (document.pieces() for document in corpus)) if corpus else ((event, None) for event in events)
     )
     printer = None if json else SamplePrinter(prompt, blank="" if language_model.line else "\n")
     shown = _show(compared, printer, scores, in_order=unique)
-    if unique and shown < (count or 1):
-        several = "s" * (shown != 1)
-        say(f"found only {shown:,} different sample{several}; 1,000 more brought no new one", quiet)
+    if unique and shown.samples < (count or 1):
+        several = "s" * (shown.samples != 1)
+        say(f"found only {shown.samples:,} different sample{several}; 1,000 more brought no new one", quiet)
+    shown.report(quiet)
+    read = prompt[: len(prompt) - len(shown.taken_back)]
+    report_unknown(language_model, [Document("", read)], language_model.unknown(read), unknown or "", quiet)
 
 
 def _sampled(
@@ -201,26 +213,54 @@ def _show(
     scores: bool,
     *,
     in_order: bool,
-) -> int:
-    """Write the samples, as text or as JSON, and return their number.
+) -> "_Shown":
+    """Write the samples, as text or as JSON.
 
     in_order: the samples follow one another, and their indices may have gaps.
     """
     from charlm.generation.generate import Piece
 
-    samples = 0
+    shown = _Shown()
     for event, news in events:
-        index = samples if in_order else event.index
+        index = shown.samples if in_order else event.index
         if isinstance(event, Piece):
             if printer:
                 printer.add(index, event.text)
             continue
-        samples += 1
+        shown.add(event)
         if printer:
             printer.end(index, (_score(event) if scores else "") + (_news(news) if news else ""))
         else:
-            write_json({**asdict(event), "perplexity": event.perplexity, **(asdict(news) if news else {})})
-    return samples
+            values = {
+                name: value for name, value in asdict(event).items() if value is not None or name not in _OPTIONAL
+            }
+            write_json({**values, "perplexity": event.perplexity, **(asdict(news) if news else {})})
+    return shown
+
+
+@dataclass
+class _Shown:
+    """The number of samples so far, and what to print on stderr after them."""
+
+    samples: int = 0
+    tokens: int = 0
+    left_out: float = 0.0  # sum of P(<UNK>) over the tokens
+    taken_back: str = ""  # the end of the prompt that was drawn again
+
+    def add(self, sample: "Sample") -> None:
+        self.samples += 1
+        self.taken_back = sample.taken_back or ""
+        if sample.unk_share is not None:
+            self.tokens += sample.tokens
+            self.left_out += sample.unk_share * sample.tokens
+
+    def report(self, quiet: bool) -> None:
+        if self.tokens:
+            share = f"it had {self.left_out / self.tokens:.2%} of the probability on average"
+            say(f"<UNK> was left out of the draw: {share}; --allow-unk draws it too", quiet)
+        if self.taken_back:
+            end = f"its end {self.taken_back!r} was drawn again, as the beginning of a token"
+            say(f"the prompt may end inside a token: {end}", quiet)
 
 
 def _score(sample: "Sample") -> str:

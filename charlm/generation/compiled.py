@@ -1,6 +1,9 @@
 """Drawing of many tokens in one call into C, which runs the network's step, the samplers and the draw.
 
 The weights are packed once. The state is in buffers that the loops read and write in place.
+
+The readout has more rows than the vocabulary, to fill whole blocks; the draw ignores those. A token that is left out of
+the draw has its logit in the first of them, and −∞ in its own row.
 """
 
 import ctypes
@@ -11,6 +14,7 @@ import torch
 from torch import Tensor
 
 from charlm.generation.samplers import Sampler
+from charlm.generation.without import NAME as WITHOUT
 from charlm.nn.cells import Cell, RecurrentCell
 from charlm.nn.native.library import BLOCK, Layer, Stack, draw, filters, library, pack
 from charlm.nn.network import Network, NetworkState, select
@@ -49,10 +53,16 @@ class CompiledDraws:
         assert readout is not None
         weight, bias = readout
         V, H = weight.shape
-        self._padding = -V % BLOCK
-        self._readout = pack(torch.nn.functional.pad(weight, (0, 0, 0, self._padding)), 1)
+        own = [sampler.compiled for sampler in samplers if sampler.compiled]
+        self._left_out = next((int(setting) for name, setting in own if name == WITHOUT), None)
+        self._filters = filters([each for each in own if each[0] != WITHOUT])
+        self._padding = -V % BLOCK if self._left_out is None else 1 + (-V - 1) % BLOCK
+        weight = torch.nn.functional.pad(weight, (0, 0, 0, self._padding))
         self._bias = torch.nn.functional.pad(bias, (0, self._padding))
-        self._filters = filters([sampler.compiled for sampler in samplers if sampler.compiled])
+        if self._left_out is not None:
+            weight[V], self._bias[V] = weight[self._left_out], self._bias[self._left_out]
+            self._bias[self._left_out] = -torch.inf
+        self._readout = pack(weight, 1)
         self._cells, self._V, self._H, self._end = cells, V, H, end
         self._next, self._stack = logits, Stack()
         self._start(logits, state)
@@ -67,18 +77,26 @@ class CompiledDraws:
         self._stack.logits, self._stack.drawn, self._stack.chance = map(_address, (logits, drawn, chances))
         draw(self._stack)
         self._next = logits[done.value]
-        return drawn[: done.value], logits[: done.value, :, : self._V]
+        return drawn[: done.value], self._unmasked(logits[: done.value])
 
     def keep(self, rows: Tensor) -> None:
         states = zip(self._states, self._memories, strict=True)
         parts = (tuple(part[0] for part in layer if part is not None) for layer in states)
-        self._start(self._next[rows, : self._V], select(tuple(parts), rows))
+        self._start(self._unmasked(self._next[rows]), select(tuple(parts), rows))
+
+    def _unmasked(self, logits: Tensor) -> Tensor:
+        """Return the network's logits (..., V) from those of the padded readout, which are overwritten."""
+        if self._left_out is not None:
+            logits[..., self._left_out] = logits[..., self._V]
+        return logits[..., : self._V]
 
     def _start(self, logits: Tensor, state: NetworkState) -> None:
         """Make buffers for a batch of this size, and collect the addresses of all arrays."""
         B = len(logits)
         cell = self._cells[0]
         self._next = torch.nn.functional.pad(logits, (0, self._padding))
+        if self._left_out is not None:
+            self._next[:, self._V], self._next[:, self._left_out] = logits[:, self._left_out], -torch.inf
         self._states = [layer[0].expand(2, -1, -1).contiguous() for layer in state]
         self._memories = [layer[1].expand(2, -1, -1).contiguous() if len(layer) > 1 else None for layer in state]
         self._ids = torch.zeros(B, dtype=torch.long)

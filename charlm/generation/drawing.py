@@ -32,14 +32,18 @@ def draws(
     state: NetworkState,
     history: Tensor,
     end: int,
+    first_tokens: Tensor | None = None,
 ) -> Draws:
     """Return the fastest Draws for a network and samplers.
 
     `logits` (B, V) and `state` follow the prompt, whose tokens are `history` (B, t); `end` is the id of <EOS>.
+    first_tokens: (V,), the tokens among which the first one is drawn; None means all.
     """
-    if fits(network, samplers):
+    if not fits(network, samplers):
+        return TorchDraws(network, samplers, logits, state, history, end, first_tokens)
+    if first_tokens is None:
         return CompiledDraws(network, samplers, logits, state, end)
-    return TorchDraws(network, samplers, logits, state, history, end)
+    return _TorchFirst(network, samplers, logits, state, history, end, first_tokens)
 
 
 class TorchDraws:
@@ -53,32 +57,52 @@ class TorchDraws:
         state: NetworkState,
         history: Tensor,
         end: int,
+        first_tokens: Tensor | None = None,
     ) -> None:
-        self._network, self._samplers, self._end = network, samplers, end
-        self._logits, self._state, self._history = logits, state, history
+        self.network, self.samplers, self.end = network, samplers, end
+        self.logits, self.state, self._history = logits, state, history
+        self._first_tokens = first_tokens
         self._sampler_states = [sampler.start(len(logits)) for sampler in samplers]
 
     def __call__(self, chances: Tensor) -> tuple[Tensor, Tensor]:
         tokens, logits = [], []
-        ended = torch.zeros(chances.shape[1], dtype=torch.bool, device=self._logits.device)
+        ended = torch.zeros(chances.shape[1], dtype=torch.bool, device=self.logits.device)
         for chance in chances:
-            filtered = self._logits
-            for index, sampler in enumerate(self._samplers):
+            filtered = self.logits
+            if self._first_tokens is not None:
+                filtered, self._first_tokens = filtered.masked_fill(~self._first_tokens, -torch.inf), None
+            for index, sampler in enumerate(self.samplers):
                 filtered, self._sampler_states[index] = sampler(filtered, self._history, self._sampler_states[index])
             drawn = draw(filtered, chance)
             tokens.append(drawn)
-            logits.append(self._logits)
+            logits.append(self.logits)
             self._history = torch.cat((self._history, drawn[:, None]), dim=1)
-            next_logits, self._state = self._network(drawn[None], self._state)
-            self._logits = next_logits[0]
-            ended |= drawn == self._end
+            next_logits, self.state = self.network(drawn[None], self.state)
+            self.logits = next_logits[0]
+            ended |= drawn == self.end
             if int(ended.sum()) > int(ENDED_SHARE * len(ended)):
                 break
         return torch.stack(tokens), torch.stack(logits)
 
     def keep(self, rows: Tensor) -> None:
-        self._logits, self._history, self._state = self._logits[rows], self._history[rows], select(self._state, rows)
+        self.logits, self._history, self.state = self.logits[rows], self._history[rows], select(self.state, rows)
         self._sampler_states = [state if state is None else state[rows] for state in self._sampler_states]
+
+
+class _TorchFirst(TorchDraws):
+    """Draws whose first token comes from plain torch, which can restrict it, and the others from the compiled loops."""
+
+    _compiled: CompiledDraws | None = None
+
+    def __call__(self, chances: Tensor) -> tuple[Tensor, Tensor]:
+        if self._compiled:
+            return self._compiled(chances)
+        drawn = super().__call__(chances[:1])
+        self._compiled = CompiledDraws(self.network, self.samplers, self.logits, self.state, self.end)
+        return drawn
+
+    def keep(self, rows: Tensor) -> None:
+        (self._compiled.keep if self._compiled else super().keep)(rows)
 
 
 def draw(logits: Tensor, chance: Tensor) -> Tensor:

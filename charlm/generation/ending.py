@@ -56,28 +56,45 @@ class Ending:
 
 
 class Row:
-    """Sample in progress. `decode` maps a token to text, and keeps parts of a character until it is complete."""
+    """Sample in progress. `decode` maps a token to text, and keeps parts of a character until it is complete.
 
-    def __init__(self, index: int, decode: Callable[[int], str], ending: Ending) -> None:
-        self.index, self._decode, self._ending = index, decode, ending
+    rest: the end of the prompt that the first token begins with. It does not belong to the text. If the first token is
+    no longer than it, the token belongs to the prompt and does not count.
+    """
+
+    def __init__(self, index: int, decode: Callable[[int], str], ending: Ending, rest: str = "") -> None:
+        self.index, self._decode, self._ending, self._rest = index, decode, ending, rest
         self._certain: list[str] = []
         self._before = ""  # the last characters of the certain text
         self._held = ""  # text that may be the beginning of the stop text
         self.tokens = 0
         self.logprob = 0.0
+        self.left_out = 0.0  # sum, over the tokens, of the probability that was left out of the draw
         self.stopped: Stopped | None = None
 
     @property
     def text(self) -> str:
         return "".join(self._certain)
 
-    def take(self, tokens: Sequence[int], logprobs: Sequence[float], eos: int) -> str:
+    @property
+    def room(self) -> int:
+        """The most tokens that may follow."""
+        return self._ending.limit - self.tokens
+
+    def take(self, tokens: Sequence[int], logprobs: Sequence[float], eos: int, left_out: Sequence[float] = ()) -> str:
         """Append drawn tokens up to the end of the sample; return the text that can no longer change.
 
-        An <EOS> with probability 0 does not come from the model. It means that no other token was allowed.
+        left_out: the probability that was left out of the draw of each token; empty means none. An <EOS> with
+        probability 0 does not come from the model. It means that no other token was allowed.
         """
+        tokens = tokens[: self.room]
         count = tokens.index(eos) + 1 if eos in tokens else len(tokens)
         pieces = [self._decode(token) for token in tokens[:count]]
+        if self._rest and pieces:
+            pieces[0], self._rest = pieces[0].removeprefix(self._rest), ""
+            if not pieces[0]:
+                tokens, logprobs, left_out, pieces = tokens[1:], logprobs[1:], left_out[1:], pieces[1:]
+                count -= 1
         if pieces and self.tokens + count == self._ending.limit:
             pieces[-1] += self._decode(eos)  # the rest of an incomplete character
         text = self._held + "".join(pieces)
@@ -98,6 +115,7 @@ class Row:
             self.stopped = "length"
         self.tokens += count
         self.logprob = sum(logprobs[:count], self.logprob)
+        self.left_out = sum(left_out[:count], self.left_out)
         sure = len(text) - (0 if self.stopped else _overlap(text, stop))
         self._certain.append(text[:sure])
         self._before = (self._before + text[:sure])[-_CONTEXT:]

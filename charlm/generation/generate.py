@@ -7,18 +7,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from charlm.data.encoding import Encoded
 from charlm.errors import ModelError
 from charlm.generation.drawing import draws
 from charlm.generation.ending import Ending, Row, Stopped
+from charlm.generation.opening import Opening
 from charlm.generation.samplers import Sampler
-from charlm.nn.network import Network, NetworkState, select
+from charlm.generation.without import without
+from charlm.nn.network import Network, select
 from charlm.nn.probability import log_softmax, perplexity
 from charlm.randomness import uniform
-from charlm.tokenizers import Ids, Tokenizer
+from charlm.tokenizers import Tokenizer
 from charlm.wording import plural, quoted
 
-_BLOCK = 1024  # tokens of a prompt to read at once
 _MAX_STEPS = 64  # the most steps to draw before the texts are checked
 _MAX_LOGITS = 2**22  # the most logits to keep meanwhile
 
@@ -29,11 +29,13 @@ class Sample:
 
     prompt: str
     text: str  # what follows the prompt
-    tokens: int  # number of tokens drawn, <EOS> included
+    tokens: int  # number of tokens of the text, <EOS> included; the first may begin in the prompt
     logprob: float  # log P (nats) of these tokens by the model without samplers
     stopped: Stopped
     seed: int | None  # None if nothing was left to chance
     index: int
+    taken_back: str | None = None  # the end of the prompt that was drawn again as the beginning of a token; None: none
+    unk_share: float | None = None  # mean probability of <UNK>, which was left out of the draw; None if it was not
 
     def __repr__(self) -> str:
         prompt = f"{quoted(self.prompt)} + " if self.prompt else ""
@@ -59,7 +61,7 @@ class Piece:
 def generate(
     network: Network,
     tokenizer: Tokenizer,
-    prompt: Encoded,
+    opening: Opening,
     samplers: Sequence[Sampler],
     *,
     indices: Sequence[int],
@@ -71,30 +73,49 @@ def generate(
     The random number for sample i at step t depends on (seed, i, t) only. Raises ModelError if the network's outputs
     are not finite.
     """
-    logits, state = read(network, tokenizer.sequence(prompt.ids))
-    rows = [Row(index, tokenizer.decoder(), ending) for index in indices]
-    first = torch.zeros(len(rows), dtype=torch.long, device=logits.device)
-    logits, state = logits.index_select(0, first), select(state, first)
-    history = torch.as_tensor(prompt.ids, device=logits.device).long().expand(len(rows), -1)
-    drawing = draws(network, samplers, logits, state, history, tokenizer.EOS)
+    rows = [Row(index, tokenizer.decoder(), ending, opening.rest) for index in indices]
+    first = torch.zeros(len(rows), dtype=torch.long, device=opening.logits.device)
+    logits, state = opening.logits.index_select(0, first), select(opening.state, first)
+    history = torch.as_tensor(opening.ids, device=logits.device).long().expand(len(rows), -1)
+    filters = [*without(opening.left_out), *samplers]
+    drawing = draws(network, filters, logits, state, history, tokenizer.EOS, opening.first_tokens)
     step, steps = 0, 1
     while rows:
-        steps = max(1, min(steps, _MAX_STEPS, _MAX_LOGITS // (len(rows) * logits.shape[1]), ending.limit - step))
+        room = max(row.room for row in rows)
+        steps = max(1, min(steps, _MAX_STEPS, _MAX_LOGITS // (len(rows) * logits.shape[1]), room))
         chances = uniform(seed, [row.index for row in rows], np.arange(step, step + steps)[:, None])  # (n, B)
         tokens, drawn_from = drawing(torch.from_numpy(chances))
         step += len(tokens)
         steps *= 2  # the first tokens appear soon, later ones in larger groups
-        logprobs = log_softmax(drawn_from).gather(2, tokens[:, :, None])[:, :, 0]
+        all_logprobs = log_softmax(drawn_from)
+        logprobs = all_logprobs.gather(2, tokens[:, :, None])[:, :, 0]
         check_finite(logprobs.isfinite() | (tokens == tokenizer.EOS) & (logprobs == -torch.inf))
-        for row, drawn, values in zip(rows, tokens.t().tolist(), logprobs.t().tolist(), strict=True):
-            if piece := row.take(drawn, values, tokenizer.EOS):
+        left_out = [] if opening.left_out is None else [opening.left_out]
+        shares = all_logprobs[:, :, left_out].exp().sum(2).t().tolist()
+        for row, drawn, values, share in zip(rows, tokens.t().tolist(), logprobs.t().tolist(), shares, strict=True):
+            if piece := row.take(drawn, values, tokenizer.EOS, share):
                 yield Piece(row.index, piece)
             if row.stopped:
-                yield Sample(prompt.text, row.text, row.tokens, row.logprob, row.stopped, seed, row.index)
+                yield _sample(row, opening, seed)
         running = [number for number, row in enumerate(rows) if not row.stopped]
         if len(running) < len(rows):
             rows = [rows[number] for number in running]
             drawing.keep(torch.tensor(running, dtype=torch.long, device=logits.device))
+
+
+def _sample(row: Row, opening: Opening, seed: int) -> Sample:
+    assert row.stopped
+    return Sample(
+        prompt=opening.prompt,
+        text=row.text,
+        tokens=row.tokens,
+        logprob=row.logprob,
+        stopped=row.stopped,
+        seed=seed,
+        index=row.index,
+        taken_back=opening.rest or None,
+        unk_share=None if opening.left_out is None or not row.tokens else row.left_out / row.tokens,
+    )
 
 
 def check_finite(finite: Tensor) -> None:
@@ -112,13 +133,3 @@ def side_by_side(count: int, most: int, *, endless: bool = False) -> Iterator[ra
     while endless or first < count:
         yield range(first, first + size if endless else min(first + size, count))
         first, size = first + size, min(2 * size, most)
-
-
-def read(network: Network, ids: Ids) -> tuple[Tensor, NetworkState]:
-    """Read one token or more, beginning with START; return the logits (1, V) of the next token, and the state."""
-    state: NetworkState | None = None
-    column = network.column(ids)
-    for first in range(0, len(ids), _BLOCK):
-        outputs, state = network.outputs(column[first : first + _BLOCK], state)
-    assert state is not None
-    return network.logits(outputs[-1]), state

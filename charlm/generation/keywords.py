@@ -15,6 +15,7 @@ class StreamKeywords(SamplerKeywords, total=False):
     whole: Unit | None
     seed: int | None
     unknown: UnknownPolicy
+    allow_unk: bool
 
 
 class SampleKeywords(StreamKeywords, total=False):

@@ -77,8 +77,8 @@ class ScoringModel:
         eos: score the end of the text too; None: yes for a line model, no for a stream model.
         bos: read the start token first (default: yes). Without it and without a context, the first token is context
         and is not scored.
-        context: read before the text and not scored, for P(text | context). If a token spans the end of the context,
-        scoring begins at the last boundary before it, and `Score.scored_context` is the part of the context after it.
+        context: read before the text and not scored, for P(text | context). If the end of the context has other tokens
+        with the text after it than alone, scoring begins where they differ: `Score.scored_context` is that end.
         unknown: policy for a character outside the vocabulary: unk (default), skip or error.
         unit: of the log-probabilities: token (default), char or word.
         alternatives: number of the likeliest tokens to return at each position, with the entropy before each token and

@@ -11,7 +11,10 @@ is encoded as those five characters. Every other token stands for one or more ch
 import codecs
 import re
 from abc import ABC, abstractmethod
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
+from itertools import islice, takewhile
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -137,6 +140,21 @@ class Tokenizer(ABC):
         return np.zeros(self.size, dtype=bool)
 
     # Derived from the methods above: override one only to make it faster.
+
+    def beginning_with(self, prefix: bytes) -> list[int]:
+        """Return the ids of the tokens whose bytes begin with `prefix`, which is not empty."""
+        tokens = self._sorted_tokens
+        first = bisect_left(tokens, (prefix, 0))
+        return [index for _, index in takewhile(lambda token: token[0].startswith(prefix), islice(tokens, first, None))]
+
+    @cached_property
+    def longest_token(self) -> int:
+        """Number of bytes of the longest token."""
+        return max(len(token) for token, _ in self._sorted_tokens)
+
+    @cached_property
+    def _sorted_tokens(self) -> list[tuple[bytes, int]]:
+        return sorted((self.token_bytes(index), index) for index in range(self.size))
 
     def token_texts(self, ids: Sequence[int] | Ids) -> list[str | None]:
         """Return `token_text` of each id."""

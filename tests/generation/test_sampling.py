@@ -14,12 +14,12 @@ from conftest import BIGRAMS
 
 import charlm
 from charlm.cli.sample import sample as sample_command
-from charlm.data.encoding import encode
 from charlm.generation import generate as generation
 from charlm.generation import samples
 from charlm.generation.drawing import draw
 from charlm.generation.ending import Ending
 from charlm.generation.generate import Piece, Sample
+from charlm.generation.opening import open_prompt
 from charlm.generation.samplers import Sampler
 from charlm.randomness import uniform
 from charlm.registry import declarations, name_of
@@ -258,7 +258,7 @@ def test_a_sampler_sees_the_history_and_keeps_its_own_state(bigram_model: charlm
             return logits, state + 1
 
     network, tokenizer = bigram_model.network, bigram_model.tokenizer
-    prompt = encode(tokenizer, "ab", "error")
+    prompt = open_prompt(network, tokenizer, "ab", "error", allow_unk=False)
     events = generation.generate(network, tokenizer, prompt, [Counter()], indices=range(50), ending=Ending(6), seed=1)
     for sample in (each for each in events if isinstance(each, Sample)):
         ids = (3, 4, *bigram_model.tokenizer.encode(sample.text).tolist())

@@ -9,7 +9,7 @@ import pytest
 from conftest import QUICK, SMALL, STREAM
 
 import charlm
-from charlm.generation import generate as generation
+from charlm.generation import opening as generation
 from charlm.nn import probability
 from charlm.tokenizers import Tokenizer
 

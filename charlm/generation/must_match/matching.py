@@ -14,6 +14,7 @@ from torch import Tensor
 
 from charlm.errors import ConfigError
 from charlm.generation.must_match.automaton import automaton
+from charlm.generation.opening import Opening
 from charlm.generation.samplers import Sampler
 from charlm.tokenizers import Tokenizer
 
@@ -28,16 +29,26 @@ class MustMatch(Sampler):
     If the text matches and no token can extend the match, <EOS> is drawn, even if its probability is 0.
     """
 
-    following: Tensor  # (S, V), state × token → state; from the last state no match can be reached
+    following: Tensor  # (S, V), state × token → state
     needed: Tensor  # (S,), number of tokens to the nearest match
     length: int
     end: int
+    first: int = 0  # the initial state
+    uncounted: int = -1  # like state 0, but reached by a first token that belongs to the prompt and does not count
 
     @classmethod
-    def compile(cls, pattern: str, tokenizer: Tokenizer, allowed_tokens: Tensor, length: int) -> "MustMatch":
+    def compile(
+        cls,
+        pattern: str,
+        tokenizer: Tokenizer,
+        allowed_tokens: Tensor,
+        length: int,
+        opening: Opening | None = None,
+    ) -> "MustMatch":
         """Compile a pattern for texts of at most `length` tokens, among the allowed tokens (V,).
 
-        Raises ConfigError if no such text matches, or if `automaton` refuses the pattern.
+        opening: the prompt, the end of which the first token may begin with. Raises ConfigError if no such text
+        matches, or if `automaton` refuses the pattern.
         """
         tokens = zip(range(tokenizer.size), allowed_tokens.tolist(), strict=True)
         texts = [_text(tokenizer.token_bytes(index)) if allowed else "" for index, allowed in tokens]
@@ -54,30 +65,46 @@ class MustMatch(Sampler):
                 following[:, index] = np.arange(len(table))
             for character in text:
                 following[:, index] = table[following[:, index], column[character]]
+        first, uncounted = 0, -1
+        if opening and opening.first_tokens is not None:
+            first, uncounted = len(table) + 1, len(table)
+            row = np.full(len(texts), len(table) - 1)
+            for index in opening.first_tokens.nonzero()[:, 0].tolist():
+                row[index] = 0 if texts[index] else row[index]
+                for character in texts[index].removeprefix(opening.rest):
+                    row[index] = table[row[index], column[character]]
+            row[list(opening.exact)] = uncounted
+            following = np.vstack((following, following[:1], row[None]))
+            accepted = np.append(accepted, (accepted[0], False))
         needed = _distances(following, accepted)
-        if needed[0] == _NEVER:
+        if opening and opening.exact:
+            needed[first] = min(needed[first], needed[uncounted])
+        if needed[first] == _NEVER:
             parts = "; tokens that are parts of characters are excluded" if tokenizer.HAS_BYTE_TOKENS else ""
             raise ConfigError(f"must_match: no text that the model can write matches {pattern[:40]!r}{parts}")
-        if needed[0] > length:
+        if needed[first] > length:
             raise ConfigError(
                 f"must_match: no text of at most {length:,} tokens matches {pattern[:40]!r};"
-                f" the shortest has {needed[0]:,}",
+                f" the shortest has {needed[first]:,}",
                 remedy="length",
-                least=int(needed[0]),
+                least=int(needed[first]),
             )
         device = allowed_tokens.device
-        return cls(torch.from_numpy(following).to(device), torch.from_numpy(needed).to(device), length, tokenizer.EOS)
+        tables = torch.from_numpy(following).to(device), torch.from_numpy(needed).to(device)
+        return cls(*tables, length, tokenizer.EOS, first, uncounted)
 
     def start(self, batch_size: int) -> Tensor:
         """Return (B, 2): the automaton's state, and the number of tokens drawn."""
-        return torch.zeros(batch_size, 2, dtype=torch.long, device=self.needed.device)
+        return torch.tensor([[self.first, 0]], device=self.needed.device).repeat(batch_size, 1)
 
     def __call__(self, logits: Tensor, history: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor | None]:
         assert state is not None
         at, drawn = state.unbind(dim=1)
         if drawn.any():
             at = self.following[at, history[:, -1]]
-        allowed = self.needed[self.following[at]] < (self.length - drawn)[:, None]
+            drawn = drawn.masked_fill(at == self.uncounted, 0)
+        following = self.following[at]
+        allowed = self.needed[following] < (self.length - drawn)[:, None] + (following == self.uncounted)
         allowed[:, self.end] = self.needed[at] == 0
         left = logits.masked_fill(~allowed, -torch.inf)
         complete = (left == -torch.inf).all(dim=-1)
