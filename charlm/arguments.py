@@ -2,10 +2,13 @@
 
 import functools
 import inspect
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, fields
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from charlm.errors import ConfigError
 from charlm.registry import declarations
 from charlm.wording import nearest
 
@@ -77,6 +80,18 @@ def check_text(rule: str, value: object) -> None:
     """Raise TypeError unless a value is text. rule: the beginning of the message, such as "prompt must be"."""
     if not isinstance(value, str):
         raise TypeError(f"{rule} text, not {named(value)}")
+
+
+def checked_path(rule: str, value: object) -> Path:
+    """Return a path. Raises TypeError unless a value is a str or a path object, ConfigError if it is empty.
+
+    rule: the beginning of the message, such as "folder must be".
+    """
+    if not isinstance(value, str | os.PathLike) or not isinstance(path := os.fspath(value), str):
+        raise TypeError(f"{rule} a path, not {named(value)}")
+    if not path:
+        raise ConfigError(f"{rule} a path, not an empty text")
+    return Path(path)
 
 
 def texts(function: str, values: Iterable[str], one: str = "") -> list[str]:

@@ -6,21 +6,26 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
+from typing import Unpack
 
 import torch
 
+from charlm.arguments import checked_path, field_keywords, named, with_keywords
 from charlm.checkpoints.checkpoint import load
 from charlm.checkpoints.model_folder import lock
 from charlm.config import ModelConfig, TrainConfig
 from charlm.errors import ConfigError, CorpusError
+from charlm.keywords import SettingKeywords
 from charlm.language_model import LanguageModel
 from charlm.plan import Plan
 from charlm.progress import ignore
 from charlm.tasks.given import with_tokenizer
 from charlm.tasks.language import Source, prepare
 from charlm.tokenizers import Tokenizer
+from charlm.training import given
 from charlm.training.distributed import Group, join
 from charlm.training.events import Report, both
+from charlm.training.given import checked_source
 from charlm.training.meter import Meter
 from charlm.training.planner import PlannedRun, make_plan
 from charlm.training.progress_lines import ProgressLines
@@ -29,48 +34,58 @@ from charlm.training.run_folder import RunFolder, check_free, claim
 from charlm.training.trainer import Trainer
 
 
+@with_keywords([*field_keywords(ModelConfig), *field_keywords(TrainConfig)])
 def train(
     source: Source,
     model: ModelConfig | None = None,
     config: TrainConfig | None = None,
     *,
     valid: Source | None = None,
-    plan: Plan | None = None,
-    tokenizer: Tokenizer | None = None,
+    plan: Plan | str | Path | None = None,
+    tokenizer: Tokenizer | str | None = None,
     folder: str | Path | None = None,
     overwrite: bool = False,
     resume: bool = False,
     progress: bool = False,
     report: Report = ignore,
     started: float | None = None,
+    **settings: Unpack[SettingKeywords],
 ) -> LanguageModel:
     """Train on files, folders or a text, and return the model that predicts the held-out part best.
 
     source: one path or several, or a text (a string that contains a newline).
+    model: the settings of the network; what is None there fits the corpus and the time.
+    config: the settings of the run, such as its time, which is three minutes if nothing else is given.
     valid: a separate held-out text, in place of a part of the corpus.
-    plan: a stored plan to repeat; it replaces `model` and `config`.
-    tokenizer: a vocabulary to use unchanged instead of learning one.
+    plan: a stored plan to repeat, or the path of a plan.json; it has both configurations.
+    tokenizer: the name of a tokenizer, or a vocabulary to use unchanged instead of learning one.
     folder: where to keep the model, complete at every moment from the first validation on, and the state of the run
-    until it ends.
+    until it ends; without it, the model is in memory only, and its `save` writes it.
     overwrite: replace the model or the unfinished run in `folder`.
     resume: continue the run in `folder` that was stopped; if it has ended, return its model.
     progress: write lines about the run to sys.stderr.
     report: receives every event (charlm.training.events); `str` of an event is a line.
     started: the time.monotonic() from which a budget in minutes counts; None is now.
+    settings: fields of ModelConfig and TrainConfig, such as minutes=1 or cell="lstm". They change `model`, `config` and
+    `plan`.
 
-    Raises CorpusError, ConfigError, ModelExistsError, ModelInUseError; SaveError if the disk refuses the model at the
-    end; DivergenceError if the loss becomes NaN or infinite; DistributedError if another process has ended. A
-    KeyboardInterrupt stops training: the state is saved at once, and the best model so far stays in the folder.
+    Raises TypeError for an argument of another type, CorpusError, ConfigError, ModelExistsError, ModelInUseError;
+    SaveError if the disk refuses the model at the end; DivergenceError if the loss becomes NaN or infinite;
+    DistributedError if another process has ended. A KeyboardInterrupt stops training: the state is saved at once, and
+    the best model so far stays in the folder.
 
     All processes that torchrun starts call this with the same arguments, and train one model. The first process reports
     and writes the folder. If torchrun restarts them, they continue from the state that was saved last.
     """
     started = monotonic() if started is None else started
+    if not callable(report):
+        raise TypeError(f"report must be a function of one argument, not {named(report)}")
     if progress:
         report = both(ProgressLines(sys.stderr), report)
-    model = plan.model if plan else model or ModelConfig()
-    config = plan.train if plan else config or TrainConfig()
-    folder = Path(folder) if folder else None
+    source = checked_source("train() takes", source)
+    valid = None if valid is None else checked_source("valid must be", valid)
+    folder = None if folder is None else checked_path("folder must be", folder)
+    model, config, plan, tokenizer = given.settings(model, config, plan, tokenizer, settings)
     if resume and folder is None:
         raise ConfigError("resume=True needs folder=")
     with join() as group:

@@ -1,0 +1,90 @@
+"""What `train` was given, checked: a source, configurations or a plan, and keywords that change them."""
+
+import io
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from charlm.arguments import named
+from charlm.config import ModelConfig, TrainConfig
+from charlm.data.corpus import Corpus
+from charlm.errors import ConfigError
+from charlm.plan import Plan, read_plan
+from charlm.tasks.language import Source
+from charlm.tokenizers import Tokenizer
+
+_BUDGETS = ("minutes", "epochs", "steps")
+
+
+class Given(NamedTuple):
+    """The settings of a run. `plan` is None for a new run, and has the same two configurations otherwise."""
+
+    model: ModelConfig
+    config: TrainConfig
+    plan: Plan | None
+    tokenizer: Tokenizer | None
+
+
+def settings(
+    model: ModelConfig | None,
+    config: TrainConfig | None,
+    plan: Plan | str | Path | None,
+    tokenizer: Tokenizer | str | None,
+    keywords: Mapping[str, Any],
+) -> Given:
+    """Merge configurations, or those of a plan, with keywords, which win.
+
+    Raises TypeError for an object of another class, ConfigError for settings that exclude each other.
+    """
+    _check_class("model", model, ModelConfig)
+    _check_class("config", config, TrainConfig)
+    if isinstance(plan, str | os.PathLike):
+        plan = read_plan(Path(plan))
+    elif not isinstance(plan, Plan | None):
+        raise TypeError(f"train() takes a Plan, or the path of a plan.json, as plan, not {named(plan)}")
+    if isinstance(tokenizer, str):
+        keywords, tokenizer = {**keywords, "tokenizer": tokenizer}, None
+    elif not isinstance(tokenizer, Tokenizer | None):
+        raise TypeError(f"train() takes the name of a tokenizer, or a Tokenizer, as tokenizer, not {named(tokenizer)}")
+    names = {field.name for field in fields(ModelConfig)}
+    shape = {name: value for name, value in keywords.items() if name in names}
+    run = {name: value for name, value in keywords.items() if name not in names}
+    if plan is None:
+        return Given(replace(model or ModelConfig(), **shape), replace(config or TrainConfig(), **run), None, tokenizer)
+    for name, given, planned in (("model", model, plan.model), ("config", config, plan.train)):
+        if given not in (None, planned):
+            raise ConfigError(f"a plan has its own {name}; leave {name} out, and give keywords to change settings")
+    if budgets := [name for name in _BUDGETS if run.get(name) is not None]:
+        raise ConfigError(f"a plan sets the number of steps; leave {budgets[0]} out")
+    plan = replace(plan, model=replace(plan.model, **shape), train=replace(plan.train, **run))
+    return Given(plan.model, plan.train, plan, tokenizer)
+
+
+def checked_source(rule: str, source: object) -> Source:
+    """Return a path, a list of paths, a text or a corpus.
+
+    rule: the beginning of the message of the TypeError for anything else, such as "train() takes".
+    """
+    if isinstance(source, str | os.PathLike | Corpus):
+        return source  # type: ignore[return-value]
+    expected = f"{rule} a path, a list of paths, or a text that contains a newline"
+    if isinstance(source, bytes | bytearray | Mapping | io.IOBase) or not isinstance(source, Iterable):
+        raise TypeError(f"{expected}, not {named(source)}")
+    paths = list(source)
+    for number, path in enumerate(paths, 1):
+        if not isinstance(path, str | os.PathLike):
+            raise TypeError(f"{expected}, but item {number} of the list is {named(path)}")
+        if "\n" in str(path):
+            raise TypeError(f"{expected}, but item {number} of the list is a text; join the texts to one")
+    return paths
+
+
+def _check_class(name: str, value: object, expected: type) -> None:
+    if isinstance(value, expected | None):
+        return
+    position = "second" if name == "model" else "third"
+    other = {"ModelConfig": "model", "TrainConfig": "config", "Plan": "plan"}.get(named(value))
+    hint = f"; give it as {other}=" if other else ""
+    raise TypeError(f"train() takes a {expected.__name__} as {name}, its {position} argument, not {named(value)}{hint}")
