@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 _SIMILAR = 0.7  # share of letters in common from which a name is suggested
 
@@ -37,6 +37,11 @@ def for_terminal(text: str) -> str:
 def quoted(text: str, length: int = 24) -> str:
     """A text in quotation marks, on one line; of a longer one, the beginning and an ellipsis."""
     return repr(text if len(text) <= length else f"{text[: length - 1]}…")
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence: "a, b and c"."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def nearest(name: str, known: Iterable[str], count: int = 1) -> list[str]:

@@ -21,7 +21,7 @@ FILES = CONFIG, TOKENIZER, WEIGHTS, PLAN, METRICS, CARD = (
 )
 REPORT = "report.html"  # written by `charlm report`
 STEPS = "steps"  # the folder of training states while a run is unfinished; `training_state` describes their content
-MANIFEST = "manifest.json"  # the file of a state that is written last
+MANIFEST, VALUES = "manifest.json", "state.json"  # files of a state; the manifest is written last
 ENDED = ".steps.tmp"  # the same folder while it is being deleted, after the run has ended
 _OURS = re.compile(r"\.?({})(\.\d+\.tmp)?".format("|".join(map(re.escape, (*FILES, REPORT)))))
 
@@ -122,10 +122,24 @@ def _is_ours(folder: Path) -> bool:
     """Whether a folder contains nothing but a model's files, complete or half-written."""
     if not folder.is_dir():
         return False
-    return all(
-        _OURS.fullmatch(path.name) if path.is_file() else path.name in (STEPS, ENDED) and not path.is_symlink()
-        for path in folder.iterdir()
-    )
+    return all(map(is_written_by_charlm, folder.iterdir()))
+
+
+def is_written_by_charlm(path: Path) -> bool:
+    """Whether something in a model's folder has the name and the kind of what charlm writes there."""
+    if path.is_file():
+        return bool(_OURS.fullmatch(path.name))
+    return path.name in (STEPS, ENDED) and path.is_dir() and not path.is_symlink()
+
+
+def is_in_use(folder: Path) -> bool:
+    """Whether a process holds the lock of a model's folder."""
+    try:
+        file = sibling_path(folder, "lock").open("r+b")
+    except OSError:
+        return False
+    with file:
+        return not try_lock(file)
 
 
 @contextmanager

@@ -1,15 +1,16 @@
 """The folder of a model by its name, and the name of the model that was trained last."""
 
-import difflib
 import os
 from pathlib import Path
 
-from charlm.checkpoints.model_folder import has_state, no_model, recover
+from charlm.checkpoints.model_folder import CONFIG, has_state, no_model, recover, unfinished
 from charlm.errors import ConfigError, ModelError
 from charlm.files.atomic import write_atomic
+from charlm.wording import listed, nearest
 
 CHECKPOINTS = Path("checkpoints")
 _LATEST = CHECKPOINTS / "latest"
+_LISTED = 12  # names in an error
 
 
 def model_path(value: str) -> Path:
@@ -26,27 +27,66 @@ def model_path(value: str) -> Path:
     return CHECKPOINTS / value
 
 
-def existing_folder(value: str | None) -> Path:
+def existing_folder(value: str | None, *, run: bool = False) -> Path:
     """Return the folder of an existing model; None means the model that was trained last.
 
-    Raises ModelError, with the nearest name, if the model does not exist.
+    run: whether a run that has no model yet will do; its files are in a folder of their own.
+
+    Raises ModelError, which lists the models that exist, if the model does not.
     """
     if value is None:
         value = latest()
-    folder = model_path(value)
+        folder = model_path(value)
+        recover(folder)
+        if not folder.exists():
+            raise _without(f"the model that was trained last, {folder}, does not exist")
+        return folder
+    folder = folder_of(value)
     recover(folder)
-    if not folder.exists():
-        near = difflib.get_close_matches(value, trained(), n=1)
-        raise no_model(folder, f"; did you mean {near[0]}?" if near else "")
+    if not folder.exists() and not (run and unfinished(folder)):
+        raise missing(folder)
     return folder
+
+
+def folder_of(value: str) -> Path:
+    """Return the folder that the name of a model, or a path, stands for.
+
+    `.` is the folder that one is in, and `NAME/` is the model NAME, unless there is a folder of this name.
+    """
+    folder = Path(value) if value in (".", "..") else model_path(value)
+    name = value.rstrip(os.sep + (os.altsep or ""))
+    if name != value and not folder.exists() and len(Path(name).parts) == 1:
+        return model_path(name)
+    return folder
+
+
+def missing(folder: Path) -> ModelError:
+    """Return the error for a model that does not exist, with the models that do."""
+    if has_state(folder):
+        return no_model(folder)
+    inside = folder.parent == CHECKPOINTS
+    if inside and (Path(folder.name) / CONFIG).is_file():
+        return ModelError(f"there is no model {folder}; did you mean .{os.sep}{folder.name}?")
+    known = [path.name for path in _models(folder.parent)]
+    names = known if inside else [name_of(folder.parent / name) for name in known]
+    if not names:
+        return _without(f"there is no model {folder}")
+    shown = names if len(names) <= _LISTED else [*names[: _LISTED - 1], f"{len(names) - _LISTED + 1} more"]
+    near = nearest(folder.name, known)
+    hint = f"; did you mean {names[known.index(near[0])]}?" if near else ""
+    return ModelError(f"there is no model {folder}, only {listed(shown)}{hint}")
+
+
+def name_of(folder: Path) -> str:
+    """Return the name of a model by its folder: the value that `model_path` turns into the folder."""
+    if folder.parent == CHECKPOINTS:
+        return folder.name
+    return str(folder) if len(folder.parts) > 1 else f".{os.sep}{folder}"
 
 
 def trained() -> list[str]:
     """Return the names of the models in `checkpoints/`, sorted."""
-    if not CHECKPOINTS.is_dir():
-        return []
-    folders = (path for path in CHECKPOINTS.iterdir() if not path.name.startswith("."))
-    return sorted(folder.name for folder in folders if (folder / "config.json").is_file())
+    return [folder.name for folder in _models(CHECKPOINTS)]
 
 
 def _stopped() -> Path | None:
@@ -64,13 +104,13 @@ def latest() -> str:
         return name
     except OSError:
         problem = "no model was trained in this folder yet"
-        if stopped := _stopped():
+        if trained():
+            problem = "no model is marked as the one that was trained last"
+        elif stopped := _stopped():
             raise no_model(stopped) from None
     except (ValueError, ConfigError):
         problem = f"{_LATEST} does not name a model"
-    if known := trained():
-        raise ModelError(problem, remedy="name_model", names=", ".join(known))
-    raise ModelError(problem, remedy="train_first")
+    raise _without(problem)
 
 
 def set_latest(value: str) -> None:
@@ -79,3 +119,32 @@ def set_latest(value: str) -> None:
     folder = model_path(value)
     name = value if folder.parent == CHECKPOINTS else str(folder.resolve())
     write_atomic(_LATEST, f"{name}\n".encode())
+
+
+def is_latest(folder: Path) -> bool:
+    """Whether a model is the one that was trained last."""
+    try:
+        return model_path(latest()).resolve() == folder.resolve()
+    except ModelError:
+        return False
+
+
+def forget_latest() -> None:
+    """Forget which model was trained last."""
+    _LATEST.unlink(missing_ok=True)
+
+
+def _without(problem: str) -> ModelError:
+    """Return the error for a command that has no model, with what to do."""
+    if known := trained():
+        return ModelError(problem, remedy="name_model", names=", ".join(known))
+    return ModelError(problem, remedy="train_first")
+
+
+def _models(parent: Path) -> list[Path]:
+    """Return the folders of the models in a folder, by name."""
+    try:
+        folders = sorted(path for path in parent.iterdir() if not path.name.startswith("."))
+    except OSError:
+        return []
+    return [folder for folder in folders if (folder / CONFIG).is_file()]

@@ -19,13 +19,13 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from charlm.checkpoints.model_folder import ENDED, MANIFEST, STEPS, state_folders
+from charlm.checkpoints.model_folder import ENDED, MANIFEST, STEPS, VALUES, state_folders
 from charlm.errors import ModelError
 from charlm.files.atomic import parse_json, read_file, sync_folder, to_json, write_atomic
 from charlm.files.tensors import pack, unpack
 
 FORMAT_VERSION = 1
-_TENSORS, _VALUES = "state.safetensors", "state.json"
+_TENSORS = "state.safetensors"
 _KEPT = 2
 _LARGEST_MANIFEST = 2**16  # bytes
 
@@ -55,7 +55,7 @@ def save(folder: Path, state: TrainingState) -> None:
     path.mkdir(parents=True)
     try:
         manifest: dict[str, Any] = {"format_version": FORMAT_VERSION, "step": state.step, "files": {}}
-        for name, data in ((_TENSORS, pack(state.tensors, {})), (_VALUES, to_json(state.values))):
+        for name, data in ((_TENSORS, pack(state.tensors, {})), (VALUES, to_json(state.values))):
             write_atomic(path / name, data)
             manifest["files"][name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
         sync_folder(path.parent)
@@ -108,7 +108,7 @@ def _read(path: Path) -> TrainingState:
     manifest = parse_json(path / MANIFEST, read_file(path / MANIFEST, _LARGEST_MANIFEST))
     try:
         version, step, files = manifest["format_version"], manifest["step"], manifest["files"]
-        stated = {name: (files[name]["bytes"], files[name]["sha256"]) for name in (_TENSORS, _VALUES)}
+        stated = {name: (files[name]["bytes"], files[name]["sha256"]) for name in (_TENSORS, VALUES)}
     except (KeyError, TypeError):
         raise ModelError(f"{path / MANIFEST} is not the manifest of a training state") from None
     if version != FORMAT_VERSION:
@@ -122,7 +122,7 @@ def _read(path: Path) -> TrainingState:
         blobs[name] = read_file(path / name, size)
         if hashlib.sha256(blobs[name]).hexdigest() != digest:
             raise ModelError(f"{path / name} is damaged: its SHA-256 is not that of the manifest")
-    values = parse_json(path / _VALUES, blobs[_VALUES])
+    values = parse_json(path / VALUES, blobs[VALUES])
     if not isinstance(values, dict):
-        raise ModelError(f"{path / _VALUES} does not hold a training state")
+        raise ModelError(f"{path / VALUES} does not hold a training state")
     return TrainingState(step, values, unpack(path / _TENSORS, blobs[_TENSORS])[0])

@@ -1,18 +1,32 @@
 """charlm info: what a model is, and what charlm runs on."""
 
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from charlm.cli.dates import minute, timestamp
+from charlm.cli.list_models import run_in_words
 from charlm.cli.models import find_model
-from charlm.cli.options import Json, Model, Quiet
-from charlm.cli.output import write, write_json
+from charlm.cli.options import Json, Model, Quiet, model_names
+from charlm.cli.output import fitted, write, write_json
 from charlm.config import ModelConfig
+from charlm.errors import ConfigError, ModelError
 from charlm.interrupts import importing
-from charlm.wording import figure, plural, vocabulary_size
+from charlm.wording import clock, figure, plural, vocabulary_size
+
+_LABELS = 13  # columns before the values
+_COMMANDS = ("continue", "repeat")  # labels of commands
 
 
 def info(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", help="The model; the same as --model.", autocompletion=model_names),
+    ] = None,
     model: Model = None,
     system: Annotated[
         bool, typer.Option("--system", help="Show versions, device, threads and paths instead of a model.")
@@ -22,52 +36,98 @@ def info(
 ) -> None:
     """Show what a model is, and how to repeat its training.
 
-    Example: charlm info --model poems
+    For a run that was stopped, it shows how far the run is, and the command that continues it.
+
+    Example: charlm info poems
     """
+    if name is not None and (model is not None or system):
+        raise ConfigError(f"give the model once; leave {name} or the option out")
     if system:
         with importing():
             from charlm.system import describe_system
 
         values = describe_system()
-        rows = list(values.items())
+        rows: Iterable[tuple[str, str]] = values.items()
     else:
-        folder = find_model(model, quiet)
-        with importing():
-            from charlm.checkpoints.checkpoint import describe
-
-        values = describe(folder)
-        rows = _rows(values)
+        folder = find_model(model if name is None else name, quiet, run=True)
+        values = _values(folder)
+        rows = _rows(values).items()
     if json:
-        write_json(values)
+        write_json(values | {"trained": timestamp(values["trained"])} if "trained" in values else values)
     else:
-        write("".join(f"{name:<12} {value}\n" for name, value in rows))
+        write("".join(_row(*each) for each in rows))
 
 
-def _rows(values: dict[str, Any]) -> list[tuple[str, str]]:
-    shape, corpus, valid, plan = (values[part] for part in ("config", "corpus", "validation", "plan"))
-    batch = f"{plan['train']['batch_size']} × {plan['train']['seq_len']} tokens"
-    step = f"{values['step']:,} of {values['steps']:,}"
-    characters = plural(corpus["characters"], "character")
+def _values(folder: Path) -> dict[str, Any]:
+    """Return the values for JSON. Those of a run that has no model yet have neither weights nor figures."""
+    from charlm.checkpoints import listing
+
+    run = listing.find_run(folder)
+    if run and not folder.exists():
+        config, corpus = listing.configuration(run.path)
+        return {"model": str(folder), "config": asdict(config), "corpus": corpus, "run": run.to_json()}
+    with importing():
+        from charlm.analysis.run_log import read_log
+        from charlm.checkpoints.checkpoint import describe
+
+    values = describe(folder)
+    try:
+        seconds = [point.seconds for point in read_log(folder).points if point.seconds is not None]
+    except ModelError:  # the metrics are not needed otherwise
+        seconds = []
+    when = {"trained": listing.written_at(folder), "seconds": max(seconds, default=None)}
+    return values | when | {"run": run and run.to_json()}
+
+
+def _rows(values: dict[str, Any]) -> dict[str, str]:
+    """Return the lines for people: label → value."""
+    shape, corpus, run = values["config"], values["corpus"], values["run"]
     rows = {
         "model": values["model"],
         "cell": ModelConfig(**shape).shape,
         "embedding": shape["embedding"],
         "dropout": f"{shape['dropout']:g}",
-        "tokenizer": f"{shape['tokenizer']}, {vocabulary_size(values['vocabulary_size'])}",
-        "parameters": f"{values['parameters']:,}",
+        "tokenizer": shape["tokenizer"],
         "sequence": shape["sequence"],
-        "corpus": f"{', '.join(corpus['files'])}: {characters}, SHA-256 {corpus['sha256']}",
-        "steps": f"{f'best at {step}' if valid else f'stopped at {step}'}, {batch} each",
-        **_validation(valid),
-        "made by": f"charlm {values['charlm_version']}",
-        **({"repeat": values["repeat"]} if valid else {}),
+        "corpus": f"{', '.join(corpus['files'])}: {plural(corpus['characters'], 'character')}",
+        "SHA-256": corpus["sha256"],
     }
-    return list(rows.items())
+    if "step" in values:
+        rows |= _figures(values)
+    if run:
+        spent = "" if run["seconds"] is None else f", after {clock(run['seconds'])}"
+        rows |= {"run": f"{run_in_words(run['active'], run['step'], run['steps'])}{spent}", "continue": run["command"]}
+    if values.get("validation"):
+        rows["repeat"] = values["repeat"]
+    return rows
+
+
+def _figures(values: dict[str, Any]) -> dict[str, str]:
+    """Return the lines of a model that has been trained."""
+    valid, plan = values["validation"], values["plan"]
+    step = f"{'best' if valid else 'stopped'} at {values['step']:,} of {values['steps']:,}"
+    batch = f"{plan['train']['batch_size']} × {plan['train']['seq_len']} tokens"
+    spent = "" if values["seconds"] is None else f", in {clock(values['seconds'])}"
+    return {
+        "tokenizer": f"{values['config']['tokenizer']}, {vocabulary_size(values['vocabulary_size'])}",
+        "parameters": f"{values['parameters']:,}",
+        "steps": f"{step}, {batch} each",
+        **_validation(valid),
+        "trained": f"{minute(values['trained'])}{spent}",
+        "made by": f"charlm {values['charlm_version']}",
+    }
 
 
 def _validation(values: dict[str, Any] | None) -> dict[str, str]:
     """Return the figures of the held-out part, over the known tokens."""
     if values is None:
-        return {"validation": "not validated; to continue the run, use charlm train with --resume"}
+        return {"held out": "not validated, because the run was stopped before that"}
     nats, bits = (values.get(f"{name}_known", values[name]) for name in ("nats_per_token", "bits_per_char"))
     return {"held out": plural(values["tokens"], "token"), "nats/token": figure(nats), "bits/char": figure(bits)}
+
+
+def _row(label: str, value: object) -> str:
+    """Return a line, wrapped on a terminal below the value; a command stays in one piece, so that it can be copied."""
+    if label in _COMMANDS:
+        return f"{label:<{_LABELS}}{value}\n"
+    return fitted(f"{label:<{_LABELS}}{value}\n", sys.stdout, _LABELS)

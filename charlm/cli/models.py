@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from charlm.language_model import LanguageModel
 
 
-def find_model(name: str | None, quiet: bool) -> Path:
+def find_model(name: str | None, quiet: bool, *, run: bool = False) -> Path:
     """Return the folder of a model, and print it unless the user named the model.
 
-    Raises ModelError if it is missing.
+    run: whether a run that has no model yet will do. Raises ModelError if it is missing.
     """
-    folder = existing_folder(name)
+    folder = existing_folder(name, run=run)
     say(f"model {folder}", quiet or name is not None)
     return folder
 

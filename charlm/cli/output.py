@@ -129,15 +129,16 @@ def say_error(text: str, label: str = "error", stream: TextIO | None = None) -> 
     print(f"{styled(label, RED, use_color(stream))}{line}", file=stream, flush=True)
 
 
-def fitted(text: str, stream: TextIO) -> str:
+def fitted(text: str, stream: TextIO, indent: int | None = None) -> str:
     """Return lines as a terminal shows them best: wrapped between words, in signs that it has. A pipe gets all of them.
 
-    A word is never cut, so that a path or a name can be copied.
+    A word is never cut, so that a path or a name can be copied. indent: columns before a continued line; by default,
+    two more than before its beginning.
     """
     if not stream.isatty():
         return text
     width = columns(stream)
-    shown = "\n".join(_wrapped(line, width) if len(line) > width else line for line in text.split("\n"))
+    shown = "\n".join(_wrapped(line, width, indent) if len(line) > width else line for line in text.split("\n"))
     return shown if _can_encode(_SIGNS[0][0], stream) else _in_ascii(shown)
 
 
@@ -166,9 +167,10 @@ def styled(text: str, style: str, color: bool | None) -> str:
     return f"\x1b[{style}m{text}\x1b[0m" if color else text
 
 
-def _wrapped(line: str, width: int) -> str:
-    start = len(line) - len(line.lstrip())
-    wrapper = textwrap.TextWrapper(max(width, _NARROWEST), subsequent_indent=" " * (start + 2))
+def _wrapped(line: str, width: int, indent: int | None) -> str:
+    if indent is None:
+        indent = len(line) - len(line.lstrip()) + 2
+    wrapper = textwrap.TextWrapper(max(width, _NARROWEST), subsequent_indent=" " * indent)
     wrapper.break_long_words = wrapper.break_on_hyphens = False
     return wrapper.fill(line)
 

@@ -8,6 +8,7 @@ from charlm.analysis.report import Report
 from charlm.analysis.run_log import Point
 from charlm.analysis.surprisal import Line, Surprisal
 from charlm.config import ModelConfig
+from charlm.pages import report_name
 from charlm.pages.chart import Curve, chart
 from charlm.pages.embedding_map import HEIGHT, WIDTH, legend, marks
 from charlm.pages.heat import COLORS, level, level_legend, level_rules
@@ -26,7 +27,7 @@ _END = "<EOS>"
 def page(report: Report) -> str:
     """The whole report as HTML."""
     parts = [_head(report), _curves(report), _samples(report), _surprisal(report), _map(report), _tables(report)]
-    return document(f"{report.name}: charlm report", STYLE + sheet() + level_rules(".s"), "".join(parts))
+    return document(report_name.title(report.name), STYLE + sheet() + level_rules(".s"), "".join(parts))
 
 
 def _head(report: Report) -> str:
@@ -40,7 +41,7 @@ def _head(report: Report) -> str:
     shown = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in figures.items())
     trained = f"{plural(corpus['characters'], 'character')} of {', '.join(corpus['files'])}"
     return (
-        f"<header>\n<h1>{safe(report.name)}</h1>\n<p>{safe(shape)}, trained on {safe(trained)}</p>\n"
+        f"<header>\n{report_name.heading(report.name)}\n<p>{safe(shape)}, trained on {safe(trained)}</p>\n"
         f'<dl class="figures">{shown}</dl>\n</header>\n'
     )
 

@@ -1,12 +1,12 @@
 """The model card: the README of a model's folder, for people and for the Hugging Face Hub."""
 
 import inspect
-import re
 from collections.abc import Sequence
 
-from charlm.checkpoints import numpy_loader
+from charlm.checkpoints import card_name, numpy_loader
 from charlm.config import TextMode
 from charlm.data.sequences import Lines, Streams
+from charlm.files.markdown import block, printable
 from charlm.plan import Plan
 from charlm.scoring.evaluation import Evaluation
 from charlm.scoring.passages import CONTEXT_TOKENS
@@ -14,14 +14,11 @@ from charlm.tasks.language import PREVIEW_TEMPERATURE, Dataset
 from charlm.training.best import Best
 from charlm.wording import plural
 
-# Line ends, marks that change the direction of writing, and what UTF-8 or YAML cannot hold.
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
-
 
 def model_card(name: str, plan: Plan, dataset: Dataset, parameters: int, best: Best) -> str:
     """Write the card: YAML for the Hub, then Markdown. The only text of the corpus in it is what the samples repeat."""
     return f"""{_front_matter(name, plan, dataset, best.evaluation)}
-# {_code(_shown(name))}
+{card_name.heading(name)}
 
 This language model was trained on one corpus with charlm (`charlm-rnn` on the Python Package Index). It computes the
 probability of a text, and generates new text token by token.
@@ -53,7 +50,7 @@ In Python: `charlm.load("folder").sample("a text")`.
 `config.json` and `tokenizer.json` are plain JSON. `model.safetensors` contains the weights under the names of torch.nn.
 This program reads them with numpy:
 
-{_block(inspect.getsource(numpy_loader).rstrip(), "python")}
+{block(inspect.getsource(numpy_loader).rstrip(), "python")}
 
 ## Limits
 
@@ -79,9 +76,8 @@ def _results(name: str, dataset: Dataset, evaluation: Evaluation) -> str:
     nats, bits = evaluation.known_nats_per_token, evaluation.bits_per_char_known
     if nats is None or bits is None:
         return ""
-    quoted = _shown(name.replace("\\", "\\\\").replace('"', '\\"'))
     return f"""model-index:
-- name: "{quoted}"
+{card_name.index_entry(name)}
   results:
   - task:
       type: text-generation
@@ -165,28 +161,6 @@ def _figures(dataset: Dataset, evaluation: Evaluation | None) -> str:
 def _samples(samples: Sequence[str]) -> str:
     if not samples:
         return ""
-    blocks = "\n\n".join(_block(_shown(sample, but="\n\t"), "text") for sample in samples)
+    blocks = "\n\n".join(block(printable(sample, but="\n\t"), "text") for sample in samples)
     how = f"Unedited samples at temperature {PREVIEW_TEMPERATURE:g}; control characters are shown by their code."
     return f"\n## Samples\n\n{how}\n\n{blocks}\n"
-
-
-def _shown(text: str, but: str = "") -> str:
-    """Replace control characters, except those in `but`, by their code in Python and YAML."""
-    return _CONTROL.sub(lambda match: match[0] if match[0] in but else ascii(match[0])[1:-1], text)
-
-
-def _block(text: str, language: str) -> str:
-    """Return a code block whose fence nothing in the text closes."""
-    fence = "`" * max(3, _longest_run(text) + 1)
-    return f"{fence}{language}\n{text}\n{fence}"
-
-
-def _code(text: str) -> str:
-    """Return a code span that nothing in the text closes."""
-    ticks, space = "`" * (_longest_run(text) + 1), " " * (text.strip("`") != text)
-    return ticks + space + text + space + ticks
-
-
-def _longest_run(text: str) -> int:
-    """Return the length of the longest run of backticks."""
-    return max(map(len, re.findall("`+", text)), default=0)

@@ -124,12 +124,13 @@ def test_where_there_is_only_a_state_every_reader_names_resume(
         charlm.train(STREAM, plan=often, folder="checkpoints/m")
     assert not Path("checkpoints/m").exists()
     words = "there is no model checkpoints/m, only the state of a run before its first validation"
-    for command in (["sample", "-m", "m"], ["sample"], ["info", "-m", "m"], ["compare", "m", "kn3", "the word"]):
+    for command in (["sample", "-m", "m"], ["sample"], ["info"], ["compare", "m", "kn3", "the word"]):
         done = run(*command)
         assert (done.out, done.err) == (
             "",
             f"error: {words}; if the run was stopped, run its command again with --resume\n",
         )
+    assert "stopped at step 7 of 40" in run("info", "-m", "m").out
     for read in (charlm.load, kenlm.Model):
         with pytest.raises(charlm.ModelError, match="only the state of a run before its first validation"):
             read("checkpoints/m")
