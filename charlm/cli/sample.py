@@ -163,7 +163,7 @@ def sample(
         several = "s" * (shown.samples != 1)
         say(f"found only {shown.samples:,} different sample{several}; 1,000 more brought no new one", quiet)
     shown.report(quiet)
-    read = prompt[: len(prompt) - len(shown.taken_back)]
+    read = prompt.removesuffix(shown.taken_back)  # what was drawn again is not unknown
     report_unknown(language_model, [Document("", read)], language_model.unknown(read), unknown or "", quiet)
 
 

@@ -62,6 +62,9 @@ def open_prompt(
     left_out = tokenizer.UNK if not allow_unk and allowed[tokenizer.UNK] and others else None
     whole = encode(tokenizer, prompt, "unk")
     choices = _choices(tokenizer, whole, allowed)
+    if not choices and unknown == "skip":
+        whole = apply_policy(tokenizer, whole, unknown)
+        choices = _choices(tokenizer, whole, allowed)
     most = max(choices, default=0)
     before = apply_policy(tokenizer, whole.first(len(whole.ids) - most), unknown)
     last = whole.rest(len(whole.ids) - most)
@@ -88,6 +91,7 @@ def open_prompt(
 def _choices(tokenizer: Tokenizer, prompt: Encoded, allowed: Tensor) -> dict[int, _Choice]:
     """Return the numbers of last tokens with whose text a longer token begins."""
     choices: dict[int, _Choice] = {}
+    possible = allowed.cpu().numpy()
     rest, end = b"", len(prompt.text)
     last_first = zip(prompt.ids[::-1].tolist(), prompt.lengths[::-1].tolist(), strict=True)
     for count, (index, length) in enumerate(last_first, start=1):
@@ -96,7 +100,7 @@ def _choices(tokenizer: Tokenizer, prompt: Encoded, allowed: Tensor) -> dict[int
         end -= length
         if len(rest) >= tokenizer.longest_token:
             break
-        tokens = [token for token in tokenizer.beginning_with(rest) if allowed[token]]
+        tokens = [token for token in tokenizer.beginning_with(rest) if possible[token]]
         exact = frozenset(token for token in tokens if len(tokenizer.token_bytes(token)) == len(rest))
         if len(exact) < len(tokens):
             first_tokens = torch.zeros_like(allowed)

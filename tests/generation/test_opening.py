@@ -87,7 +87,14 @@ def test_a_word_that_is_unknown_so_far_may_become_known() -> None:
     with pytest.raises(charlm.UnknownCharacterError, match=r"'x'.*character 1"):
         model.sample("x a")
     (skipped,) = model.sample("x a", temperature=0, length=1, unknown="skip")
-    assert (skipped.prompt, skipped.text) == (" a", "b")
+    assert (skipped.prompt, skipped.text, skipped.taken_back) == (" a", "b", "a")
+
+
+def test_an_unknown_end_that_is_left_out_does_not_hide_a_token(words: charlm.LanguageModel) -> None:
+    (skipped,) = words.sample(f"{PROMPT}€", temperature=0, length=1, unknown="skip")
+    assert (skipped.prompt, skipped.text, skipped.taken_back) == (PROMPT, "b", "a")
+    (read,) = words.sample(f"{PROMPT}€", temperature=0, length=1, unknown="unk")
+    assert (read.prompt, read.taken_back) == (f"{PROMPT}€", None)
 
 
 @pytest.mark.parametrize("kind", TOKENIZERS)
