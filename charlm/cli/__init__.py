@@ -4,39 +4,21 @@
 exist, or an option out of range; 3 the model is missing or unusable; 4 another process is training the model; 130, 143,
 129 stopped by a signal.
 
-The modules of commands import torch inside their functions, so that no help page waits for it.
+The module of a command is imported when the command is called, and imports torch inside its function, so that no help
+page waits for it.
 """
 
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from types import FrameType
 from typing import Annotated, Any, NoReturn
 
 import typer
 
-from charlm.cli import (
-    cache,
-    compare,
-    corpus,
-    embed,
-    evaluate,
-    gradients,
-    info,
-    list_models,
-    neurons,
-    remove,
-    rename,
-    report,
-    sample,
-    score,
-    tokenizer,
-    train,
-    usage,
-    why,
-)
-from charlm.cli.help_page import HelpPage, Main
+from charlm.cli import usage
+from charlm.cli.commands import Main
 from charlm.cli.output import closable_streams, prepare_streams, say_error, silence_other_processes, use_color
 from charlm.cli.remedies import sentence
 from charlm.errors import CharlmError, ConfigError, CorpusNotFoundError, ModelError, ModelInUseError
@@ -61,36 +43,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-_Commands = dict[str, typer.Typer | Callable[..., None]]  # name → command, or group of commands
-_COMMANDS: dict[str, _Commands] = {  # by the heading of the help
-    "Train and use a model": {
-        "train": train.train,
-        "sample": sample.sample,
-        "score": score.score,
-        "evaluate": evaluate.evaluate,
-        "compare": compare.compare,
-    },
-    "Look after models": {
-        "list": list_models.list_models,
-        "info": info.info,
-        "rename": rename.rename,
-        "remove": remove.remove,
-    },
-    "Look inside a model": {
-        "report": report.report,
-        "why": why.why,
-        "neurons": neurons.neurons,
-        "gradients": gradients.gradients,
-        "embed": embed.app,
-    },
-    "Texts and files": {"corpus": corpus.app, "tokenizer": tokenizer.app, "cache": cache.cache},
-}
-for _heading, _commands in _COMMANDS.items():
-    for _name, _command in _commands.items():
-        if isinstance(_command, typer.Typer):
-            app.add_typer(_command, name=_name, rich_help_panel=_heading)
-        else:
-            app.command(_name, cls=HelpPage, rich_help_panel=_heading)(_command)
 
 
 def _show_version(wanted: bool) -> None:

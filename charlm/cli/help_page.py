@@ -1,6 +1,6 @@
 """Help pages: options under headings, values by names that people know, and colors on a terminal.
 
-A command declares the heading of an option, and a group the heading of a command, as `rich_help_panel`. The pages need
+A command declares the heading of an option as `rich_help_panel`. The pages need
 neither Rich nor more imports than the parser.
 """
 
@@ -58,30 +58,19 @@ class Group(TyperGroup):
             raise usage.unknown_command(ctx, args[0])
         return super().resolve_command(ctx, args)
 
+    def sections(self, ctx: Any) -> dict[str, Rows]:
+        """Return the commands and their summaries, under headings."""
+        commands = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        return {_COMMANDS: [(name, summary(each)) for name, each in commands if each is not None and not each.hidden]}
+
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        sections: dict[str, Rows] = {}
-        for name in self.list_commands(ctx):
-            command = self.get_command(ctx, name)
-            if command is not None and not command.hidden:
-                sections.setdefault(_heading(command, _COMMANDS), []).append((name, _summary(command)))
-        if self.steps:
-            sections["Three steps"] = list(self.steps)
-        formatter.write(_page(self, ctx, formatter.width, sections))
-
-
-class Main(Group):
-    """The program itself."""
-
-    steps = (
-        ("charlm train corpus.txt", "a model of your text, in three minutes"),
-        ("charlm sample", "new text from it"),
-        ('charlm score "a sentence"', "how likely a text is, token by token"),
-    )
+        steps = {"Three steps": list(self.steps)} if self.steps else {}
+        formatter.write(_page(self, ctx, formatter.width, self.sections(ctx) | steps))
 
 
 def command_group(help: str) -> typer.Typer:
     """Return a group of commands, such as `charlm embed`."""
-    return typer.Typer(cls=Group, help=help, no_args_is_help=True)
+    return typer.Typer(cls=Group, help=help, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
 
 def _page(command: Any, ctx: Any, width: int, more: dict[str, Rows] | None = None) -> str:
@@ -163,6 +152,6 @@ def _heading(shown: Any, otherwise: str) -> str:
     return panel if isinstance(panel, str) else otherwise
 
 
-def _summary(command: Any) -> str:
+def summary(command: Any) -> str:
     """Return the first paragraph of a command's help."""
     return " ".join(cleandoc(command.help or "").partition("\n\n")[0].split())

@@ -6,10 +6,15 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Outcome
+from typer.main import get_command
 
+from charlm.cli import app
+from charlm.cli.commands import COMMANDS as COMMANDS_BY_HEADING
+from charlm.cli.help_page import summary
 from charlm.registry import names
 
 Run = Callable[..., Outcome]
@@ -52,6 +57,26 @@ print(*sorted(sys.modules.keys() & {{"torch", "numpy", "rich", "charlm.language_
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, encoding="utf-8", check=True)
     assert done.stdout.split() == []
+
+
+def test_a_command_is_summarized_as_in_its_own_help() -> None:
+    """The page of charlm has the summaries in a list, so that it need not import the commands."""
+    program: Any = get_command(app)
+    for commands in COMMANDS_BY_HEADING.values():
+        for name, words in commands.items():
+            assert words == summary(program.commands[name]), name
+
+
+def test_a_command_is_imported_alone() -> None:
+    program = """
+import contextlib, io, sys
+from charlm import cli
+with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+    cli.main(["info", "--help"])
+print("charlm.cli.info" in sys.modules, "charlm.cli.sample" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, encoding="utf-8", check=True)
+    assert done.stdout == "True False\n"
 
 
 def completed(place: Path, *words: str) -> list[str]:
