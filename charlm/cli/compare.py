@@ -13,10 +13,10 @@ from charlm.cli.models import load_model
 from charlm.cli.options import Json, Quiet, model_names
 from charlm.cli.output import say, write, write_json
 from charlm.cli.view.progress import token_bar
+from charlm.cli.waiting import loading
 from charlm.data.corpus import STDIN, Corpus
 from charlm.data.documents import Document
 from charlm.errors import ConfigError, CorpusError, CorpusNotFoundError
-from charlm.interrupts import importing
 
 if TYPE_CHECKING:
     from charlm.comparison.compare import ComparedModel, Floats
@@ -85,12 +85,12 @@ def compare(
             f"the text has {characters:,} characters, too many to compare; give at most {_MAX_CHARACTERS:,}"
         )
 
-    with importing():
+    with loading(quiet):
         from charlm.cli import comparison
         from charlm.cli.pairs import compare_pairs
         from charlm.comparison.compare import compare as compare_models
 
-    models = [load_model(folder) if folder else None for folder in folders]
+    models = [load_model(folder, quiet) if folder else None for folder in folders]
     ngram_text = _ngram_text(folders, train, named, quiet) if None in folders else None
     compared = _compared((a, b), models, ngram_text, quiet)
     if pairs:

@@ -163,7 +163,7 @@ def export(
 
 
 def _vectors(model: str | None, side: str | None, quiet: bool) -> "Vectors":
-    language_model = load_model(find_model(model, quiet))
+    language_model = load_model(find_model(model, quiet), quiet)
     from charlm.analysis.vectors import Vectors, comparable_side
 
     return Vectors.of(language_model, side or comparable_side(language_model))

@@ -11,10 +11,10 @@ from charlm.cli.options import Json, Model, Quiet, Unknown, optional
 from charlm.cli.output import say, write, write_json
 from charlm.cli.variant_options import NONE, Given, OptionsOf, chosen, with_variant_options
 from charlm.cli.view.progress import ReadingLine, token_bar
+from charlm.cli.waiting import loading, waiting
 from charlm.config import TextMode
 from charlm.data.documents import Document
 from charlm.errors import ConfigError, CorpusError
-from charlm.interrupts import importing
 from charlm.wording import figure
 
 if TYPE_CHECKING:
@@ -55,14 +55,14 @@ def evaluate(
     folder = find_model(model, quiet)
     documents = () if held_out else read_files(files_or_stdin(files), quiet).documents
 
-    with importing():
+    with loading(quiet):
         from charlm.checkpoints.checkpoint import corpus_of
         from charlm.cli.formats import ONE_TOKENIZATION
         from charlm.comparison.long_documents import evaluate_documents
         from charlm.comparison.own_text import learned_from
         from charlm.scoring.evaluation import Evaluation
 
-    language_model = load_model(folder)
+    language_model = load_model(folder, quiet)
     if held_out:
         documents, whole = _held_out(folder, quiet)
         learned = [False] * len(documents)
@@ -71,7 +71,11 @@ def evaluate(
         warn_learned(documents, learned)
     methods = tuple(chosen(_ADAPTATIONS, adaptations))
     settings = {"window": window, "streams": streams, "unknown": unknown}
-    with token_bar(bool(methods) and not quiet, "adapting") as on_progress:
+    in_memory = all(isinstance(document, Document) for document in documents)  # progress through others is printed
+    with (
+        waiting("evaluating", quiet or bool(methods) or not in_memory),
+        token_bar(bool(methods) and not quiet, "adapting") as on_progress,
+    ):
         if methods:
             language_model = language_model.adapted(*methods, on_progress=on_progress)
         evaluations = list(

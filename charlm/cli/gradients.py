@@ -13,9 +13,9 @@ from charlm.cli.inputs import load_model_and_text, read_text
 from charlm.cli.options import Json, Model, Quiet, option_name, optional
 from charlm.cli.output import say, write, write_json
 from charlm.cli.view.plot import plot
+from charlm.cli.waiting import loading, waiting
 from charlm.config import ModelConfig, TrainConfig, check_count
 from charlm.errors import ConfigError
-from charlm.interrupts import importing
 from charlm.registry import names
 from charlm.wording import plural
 
@@ -71,7 +71,7 @@ def gradients(
     curves: Iterator[GradientCurve]
     if cell:
         content = read_text(text, file, quiet)
-        with importing():
+        with loading(quiet):
             from charlm.analysis.gradient_curves import MOST, curves_of_cell
 
         configs = [replace(FRESH, cell=each, **shape) for each in dict.fromkeys(cell)]  # type: ignore[arg-type]
@@ -88,7 +88,9 @@ def gradients(
             norms = curve.norms
             write_json({"cell": curve.cell, "start": curve.start, "distance": norms.distance, "norm": norms.norm})
     else:
-        _show(list(curves))
+        with waiting("measuring the gradient", quiet):
+            measured = list(curves)
+        _show(measured)
 
 
 def _show(curves: "Sequence[GradientCurve]") -> None:

@@ -13,9 +13,9 @@ from charlm.cli.list_models import run_in_words
 from charlm.cli.models import find_model
 from charlm.cli.options import Json, Model, Quiet, model_names
 from charlm.cli.output import fitted, write, write_json
+from charlm.cli.waiting import loading
 from charlm.config import ModelConfig
 from charlm.errors import ConfigError, ModelError
-from charlm.interrupts import importing
 from charlm.wording import clock, figure, plural, vocabulary_size
 
 _LABELS = 13  # columns before the values
@@ -43,14 +43,14 @@ def info(
     if name is not None and (model is not None or system):
         raise ConfigError(f"give the model once; leave {name} or the option out")
     if system:
-        with importing():
+        with loading(quiet):
             from charlm.system import describe_system
 
         values = describe_system()
         rows: Iterable[tuple[str, str]] = values.items()
     else:
         folder = find_model(model if name is None else name, quiet, run=True)
-        values = _values(folder)
+        values = _values(folder, quiet)
         rows = _rows(values).items()
     if json:
         write_json(values | {"trained": timestamp(values["trained"])} if "trained" in values else values)
@@ -58,7 +58,7 @@ def info(
         write("".join(_row(*each) for each in rows))
 
 
-def _values(folder: Path) -> dict[str, Any]:
+def _values(folder: Path, quiet: bool) -> dict[str, Any]:
     """Return the values for JSON. Those of a run that has no model yet have neither weights nor figures."""
     from charlm.checkpoints import listing
 
@@ -66,7 +66,7 @@ def _values(folder: Path) -> dict[str, Any]:
     if run and not folder.exists():
         config, corpus = listing.configuration(run.path)
         return {"model": str(folder), "config": asdict(config), "corpus": corpus, "run": run.to_json()}
-    with importing():
+    with loading(quiet):
         from charlm.analysis.run_log import read_log
         from charlm.checkpoints.checkpoint import describe
 

@@ -154,6 +154,6 @@ def load_model_and_text(
     """Load a model and the text that a command analyzes; print which model it is, and its unknown characters."""
     folder = find_model(model, quiet)
     content = read_text(text, file, quiet)
-    language_model = load_model(folder)
+    language_model = load_model(folder, quiet)
     report_unknown(language_model, [Document("", content)], language_model.unknown(content), "unk", quiet)
     return language_model, content

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from charlm.checkpoints.model_paths import existing_folder
 from charlm.cli.output import say
-from charlm.interrupts import importing
+from charlm.cli.waiting import loading
 
 if TYPE_CHECKING:
     from charlm.language_model import LanguageModel
@@ -21,8 +21,8 @@ def find_model(name: str | None, quiet: bool, *, run: bool = False) -> Path:
     return folder
 
 
-def load_model(folder: Path) -> "LanguageModel":
+def load_model(folder: Path, quiet: bool) -> "LanguageModel":
     """Load a model. Raises ModelError as `charlm.load` does."""
-    with importing():  # torch takes seconds to import
+    with loading(quiet):
         from charlm.checkpoints.checkpoint import load
     return load(folder)

@@ -9,8 +9,8 @@ from charlm.checkpoints.model_folder import REPORT
 from charlm.cli.models import find_model
 from charlm.cli.options import Json, Model, Overwrite, Quiet, output_option
 from charlm.cli.output import say, write, write_json
+from charlm.cli.waiting import loading, waiting
 from charlm.files.atomic import check_output, write_atomic
-from charlm.interrupts import importing
 
 if TYPE_CHECKING:
     from charlm.analysis.surprisal import Line, Surprisal
@@ -41,11 +41,12 @@ def report(
     if output is not None:
         check_output(output, overwrite)  # before the work
     folder = find_model(model, quiet)
-    with importing():
+    with loading(quiet):
         from charlm.analysis.report import gather
     from charlm.pages.report_page import page
 
-    contents = gather(folder, files or ())
+    with waiting("reading the held-out text and the vectors", quiet):
+        contents = gather(folder, files or ())
     path = output or folder / REPORT
     write_atomic(path, page(contents).encode())
     if contents.surprisal is None:

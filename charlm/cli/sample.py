@@ -142,7 +142,7 @@ def sample(
     prompt = require_in_memory(read_stdin(quiet), "begin with").text if prompt == "-" else prompt
 
     corpus = read_files(novelty, quiet).documents if novelty else ()
-    language_model = load_model(folder)
+    language_model = load_model(folder, quiet)
     if interactive:
         write(edit_with_model(language_model, prompt, **given) + "\n")
         return

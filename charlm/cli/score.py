@@ -21,12 +21,12 @@ from charlm.cli.options import OUTPUT, Model, Overwrite, Quiet, Unknown, optiona
 from charlm.cli.output import result_in, say, say_renamed
 from charlm.cli.variant_options import NONE, Given, OptionsOf, chosen, with_variant_options
 from charlm.cli.view.progress import text_bar
+from charlm.cli.waiting import loading
 from charlm.config import TextMode, check_choice
 from charlm.data.corpus import STDIN
 from charlm.data.documents import AnyDocument, Document
 from charlm.errors import ConfigError
 from charlm.files.atomic import check_output
-from charlm.interrupts import importing
 from charlm.registry import declarations
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def score(
     arguments = texts if texts or file or pairs else files_or_stdin(None)
     documents = read_files([pairs] if pairs else file or [], quiet).documents if pairs or file else ()
 
-    with importing():
+    with loading(quiet):
         from charlm.checkpoints.checkpoint import corpus_of
         from charlm.cli.formats import Request, ScoreWriter, in_sentence, logarithms
         from charlm.comparison.own_text import learned_from
@@ -141,7 +141,7 @@ def score(
 
         writer = find(ScoreWriter, name)(**fields)
     writer.check(Request(base, unit, unknown, full))
-    language_model = load_model(folder)
+    language_model = load_model(folder, quiet)
     if methods:
         language_model = language_model.adapted(*methods)
     tokenizer = language_model.tokenizer

@@ -17,11 +17,11 @@ from charlm.cli.options import Json, Model, Overwrite, Quiet, output_option
 from charlm.cli.output import say, write, write_json
 from charlm.cli.variant_options import NONE, Given
 from charlm.cli.view.progress import ReadingLine
+from charlm.cli.waiting import loading
 from charlm.config import ModelConfig
 from charlm.data.corpus import STDIN
 from charlm.data.documents import AnyDocument, Document
 from charlm.errors import ConfigError
-from charlm.interrupts import importing
 from charlm.pages.style import WHITESPACE_SIGNS
 from charlm.wording import figure, for_terminal, plural, vocabulary_size
 
@@ -53,7 +53,7 @@ def build(
     if output is None:
         raise ConfigError("no output file given; name one with --output")
     config = with_options(ModelConfig(), options)
-    with importing():
+    with loading(quiet):
         from charlm.data import vocabulary
         from charlm.files.atomic import check_output
 
@@ -90,7 +90,7 @@ def show(
     file = None if model or not given else Path(given[0])
     text = given[-1] if len(given) > (file is not None) else None
 
-    loaded = read_vocabulary(file, quiet) if file else load_model(find_model(model, quiet)).tokenizer
+    loaded = read_vocabulary(file, quiet) if file else load_model(find_model(model, quiet), quiet).tokenizer
     about, fitted = _about(loaded), {}
     if text is not None:
         fitted = _fitted(loaded, read_stdin(quiet) if text == STDIN else Document("text", text))

@@ -16,10 +16,11 @@ from charlm.cli.inputs import files_or_stdin, read_vocabulary
 from charlm.cli.options import OUTPUT, Json, Quiet, model_names, option_name
 from charlm.cli.output import say, write, write_json
 from charlm.cli.variant_options import NONE, Given
+from charlm.cli.waiting import loading
 from charlm.config import TOKENIZER_FIELDS, ModelConfig, TrainConfig
 from charlm.data import corpus
 from charlm.errors import ConfigError
-from charlm.interrupts import Terminated, importing
+from charlm.interrupts import Terminated
 from charlm.plan import read_plan
 from charlm.training.torchrun import launched
 
@@ -100,7 +101,7 @@ def train(
     config = with_options(stored.train if stored else TrainConfig(), options)
     stored = replace(stored, model=shape, train=config) if stored else None
 
-    with importing():
+    with loading(quiet):
         from charlm.cli.view.display import Display
         from charlm.training.events import both
         from charlm.training.train import train as train_model

@@ -18,6 +18,7 @@ from conftest import LINES, STREAM, TINY, Outcome
 import charlm
 from charlm.cli import score
 from charlm.cli.view import display as live
+from charlm.cli.waiting import waiting
 from charlm.training import trainer as run_module
 
 if sys.platform == "win32":
@@ -192,11 +193,26 @@ def test_ctrl_c_before_the_first_validation_keeps_what_there_is(tmp_path: Path) 
 def test_a_sample_appears_as_it_is_drawn_until_ctrl_c(stream_folder: Path, tmp_path: Path) -> None:
     child = at_a_terminal(tmp_path, "sample", "-m", stream_folder, "--length=100000000", "--prompt=In the ")
     with child:
+        child.expect_exact("loading torch ...\r\x1b[K")  # shown while it waits, and erased
         child.expect("In the .{30}")
         child.sendintr()
         child.expect(pexpect.EOF)
     assert child.exitstatus == 130
     assert "Traceback" not in child.before
+
+
+def test_what_a_command_waits_for_is_for_a_terminal_only(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr", terminal.open("w"))
+    for kind, quiet in (("xterm", False), ("xterm", True), ("dumb", False)):
+        monkeypatch.setenv("TERM", kind)
+        with waiting(f"{kind} {quiet}", quiet=quiet):
+            pass
+    assert terminal.close() == "xterm False ...\r\x1b[K"
+    pipe = io.StringIO()
+    monkeypatch.setattr("sys.stderr", pipe)
+    with waiting("a pipe", quiet=False):
+        pass
+    assert pipe.getvalue() == ""
 
 
 # what is shown while many texts are scored
