@@ -3,10 +3,12 @@
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Unpack
+from pathlib import Path
+from typing import Any, Protocol, Unpack
 
 from charlm.arguments import (
     check_text,
+    checked_path,
     explained_by,
     explained_options,
     keywords_of,
@@ -35,13 +37,22 @@ from charlm.wording import plural, quoted
 LENGTH = {TextMode.STREAM: 500, TextMode.LINE: 1000}  # default for the most tokens of a sample
 
 
+class Record(Protocol):
+    """How a model was trained. It can write the model's folder."""
+
+    def save(self, model: "LanguageModel", folder: Path, overwrite: bool) -> None: ...
+
+
 @dataclass(frozen=True, repr=False)
 class LanguageModel(ScoringModel):
     """A trained network with its tokenizer, which scores, evaluates and generates text.
 
     `mode` says how it reads text. config: the shape of the network. tokenizer: maps text to token ids. network: a torch
     module that maps ids (T, B) and a state to logits (T, B, V).
+    record: how the model was trained, which `save` writes; None for a model that was put together by hand.
     """
+
+    record: Record | None = None
 
     def __repr__(self) -> str:
         name = f" {repr(self.name)[1:-1]}" if self.name else ""  # without characters that control a terminal
@@ -49,6 +60,20 @@ class LanguageModel(ScoringModel):
         size = f"{self.config.brief_shape}, {plural(self.network.parameter_count(), 'parameter')}, {tokens}"
         adapting = f", adapting by {' and '.join(self.adaptation.methods)}" if self.adaptation else ""
         return f"<LanguageModel{name}: {size}{adapting}>"
+
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
+        """Write the model to a folder, from which `charlm.load` returns it with the same weights.
+
+        The folder has the weights, the vocabulary, the plan, the metrics and the model card. What a model has learned
+        by `adapted` is not saved. overwrite: replace the model that is in the folder.
+
+        Raises ModelExistsError if the folder exists, ModelInUseError while another process trains it, SaveError if the
+        disk refuses the model.
+        """
+        path = checked_path("save() takes", folder)
+        if self.record is None:
+            raise ConfigError("only a model that charlm has trained or loaded can be saved")
+        self.record.save(self, path, overwrite)
 
     def adapting(self, *methods: str, **callback: TokenProgress) -> "LanguageModel":
         """Call `adapted`; this name is deprecated and will go in 0.3, like `told` for `on_progress`."""

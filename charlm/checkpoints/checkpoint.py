@@ -11,67 +11,59 @@ Weights are safetensors and all other files are JSON, so opening a model never r
 """
 
 import shlex
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from charlm.checkpoints.config_file import FORMAT_VERSION, KIND, check_config, is_corpus, read, read_json, sha256
+from charlm.arguments import checked_path
+from charlm.checkpoints import model_paths
+from charlm.checkpoints.config_file import check_config, is_corpus, is_model, read, read_json
 from charlm.checkpoints.model_folder import CONFIG, PLAN, TOKENIZER, WEIGHTS, no_model, recover
-from charlm.config import ModelConfig
+from charlm.checkpoints.record import TrainingRecord, read_files
 from charlm.data import vocabulary
 from charlm.errors import ConfigError, ModelError
-from charlm.files.atomic import json_line, parse_json, to_json, write_atomic
+from charlm.files.atomic import parse_json
 from charlm.files.tensor_header import LARGEST_HEADER
-from charlm.files.tensors import pack, unpack
+from charlm.files.tensors import unpack
 from charlm.language_model import LanguageModel
+from charlm.nn.device import find_device
 from charlm.nn.network import Network, check_tensors
 from charlm.plan import plan_from
 from charlm.registry import find
 from charlm.tokenizers import Tokenizer
 
 
-def create(folder: Path, config: ModelConfig, tokenizer: Tokenizer, corpus: dict[str, Any]) -> None:
-    """Write the files that never change. `config` must be resolved; `corpus` describes the corpus without its text."""
-    from charlm.version import __version__
+def load(path: str | Path | None = None, device: str = "cpu") -> LanguageModel:
+    """Load a model to a device: cpu, cuda, mps, or auto.
 
-    values = {
-        "format_version": FORMAT_VERSION,
-        "charlm_version": __version__,
-        "kind": KIND,
-        "model": asdict(config),
-        "vocabulary_size": tokenizer.size,
-        "corpus": corpus,
-    }
-    write_atomic(folder / CONFIG, to_json(values))
-    write_atomic(folder / TOKENIZER, to_json(vocabulary.describe(tokenizer)))
+    path: the folder of the model, or its name in `checkpoints/`; None is the model that was trained last there.
 
-
-def save_weights(folder: Path, weights: Mapping[str, Tensor], step: int, validation: dict[str, Any] | None) -> None:
-    """Replace the weights by one rename; `validation` is None if they were not validated.
-
-    Their metadata has the SHA-256 of the two files that belong to them.
+    Raises ModelError if there is no such model, or if a file is missing, damaged, of a newer version, or does not match
+    the configuration; ConfigError if this machine does not have the device.
     """
-    metadata = {
-        "step": str(step),
-        "validation": json_line(validation),
-        "sha256_config": sha256((folder / CONFIG).read_bytes()),
-        "sha256_tokenizer": sha256((folder / TOKENIZER).read_bytes()),
-    }
-    write_atomic(folder / WEIGHTS, pack(weights, metadata))
-
-
-def load(path: str | Path, device: str = "cpu") -> LanguageModel:
-    """Load a model from its folder to `device`.
-
-    Raises ModelError if a file is missing, damaged, of a newer version, or does not match the configuration.
-    """
-    model, _, _ = _open(Path(path))
-    model.network.to(device)
+    on = find_device(device)
+    model, _, _ = _open(_folder_of(path))
+    model.network.to(on)
     return model
+
+
+def _folder_of(path: str | Path | None) -> Path:
+    """Return the folder of a model: a path, the name of a model in `checkpoints/`, or the latest.
+
+    A folder with the name wins if it is a model. Raises ModelError if there is no model, TypeError for another type.
+    """
+    if path is None:
+        return model_paths.existing_folder(None)
+    folder = checked_path("load() takes the name of a model, or", path)
+    if not isinstance(path, str) or folder.name != path or is_model(folder):
+        return folder
+    named = model_paths.CHECKPOINTS / path
+    recover(named)
+    if folder.exists() and not named.exists():
+        return folder  # whose files will be named in the error
+    return model_paths.existing_folder(path)
 
 
 def _open(folder: Path) -> tuple[LanguageModel, dict[str, Any], dict[str, str]]:
@@ -106,7 +98,11 @@ def _open(folder: Path) -> tuple[LanguageModel, dict[str, Any], dict[str, str]]:
     except ValueError as error:
         raise ModelError(f"{folder / WEIGHTS}: {error}") from None
     network.load_state_dict(tensors, assign=True)
-    return LanguageModel(config, tokenizer, network.eval(), name=folder.resolve().name), values, metadata
+    stated = {name: text for name, text in metadata.items() if name in ("step", "validation")}
+    corpus = values.get("corpus")
+    record = TrainingRecord(corpus if isinstance(corpus, dict) else {}, stated, read_files(folder))
+    model = LanguageModel(config, tokenizer, network.eval(), name=folder.resolve().name, record=record)
+    return model, values, metadata
 
 
 def describe(folder: Path) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The folder of a model by its name, and the name of the model that was trained last."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from charlm.checkpoints.model_folder import CONFIG, has_state, no_model, recover, unfinished
@@ -111,6 +112,13 @@ def latest() -> str:
     except (ValueError, ConfigError):
         problem = f"{_LATEST} does not name a model"
     raise _without(problem)
+
+
+def remember(folder: Path) -> None:
+    """Call `set_latest` for a folder in `checkpoints/` of the current folder, unless the disk refuses it."""
+    if folder.resolve().parent == CHECKPOINTS.resolve():
+        with suppress(OSError):
+            set_latest(folder.name)
 
 
 def set_latest(value: str) -> None:

@@ -30,6 +30,10 @@ class Best(NamedTuple):
         """Nats of the known tokens that are held out; infinite without an evaluation."""
         return self.evaluation.known_nats if self.evaluation else math.inf
 
+    def summary(self) -> dict[str, float | None] | None:
+        """Return the figures of the evaluation, as they are stored."""
+        return self.evaluation.summary() if self.evaluation else None
+
     def nbytes(self) -> int:
         """Return the bytes of the weights."""
         return sum(tensor.nbytes for tensor in self.weights.values())

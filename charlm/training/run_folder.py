@@ -2,12 +2,10 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from charlm.checkpoints import checkpoint, training_state
-from charlm.checkpoints.config_file import is_model
+from charlm.checkpoints import training_state, write
 from charlm.checkpoints.model_folder import (
     CARD,
     CONFIG,
@@ -15,42 +13,20 @@ from charlm.checkpoints.model_folder import (
     METRICS,
     PLAN,
     TOKENIZER,
-    finish_swap,
     remove_model,
-    sibling_path,
     swap_in,
-    unfinished,
 )
 from charlm.checkpoints.training_state import TrainingState
-from charlm.errors import ModelExistsError, SaveError
+from charlm.errors import SaveError
 from charlm.files.atomic import to_json, write_atomic
 from charlm.plan import Plan
 from charlm.tokenizers import Tokenizer
 from charlm.training.best import Best
 
 
-def check_free(folder: Path, overwrite: bool) -> None:
-    """Raise ModelExistsError if training would replace a model, a run that can be resumed, or another folder."""
-    if folder.exists() and not is_model(folder):
-        raise ModelExistsError(f"{folder} exists and is not a charlm model, so it is kept", remedy="other_model")
-    if overwrite:
-        return
-    path = unfinished(folder)
-    if path and training_state.newest(path)[0]:
-        raise ModelExistsError(f"{folder} has a run that was stopped before its end", remedy="resume_or_overwrite")
-    if folder.exists():
-        raise ModelExistsError(f"{folder} already exists", remedy="overwrite")
-
-
-def claim(folder: Path, overwrite: bool) -> Path:
-    """Return the folder in which a new run for `folder` begins. The caller holds the lock. Raises ModelExistsError."""
-    finish_swap(folder)
-    check_free(folder, overwrite)
-    path = sibling_path(folder, "new")
-    remove_model(path)
-    if path.exists():
-        raise ModelExistsError(f"{path} is in the way, and charlm did not write it", remedy="move_or_other_model")
-    return path
+def metrics_file(lines: Sequence[str]) -> bytes:
+    """Return the content of the file of the metrics."""
+    return "".join(line + "\n" for line in lines).encode()
 
 
 class RunFolder:
@@ -103,11 +79,11 @@ class RunFolder:
         if not self._created or not all((self._path / name).exists() for name in (CONFIG, TOKENIZER, PLAN)):
             self._created, self._stored_plan, self.model_step = False, None, 0
             training_state.begin(self._path)
-            checkpoint.create(self._path, plan.model, self._tokenizer, dict(self._corpus))
+            write.create(self._path, plan.model, self._tokenizer, dict(self._corpus))
             self._created = True
         if self._stored_plan != plan:
             self._stored_plan = None
-            write_atomic(self._path / PLAN, to_json(asdict(plan)))
+            write_atomic(self._path / PLAN, to_json(plan.to_json()))
             self._stored_plan = plan
 
     @property
@@ -121,8 +97,7 @@ class RunFolder:
             return
         self.model_step = 0
         self.begin(plan)
-        validation = best.evaluation.summary() if best.evaluation else None
-        checkpoint.save_weights(self._path, best.weights, best.step, validation)
+        write.save_weights(self._path, best.weights, write.metadata(best.step, best.summary()))
         write_atomic(self._path / CARD, card.encode())
         self._write_metrics(metrics)
         if self._path != self.folder:
@@ -187,5 +162,5 @@ class RunFolder:
 
     def _write_metrics(self, lines: Sequence[str]) -> None:
         assert self._path is not None
-        write_atomic(self._path / METRICS, "".join(line + "\n" for line in lines).encode())
+        write_atomic(self._path / METRICS, metrics_file(lines))
         self._stored_lines = len(lines)

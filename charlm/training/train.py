@@ -11,12 +11,15 @@ from typing import Unpack
 import torch
 
 from charlm.arguments import checked_path, field_keywords, named, with_keywords
+from charlm.checkpoints import model_paths
 from charlm.checkpoints.checkpoint import load
+from charlm.checkpoints.claim import check_free, claim
 from charlm.checkpoints.model_folder import lock
 from charlm.config import ModelConfig, TrainConfig
 from charlm.errors import ConfigError, CorpusError
 from charlm.keywords import SettingKeywords
 from charlm.language_model import LanguageModel
+from charlm.nn.device import find_device
 from charlm.plan import Plan
 from charlm.progress import ignore
 from charlm.tasks.given import with_tokenizer
@@ -30,7 +33,8 @@ from charlm.training.meter import Meter
 from charlm.training.planner import PlannedRun, make_plan
 from charlm.training.progress_lines import ProgressLines
 from charlm.training.resume import broadcast_plan, check_settings, check_state, find_unfinished, restarted
-from charlm.training.run_folder import RunFolder, check_free, claim
+from charlm.training.run_folder import RunFolder
+from charlm.training.trained import trained_model
 from charlm.training.trainer import Trainer
 
 
@@ -156,7 +160,9 @@ def train(
                 trainer.run()
             finally:
                 run_folder.clean_up()
-            return trainer.model()
+            if folder:
+                model_paths.remember(folder)
+            return trained_model(trainer)
 
 
 def _check_same(identity: str, group: Group) -> None:
@@ -169,21 +175,15 @@ def _check_same(identity: str, group: Group) -> None:
 
 
 def _device(name: str, group: Group) -> torch.device:
-    """Return the device of this process; `auto` is cuda if the machine has it, else cpu.
-
-    Raises ConfigError for a device that this machine does not have.
-    """
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if (name == "cuda" and not torch.cuda.is_available()) or (name == "mps" and not torch.backends.mps.is_available()):
-        raise ConfigError(f"this machine, or this torch, has no {name} device", remedy="device_cpu")
-    if name == "cuda" and group.size > 1:
+    """Return the device of this process. Raises ConfigError for a device that this machine does not have."""
+    device = find_device(name)
+    if device.type == "cuda" and group.size > 1:
         if group.local_rank >= torch.cuda.device_count():
             few = f"this machine has {torch.cuda.device_count()} GPUs, fewer than the processes on it"
             raise ConfigError(few, remedy="fewer_processes")
         torch.cuda.set_device(group.local_rank)
-        return torch.device(name, group.local_rank)
-    return torch.device(name)
+        return torch.device("cuda", group.local_rank)
+    return device
 
 
 @contextmanager

@@ -12,7 +12,6 @@ from charlm.data import corpus
 from charlm.data.windows import TrainingWindows
 from charlm.errors import ConfigError, DivergenceError, ModelError, SaveError
 from charlm.interrupts import Interrupts, Terminated
-from charlm.language_model import LanguageModel
 from charlm.plan import Plan
 from charlm.randomness import bits
 from charlm.scoring.evaluation import Evaluation
@@ -85,13 +84,14 @@ class Trainer:
         finally:
             self._report_end()
 
-    def model(self) -> LanguageModel:
-        """Return the best network of the run. Raises DivergenceError if no validation gave a finite loss."""
-        if self.best is None:
-            raise self._diverged("the validation loss")
-        self.network.load_state_dict(self.best.weights)
-        name = self.run_folder.name or "".join(map(corpus.stem, self.dataset.corpus.names[:1]))
-        return LanguageModel(self.plan.model, self.dataset.tokenizer, self.network.eval(), name=name)
+    @property
+    def name(self) -> str:
+        """Name of the model: that of its folder, or of the corpus."""
+        return self.run_folder.name or "".join(map(corpus.stem, self.dataset.corpus.names[:1]))
+
+    def card(self, best: Best) -> str:
+        """Return the model card of a network that is kept."""
+        return model_card(self.name, self.plan, self.dataset, self.network.parameter_count(), best)
 
     def nbytes(self) -> int:
         """Return the bytes of this process's share of the training state."""
@@ -160,7 +160,7 @@ class Trainer:
         """Return to the last state with half the learning rate; give up the second time."""
         at = self.step
         if self.plan.halved_at is not None:
-            raise self._diverged("the loss or its gradient")
+            raise self.diverged("the loss or its gradient")
         self._restore(broadcast_state(self.group, self.run_folder.newest_state() or self.rollback_state))
         self.plan = self.plan.halve(self.step)
         self._write(lambda: self.run_folder.save_plan(self.plan))
@@ -251,9 +251,7 @@ class Trainer:
     def _save_best(self, best: Best | None) -> None:
         if best is None or self.run_folder.folder is None:
             return
-        parameters = self.network.parameter_count()
-        card = model_card(self.run_folder.name, self.plan, self.dataset, parameters, best)
-        self.run_folder.save_best(self.plan, best, card=card, metrics=self.meter.lines)
+        self.run_folder.save_best(self.plan, best, card=self.card(best), metrics=self.meter.lines)
 
     def _best_is_stored(self) -> bool:
         return self.best is None or self.run_folder.is_current(self.plan, self.best.step, self.meter.lines)
@@ -267,7 +265,8 @@ class Trainer:
     def _explain(self, error: OSError) -> str:
         return self.run_folder.explain(error, self.nbytes())
 
-    def _diverged(self, what: str) -> DivergenceError:
+    def diverged(self, what: str) -> DivergenceError:
+        """Return the error for a run in which `what` became NaN or infinite."""
         rate, folder = self.plan.peak, self.run_folder.folder
         kept = f"; the best model so far is kept in {folder}" if self.best and folder else ""
         halved = " and half of it" if self.plan.halved_at is not None else ""

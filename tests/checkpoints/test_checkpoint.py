@@ -15,7 +15,7 @@ from conftest import LINES, QUICK, SMALL
 from safetensors import safe_open
 
 import charlm
-from charlm.checkpoints import checkpoint
+from charlm.checkpoints import checkpoint, write
 from charlm.training.events import Finished, Previewed, Validated
 
 FILES = ("README.md", "config.json", "metrics.jsonl", "model.safetensors", "plan.json", "tokenizer.json")
@@ -121,7 +121,9 @@ def test_a_model_from_before_there_was_a_choice_of_readouts_loads(line_folder: P
         for later in ("residual", "readout_layers", "readout", "tie_weights"):
             del values["model"][later]
         (folder / name).write_text(json.dumps(values))
-    checkpoint.save_weights(folder, model.network.state_dict(), 1, json.loads(metadata(line_folder)["validation"]))
+    write.save_weights(
+        folder, model.network.state_dict(), write.metadata(1, json.loads(metadata(line_folder)["validation"]))
+    )
     assert charlm.load(folder).config == model.config
     assert charlm.load(folder).score("the cat") == model.score("the cat")
     assert checkpoint.describe(folder)["config"]["readout_layers"] == 1

@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import charlm
-from charlm.checkpoints import checkpoint
+from charlm.checkpoints import checkpoint, write
+from charlm.checkpoints.config_file import FORMAT_VERSION
 
 NAMES = ("config.json", "tokenizer.json", "model.safetensors")
 
@@ -102,7 +103,7 @@ def test_a_configuration_that_cannot_be_is_refused_by_name(line_folder: Path, ke
     for value in values:
         with copied(line_folder) as folder:
             change(folder / "config.json", key, value)
-            checkpoint.save_weights(folder, charlm.load(line_folder).network.state_dict(), 1, {})
+            write.save_weights(folder, charlm.load(line_folder).network.state_dict(), write.metadata(1, {}))
             with pytest.raises(charlm.ModelError, match=r"config\.json|model\.safetensors|tokenizer\.json"):
                 charlm.load(folder)
 
@@ -114,7 +115,7 @@ def test_a_configuration_that_cannot_be_is_refused_by_name(line_folder: Path, ke
 def test_a_file_that_holds_something_else_is_refused_by_name(line_folder: Path, name: str, content: str) -> None:
     with copied(line_folder) as folder:
         (folder / name).write_text(content)
-        checkpoint.save_weights(folder, charlm.load(line_folder).network.state_dict(), 1, {})
+        write.save_weights(folder, charlm.load(line_folder).network.state_dict(), write.metadata(1, {}))
         for reads in (charlm.load, checkpoint.describe):
             with pytest.raises(charlm.ModelError, match=name):
                 reads(folder)
@@ -135,7 +136,7 @@ def test_weights_that_cannot_be_are_refused(line_folder: Path, kind: str) -> Non
     with copied(line_folder) as folder:
         network = charlm.load(folder).network
         WEIGHTS[kind](network)
-        checkpoint.save_weights(folder, network.state_dict(), 1, {})
+        write.save_weights(folder, network.state_dict(), write.metadata(1, {}))
         with pytest.raises(charlm.ModelError, match=r"model\.safetensors"):
             charlm.load(folder)
 
@@ -144,7 +145,7 @@ def test_weights_that_cannot_be_are_refused(line_folder: Path, kind: str) -> Non
 def test_a_description_that_is_not_whole_is_refused(line_folder: Path, key: str) -> None:
     with copied(line_folder) as folder:
         change(folder / "config.json", key, ...)
-        checkpoint.save_weights(folder, charlm.load(line_folder).network.state_dict(), 1, {})
+        write.save_weights(folder, charlm.load(line_folder).network.state_dict(), write.metadata(1, {}))
         with pytest.raises(charlm.ModelError, match=r"config\.json"):
             checkpoint.describe(folder)
 
@@ -161,7 +162,7 @@ def test_a_damaged_plan_is_named(line_folder: Path, content: str | None) -> None
 
 def test_a_newer_model_is_refused_as_that(line_folder: Path) -> None:
     with copied(line_folder) as folder:
-        change(folder / "config.json", "format_version", checkpoint.FORMAT_VERSION + 1)
+        change(folder / "config.json", "format_version", FORMAT_VERSION + 1)
         with pytest.raises(charlm.ModelError, match="newer charlm"):
             charlm.load(folder)
 
@@ -191,7 +192,7 @@ def test_a_file_that_claims_to_be_huge_is_refused_before_memory_is_taken(line_fo
         change(folders[0] / "config.json", f"model.{key}", value)
     change(folders[1] / "config.json", "vocabulary_size", 2**24)
     for folder in folders[:2]:
-        checkpoint.save_weights(folder, network.state_dict(), 1, {})
+        write.save_weights(folder, network.state_dict(), write.metadata(1, {}))
     for folder, name in zip(folders[2:5], ("config.json", "tokenizer.json", "model.safetensors"), strict=True):
         with (folder / name).open("ab") as file:
             file.truncate(2**40)  # a hole: it takes no room on the disk

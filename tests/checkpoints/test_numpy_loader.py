@@ -13,7 +13,7 @@ import torch
 from safetensors.numpy import save_file
 
 import charlm
-from charlm.checkpoints import checkpoint, numpy_loader
+from charlm.checkpoints import numpy_loader, write
 from charlm.nn.cells import ACTIVATIONS
 from charlm.nn.network import Network
 from charlm.registry import name_of, names
@@ -104,8 +104,8 @@ def make(folder: Path, case: Case, symbols: Tokenizer = SYMBOLS) -> Path:
         torch.nn.init.normal_(parameter, std=0.4)
     network.allowed_tokens[: symbols.EOS] = False
     folder.mkdir()
-    checkpoint.create(folder, config, symbols, {})
-    checkpoint.save_weights(folder, network.state_dict(), 1, {})
+    write.create(folder, config, symbols, {})
+    write.save_weights(folder, network.state_dict(), write.metadata(1, {}))
     return folder
 
 

@@ -21,9 +21,9 @@ from reference_run import PLAN, TEXT, begin_or_go_on, ending, outcome, undisturb
 
 import charlm
 from charlm.checkpoints import training_state
+from charlm.checkpoints.model_folder import unfinished
 from charlm.tasks.language import Dataset
 from charlm.training.learner import Learner
-from charlm.training.run_folder import unfinished
 
 BEGUN = re.escape("<begun>")
 WORK: dict[str, tuple[Any, str, str]] = {  # and the option with which the run begins, or goes on

@@ -17,7 +17,7 @@ from conftest import LINES, QUICK, SMALL, Outcome
 from reference_run import PLAN, TEXT, begin_or_go_on, outcome, undisturbed
 
 import charlm
-from charlm.checkpoints import checkpoint
+from charlm.checkpoints import write
 from charlm.nn.network import Network
 from charlm.training.events import Event, Planned
 from charlm.training.run_folder import RunFolder
@@ -55,7 +55,7 @@ def test_a_vocabulary_of_half_characters_stops_nothing(
     characters = json.loads((folder / "tokenizer.json").read_text())["characters"]
     strange = characters[:-8] + "\ud800\ud801\ud802\ud803\ud804\ud805\ud806\ud807"
     (folder / "tokenizer.json").write_text(json.dumps({"characters": strange}))
-    checkpoint.save_weights(folder, charlm.load(line_folder).network.state_dict(), 1, {})
+    write.save_weights(folder, charlm.load(line_folder).network.state_dict(), write.metadata(1, {}))
     for command in (["sample", "--count=5"], ["sample", "--json"], ["score", "the"], ["score", "--json", "the"]):
         done = run(*command, "--model", folder)
         assert (done.code, "unexpectedly" in done.err) == (0, False), done.err
@@ -131,8 +131,8 @@ def test_opening_a_model_takes_at_most_twice_its_size(line_folder: Path, tmp_pat
     model = charlm.load(line_folder)
     config = replace(model.config, hidden_size=2048)
     (tmp_path / "large").mkdir()
-    checkpoint.create(tmp_path / "large", config, model.tokenizer, {})
-    checkpoint.save_weights(tmp_path / "large", Network(config, model.tokenizer.size).state_dict(), 1, {})
+    write.create(tmp_path / "large", config, model.tokenizer, {})
+    write.save_weights(tmp_path / "large", Network(config, model.tokenizer.size).state_dict(), write.metadata(1, {}))
     command = [sys.executable, "-c", LIMITED, line_folder, tmp_path / "large"]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8")
     assert (done.returncode, done.stderr) == (0, "")

@@ -14,9 +14,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from reference_run import STEPS, begin_or_go_on, outcome, undisturbed
 from soak import SOAK
 
+from charlm.checkpoints.model_folder import unfinished
 from charlm.training.events import Event, Resumed
 from charlm.training.learner import Learner
-from charlm.training.run_folder import RunFolder, unfinished
+from charlm.training.run_folder import RunFolder
 from charlm.training.trainer import Trainer
 
 FILES = ("state.safetensors", "state.json", "manifest.json")

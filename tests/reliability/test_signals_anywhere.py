@@ -25,12 +25,12 @@ from reference_run import PLAN, TEXT, begin_or_go_on, outcome, undisturbed
 
 import charlm
 from charlm.checkpoints import checkpoint, training_state
+from charlm.checkpoints.model_folder import unfinished
 from charlm.data import corpus
 from charlm.tasks.language import Dataset
 from charlm.tokenizers.char import CharTokenizer
 from charlm.training import planner
 from charlm.training.learner import AdamW, Learner
-from charlm.training.run_folder import unfinished
 
 OLD = charlm.Plan(PLAN.model, PLAN.train, steps=1, validations=1)
 PLANNED = ("--plan=plan.json",)

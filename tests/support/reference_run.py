@@ -12,12 +12,11 @@ from conftest import STREAM
 import charlm
 from charlm.checkpoints import training_state
 from charlm.checkpoints.config_file import is_model
-from charlm.checkpoints.model_folder import METRICS
+from charlm.checkpoints.model_folder import METRICS, unfinished
 from charlm.checkpoints.model_folder import PLAN as PLAN_FILE
 from charlm.plan import read_plan
 from charlm.tasks import language
 from charlm.training.events import Event, Report
-from charlm.training.run_folder import unfinished
 
 language._PREVIEW_LENGTH = 12  # also in the processes that are forked; previews take most of a short run
 TEXT = STREAM[:900]

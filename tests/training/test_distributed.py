@@ -17,10 +17,10 @@ from soak import SOAK
 import charlm
 from charlm.checkpoints import training_state
 from charlm.checkpoints.checkpoint import describe
+from charlm.checkpoints.model_folder import unfinished
 from charlm.data.windows import TokenRing, TrainingWindows
 from charlm.tasks.language import prepare
 from charlm.training.distributed import Group
-from charlm.training.run_folder import unfinished
 from charlm.training.torchrun import Launch, launched
 
 if sys.platform == "win32":

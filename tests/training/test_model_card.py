@@ -18,13 +18,14 @@ from markdown_it.token import Token
 
 import charlm
 from charlm.checkpoints import checkpoint
+from charlm.checkpoints.claim import claim
 from charlm.data.corpus import Corpus
 from charlm.data.documents import Document
 from charlm.nn.network import Network
 from charlm.tasks.language import Dataset, prepare
 from charlm.training.best import Best
 from charlm.training.model_card import model_card
-from charlm.training.run_folder import RunFolder, claim
+from charlm.training.run_folder import RunFolder
 
 
 def trained(source: Any = LINES, valid: Any = None) -> tuple[charlm.Plan, Dataset, Network]:

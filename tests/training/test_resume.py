@@ -9,13 +9,12 @@ from conftest import QUICK, SMALL, STREAM
 from reference_run import ending, metrics
 
 import charlm
-from charlm.checkpoints.model_folder import WEIGHTS
+from charlm.checkpoints.model_folder import WEIGHTS, unfinished
 from charlm.cli.remedies import sentence
 from charlm.tokenizers.byte import ByteTokenizer
 from charlm.tokenizers.char import CharTokenizer
 from charlm.training.events import Event, Resumed
 from charlm.training.learner import Learner
-from charlm.training.run_folder import unfinished
 
 STEPS = 40
 

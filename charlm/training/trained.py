@@ -1,0 +1,28 @@
+"""The result of a run: its best network as a model."""
+
+from charlm.checkpoints import write
+from charlm.checkpoints.model_folder import CARD, METRICS, PLAN
+from charlm.checkpoints.record import TrainingRecord
+from charlm.files.atomic import to_json
+from charlm.language_model import LanguageModel
+from charlm.training.run_folder import metrics_file
+from charlm.training.trainer import Trainer
+
+
+def trained_model(trainer: Trainer) -> LanguageModel:
+    """Return the best network of a run that has ended. Raises DivergenceError if no validation gave a finite loss."""
+    best = trainer.best
+    if best is None:
+        raise trainer.diverged("the validation loss")
+    trainer.network.load_state_dict(best.weights)
+    record = TrainingRecord(
+        corpus=trainer.dataset.describe(),
+        metadata=write.metadata(best.step, best.summary()),
+        files={
+            PLAN: to_json(trainer.plan.to_json()),
+            METRICS: metrics_file(trainer.meter.lines),
+            CARD: trainer.card(best).encode(),
+        },
+    )
+    network = trainer.network.eval()
+    return LanguageModel(trainer.plan.model, trainer.dataset.tokenizer, network, name=trainer.name, record=record)
