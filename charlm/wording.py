@@ -64,6 +64,8 @@ def nearest(name: str, known: Iterable[str], count: int = 1) -> list[str]:
             return 1, 0.0
         if sorted(asked) == sorted(low):
             return 2, -1.0
+        if len(asked) == len(low) > 2 and sum(map(str.__ne__, asked, low)) == 1:
+            return 2, -_SIMILAR
         matcher.set_seq1(low)
         ratios = (matcher.real_quick_ratio, matcher.quick_ratio, matcher.ratio)  # the quick ones are upper bounds
         return (2, -matcher.ratio()) if all(ratio() >= _SIMILAR for ratio in ratios) else (3, 0.0)
