@@ -11,6 +11,7 @@ from typing import Any
 from charlm.config import ModelConfig, TrainConfig
 from charlm.errors import ConfigError, ModelError
 from charlm.files.atomic import parse_json
+from charlm.files.reading import reason
 from charlm.wording import plural
 
 WARM_UP = 0.05  # share of the run in which the learning rate rises
@@ -110,7 +111,9 @@ def read_plan(path: Path) -> Plan:
         if len(data) > LARGEST_PLAN:
             raise ModelError(f"it has more than {LARGEST_PLAN:,} bytes")
         values = parse_json(path, data)
-    except (OSError, ModelError) as error:
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {reason(error)}") from None
+    except ModelError as error:
         raise ConfigError(f"{path} is not a plan that charlm stored: {error}") from None
     return plan_from(values, path)
 

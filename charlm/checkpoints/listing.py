@@ -25,6 +25,7 @@ from charlm.checkpoints.model_folder import (
 from charlm.config import ModelConfig
 from charlm.errors import CharlmError, ConfigError, ModelError
 from charlm.files.atomic import parse_json, read_file
+from charlm.files.reading import reason
 from charlm.files.tensor_header import read_header
 from charlm.plan import plan_from
 
@@ -99,7 +100,7 @@ def summary(name: str) -> Summary:
         config, corpus = configuration(path)
         weights = {} if path != folder else _weights(path)
     except (CharlmError, OSError) as error:
-        return Summary(name, folder, run, problem=str(error))
+        return Summary(name, folder, run, problem=reason(error))
     return Summary(name, folder, run, config=config, corpus=tuple(corpus["files"]), **weights)
 
 

@@ -22,6 +22,7 @@ from torch import Tensor
 from charlm.checkpoints.model_folder import ENDED, MANIFEST, STEPS, VALUES, state_folders
 from charlm.errors import ModelError
 from charlm.files.atomic import parse_json, read_file, sync_folder, to_json, write_atomic
+from charlm.files.reading import reason
 from charlm.files.tensors import pack, unpack
 
 FORMAT_VERSION = 1
@@ -77,7 +78,7 @@ def newest(folder: Path) -> tuple[TrainingState | None, list[str]]:
         try:
             return _read(path), damaged
         except (ModelError, OSError) as error:
-            damaged.append(str(error))
+            damaged.append(f"{path} cannot be read: {reason(error)}" if isinstance(error, OSError) else str(error))
     return None, damaged
 
 

@@ -1,10 +1,12 @@
 """What the command line suggests for each remedy that an error of the library names."""
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
 from charlm.cli.options import option_name
+from charlm.config import ModelConfig, TrainConfig
 from charlm.errors import CharlmError
 
 REMEDIES: dict[str, str] = {
@@ -63,12 +65,18 @@ REMEDIES: dict[str, str] = {
 }
 
 
+_NAMES = (*ModelConfig.__dataclass_fields__, *TrainConfig.__dataclass_fields__, "must_match")
+_SETTINGS = re.compile(rf"(?<![\w'/.-])({'|'.join(name for name in _NAMES if '_' in name)})(?![\w'/.-])")
+
+
 def sentence(error: CharlmError) -> str:
     """Return the message of an error and what to try, in the options of the command line.
 
-    A message that begins with the name of a setting, such as hidden_size, begins with its option instead.
+    A setting that the message names, such as hidden_size, becomes its option. One whose name is a plain word becomes it
+    only at the beginning, since it may mean the word elsewhere.
     """
-    message, setting = str(error), str(error.fields.get("setting", ""))
+    message = _SETTINGS.sub(lambda match: option_name(match[0]), str(error))
+    setting = str(error.fields.get("setting", ""))
     if setting and message.startswith(f"{setting} is "):
         message = option_name(setting) + message.removeprefix(setting)
     return advise(message, error.remedy, error.fields)

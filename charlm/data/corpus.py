@@ -95,6 +95,14 @@ def read(paths: Iterable[str | Path], on_progress: OnProgress = ignore) -> Corpu
     return Corpus(tuple(document for document in documents if document.characters), names, tuple(notes))
 
 
+def require_files(paths: Iterable[str | Path]) -> None:
+    """Raise CorpusNotFoundError for the first path that does not exist; `-` always does."""
+    for path in map(Path, paths):
+        if str(path) != STDIN:
+            with corpus_errors(path):
+                path.stat()
+
+
 def read_stdin(notes: list[str]) -> AnyDocument:
     """Read all of stdin, which may be empty. Raises CorpusError if it is not UTF-8 text."""
     reader = _Reader(ignore)

@@ -12,7 +12,7 @@ a backslash that starts none of these is a plain backslash.
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -52,8 +52,18 @@ def read(path: Path, tokens: Sequence[str | None]) -> Vectors:
     or is not a file of vectors.
     """
     indices = {name: index for index, name in enumerate(tokens) if name is not None}
-    with read_errors(path, ConfigError, "; name a file of vectors"), path.open("rb") as file:
+    with _errors(path), path.open("rb") as file:
         return _read(path, iter(lambda: file.readline(_MAX_LINE), b""), indices, len(tokens))
+
+
+def require(path: Path) -> None:
+    """Raise ConfigError if a file of vectors does not exist."""
+    with _errors(path):
+        path.stat()
+
+
+def _errors(path: Path) -> AbstractContextManager[None]:
+    return read_errors(path, ConfigError, "; name a file of vectors")
 
 
 def _read(path: Path, lines: Iterator[bytes], indices: Mapping[str, int], size: int) -> Vectors:

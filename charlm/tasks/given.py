@@ -1,14 +1,37 @@
-"""What a run is given instead of learning it: a vocabulary, and the vectors that an embedding begins with."""
+"""What a run is given: settings and files that must fit, a vocabulary, and vectors for the embedding."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeGuard
 
 from charlm.config import TOKENIZER_FIELDS, ModelConfig, TrainConfig
 from charlm.data import vocabulary
+from charlm.data.corpus import require_files
 from charlm.errors import ConfigError
 from charlm.files import word2vec
-from charlm.registry import name_of
+from charlm.registry import find, name_of
 from charlm.tokenizers import Tokenizer
+
+
+def is_text(source: object) -> TypeGuard[str]:
+    """Whether a source is a text itself, and not a path."""
+    return isinstance(source, str) and "\n" in source
+
+
+def check_inputs(source: object, model: ModelConfig, config: TrainConfig, valid: object) -> None:
+    """Raise ConfigError for settings that exclude each other, CorpusNotFoundError for a file that does not exist."""
+    find(Tokenizer, model.tokenizer).check(model)
+    if config.freeze_embedding and model.tie_weights:
+        tied = "freeze_embedding does not work with tie_weights: the table is also the readout's, which has to learn"
+        raise ConfigError(tied, remedy="freeze_or_tie")
+    for given in (source, valid):
+        if isinstance(given, str | Path) and not is_text(given):
+            require_files([given])
+        elif isinstance(given, Sequence) and not isinstance(given, str):
+            require_files(given)
+    if config.embedding_file is not None:
+        word2vec.require(Path(config.embedding_file))
 
 
 def with_tokenizer(model: ModelConfig, tokenizer: Tokenizer | None) -> ModelConfig:

@@ -25,10 +25,9 @@ from charlm.language_model import LanguageModel
 from charlm.nn.network import Network
 from charlm.nn.probability import log_probabilities
 from charlm.progress import OnProgress, PieceCounter, ignore
-from charlm.registry import find
 from charlm.scoring.evaluation import Evaluation, evaluate
 from charlm.tasks import DataWarning
-from charlm.tasks.given import read_vectors
+from charlm.tasks.given import check_inputs, is_text, read_vectors
 from charlm.tasks.known_text import check_held_out, check_training
 from charlm.tokenizers import Ids, Tokenizer
 
@@ -195,7 +194,7 @@ def prepare(
     exclude each other, CorpusError for a corpus that cannot be trained on, and SaveError if the ids of a large corpus
     do not fit on the disk.
     """
-    _check_settings(model, config)  # before a long corpus is read
+    check_inputs(source, model, config, valid)  # before a long corpus is read
     corpus = as_corpus(source, on_progress)
     mode, reason, doubt = _text_mode(corpus, model)
     split, valid_corpus = _hold_out(corpus, mode, config, valid, on_progress)
@@ -227,16 +226,9 @@ def as_corpus(source: Source, on_progress: OnProgress = ignore) -> Corpus:
     """Read files and folders. A string that contains a newline is a text itself, any other string is a path."""
     if isinstance(source, Corpus):
         return source
-    if isinstance(source, str) and "\n" in source:
+    if is_text(source):
         return Corpus((Document("text", source),), ("text",))
     return read([source] if isinstance(source, str | Path) else source, on_progress)
-
-
-def _check_settings(model: ModelConfig, config: TrainConfig) -> None:
-    find(Tokenizer, model.tokenizer).check(model)
-    if config.freeze_embedding and model.tie_weights:
-        tied = "freeze_embedding does not work with tie_weights: the table is also the readout's, which has to learn"
-        raise ConfigError(tied, remedy="freeze_or_tie")
 
 
 def _text_mode(corpus: Corpus, model: ModelConfig) -> tuple[TextMode, str, str]:

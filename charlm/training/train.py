@@ -22,7 +22,7 @@ from charlm.language_model import LanguageModel
 from charlm.nn.device import find_device
 from charlm.plan import Plan
 from charlm.progress import ignore
-from charlm.tasks.given import with_tokenizer
+from charlm.tasks.given import check_inputs, with_tokenizer
 from charlm.tasks.language import Source, prepare
 from charlm.tokenizers import Tokenizer
 from charlm.training import given
@@ -36,6 +36,8 @@ from charlm.training.resume import broadcast_plan, check_settings, check_state, 
 from charlm.training.run_folder import RunFolder
 from charlm.training.trained import trained_model
 from charlm.training.trainer import Trainer
+
+_STORED = "as in the stored plan"  # why a size, or the text mode, is what it is
 
 
 @with_keywords([*field_keywords(ModelConfig), *field_keywords(TrainConfig)])
@@ -102,14 +104,17 @@ def train(
                 check_settings(unfinished.plan, model, config, tokenizer)
                 plan = unfinished.plan
                 model, config = plan.model, plan.train
-        elif folder and group.first:
-            # Fail before the work. `claim` checks again, since another process may train while the corpus is read.
-            check_free(folder, overwrite)
+        model, device = with_tokenizer(model, tokenizer), _device(config.device, group)
+        # Fail before the work, and name a wrong setting before a model that is in the way.
+        check_inputs(source, model, config, valid)
+        if folder and group.first and unfinished is None:
+            check_free(folder, overwrite)  # `claim` checks again: another process may train while the corpus is read
         if not group.first:
             folder, report = None, ignore
-        model, device = with_tokenizer(model, tokenizer), _device(config.device, group)
         with group.local_leader_first():
             dataset = prepare(source, model, config, valid, report, tokenizer)
+        if plan:
+            dataset = replace(dataset, mode_reason=_STORED)
         _check_same(dataset.identity, group)
         model = dataset.complete(model)
         windows = dataset.windows(config, group.rows, group.size)
@@ -118,7 +123,7 @@ def train(
             if folder and path is None:
                 path = claim(folder, overwrite or unfinished is not None)
             if plan:
-                planned = PlannedRun(replace(plan, model=model), None, "as in the stored plan")
+                planned = PlannedRun(replace(plan, model=model), None, _STORED)
             else:
                 planned = make_plan(dataset, windows, model, config, device=device, started=started, group=group)
             plan, budget = broadcast_plan(group, planned.plan), planned.budget if group.first else None

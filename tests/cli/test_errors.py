@@ -293,3 +293,23 @@ def test_errors_of_the_library_name_no_options() -> None:
         if not name.startswith("cli/") and name not in quote_commands:
             wrong += [f"{name}: {node.value}" for node in texts if re.search(r"(?<![\w-])--[a-z]", str(node.value))]
     assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--cell=gruu"], "no cell is named 'gruu'"),
+        (["--vocab-size=9"], "the char tokenizer does not use --vocab-size; leave --vocab-size out"),
+        (["--embedding-file=nothing.txt"], "nothing.txt cannot be read: No such file or directory"),
+        (["--valid=nothing.txt"], "there is no file nothing.txt"),
+        (["--plan=nothing.json"], "nothing.json cannot be read: No such file or directory"),
+        (["--device=mps"], "no mps device"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_a_wrong_option_is_named_before_a_model_that_exists(train: Run, options: list[str], named: str) -> None:
+    (model := Path("checkpoints/corpus")).mkdir(parents=True)
+    (model / "config.json").write_text('{"kind": "charlm language model", "format_version": 1}')
+    assert "already exists" in refusal(train(LINES.encode()), 2)
+    sentence = refusal(train(LINES.encode(), *options), 2)
+    assert named in sentence and "Errno" not in sentence

@@ -56,7 +56,7 @@ def test_a_file_is_not_replaced_unasked(words: Path, run: Run) -> None:
         (["--tokenizer", "word"], "name one with --output"),
         (
             ["--tokenizer", "byte", "--vocab-size", "300", "-o", "f"],
-            "byte tokenizer does not use vocab_size; leave --vocab-size out",
+            "byte tokenizer does not use --vocab-size; leave --vocab-size out",
         ),
         (["--closed", "-o", "f"], "char tokenizer does not use closed"),
         (["--tokenizer", "wurd", "-o", "f"], "did you mean 'word'"),

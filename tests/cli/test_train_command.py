@@ -61,9 +61,10 @@ def test_stdout_is_the_folder_and_stderr_the_messages(train: Run) -> None:
     assert len(validations) == plan["validations"] > 0, "a plain line each"
 
 
-def test_the_choice_of_lines_and_its_reason_are_told(train: Run) -> None:
+def test_the_choice_of_lines_and_its_reason_are_told(train: Run, run: Run) -> None:
     assert "line: no line is blank" in train("lines.txt").err
-    assert "as asked" in train("lines.txt", "--sequence", "stream", "-m", "other").err
+    assert "stream: as asked" in train("lines.txt", "--sequence", "stream", "-m", "other").err
+    assert "line: as in the stored plan" in run("train", "lines.txt", "--plan=checkpoints/lines/plan.json", "-mb").err
 
 
 def test_line_ends_of_windows_are_counted_and_told(train: Run) -> None:

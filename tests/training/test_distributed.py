@@ -157,7 +157,7 @@ def test_a_budget_in_minutes_is_planned_and_watched_by_the_first_for_all(tmp_pat
     ("options", "message"),
     [
         (["--batch-size=1"], "2 processes cannot share a batch of 1; start fewer, or give a larger --batch-size"),
-        (["--layers=none"], "Invalid value for '--layers'"),
+        (["--layers=none"], "error: --layers is 'none'; it must be a whole number"),
         (["nothing.txt"], "nothing.txt"),
         (["-"], "several processes cannot share stdin; give the corpus as a file"),
     ],
