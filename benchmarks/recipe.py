@@ -37,8 +37,7 @@ def main() -> None:
     config = resolve_rates(config, model, int(steps), passes)
     plan = Plan(model, config, int(steps), validations=1)
     torch.set_flush_denormal(True)
-    torch.manual_seed(config.seed)
-    network = prepared.network(model, torch.device("cpu"))
+    network = prepared.network(model, torch.device("cpu"), config.seed)
     network.embedding.weight.data.mul_(scale)
     learner = Learner(network, config)
     for step in range(plan.steps):

@@ -7,9 +7,11 @@
 Importing this package does not import torch; the first use of a function or class below does.
 """
 
+import os
 import warnings
 from functools import cache
 from importlib import import_module
+from threading import RLock
 from typing import TYPE_CHECKING, Any, cast
 
 from charlm.version import __version__ as __version__
@@ -40,6 +42,13 @@ if TYPE_CHECKING:
     from charlm.scoring.score import Score as Score
     from charlm.training.train import train as train
 
+# The first use of a name imports modules. A child that is forked meanwhile would wait forever for the import's locks.
+_importing = RLock()
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(
+        before=_importing.acquire, after_in_parent=_importing.release, after_in_child=_importing.release
+    )
+
 _RENAMED = {"Next": "TokenProbability"}  # old public names, which this release still accepts, and their new ones
 
 
@@ -49,7 +58,7 @@ def _modules() -> dict[str, str]:
     import ast  # not at the top: the command line never needs it
 
     source = cast(Any, __spec__).loader.get_source(__name__)  # not a path, so that a zip file works too
-    (block,) = (node for node in ast.parse(source).body if isinstance(node, ast.If))
+    block = next(node for node in ast.parse(source).body if isinstance(node, ast.If))
     imports = (node for node in block.body if isinstance(node, ast.ImportFrom))
     return {alias.name: str(node.module) for node in imports for alias in node.names}
 
@@ -67,4 +76,5 @@ def __getattr__(name: str) -> Any:
         name = new
     if name.startswith("__") or name not in _modules():
         raise AttributeError(f"module 'charlm' has no attribute {name!r}")
-    return getattr(import_module(_modules()[name]), name)
+    with _importing:
+        return getattr(import_module(_modules()[name]), name)

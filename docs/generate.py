@@ -64,6 +64,10 @@ model = charlm.train("corpus.txt", config=charlm.TrainConfig(minutes=1), folder=
 ```
 
 Importing charlm does not import torch; the first use of a name does.
+
+Several threads, an event loop, and forked children may use one model at the same time. A model can be pickled. A child
+that is forked begins with one thread of torch. Runs of `charlm.train` in several threads give the same weights as one
+after the other.
 """
 _KEYWORDS = '''"""Keywords of public functions, for type checkers. `docs/generate.py` writes this file; do not edit it.
 

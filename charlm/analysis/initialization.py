@@ -15,6 +15,7 @@ from torch import nn
 from charlm.config import ModelConfig
 from charlm.nn.cells import Cell, RecurrentCell
 from charlm.nn.network import Network
+from charlm.nn.random_numbers import Seeded
 from charlm.registry import find
 
 _BIASES = (0.0, 1.0, 5.0)
@@ -50,8 +51,7 @@ def initializations(cell: str) -> Iterator[Initialization]:
 
 def fresh_network(config: ModelConfig, vocabulary_size: int, initialization: Initialization, seed: int) -> Network:
     """Return an untrained network with this initialization; `config` must be resolved."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with Seeded(seed):
         network = Network(config, vocabulary_size)
         for cell in network.modules():
             if isinstance(cell, Cell):

@@ -16,7 +16,6 @@ import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -60,10 +59,12 @@ class Corpus:
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of the texts in order, and of the borders between them, but not of their names."""
-        return self._sha256
+        known = vars(self)  # functools.cached_property has a lock, which a forked child would wait for forever
+        if "_sha256" not in known:
+            known["_sha256"] = self._digest()
+        return str(known["_sha256"])
 
-    @cached_property
-    def _sha256(self) -> str:
+    def _digest(self) -> str:
         digest = hashlib.sha256()
         for document in self.documents:
             digest.update(document.size.to_bytes(8, "little"))

@@ -13,7 +13,6 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -46,12 +45,12 @@ class Document:
     def characters(self) -> int:
         return len(self.text)
 
-    @cached_property
+    @property
     def size(self) -> int:
         """Size of the text in bytes of UTF-8."""
         return len(self.text.encode())
 
-    @cached_property
+    @property
     def line_ends(self) -> LineEnds:
         return LineEnds(self.text.count("\n"), self.text.count("\r\n"), not self.text.endswith("\n"))
 

@@ -17,6 +17,7 @@ from charlm.generation.samplers import Sampler
 from charlm.generation.without import NAME as WITHOUT
 from charlm.nn.cells import Cell, RecurrentCell
 from charlm.nn.native.library import BLOCK, Layer, Stack, draw, filters, library, pack
+from charlm.nn.native.threads import computing
 from charlm.nn.network import Network, NetworkState, select
 
 _LARGEST_TABLE = 2**24  # numbers
@@ -42,6 +43,7 @@ def fits(network: Network, samplers: Sequence[Sampler]) -> bool:
 class CompiledDraws:
     """Draws in C, with the results of `drawing.TorchDraws`; `fits` says for which networks and samplers."""
 
+    @computing()
     def __init__(
         self, network: Network, samplers: Sequence[Sampler], logits: Tensor, state: NetworkState, end: int
     ) -> None:

@@ -10,11 +10,12 @@ from typing import NamedTuple, cast
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from charlm.config import ModelConfig
 from charlm.nn.cells import Cell, LayerContext, State
 from charlm.nn.embeddings import Embedding
+from charlm.nn.native.threads import computing
+from charlm.nn.random_numbers import dropout
 from charlm.nn.readouts import Readout, choose
 from charlm.registry import find
 from charlm.tokenizers import Ids
@@ -38,6 +39,7 @@ class Network(nn.Module):
 
     predictable: Tensor  # the name of `allowed_tokens` in model.safetensors
 
+    @computing()
     def __init__(self, config: ModelConfig, vocabulary_size: int) -> None:
         super().__init__()
         assert config.embedding_size and config.hidden_size and config.layers and config.dropout is not None
@@ -82,20 +84,32 @@ class Network(nn.Module):
         outputs, state = self.outputs(ids, state, resets)
         return self.logits(outputs), state
 
+    @computing()
     def outputs(
-        self, ids: Tensor, state: NetworkState | None = None, resets: Tensor | None = None
+        self,
+        ids: Tensor,
+        state: NetworkState | None = None,
+        resets: Tensor | None = None,
+        generator: torch.Generator | None = None,
     ) -> tuple[Tensor, NetworkState]:
         """Return the last layer's outputs (T, B, H) for token ids (T, B), and the state after the last token.
 
         `state` is the state after the previous call, or None at the start of a sequence. `resets` (T, B) is True where
-        a sequence starts: the state is zeroed before that token is read.
+        a sequence starts: the state is zeroed before that token is read. `generator` draws the dropout of training;
+        None means torch's default generator.
         """
         final: list[State] = []
-        for layer in self.layers(ids, state, resets):
+        for layer in self.layers(ids, state, resets, generator):
             final.append(layer.state)
         return layer.outputs, tuple(final)
 
-    def layers(self, ids: Tensor, state: NetworkState | None = None, resets: Tensor | None = None) -> Iterator[Layer]:
+    def layers(
+        self,
+        ids: Tensor,
+        state: NetworkState | None = None,
+        resets: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Iterator[Layer]:
         """Yield the results of each layer, the lowest first. The arguments are those of `outputs`."""
         state = state or self.zero_state(ids.shape[1])
         cells = self._stack()
@@ -109,14 +123,17 @@ class Network(nn.Module):
             else:
                 projected = self.embedding.project(ids, cell) if layer == 0 else cell.project(outputs, dtype)
                 cell_outputs, last = cell.recur(projected, state[layer], carry_mask, dtype)
-            cell_outputs = functional.dropout(cell_outputs, self.dropout, self.training)
+            if self.training and self.dropout:
+                cell_outputs = dropout(cell_outputs, self.dropout, generator)
             outputs = outputs + cell_outputs if self.residual and layer else cell_outputs
             yield Layer(outputs, cell_outputs, last)
 
+    @computing()
     def logits(self, outputs: Tensor) -> Tensor:
         """Return the logits from the last layer's outputs: (..., H) → (..., V)."""
         return self.readout.logits(self._through_dense(outputs), self.allowed_tokens)
 
+    @computing()
     def target_log_probability(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return log P (nats) of the target after each output, (N, H) and (N,) → (N,).
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from charlm.arguments import check_text
 from charlm.errors import ConfigError
 from charlm.nn import probability
+from charlm.nn.native.threads import computing
 from charlm.nn.network import Network, detach
 from charlm.nn.probability import LOGPROB, Quantity, TokenProgress, Values
 from charlm.progress import ignore
@@ -55,16 +56,17 @@ class AdaptiveReader:
         state = None
         for first in range(0, len(row) - 1, length):
             segment = ids[first : first + length + 1]
-            outputs, state = self._network.outputs(segment[:-1], state)
-            logprobs, targets = probability.log_softmax(self._network.logits(outputs)), segment[1:]
-            adapted = logprobs.detach()
-            for each in self._adaptations:
-                adapted = each.predict(adapted, outputs.detach(), targets)
-            for name, quantity in quantities.items():
-                values[name].append(quantity(adapted, targets)[:, 0].cpu().numpy())
-            for each in self._adaptations:
-                each.learn(logprobs, outputs.detach(), targets)
-            state = detach(state)
+            with computing():
+                outputs, state = self._network.outputs(segment[:-1], state)
+                logprobs, targets = probability.log_softmax(self._network.logits(outputs)), segment[1:]
+                adapted = logprobs.detach()
+                for each in self._adaptations:
+                    adapted = each.predict(adapted, outputs.detach(), targets)
+                for name, quantity in quantities.items():
+                    values[name].append(quantity(adapted, targets)[:, 0].cpu().numpy())
+                for each in self._adaptations:
+                    each.learn(logprobs, outputs.detach(), targets)
+                state = detach(state)
             self._on_progress(len(targets))
         return {name: probability.joined(parts) for name, parts in values.items()}
 

@@ -24,6 +24,7 @@ from charlm.files import word2vec
 from charlm.language_model import LanguageModel
 from charlm.nn.network import Network
 from charlm.nn.probability import log_probabilities
+from charlm.nn.random_numbers import Seeded
 from charlm.progress import OnProgress, PieceCounter, ignore
 from charlm.scoring.evaluation import Evaluation, evaluate
 from charlm.tasks import DataWarning
@@ -126,9 +127,10 @@ class Dataset:
             raise ConfigError(few, remedy="longer_corpus")
         return windows
 
-    def network(self, model: ModelConfig, device: torch.device) -> Network:
-        """Build an untrained network for this vocabulary from torch's random state; `model` must be resolved."""
-        network = Network(model, self.tokenizer.size)
+    def network(self, model: ModelConfig, device: torch.device, seed: int) -> Network:
+        """Build an untrained network for this vocabulary; `model` must be resolved."""
+        with Seeded(seed):
+            network = Network(model, self.tokenizer.size)
         network.set_output_statistics(*map(torch.from_numpy, (self.allowed_tokens, self.counts)))
         if self.vectors:
             network.embedding.load_vectors(*map(torch.from_numpy, self.vectors))

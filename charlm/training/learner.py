@@ -11,6 +11,7 @@ from torch.optim.adamw import adamw
 from charlm.config import TrainConfig
 from charlm.data.windows import Batch
 from charlm.nn.native.library import resolve_precision
+from charlm.nn.native.threads import computing
 from charlm.nn.network import Network, NetworkState, check_tensors, detach, join, select
 from charlm.training.distributed import ALONE, Group
 
@@ -85,6 +86,7 @@ class Learner:
         self.clip = config.clip
         self.group = group
         self.micro_batches = 1
+        self._dropout = None if network.device.type == "meta" else torch.Generator(network.device)
         self.state: NetworkState | None = None
         self._next_state: NetworkState | None = None  # becomes `state` when the gradient is applied
         self.optimizer = AdamW(
@@ -145,10 +147,16 @@ class Learner:
         loss = self.group.average_gradients(self.network.parameters(), loss, batch.inputs.shape[1])
         return loss, float(torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.clip))
 
+    @computing()
     def apply(self, rate: float) -> None:
         """Update the weights by the gradient of the last `backward`: the second half of `step`."""
         self.optimizer.step(rate)
         self.state = self._next_state
+
+    def seed_dropout(self, seed: int) -> None:
+        """Seed the dropout of the steps that follow."""
+        assert self._dropout is not None
+        self._dropout.manual_seed(seed)
 
     def find_micro_batches(self, batch: Batch) -> None:
         """Find the smallest number of micro-batches whose gradients fit into the device's memory.
@@ -166,6 +174,7 @@ class Learner:
             finally:
                 self.network.zero_grad()
 
+    @computing()
     def _accumulate(self, batch: Batch) -> tuple[float, NetworkState]:
         """Add up the gradients of all micro-batches in the parameters; return the loss and the next state."""
         device = self.network.device
@@ -176,7 +185,7 @@ class Learner:
             part = slice(int(indices[0]), int(indices[-1]) + 1)
             resets = None if batch.resets is None else batch.resets[:, part].to(device)
             before = None if batch.fresh or self.state is None else select(self.state, indices)
-            outputs, after = self.network.outputs(batch.inputs[:, part].to(device), before, resets)
+            outputs, after = self.network.outputs(batch.inputs[:, part].to(device), before, resets, self._dropout)
             total += self._backward(
                 outputs.flatten(0, 1), batch.targets[:, part].to(device).flatten(), len(indices) / rows
             )

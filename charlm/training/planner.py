@@ -12,6 +12,7 @@ from charlm.config import ModelConfig, TrainConfig
 from charlm.data.documents import first_texts
 from charlm.data.windows import TrainingWindows
 from charlm.nn.native.library import resolve_precision
+from charlm.nn.native.threads import use_threads
 from charlm.nn.network import Network
 from charlm.plan import MOST_VALIDATIONS, VALIDATION_SHARE, Plan
 from charlm.tasks.language import Dataset
@@ -139,7 +140,7 @@ def _measure(
     split, vocabulary = dataset.split, dataset.tokenizer.size
 
     def trial(sized: ModelConfig) -> tuple[Network, float]:
-        network = dataset.network(resolve_dropout(sized, epochs=0), device)
+        network = dataset.network(resolve_dropout(sized, epochs=0), device, config.seed)
         learner = Learner(network, config, group)
         if device.type == "cuda":
             learner.find_micro_batches(windows[0])
@@ -170,11 +171,11 @@ def _with_fewer_threads(seconds: float, trial: Callable[[], float], group: Group
     """Use one thread if it is much faster, as it is while other programs keep the cores busy; return its seconds."""
     threads = torch.get_num_threads()
     if group.broadcast_float(threads) > 1:
-        torch.set_num_threads(1)
+        use_threads(1)
         alone = trial()
         if alone * _MUCH_FASTER < seconds:
             return alone
-        torch.set_num_threads(threads)
+        use_threads(threads)
     return seconds
 
 

@@ -123,6 +123,6 @@ def check_state(state: TrainingState, dataset: Dataset, plan: Plan) -> None:
     meta = torch.device("meta")
     try:
         with meta:
-            Learner(dataset.network(plan.model, meta), plan.train).restore(without_best(state.tensors))
+            Learner(dataset.network(plan.model, meta, plan.train.seed), plan.train).restore(without_best(state.tensors))
     except (TypeError, ValueError, RuntimeError) as error:
         raise ModelError(f"the state of step {state.step} does not fit its plan: {error}") from None

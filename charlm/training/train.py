@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 from time import monotonic
 from typing import Unpack
 
@@ -20,6 +21,7 @@ from charlm.errors import ConfigError, CorpusError
 from charlm.keywords import SettingKeywords
 from charlm.language_model import LanguageModel
 from charlm.nn.device import find_device
+from charlm.nn.native.threads import use_threads
 from charlm.plan import Plan
 from charlm.progress import ignore
 from charlm.tasks.given import check_inputs, with_tokenizer
@@ -38,6 +40,8 @@ from charlm.training.trained import trained_model
 from charlm.training.trainer import Trainer
 
 _STORED = "as in the stored plan"  # why a size, or the text mode, is what it is
+_PRODUCTS = Lock()  # guards the precision of products on a GPU, which all threads share
+_products_before: list[str] = []  # for each run on a GPU, the precision before the first of them
 
 
 @with_keywords([*field_keywords(ModelConfig), *field_keywords(TrainConfig)])
@@ -193,17 +197,29 @@ def _device(name: str, group: Group) -> torch.device:
 
 @contextmanager
 def _torch_settings(config: TrainConfig, device: torch.device) -> Iterator[None]:
-    """Set torch's threads, random state and handling of denormals for training, and restore them afterwards."""
-    threads, products = torch.get_num_threads(), torch.get_float32_matmul_precision()
-    if device.type == "cuda":
-        torch.set_float32_matmul_precision("high")  # TF32: factors of 10 bits, sums of 23
+    """Set torch's threads and handling of denormals for training, and restore them afterwards."""
+    threads = torch.get_num_threads()
     if config.threads:
-        torch.set_num_threads(config.threads)
+        use_threads(config.threads)
     torch.set_flush_denormal(True)  # saturated gates give denormals, which are many times slower
     try:
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        with _fast_products() if device.type == "cuda" else nullcontext():
             yield
     finally:
         torch.set_flush_denormal(False)
-        torch.set_num_threads(threads)
-        torch.set_float32_matmul_precision(products)
+        use_threads(threads)
+
+
+@contextmanager
+def _fast_products() -> Iterator[None]:
+    """Let a GPU multiply in TF32, with factors of 10 bits and sums of 23, until the last run inside has ended."""
+    with _PRODUCTS:
+        _products_before.append(_products_before[0] if _products_before else torch.get_float32_matmul_precision())
+        torch.set_float32_matmul_precision("high")
+    try:
+        yield
+    finally:
+        with _PRODUCTS:
+            before = _products_before.pop()
+            if not _products_before:
+                torch.set_float32_matmul_precision(before)

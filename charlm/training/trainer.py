@@ -59,8 +59,7 @@ class Trainer:
         self.saved_at = 0.0  # seconds on the monotonic clock
         self.revised_total = 0  # a new number of steps, on which all processes have yet to agree; 0: none
         self.best: Best | None = None
-        torch.manual_seed(plan.train.seed)
-        self.network = dataset.network(plan.model, device)
+        self.network = dataset.network(plan.model, device, plan.train.seed)
         self.learner = Learner(self.network, plan.train, group)
         if device.type == "cuda":
             self.learner.find_micro_batches(windows[0])
@@ -142,7 +141,7 @@ class Trainer:
 
     def _learn(self) -> None:
         if self.plan.model.dropout:
-            torch.manual_seed(int(bits(self.plan.train.seed, _DROPOUT + self.group.rank, self.step)[0]))
+            self.learner.seed_dropout(int(bits(self.plan.train.seed, _DROPOUT + self.group.rank, self.step)[0]))
         batch, rate = self.windows[self.step], self.plan.learning_rate(self.step)
         before = time.perf_counter()
         loss, norm = self.learner.backward(batch)

@@ -32,7 +32,7 @@ def trained(source: Any = LINES, valid: Any = None) -> tuple[charlm.Plan, Datase
     """All that a card is about, but for the training."""
     prepared = prepare(source, SMALL, QUICK, valid)
     plan = charlm.Plan(replace(SMALL, sequence=prepared.mode, dropout=0.0), QUICK, steps=1234, validations=1)
-    return plan, prepared, prepared.network(plan.model, torch.device("cpu")).eval()
+    return plan, prepared, prepared.network(plan.model, torch.device("cpu"), 0).eval()
 
 
 def card(source: Any = LINES, valid: Any = None, name: str = "m", samples: Sequence[str] = ()) -> str:

@@ -5,12 +5,12 @@ import os
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from charlm.errors import ConfigError
+from charlm.nn.native.threads import openmp
 
 VARIABLE = "CHARLM_NATIVE"  # forces a variant; if it is unset or empty, the best one that the processor has is used
 VARIANTS = {"bf16": 2, "avx512": 2, "avx2": 1, "baseline": 0, "none": -1}  # numbers in dispatch.c; none: plain torch
@@ -135,21 +135,9 @@ def path_in_use() -> str:
     return forced() or str(loaded.name_of(loaded.choose(-1)).decode())
 
 
-@cache
-def _team() -> tuple[Any, Any, Any]:
-    """Return GOMP_parallel, omp_get_thread_num and omp_get_num_threads of torch's OpenMP, or nulls for one thread.
-
-    The loops run on torch's pool of threads: a second pool on the same cores would wait for the first.
-    """
-    for path in sorted((Path(torch.__file__).parent / "lib").glob("lib*omp*")):
-        try:
-            openmp = ctypes.CDLL(str(path))
-            names = ("GOMP_parallel", "omp_get_thread_num", "omp_get_num_threads")
-            start, number, size = (ctypes.cast(getattr(openmp, name), ctypes.c_void_p) for name in names)
-            return start, number, size
-        except (OSError, AttributeError):
-            continue
-    return None, None, None
+def _team() -> tuple[ctypes.c_void_p | None, ...]:
+    """Return GOMP_parallel, omp_get_thread_num and omp_get_num_threads of torch's OpenMP, or nulls for one thread."""
+    return openmp("GOMP_parallel", "omp_get_thread_num", "omp_get_num_threads") or (None, None, None)
 
 
 def run(loop: str, T: int, B: int, H: int, activation: int = 0, **tensors: Tensor | None) -> None:
