@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from charlm.cli.options import Json, Quiet
-from charlm.cli.output import say, write, write_json
+from charlm.cli.output import say, write, write_json, write_lines
 from charlm.data import cache as disk_cache
 
 
@@ -40,7 +40,7 @@ def cache(
             write_json({"path": str(path), "bytes": size, **values})
         else:
             names = " ".join(map(str, about.get("corpus") or ["incomplete, or in use"]))
-            write(f"{_megabytes(size):>12}  {path.name[:12]}  {names}\n")
+            write_lines(f"{_megabytes(size):>12}  {path.name[:12]}  {names}\n")
     say(f"{_megabytes(sum(size for _, size in entries))} in {disk_cache.folder()}", quiet)
 
 

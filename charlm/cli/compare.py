@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charlm.checkpoints import model_paths
-from charlm.cli.inputs import files_or_stdin, read_files, read_stdin, require_in_memory
+from charlm.cli.inputs import files_or_stdin, hint_at_files, read_files, read_stdin, require_in_memory
 from charlm.cli.models import load_model
 from charlm.cli.options import Json, Quiet, model_names
-from charlm.cli.output import say, write, write_json
+from charlm.cli.output import say, write_json, write_lines
 from charlm.cli.view.progress import token_bar
 from charlm.cli.waiting import loading
 from charlm.data.corpus import STDIN, Corpus
@@ -74,6 +74,7 @@ def compare(
         raise ConfigError("--train is the text of an n-gram, and A and B are both models; leave --train out")
     if pairs is not None and (texts or file):
         raise ConfigError("give a text or --pairs, not both")
+    hint_at_files(texts or (), "--file {}", quiet)
     arguments = texts if texts or file or pairs else files_or_stdin(None)
     documents = [read_stdin(quiet) if text == STDIN else Document("text", text) for text in arguments or ()]
     named = read_files([pairs] if pairs else file or [], quiet) if pairs or file else None
@@ -100,7 +101,7 @@ def compare(
     if json:
         write_json(comparison.values(compared, result))
     else:
-        write(comparison.table(compared, result))
+        write_lines(comparison.table(compared, result))
 
 
 def _is_ngram(name: str) -> bool:

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charlm.cli.inputs import files_or_stdin, read_files, report_unknown, warn_learned
+from charlm.cli.inputs import check_not_models, files_or_stdin, read_files, report_unknown, warn_learned
 from charlm.cli.models import find_model, load_model
 from charlm.cli.options import Json, Model, Quiet, Unknown, optional
-from charlm.cli.output import say, write, write_json
+from charlm.cli.output import say, write_json, write_lines
 from charlm.cli.variant_options import NONE, Given, OptionsOf, chosen, with_variant_options
 from charlm.cli.view.progress import ReadingLine, token_bar
 from charlm.cli.waiting import loading, waiting
@@ -53,6 +53,7 @@ def evaluate(
     if held_out and files:
         raise ConfigError("--held-out measures a part of the model's own corpus; leave the files out")
     folder = find_model(model, quiet)
+    check_not_models(files or ())
     documents = () if held_out else read_files(files_or_stdin(files), quiet).documents
 
     with loading(quiet):
@@ -93,7 +94,7 @@ def evaluate(
         if json:
             write_json({**_values(evaluation), "trained_on": trained_on})
         else:
-            write(_lines(name, evaluation))
+            write_lines(_lines(name, evaluation))
 
 
 def _held_out(folder: Path, quiet: bool) -> tuple[tuple[Document, ...], str]:

@@ -19,7 +19,7 @@ from charlm.errors import ConfigError, ModelError
 from charlm.wording import clock, figure, plural, vocabulary_size
 
 _LABELS = 13  # columns before the values
-_COMMANDS = ("continue", "repeat")  # labels of commands
+_WHOLE = ("SHA-256", "continue", "repeat")  # labels of what is copied in one piece
 
 
 def info(
@@ -127,7 +127,7 @@ def _validation(values: dict[str, Any] | None) -> dict[str, str]:
 
 
 def _row(label: str, value: object) -> str:
-    """Return a line, wrapped on a terminal below the value; a command stays in one piece, so that it can be copied."""
-    if label in _COMMANDS:
+    """Return a line, wrapped on a terminal below the value, unless it is to be copied."""
+    if label in _WHOLE:
         return f"{label:<{_LABELS}}{value}\n"
     return fitted(f"{label:<{_LABELS}}{value}\n", sys.stdout, _LABELS)

@@ -1,11 +1,15 @@
 """Input of the commands that read text: where the text comes from, and a message about unknown characters."""
 
+import os
+import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from charlm.checkpoints import model_paths
 from charlm.cli.models import find_model, load_model
 from charlm.cli.output import say
 from charlm.cli.view.progress import ReadingLine
@@ -13,7 +17,7 @@ from charlm.config import TextMode
 from charlm.data import corpus
 from charlm.data.corpus import Corpus
 from charlm.data.documents import AnyDocument, Document
-from charlm.errors import ConfigError, CorpusError
+from charlm.errors import ConfigError, CorpusError, CorpusNotFoundError
 
 if TYPE_CHECKING:
     from charlm.language_model import LanguageModel
@@ -37,6 +41,22 @@ def files_or_stdin(files: list[str] | None) -> list[str]:
     if not files and sys.stdin is not None and sys.stdin.isatty():
         raise ConfigError("no text given: type it as an argument, name a file, or pipe it in")
     return files or [corpus.STDIN]
+
+
+def hint_at_files(texts: Iterable[str], how: str, quiet: bool) -> None:
+    """Print a hint for each text that is the name of a file: `how` the command reads the file {} instead."""
+    for text in texts:
+        with suppress(OSError, ValueError):  # no system takes the text for a name
+            if os.path.isfile(text):
+                instead = how.format(shlex.quote(text))
+                say(f"hint: {text} is taken as the text itself; for the file of this name, use {instead}", quiet)
+
+
+def check_not_models(paths: Iterable[str]) -> None:
+    """Raise CorpusNotFoundError for a file that does not exist, if a model has its name."""
+    for path in paths:
+        if path in model_paths.trained() and not os.path.exists(path):
+            raise CorpusNotFoundError(f"there is no file {path}, but a model; name it with --model {shlex.quote(path)}")
 
 
 def read_stdin(quiet: bool) -> AnyDocument:
@@ -139,6 +159,7 @@ def read_text(text: str | None, file: str | None, quiet: bool) -> str:
     if text is not None and file is not None:
         raise ConfigError("give a text or --file, not both")
     if text is not None and text != corpus.STDIN:
+        hint_at_files([text], "--file {}", quiet)
         return text
     path = file or files_or_stdin(None if text is None else [text])[0]
     notes: list[str] = []

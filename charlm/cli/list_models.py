@@ -68,19 +68,19 @@ def _row(model: "Summary", latest: bool) -> list[str]:
 
 def _table(rows: Sequence[list[str]]) -> str:
     """Return a table that fits the terminal: the last columns move to a line of their own below each row."""
-    kept = len(_HEADS)
+    heads, kept = list(_HEADS), len(_HEADS)
     widths = [max(map(len, cells)) for cells in zip(_HEADS, *rows, strict=True)]
     if sys.stdout.isatty():
         while kept > 1 and sum(widths[:kept]) + len(_GAP) * (kept - 1) > columns(sys.stdout):
             kept -= 1
     lines = []
-    for row in (list(_HEADS), *rows):
+    for row in (heads, *rows):
         cells = (
             cell.rjust(width) if index in _NUMBERS else cell.ljust(width)
             for index, (cell, width) in enumerate(zip(row[:kept], widths, strict=False))
         )
         lines.append(_GAP.join(cells).rstrip())
-        if details := ", ".join(filter(None, row[kept:])):
+        if row is not heads and (details := ", ".join(filter(None, row[kept:]))):
             lines.append(f"{_GAP}{details}")
     return "\n".join(lines) + "\n"
 

@@ -12,7 +12,7 @@ import typer
 from charlm.analysis.probes import PROBES
 from charlm.cli.inputs import load_model_and_text
 from charlm.cli.options import Json, Model, Overwrite, Quiet, one_of, output_option
-from charlm.cli.output import say, say_renamed, write, write_json
+from charlm.cli.output import say, say_renamed, write, write_json, write_lines
 from charlm.errors import ConfigError
 from charlm.files.atomic import check_output
 from charlm.wording import plural
@@ -122,7 +122,7 @@ def _show_unit(model: "LanguageModel", rows: "list[Ids]", layer: int | None, uni
             page.put(token, min(next(levels), len(STYLES) - 1))
         page.end()
     page.legend(f"unit {unit} of layer {layer}")
-    write(f"0 is {low:.2f}, the least in this text; {len(STYLES) - 1} is {high:.2f}, the most\n")
+    write_lines(f"0 is {low:.2f}, the least in this text; {len(STYLES) - 1} is {high:.2f}, the most\n")
 
 
 def _number(name: str, asked: int | None, count: int) -> int:

@@ -111,9 +111,9 @@ def write_json(values: dict[str, Any]) -> None:
     write(json_line(values) + "\n")
 
 
-def write_lines(text: str) -> None:
-    """Write lines of charlm's own words to stdout; a terminal gets them wrapped to its width."""
-    write(fitted(text, sys.stdout))
+def write_lines(text: str, indent: int | None = None) -> None:
+    """Write lines of charlm's own words to stdout; a terminal gets them wrapped to its width, as `fitted` does."""
+    write(fitted(text, sys.stdout, indent))
 
 
 def say(text: str, quiet: bool = False) -> None:

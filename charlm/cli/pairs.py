@@ -5,7 +5,7 @@ from typing import Any
 
 from charlm.cli.comparison import verdict
 from charlm.cli.inputs import require_in_memory
-from charlm.cli.output import say, write, write_json
+from charlm.cli.output import say, write_json, write_lines
 from charlm.comparison.bootstrap import interval
 from charlm.comparison.compare import ComparedModel, totals
 from charlm.comparison.pairs import Accuracy, Pair, accuracies, correct, judge, parse, sentences
@@ -26,7 +26,7 @@ def score_pairs(
         write_json({**_values(pairs, judged), "eos": eos})
     else:
         end = "included" if eos else "not included"
-        write(f"{table(['accuracy'], pairs, [judged])}scored per sentence, end {end}\n")
+        write_lines(f"{table(['accuracy'], pairs, [judged])}scored per sentence, end {end}\n")
     if options.get("unknown") == "unk":
         _report_unknown(model.tokenizer, pairs, quiet)
 
@@ -45,7 +45,7 @@ def compare_pairs(
         write_json({**values, "difference": difference, "interval": bounds})
     else:
         rows = verdict(models, difference, bounds, of="accuracy", over="pair", lower_is_better=False)
-        write(table([model.name for model in models], pairs, judged) + "".join(f"{row}\n" for row in rows))
+        write_lines(table([model.name for model in models], pairs, judged) + "".join(f"{row}\n" for row in rows))
     for tokenizer in {model.tokenizer for model in models}:
         _report_unknown(tokenizer, pairs, quiet)
 

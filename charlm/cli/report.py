@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charlm.checkpoints.model_folder import REPORT
+from charlm.cli.inputs import check_not_models
 from charlm.cli.models import find_model
 from charlm.cli.options import Json, Model, Overwrite, Quiet, output_option
 from charlm.cli.output import say, write, write_json
@@ -41,6 +42,7 @@ def report(
     if output is not None:
         check_output(output, overwrite)  # before the work
     folder = find_model(model, quiet)
+    check_not_models(files or ())
     with loading(quiet):
         from charlm.analysis.report import gather
     from charlm.pages.report_page import page

@@ -1,5 +1,6 @@
 """charlm sample: new text from a model."""
 
+import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
@@ -7,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charlm.checkpoints import model_paths
-from charlm.cli.inputs import read_files, read_stdin, report_unknown, require_in_memory
+from charlm.cli.inputs import hint_at_files, read_files, read_stdin, report_unknown, require_in_memory
 from charlm.cli.interactive import edit_with_model
 from charlm.cli.models import load_model
 from charlm.cli.options import OUTPUT, Json, Model, Quiet, optional
-from charlm.cli.output import say, write, write_json
+from charlm.cli.output import fitted, say, write, write_json
 from charlm.cli.variant_options import NONE, Given, OptionsOf, check_required, with_variant_options
 from charlm.cli.view.samples import SamplePrinter
 from charlm.data.documents import Document
@@ -139,6 +140,7 @@ def sample(
         _refuse(used, _INTERACTIVE, "--interactive generates no samples")
     check_required(_SAMPLERS, samplers)
     folder = model_paths.existing_folder(model)
+    hint_at_files([prompt], "--prompt - < {}", quiet)
     prompt = require_in_memory(read_stdin(quiet), "begin with").text if prompt == "-" else prompt
 
     corpus = read_files(novelty, quiet).documents if novelty else ()
@@ -229,7 +231,8 @@ def _show(
             continue
         shown.add(event)
         if printer:
-            printer.end(index, (_score(event) if scores else "") + (_news(news) if news else ""))
+            notes = (_score(event) if scores else "") + (_news(news) if news else "")
+            printer.end(index, fitted(notes, sys.stdout))
         else:
             values = {
                 name: value for name, value in asdict(event).items() if value is not None or name not in _OPTIONAL

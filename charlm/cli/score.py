@@ -10,6 +10,7 @@ import typer
 from charlm.cli.inputs import (
     document_sequences,
     files_or_stdin,
+    hint_at_files,
     read_files,
     read_stdin,
     report_unknown,
@@ -127,6 +128,7 @@ def score(
     if pairs is not None and methods:
         names = " and ".join(f"--{option.replace('_', '-')}" for option in adaptations)
         raise ConfigError(f"--pairs scores both sentences with the same model; leave {names} out")
+    hint_at_files(texts or (), "--file {}", quiet)
     arguments = texts if texts or file or pairs else files_or_stdin(None)
     documents = read_files([pairs] if pairs else file or [], quiet).documents if pairs or file else ()
 

@@ -11,10 +11,10 @@ import typer
 
 from charlm.cli.config_options import TOKENIZER_OPTIONS, configured, with_options
 from charlm.cli.help_page import HelpPage, command_group
-from charlm.cli.inputs import files_or_stdin, read_files, read_stdin, read_vocabulary
+from charlm.cli.inputs import files_or_stdin, hint_at_files, read_files, read_stdin, read_vocabulary
 from charlm.cli.models import find_model, load_model
 from charlm.cli.options import Json, Model, Overwrite, Quiet, output_option
-from charlm.cli.output import say, write, write_json
+from charlm.cli.output import say, write, write_json, write_lines
 from charlm.cli.variant_options import NONE, Given
 from charlm.cli.view.progress import ReadingLine
 from charlm.cli.waiting import loading
@@ -93,11 +93,12 @@ def show(
     loaded = read_vocabulary(file, quiet) if file else load_model(find_model(model, quiet), quiet).tokenizer
     about, fitted = _about(loaded), {}
     if text is not None:
+        hint_at_files([text], "- < {}", quiet)
         fitted = _fitted(loaded, read_stdin(quiet) if text == STDIN else Document("text", text))
     if json:
         write_json(about | fitted)
     else:
-        write("".join(f"{name:<12} {value}\n" for name, value in _rows(about | fitted)))
+        write_lines("".join(f"{name:<12} {value}\n" for name, value in _rows(about | fitted)), indent=13)
         _print_colored(fitted.get("cut", []))
 
 

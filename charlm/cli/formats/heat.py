@@ -2,7 +2,7 @@
 
 from charlm.cli.formats import Request, ScoreWriter
 from charlm.cli.formats._names import names
-from charlm.cli.output import write
+from charlm.cli.output import write_lines
 from charlm.cli.view.heat_text import HeatText
 from charlm.errors import ConfigError
 from charlm.pages.heat import COLORS, bits_per_level, level
@@ -47,7 +47,7 @@ class Heat(ScoreWriter):
             else:
                 self._page.put(token, level(logprob, score.unit))
         self._page.end()
-        write(f"  {summary(score, self._logarithms)}\n")
+        write_lines(f"  {summary(score, self._logarithms)}\n")
 
     def end(self) -> None:
         most = len(COLORS) - 1
@@ -56,4 +56,4 @@ class Heat(ScoreWriter):
             "surprisal",
             f"{width}, rounded down; {most} is {most} or more{'; ? is unknown to the model' * self._unknown}",
         )
-        write(f"{self._convention}\n")
+        write_lines(f"{self._convention}\n")

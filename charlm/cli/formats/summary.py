@@ -1,7 +1,7 @@
 """The figures of all texts together, without those of the single tokens and texts."""
 
 from charlm.cli.formats import ScoreWriter
-from charlm.cli.output import write
+from charlm.cli.output import write_lines
 from charlm.scoring.score import Score
 from charlm.scoring.summary import Logarithms, Total
 from charlm.wording import plural
@@ -22,4 +22,4 @@ class Summary(ScoreWriter):
 
     def end(self) -> None:
         texts = f"{plural(self._total.texts, 'text')}, {plural(self._total.tokens, 'token')}"
-        write(f"{texts}: {self._total.figures(self._logarithms)}\n{self._convention}\n")
+        write_lines(f"{texts}: {self._total.figures(self._logarithms)}\n{self._convention}\n")

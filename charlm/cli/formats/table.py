@@ -4,7 +4,7 @@ import math
 
 from charlm.cli.formats import ScoreWriter
 from charlm.cli.formats._names import names
-from charlm.cli.output import write
+from charlm.cli.output import write, write_lines
 from charlm.scoring.measure import NATS
 from charlm.scoring.score import Score
 from charlm.scoring.summary import Logarithms, Total, summary
@@ -29,12 +29,13 @@ class Table(ScoreWriter):
         rows = [list(heads), *([name, *["–"] * (len(heads) - 1)] for name in given)]
         rows += [[name, *self._figures(score, index)] for index, name in enumerate(scored)]
         lines = ("".join(f"  {cell:>{heads[head]}}" for cell, head in zip(row, heads, strict=True)) for row in rows)
-        write("\n".join([repr(score.text), *lines, f"  {summary(score, self._logarithms)}\n"]))
+        write("\n".join([repr(score.text), *lines, ""]))
+        write_lines(f"  {summary(score, self._logarithms)}\n")
 
     def end(self) -> None:
         if self._total.texts > 1:
-            write(f"all {self._total.texts:,} texts: {self._total.figures(self._logarithms)}\n")
-        write(f"{self._convention}\n")
+            write_lines(f"all {self._total.texts:,} texts: {self._total.figures(self._logarithms)}\n")
+        write_lines(f"{self._convention}\n")
 
     def _figures(self, score: Score, index: int) -> list[str]:
         nats, logprob = NATS[self._logarithms.surprisal], score.logprobs[index]
