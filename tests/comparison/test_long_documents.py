@@ -135,7 +135,8 @@ def test_a_report_of_a_long_text_is_of_its_beginning(
     monkeypatch.setattr(held_out, "_MOST_CHARACTERS", 500)
     monkeypatch.setattr(sequences.Lines, "__iter__", None)
     result = []
-    for text in (LINES, LINES[:500]):
+    other = f"a cat ran\n{LINES}"  # the text that the model was trained on would be named as that
+    for text in (other, other[:500]):
         Path("text").write_text(text)
-        result.append(run("report", "-m", line_folder, "--json", "--output=page", "text"))
+        result.append(run("report", "-m", line_folder, "--json", "--output=page", "--overwrite", "text"))
     assert result[0] == result[1] and result[0].code == 0 and "most_surprising" in result[0].out
