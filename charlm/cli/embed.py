@@ -110,14 +110,15 @@ def draw_map(
 
     Example: charlm embed map --model tales --output map.html
     """
-    path = output or Path(f"{existing_folder(model).name}-map.svg")
+    name = existing_folder(model).resolve().name
+    path = output or Path(f"{name}-map.svg")
     check_output(path, overwrite)  # before the work
     vectors = _vectors(model, side, quiet)
     from charlm.analysis.projection import make_map
     from charlm.pages import embedding_map
 
     token_map = make_map(vectors, method, count)
-    embedding_map.write(token_map, path)
+    embedding_map.write(token_map, path, name)
     say(token_map.caption, quiet)
     if json:
         points = zip(token_map.tokens, token_map.points.tolist(), strict=True)

@@ -178,6 +178,7 @@ def score(
     remarks = _Remarks()
     piped = STDIN in (arguments or ())
     with result_in(output), text_bar((piped or bool(file)) and not quiet, piped) as on_progress:
+        writer.model = language_model.name
         writer.begin(in_base, convention, trained_on=trained_on)
         for group in ([text] for text in singles) if methods else batches(singles, len, _CHARACTERS, _AT_ONCE):
             for result in language_model.score_many(group, eos=ends, **how):

@@ -9,14 +9,14 @@ from charlm.analysis.projection import Map
 from charlm.analysis.token_classes import CLASSES, token_class
 from charlm.errors import ConfigError
 from charlm.files.atomic import write_atomic
-from charlm.pages.style import FONT, LIGHT, document, mark, safe, sheet
+from charlm.pages.style import FONT, LIGHT, document, mark, safe, sheet, titled
 
 SUFFIXES = (".svg", ".html", ".png")
 WIDTH, HEIGHT = 720, 480  # of the picture
 _MARGIN = 36  # around the points
 
 
-def write(token_map: Map, path: Path) -> None:
+def write(token_map: Map, path: Path, model: str = "") -> None:
     """Write the map in the format of the file's suffix.
 
     Raises ConfigError for another suffix, or for .png without matplotlib; and OSError.
@@ -27,7 +27,7 @@ def write(token_map: Map, path: Path) -> None:
     if path.suffix == ".png":
         _write_png(token_map, path)
         return
-    picture = svg(token_map) if path.suffix == ".svg" else page(token_map)
+    picture = svg(token_map) if path.suffix == ".svg" else page(token_map, model)
     write_atomic(path, picture.encode())
 
 
@@ -44,20 +44,22 @@ def svg(token_map: Map) -> str:
 """
 
 
-def page(token_map: Map) -> str:
-    """The map as a self-contained HTML page with a legend."""
+def page(token_map: Map, model: str = "") -> str:
+    """The map as a self-contained HTML page with a legend. model: its name, for the heading and the title."""
     style = f"""{sheet()}:root {{ color-scheme: light dark }}
 body {{ font: 15px/1.5 {FONT}; max-width: 75em; margin: 1em auto; padding: 0 1em }}
 div {{ overflow-x: auto }} svg {{ width: 100%; min-width: 38rem; height: auto }}
 b {{ font-weight: 600; margin-right: .8em }}
+h1 {{ font-size: 1.5em; line-height: 1.2 }}
 """
-    body = f"""<div><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="A map of the tokens">
+    body = f"""<h1>{safe(f"The tokens of the model {model}" if model else "The tokens")}</h1>
+<div><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="A map of the tokens">
 {marks(token_map)}
 </svg></div>
 <p>{safe(token_map.caption)}</p>
 <p>{legend(token_map)}</p>
 """
-    return document("charlm embed map", style, body)
+    return document(titled(model, "charlm embed map"), style, body)
 
 
 def legend(token_map: Map) -> str:

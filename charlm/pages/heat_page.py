@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from html import escape
 
 from charlm.pages.heat import COLORS, bits_per_level, level, level_legend, level_rules
-from charlm.pages.style import document, safe
+from charlm.pages.style import document, safe, titled
 from charlm.scoring.score import Score
 from charlm.scoring.summary import Logarithms, summary
 from charlm.tokenizers import Tokenizer
@@ -22,6 +22,7 @@ pre { font: 17px/2 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap
 b { font-weight: normal; padding: .15em 0; border-bottom: 0 solid #d00 }
 b.unknown { border-bottom: 2px dashed #d00 }
 .legend b { display: inline-block; padding: 0 .6em; margin-bottom: .3em }
+h1 { font-size: 1.5em; line-height: 1.2 }
 pre b { outline-offset: 1px }
 pre b:hover, pre b:focus { outline: 2px solid #d00 }
 pre b:hover::after, pre b:focus::after { content: attr(data-tip); position: fixed; left: 1em; bottom: 1em;
@@ -31,11 +32,12 @@ pre b:hover::after { z-index: 1 }
 """
 
 
-def page(scores: Sequence[Score], convention: str) -> str:
+def page(scores: Sequence[Score], convention: str, model: str = "") -> str:
     """HTML of texts, each token on the color of its surprisal, above a red bar whose thickness shows it too.
 
     A token under the pointer shows its probability and surprisal; with `alternatives` also its rank, the entropy before
     it, and the most likely tokens there. `convention` says how the texts were scored.
+    model: its name, for the heading and for the title of the window.
     """
     unknown = any(score.originals for score in scores)
     bars = "".join(f"b.s{each} {{ border-bottom-width: {each}px }}\n" for each in range(len(COLORS)))
@@ -44,8 +46,9 @@ def page(scores: Sequence[Score], convention: str) -> str:
         f'<p class="legend">surprisal {level_legend()} in steps of {bits}; {len(COLORS) - 1} has no upper limit: the'
         f" brighter the color and the thicker the bar, the more surprising{_DASHED * unknown}</p>\n"
     )
-    body = f"{legend}{''.join(map(_text, scores))}<p>{escape(convention)}</p>\n"
-    return document("charlm score", _STYLE + level_rules("b.s") + bars, body)
+    heading = f"<h1>Surprisal of {plural(len(scores), 'text')}{f' by the model {safe(model)}' * bool(model)}</h1>\n"
+    body = f"{heading}{legend}{''.join(map(_text, scores))}<p>{escape(convention)}</p>\n"
+    return document(titled(model, "charlm score"), _STYLE + level_rules("b.s") + bars, body)
 
 
 def _text(score: Score) -> str:

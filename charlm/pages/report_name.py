@@ -4,14 +4,14 @@ from pathlib import Path
 
 from charlm.errors import ModelError
 from charlm.files.atomic import read_file, write_atomic
-from charlm.pages.style import safe
+from charlm.pages.style import safe, titled
 
 _LARGEST = 2**28  # bytes
 
 
 def title(name: str) -> str:
     """Return the title of the page."""
-    return f"{name}: charlm report"
+    return titled(name, "charlm report")
 
 
 def heading(name: str) -> str:

@@ -36,6 +36,11 @@ def document(title: str, style: str, body: str) -> str:
 """
 
 
+def titled(model: str, command: str) -> str:
+    """The title of a page: the name of the model, and the command that wrote the page."""
+    return f"{model}: {command}" if model else command
+
+
 def sheet() -> str:
     """CSS for a picture: .ground, .ink, .dim and .rule, the lines .a and .b, and .k- with the name of a token class."""
     dark = _rules(*GROUND["dark"], DARK)

@@ -321,7 +321,7 @@ def test_a_resumed_run_keeps_what_is_frozen(tmp_path: Path) -> None:
         ("3 2\na 1 2\n", [], "v.txt has 1 vectors, but its first line says 3; the file is incomplete"),
         ("", [], "v.txt has no vectors in its first line"),
         ("queen 1 2\n", [], "v.txt has no vector for any of the 17 tokens"),
-        ("a 1 2\n", ["--embedding-size=3"], "v.txt has vectors of 2 numbers, and embedding_size is 3"),
+        ("a 1 2\n", ["--embedding-size=3"], "v.txt has vectors of 2 numbers, and --embedding-size is 3"),
         ("a 1 2\n", ["--embedding=one-hot"], "a one-hot input has no vectors to load"),
         (None, [], "v.txt cannot be read: No such file"),
     ],

@@ -128,7 +128,7 @@ def test_a_new_sampler_has_an_option_and_changes_the_sample(program: Path, line_
 
 def test_a_new_format_and_a_new_adaptation_have_options_and_are_used(program: Path, line_folder: Path) -> None:
     shown = " ".join(run_copy(program, "score", "--help").split())
-    assert "table, lengths, json" in shown and "--label LABEL Word after each number. [tokens]" in shown
+    assert "table, lengths, summary, json" in shown and "--label LABEL Word after each number. [tokens]" in shown
     assert "--stubborn Change nothing." in shown
     texts = ("the cat", "a dog ran")
     tokens = [len(score.tokens) for score in charlm.load(line_folder).score_many(texts)]

@@ -147,9 +147,10 @@ HOSTILE = '<script>alert("1")</script>&amp;\'"` --> ]]> \x00\x1b\u202e\u2028\n</
 def test_a_text_cannot_become_markup(tmp_path: Path, unit: str) -> None:
     model = charlm.train(HOSTILE * 50, *(_tiny()))
     alternatives = 5 if unit == "token" else None
-    html = page([model.score(HOSTILE, unit=unit, alternatives=alternatives)], HOSTILE)  # type: ignore[arg-type]
+    html = page([model.score(HOSTILE, unit=unit, alternatives=alternatives)], HOSTILE, HOSTILE)  # type: ignore[arg-type]
     shown = Page(html)
-    assert {tag for tag, _ in shown.elements} == {*("html", "head", "meta", "title", "style", "body", "p", "b", "pre")}
+    tags = {tag for tag, _ in shown.elements}
+    assert tags == {*("html", "head", "meta", "title", "style", "body", "h1", "p", "b", "pre")}
     assert shown.texts[0].replace("↵", "") == HOSTILE
     assert all(set(attributes) == {"class", "tabindex", "data-tip"} for attributes in shown.tokens)
 

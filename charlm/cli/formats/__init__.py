@@ -36,6 +36,7 @@ class ScoreWriter(ABC):
     flag: ClassVar[str]  # help of the option that chooses the format
     base: ClassVar[Base | None] = None  # base of all logarithms; None leaves it to --base
     by_line: ClassVar[bool] = False  # whether each line is a text of its own, in stream mode too
+    model = ""  # name of the model that scores; set before `begin`
 
     def check(self, request: Request) -> None:  # noqa: B027
         """Raise ConfigError for an option that the format cannot honor."""

@@ -40,4 +40,4 @@ class Html(ScoreWriter):
         self._scores.append(score)
 
     def end(self) -> None:
-        write(page(self._scores, self._convention))
+        write(page(self._scores, self._convention, self.model))
