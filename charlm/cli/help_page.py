@@ -5,6 +5,7 @@ neither Rich nor more imports than the parser.
 """
 
 import re
+import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 from inspect import cleandoc
@@ -14,7 +15,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from charlm.cli import dashes, usage
-from charlm.cli.output import BOLD, NAME, styled
+from charlm.cli.output import BOLD, NAME, in_own_signs, styled
 
 _GROUPED = 10  # options from which they are grouped
 _ARGUMENTS, _OPTIONS, _COMMANDS = "Arguments", "Options", "Commands"  # headings; the last two of what has no other
@@ -45,7 +46,7 @@ class HelpPage(TyperCommand):
         return extra
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        formatter.write(_page(self, ctx, formatter.width))
+        formatter.write(in_own_signs(_page(self, ctx, formatter.width), sys.stdout))
 
 
 class Group(TyperGroup):
@@ -65,7 +66,7 @@ class Group(TyperGroup):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         steps = {"Three steps": list(self.steps)} if self.steps else {}
-        formatter.write(_page(self, ctx, formatter.width, self.sections(ctx) | steps))
+        formatter.write(in_own_signs(_page(self, ctx, formatter.width, self.sections(ctx) | steps), sys.stdout))
 
 
 def command_group(help: str) -> typer.Typer:

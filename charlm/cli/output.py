@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 
 BOLD, NAME, RED = "1", "36", "1;31"  # styles: ANSI codes of headings, of names, and of errors
 _RENAMED_UNTIL = "0.3"
-_SIGNS = (("×", "x"), ("–", "-"), ("…", "..."))  # charlm's own signs, and what stands for them on an ASCII terminal
+# Signs of charlm's own words, and what stands for them in ASCII. Where a text is quoted, they are between other signs.
+_SIGNS = {"×": r"(?<= )×(?= )", "–": r"(?<= )–", "…": "…"}
+_IN_ASCII = {"×": "x", "–": "-", "…": "..."}
 _NARROWEST = 20  # columns to which lines are still wrapped
 
 
@@ -135,11 +138,21 @@ def fitted(text: str, stream: TextIO, indent: int | None = None) -> str:
     A word is never cut, so that a path or a name can be copied. indent: columns before a continued line; by default,
     two more than before its beginning.
     """
+    text = in_own_signs(text, stream)
     if not stream.isatty():
         return text
     width = columns(stream)
-    shown = "\n".join(_wrapped(line, width, indent) if len(line) > width else line for line in text.split("\n"))
-    return shown if _can_encode(_SIGNS[0][0], stream) else _in_ascii(shown)
+    return "\n".join(_wrapped(line, width, indent) if len(line) > width else line for line in text.split("\n"))
+
+
+def in_own_signs(text: str, stream: TextIO) -> str:
+    """Replace charlm's signs that the encoding of a stream lacks: 1 × gru is 1 x gru in ASCII."""
+    for sign, pattern in _SIGNS.items():
+        try:
+            sign.encode(stream.encoding or "utf-8")
+        except (UnicodeEncodeError, LookupError):
+            text = re.sub(pattern, _IN_ASCII[sign], text)
+    return text
 
 
 def columns(stream: TextIO) -> int:
@@ -173,21 +186,6 @@ def _wrapped(line: str, width: int, indent: int | None) -> str:
     wrapper = textwrap.TextWrapper(max(width, _NARROWEST), subsequent_indent=" " * indent)
     wrapper.break_long_words = wrapper.break_on_hyphens = False
     return wrapper.fill(line)
-
-
-def _can_encode(sign: str, stream: TextIO) -> bool:
-    try:
-        sign.encode(stream.encoding or "utf-8")
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True
-
-
-def _in_ascii(text: str) -> str:
-    """Replace charlm's signs where they stand alone, as between two numbers; quoted text keeps its characters."""
-    for sign, plain in _SIGNS:
-        text = text.replace(f" {sign} ", f" {plain} ")
-    return text
 
 
 def say_renamed(former: str, current: str, quiet: bool) -> None:

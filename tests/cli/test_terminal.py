@@ -375,3 +375,17 @@ def test_a_reader_that_is_gone_is_no_failure(
         assert done.code == 0
         assert "rror" not in done.err
     assert arguments[0] != "train" or arguments[-1] == "--help" or charlm.load("checkpoints/new").line
+
+
+def test_charlms_own_signs_are_ascii_in_an_ascii_world(
+    run: Run, line_folder: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sign in a text that is quoted is escaped instead, so that it cannot be taken for another."""
+    monkeypatch.setattr("sys.stdout", terminal.open("w", encoding="ascii"))
+    monkeypatch.setattr("sys.stderr", terminal.open("w", encoding="ascii"))
+    assert run("info", "-m", line_folder).code == 0
+    assert run("score", "-m", line_folder, "a × b").code == 0
+    assert run("train", "--quite × 3").code == 2
+    shown = terminal.close()
+    assert re.search(r"^cell +1 x gru, 16 wide$", shown, re.MULTILINE)
+    assert "'a \\xd7 b'" in shown and "\\u2013" not in shown

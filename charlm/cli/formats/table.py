@@ -1,10 +1,11 @@
 """Scores as a table for people: one row per token, the figures of each text, and how it was scored."""
 
 import math
+import sys
 
 from charlm.cli.formats import ScoreWriter
 from charlm.cli.formats._names import names
-from charlm.cli.output import write, write_lines
+from charlm.cli.output import in_own_signs, write, write_lines
 from charlm.scoring.measure import NATS
 from charlm.scoring.score import Score
 from charlm.scoring.summary import Logarithms, Total, summary
@@ -29,7 +30,7 @@ class Table(ScoreWriter):
         rows = [list(heads), *([name, *["–"] * (len(heads) - 1)] for name in given)]
         rows += [[name, *self._figures(score, index)] for index, name in enumerate(scored)]
         lines = ("".join(f"  {cell:>{heads[head]}}" for cell, head in zip(row, heads, strict=True)) for row in rows)
-        write("\n".join([repr(score.text), *lines, ""]))
+        write("\n".join([repr(score.text), *(in_own_signs(line, sys.stdout) for line in lines), ""]))
         write_lines(f"  {summary(score, self._logarithms)}\n")
 
     def end(self) -> None:
