@@ -135,7 +135,12 @@ def test_a_terminal_without_redrawing_gets_plain_lines(
     assert "gradient" in shown and "char/s" in shown and "next       charlm sample -m text" in shown
 
 
-def test_a_pipe_gets_whole_lines_without_codes(run: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize("settings", [{}, {"FORCE_COLOR": "1"}], ids=str)
+def test_a_pipe_gets_whole_lines_without_codes(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]
+) -> None:
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
     (tmp_path / "text").write_text(STREAM)
     err = run("train", "text", *TINY, "--steps=70").err
     assert "\x1b" not in err and "\r" not in err

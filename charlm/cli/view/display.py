@@ -62,7 +62,7 @@ class Display:
 
     def _print(self, line: str) -> None:
         """Print a line: wrapped on a terminal, unchanged in a pipe."""
-        if self._console.is_terminal:
+        if self._console.file.isatty():  # FORCE_COLOR makes a pipe colored, not a terminal
             line = messages.wrapped(line, self._console.width)
         if self._live:
             self._console.print(line, markup=False, soft_wrap=True)
