@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from charlm import raw_bytes
 from charlm.checkpoints.checkpoint import load
 from charlm.errors import ConfigError
 from charlm.nn.probability import perplexity
@@ -111,4 +112,4 @@ def _words(text: str) -> list[str]:
 
 
 def _text(given: str | bytes) -> str:
-    return given.decode() if isinstance(given, bytes) else given
+    return given.decode("utf-8", raw_bytes.ERRORS) if isinstance(given, bytes) else given

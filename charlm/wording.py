@@ -4,6 +4,8 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 
+from charlm import raw_bytes
+
 _SIMILAR = 0.7  # share of letters in common from which a name is suggested
 
 
@@ -30,8 +32,17 @@ def clock(seconds: float) -> str:
 
 
 def for_terminal(text: str) -> str:
-    """Replace control characters by their codes, except newline and tab, so that text cannot control the terminal."""
+    """Replace control characters by their codes, except newline and tab, so that text cannot control the terminal.
+
+    A byte that is not UTF-8 is shown by its code too.
+    """
+    text = raw_bytes.ESCAPED.sub(lambda match: f"\\x{raw_bytes.byte_of(match[0]):02x}", text)
     return "".join(c if c in "\n\t" or (c >= " " and not "\x7f" <= c <= "\x9f") else f"\\x{ord(c):02x}" for c in text)
+
+
+def file_argument(path: str) -> str:
+    """The name of a file as a word of a command: with ./ if it begins with a dash, since it looks like an option."""
+    return f"./{path}" if path.startswith("-") and path != "-" else path
 
 
 def quoted(text: str, length: int = 24) -> str:

@@ -19,10 +19,12 @@ from charlm.checkpoints import training_state
 from charlm.checkpoints.checkpoint import describe
 from charlm.data import vocabulary
 from charlm.data.documents import document_from_bytes
+from charlm.data.origin import Origin
 from charlm.errors import CharlmError
 from charlm.files.atomic import to_json
 from charlm.files.tensors import unpack
 from charlm.plan import plan_from, read_plan
+from charlm.raw_bytes import to_bytes
 
 FOLDER = Path(tempfile.mkdtemp(prefix="charlm-fuzz-"))
 STATE, VALUES, MANIFEST = "state.safetensors", "state.json", "manifest.json"
@@ -91,11 +93,13 @@ def values(data: bytes) -> None:
 
 
 def corpus(data: bytes) -> None:
-    """Check that a document keeps its bytes except a byte order mark, which is noted."""
-    notes: list[str] = []
-    document = document_from_bytes("text", data, notes)
-    mark = b"\xef\xbb\xbf"
-    assert document.text.encode() == data.removeprefix(mark) and bool(notes) == data.startswith(mark)
+    """Check that a document keeps its bytes except a byte order mark, which is noted, whether they are UTF-8 or not."""
+    mark, marked = b"\xef\xbb\xbf", "begins with a byte order mark"
+    for any_bytes in (True, False):
+        notes: list[str] = []
+        document = document_from_bytes(Origin("text"), data, notes, any_bytes=any_bytes)
+        assert to_bytes(document.text) == data.removeprefix(mark)
+        assert any(marked in note for note in notes) == data.startswith(mark)
 
 
 PARSERS: tuple[Callable[[bytes], None], ...] = (

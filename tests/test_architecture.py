@@ -18,6 +18,7 @@ ORDER = [
     *(
         "errors",
         "version",
+        "raw_bytes",
         "wording",
         "registry",
         "arguments",

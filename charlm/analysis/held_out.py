@@ -9,6 +9,7 @@ from charlm.config import TextMode
 from charlm.data.corpus import read
 from charlm.data.documents import first_texts
 from charlm.data.sequences import sequences_of
+from charlm.tokenizers import reads_any_bytes
 
 _MOST_CHARACTERS = 200_000  # more would take time and show nothing new
 
@@ -22,7 +23,9 @@ def held_out(described: dict[str, Any], files: Sequence[str]) -> tuple[list[str]
     if not files:
         split, where = held_out_split(described)
         return first_texts(split.valid, _MOST_CHARACTERS), where
-    mode, documents = TextMode(described["config"]["sequence"]), read(files).documents
+    mode, any_bytes = TextMode(described["config"]["sequence"]), reads_any_bytes(described["config"]["tokenizer"])
+    documents = read(files, any_bytes=any_bytes).documents
     beginnings = (sequences_of(document.head(_MOST_CHARACTERS), mode) for document in documents)
-    warning = " (the model was trained on this text)" if any(learned_from(described["corpus"], documents)) else ""
+    learned = learned_from(described["corpus"], documents, any_bytes=any_bytes)
+    warning = " (the model was trained on this text)" if any(learned) else ""
     return first_texts(chain.from_iterable(beginnings), _MOST_CHARACTERS), ", ".join(files) + warning

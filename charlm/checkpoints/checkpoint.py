@@ -33,6 +33,7 @@ from charlm.nn.network import Network, check_tensors
 from charlm.plan import plan_from
 from charlm.registry import find
 from charlm.tokenizers import Tokenizer
+from charlm.wording import file_argument
 
 
 def load(path: str | Path | None = None, device: str = "cpu") -> LanguageModel:
@@ -147,7 +148,7 @@ def load_described(folder: Path) -> tuple[LanguageModel, dict[str, Any]]:
         "validation": validation,
         "plan": asdict(plan),
         "charlm_version": values["charlm_version"],
-        "repeat": shlex.join(["charlm", "train", *corpus["files"], *held_out, *again]),
+        "repeat": shlex.join(["charlm", "train", *map(file_argument, corpus["files"]), *held_out, *again]),
     }
 
 

@@ -9,7 +9,7 @@ import typer
 
 from charlm.checkpoints import model_paths
 from charlm.cli.inputs import files_or_stdin, hint_at_files, read_files, read_stdin, require_in_memory
-from charlm.cli.models import load_model
+from charlm.cli.models import load_model, takes_any_bytes
 from charlm.cli.options import Json, Quiet, model_names
 from charlm.cli.output import say, write_json, write_lines
 from charlm.cli.view.progress import token_bar
@@ -76,8 +76,11 @@ def compare(
         raise ConfigError("give a text or --pairs, not both")
     hint_at_files(texts or (), "--file {}", quiet)
     arguments = texts if texts or file or pairs else files_or_stdin(None)
-    documents = [read_stdin(quiet) if text == STDIN else Document("text", text) for text in arguments or ()]
-    named = read_files([pairs] if pairs else file or [], quiet) if pairs or file else None
+    any_bytes = all(takes_any_bytes(folder) for folder in folders if folder)
+    documents = [
+        read_stdin(quiet, any_bytes=any_bytes) if text == STDIN else Document("text", text) for text in arguments or ()
+    ]
+    named = read_files([pairs] if pairs else file or [], quiet, any_bytes=any_bytes) if pairs or file else None
     documents += named.documents if named else ()
     held = [require_in_memory(document, "compare") for document in documents]
     characters = sum(document.characters for document in held)
@@ -125,7 +128,7 @@ def _ngram_text(
     if not train and STDIN in paths:
         raise ConfigError(f"{folder} was trained on piped text, which is not stored; {_NAME_TEXT}")
     try:
-        corpus = read_files(paths, quiet)
+        corpus = read_files(paths, quiet, any_bytes=takes_any_bytes(folder))
     except CorpusNotFoundError as error:
         raise error if train else CorpusNotFoundError(f"{error}; {_NAME_TEXT}") from None
     texts, same = training_text(description, corpus)

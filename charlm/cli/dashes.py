@@ -1,10 +1,13 @@
 """Texts and files that begin with a dash: say how to give them, since they look like options."""
 
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from charlm.cli.usage import meant_option
+
+_NAME = "NAME"  # of a model, which does not begin with a dash
 
 
 class _Sorted(NamedTuple):
@@ -27,10 +30,11 @@ def explain(error: Any, context: Any, arguments: Sequence[str]) -> None:
 
 def _advice(path: str, parameters: Sequence[Any], words: _Sorted, word: str) -> str:
     """Return how to give a word that begins with a dash: after `--`, or as the value of an option that takes a text."""
-    if arguments_of := [each for each in parameters if each.param_type_name == "argument"]:
+    given = [each for each in parameters if each.param_type_name == "argument" and each.metavar != _NAME]
+    if given:
         command = shlex.join([*words.options, "--", *words.others])
-        how = f"to give {word!r} as {arguments_of[-1].metavar or 'an argument'}, put it after --"
-    elif texts := [each for each in parameters if each.metavar == "TEXT"]:
+        how = f"to give {word!r} as {given[-1].metavar or 'an argument'}, put it after --"
+    elif (texts := [each for each in parameters if each.metavar == "TEXT"]) and not re.fullmatch("-[a-z]", word):
         command = f"{shlex.join(words.options)} {texts[0].opts[0]}={shlex.quote(word)}".lstrip()
         how = f"to give {word!r} as a text, name its option"
     else:

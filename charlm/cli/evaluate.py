@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charlm.cli.inputs import check_not_models, files_or_stdin, read_files, report_unknown, warn_learned
-from charlm.cli.models import find_model, load_model
+from charlm.cli.models import find_model, load_model, takes_any_bytes
 from charlm.cli.options import Json, Model, Quiet, Unknown, optional
 from charlm.cli.output import say, write_json, write_lines
 from charlm.cli.variant_options import NONE, Given, OptionsOf, chosen, with_variant_options
@@ -54,7 +54,8 @@ def evaluate(
         raise ConfigError("--held-out measures a part of the model's own corpus; leave the files out")
     folder = find_model(model, quiet)
     check_not_models(files or ())
-    documents = () if held_out else read_files(files_or_stdin(files), quiet).documents
+    any_bytes = takes_any_bytes(folder)
+    documents = () if held_out else read_files(files_or_stdin(files), quiet, any_bytes=any_bytes).documents
 
     with loading(quiet):
         from charlm.checkpoints.checkpoint import corpus_of
@@ -68,7 +69,7 @@ def evaluate(
         documents, whole = _held_out(folder, quiet)
         learned = [False] * len(documents)
     else:
-        learned, whole = learned_from(corpus_of(folder), documents), "total"
+        learned, whole = learned_from(corpus_of(folder), documents, any_bytes=any_bytes), "total"
         warn_learned(documents, learned)
     methods = tuple(chosen(_ADAPTATIONS, adaptations))
     settings = {"window": window, "streams": streams, "unknown": unknown}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charlm.checkpoints import model_paths
-from charlm.cli.models import find_model, load_model
+from charlm.cli.models import find_model, load_model, takes_any_bytes
 from charlm.cli.output import say
 from charlm.cli.view.progress import ReadingLine
 from charlm.config import TextMode
@@ -28,11 +28,10 @@ _NAMED = 3  # files that a warning names
 _EXAMINED = 2**21  # characters; 20,000 tokens have fewer, even if each is a long word
 
 
-def read_files(paths: list[str], quiet: bool) -> Corpus:
-    """Read files, folders, gzip files, and stdin for `-`; print what is left out."""
-    read = corpus.read(paths, ReadingLine(quiet))
-    for note in read.notes:
-        say(note, quiet)
+def read_files(paths: list[str], quiet: bool, *, any_bytes: bool = False) -> Corpus:
+    """Read files, folders, gzip files, and stdin for `-`; print what is left out. any_bytes: they need not be UTF-8."""
+    read = corpus.read(paths, ReadingLine(quiet), any_bytes=any_bytes)
+    _say_all(read.notes, quiet)
     return read
 
 
@@ -59,12 +58,11 @@ def check_not_models(paths: Iterable[str]) -> None:
             raise CorpusNotFoundError(f"there is no file {path}, but a model; name it with --model {shlex.quote(path)}")
 
 
-def read_stdin(quiet: bool) -> AnyDocument:
+def read_stdin(quiet: bool, *, any_bytes: bool = False) -> AnyDocument:
     """Read the text that is piped in or typed."""
     notes: list[str] = []
-    document = corpus.read_stdin(notes)
-    for note in notes:
-        say(note, quiet)
+    document = corpus.read_stdin(notes, any_bytes=any_bytes)
+    _say_all(notes, quiet)
     return document
 
 
@@ -101,16 +99,15 @@ def document_sequences(document: AnyDocument, mode: TextMode) -> Iterator[str]:
         )
 
 
-def stdin_lines(quiet: bool) -> Iterator[str]:
+def stdin_lines(quiet: bool, *, any_bytes: bool = False) -> Iterator[str]:
     """Yield the lines piped in as they arrive; none if stdin is empty."""
     from charlm.data.sequences import iterate_lines
 
     notes: list[str] = []
-    pieces = filter(None, corpus.stream_stdin(notes))
-    for note in notes:
-        say(note, quiet)
-    first = next(pieces, None)
-    return iter(()) if first is None else iterate_lines(corpus.STDIN_NAME, chain([first], pieces))
+    pieces = filter(None, corpus.stream_stdin(notes, any_bytes=any_bytes))
+    if first := next(pieces, ""):
+        yield from iterate_lines(corpus.STDIN_NAME, chain([first], pieces))
+    _say_all(notes, quiet)
 
 
 def warn_learned(documents: Sequence[AnyDocument], learned: Sequence[bool]) -> None:
@@ -151,7 +148,7 @@ def _parts(document: AnyDocument, mode: TextMode) -> Iterator[tuple[str, bool]]:
     return ((text, False) for text in document.pieces())
 
 
-def read_text(text: str | None, file: str | None, quiet: bool) -> str:
+def read_text(text: str | None, file: str | None, quiet: bool, *, any_bytes: bool = False) -> str:
     """Return the text that a command examines: the argument, or the beginning of a file or of stdin.
 
     Raises ConfigError if both are given.
@@ -163,9 +160,8 @@ def read_text(text: str | None, file: str | None, quiet: bool) -> str:
         return text
     path = file or files_or_stdin(None if text is None else [text])[0]
     notes: list[str] = []
-    beginning = corpus.read_beginning(path, _EXAMINED, notes)
-    for note in notes:
-        say(note, quiet)
+    beginning = corpus.read_beginning(path, _EXAMINED, notes, any_bytes=any_bytes)
+    _say_all(notes, quiet)
     return beginning
 
 
@@ -174,7 +170,12 @@ def load_model_and_text(
 ) -> "tuple[LanguageModel, str]":
     """Load a model and the text that a command analyzes; print which model it is, and its unknown characters."""
     folder = find_model(model, quiet)
-    content = read_text(text, file, quiet)
+    content = read_text(text, file, quiet, any_bytes=takes_any_bytes(folder))
     language_model = load_model(folder, quiet)
     report_unknown(language_model, [Document("", content)], language_model.unknown(content), "unk", quiet)
     return language_model, content
+
+
+def _say_all(notes: Iterable[str], quiet: bool) -> None:
+    for note in notes:
+        say(note, quiet)

@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from charlm.checkpoints.model_folder import CONFIG
 from charlm.checkpoints.model_paths import existing_folder
 from charlm.cli.output import say
 from charlm.cli.waiting import loading
+from charlm.errors import ModelError
 
 if TYPE_CHECKING:
     from charlm.language_model import LanguageModel
@@ -19,6 +21,18 @@ def find_model(name: str | None, quiet: bool, *, run: bool = False) -> Path:
     folder = existing_folder(name, run=run)
     say(f"model {folder}", quiet or name is not None)
     return folder
+
+
+def takes_any_bytes(folder: Path) -> bool:
+    """Return whether a model reads a text that is not UTF-8, by its configuration; `load_model` checks the model."""
+    from charlm.checkpoints.config_file import check_config, read_json
+    from charlm.tokenizers import reads_any_bytes
+
+    try:
+        config, _ = check_config(read_json(folder, CONFIG)[0], folder / CONFIG)
+    except ModelError:
+        return False
+    return reads_any_bytes(config.tokenizer)
 
 
 def load_model(folder: Path, quiet: bool) -> "LanguageModel":

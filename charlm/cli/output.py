@@ -1,5 +1,6 @@
 """The output streams: results go to stdout, messages to stderr."""
 
+import codecs
 import io
 import os
 import re
@@ -10,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
+from charlm import raw_bytes
 from charlm.files.atomic import json_line, open_atomic
 from charlm.training.torchrun import Launch
 from charlm.wording import for_terminal
@@ -26,10 +28,14 @@ _IN_ASCII = {"×": "x", "–": "-", "…": "..."}
 _NARROWEST = 20  # columns to which lines are still wrapped
 
 
+_BYTES = "charlm.bytes"  # the error handler of a result that is not for a terminal
+
+
 def prepare_streams() -> None:
     """Make the streams accept every character: a terminal escapes what it cannot show, a file or pipe gets UTF-8.
 
-    A stream that is closed from the start (`>&-`) discards what is written to it.
+    A file or pipe also gets the bytes of a text that is not UTF-8 (`charlm.raw_bytes`). A stream that is closed from
+    the start (`>&-`) discards what is written to it.
     """
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
@@ -38,7 +44,19 @@ def prepare_streams() -> None:
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
             if name == "stdout" and not stream.isatty():
-                stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
+                stream.reconfigure(encoding="utf-8", errors=_BYTES, newline="\n")
+
+
+def _as_bytes(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Return the byte of a text that is not UTF-8, and where to continue; escape another lone surrogate."""
+    if isinstance(error, UnicodeEncodeError):
+        character = error.object[error.start]
+        if raw_bytes.ESCAPED.match(character):
+            return bytes((raw_bytes.byte_of(character),)), error.start + 1
+    return codecs.backslashreplace_errors(error)
+
+
+codecs.register_error(_BYTES, _as_bytes)
 
 
 def silence_other_processes(launch: Launch) -> None:
@@ -110,8 +128,11 @@ def write(text: str) -> None:
 
 
 def write_json(values: dict[str, Any]) -> None:
-    """Write a compact JSON line to stdout; numbers that are not finite become null."""
-    write(json_line(values) + "\n")
+    """Write a compact JSON line to stdout; numbers that are not finite become null.
+
+    A byte that is not UTF-8 is an escape, such as \\udcf1, as a lone surrogate has no other form in JSON.
+    """
+    write(json_line(values).encode("utf-8", "backslashreplace").decode() + "\n")
 
 
 def write_lines(text: str, indent: int | None = None) -> None:
@@ -201,7 +222,7 @@ def result_in(path: Path | None) -> Iterator[None]:
         return
     stdout = sys.stdout
     with open_atomic(path) as file:
-        sys.stdout = io.TextIOWrapper(file, "utf-8", "backslashreplace", newline="\n", write_through=True)
+        sys.stdout = io.TextIOWrapper(file, "utf-8", _BYTES, newline="\n", write_through=True)
         try:
             yield
         finally:

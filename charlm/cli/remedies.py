@@ -10,6 +10,7 @@ from charlm.config import ModelConfig, TrainConfig
 from charlm.errors import CharlmError
 
 REMEDIES: dict[str, str] = {
+    "byte_tokenizer": "a model trained with --tokenizer byte reads any bytes",
     "create_folder": "create it, or choose another --output",
     "device_cpu": "try --device cpu",
     "fewer_processes": "start fewer processes with torchrun --nproc-per-node, or use --device cpu",

@@ -50,7 +50,7 @@ def report(
     with waiting("reading the held-out text and the vectors", quiet):
         contents = gather(folder, files or ())
     path = output or folder / REPORT
-    write_atomic(path, page(contents).encode())
+    write_atomic(path, page(contents).encode(errors="backslashreplace"))
     if contents.surprisal is None:
         say(f"no surprising lines: {contents.text}; name a held-out text: charlm report FILE", quiet)
     if json:

@@ -10,11 +10,12 @@ import typer
 from charlm.checkpoints import model_paths
 from charlm.cli.inputs import hint_at_files, read_files, read_stdin, report_unknown, require_in_memory
 from charlm.cli.interactive import edit_with_model
-from charlm.cli.models import load_model
+from charlm.cli.models import load_model, takes_any_bytes
 from charlm.cli.options import OUTPUT, Json, Model, Quiet, optional
 from charlm.cli.output import fitted, say, write, write_json
 from charlm.cli.variant_options import NONE, Given, OptionsOf, check_required, with_variant_options
 from charlm.cli.view.samples import SamplePrinter
+from charlm.data.corpus import STDIN
 from charlm.data.documents import Document
 from charlm.errors import ConfigError
 from charlm.wording import figure
@@ -141,9 +142,11 @@ def sample(
     check_required(_SAMPLERS, samplers)
     folder = model_paths.existing_folder(model)
     hint_at_files([prompt], "--prompt - < {}", quiet)
-    prompt = require_in_memory(read_stdin(quiet), "begin with").text if prompt == "-" else prompt
+    any_bytes = takes_any_bytes(folder)
+    if prompt == STDIN:
+        prompt = require_in_memory(read_stdin(quiet, any_bytes=any_bytes), "begin with").text
 
-    corpus = read_files(novelty, quiet).documents if novelty else ()
+    corpus = read_files(novelty, quiet, any_bytes=any_bytes).documents if novelty else ()
     language_model = load_model(folder, quiet)
     if interactive:
         write(edit_with_model(language_model, prompt, **given) + "\n")

@@ -17,7 +17,7 @@ from charlm.cli.inputs import (
     stdin_lines,
     warn_learned,
 )
-from charlm.cli.models import find_model, load_model
+from charlm.cli.models import find_model, load_model, takes_any_bytes
 from charlm.cli.options import OUTPUT, Model, Overwrite, Quiet, Unknown, optional, output_option
 from charlm.cli.output import result_in, say, say_renamed
 from charlm.cli.variant_options import NONE, Given, OptionsOf, chosen, with_variant_options
@@ -130,7 +130,8 @@ def score(
         raise ConfigError(f"--pairs scores both sentences with the same model; leave {names} out")
     hint_at_files(texts or (), "--file {}", quiet)
     arguments = texts if texts or file or pairs else files_or_stdin(None)
-    documents = read_files([pairs] if pairs else file or [], quiet).documents if pairs or file else ()
+    any_bytes, named = takes_any_bytes(folder), [pairs] if pairs else file or []
+    documents = read_files(named, quiet, any_bytes=any_bytes).documents if named else ()
 
     with loading(quiet):
         from charlm.checkpoints.checkpoint import corpus_of
@@ -168,13 +169,13 @@ def score(
     convention = in_sentence(ScoreConfig(ends, **how), in_base, one_tokenization=ambiguous, methods=methods)
     trained_on = None
     if documents:
-        learned = learned_from(corpus_of(folder), documents)
+        learned = learned_from(corpus_of(folder), documents, any_bytes=any_bytes)
         warn_learned(documents, learned)
         trained_on = any(learned)
     note = writer.note(convention, one_tokenization=ambiguous)
     say(note, quiet or not note)
     mode = TextMode.LINE if lines or writer.by_line else language_model.mode
-    singles = map(writer.prepare, _singles(arguments or (), documents, mode, quiet))
+    singles = map(writer.prepare, _singles(arguments or (), documents, mode, quiet, any_bytes=any_bytes))
     remarks = _Remarks()
     piped = STDIN in (arguments or ())
     with result_in(output), text_bar((piped or bool(file)) and not quiet, piped) as on_progress:
@@ -233,12 +234,16 @@ def _format(name: str | None, given: Given) -> tuple[str, dict[str, Any]]:
     return next(iter(formats.items()), (_DEFAULT_FORMAT, {}))
 
 
-def _singles(texts: Iterable[str], documents: Iterable[AnyDocument], mode: TextMode, quiet: bool) -> Iterator[str]:
+def _singles(
+    texts: Iterable[str], documents: Iterable[AnyDocument], mode: TextMode, quiet: bool, *, any_bytes: bool
+) -> Iterator[str]:
     """Yield the sequences in the texts; in line mode, a text with newlines holds several."""
     for text in texts:
         if text == STDIN and mode == TextMode.LINE:
-            yield from stdin_lines(quiet)
+            yield from stdin_lines(quiet, any_bytes=any_bytes)
+        elif text == STDIN:
+            yield from document_sequences(read_stdin(quiet, any_bytes=any_bytes), mode)
         else:
-            yield from document_sequences(read_stdin(quiet) if text == STDIN else Document("the text", text), mode)
+            yield from document_sequences(Document("the text", text), mode)
     for document in documents:
         yield from document_sequences(document, mode)

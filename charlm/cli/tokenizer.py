@@ -1,5 +1,6 @@
 """charlm tokenizer: build a vocabulary file, or show how a vocabulary divides a text."""
 
+import shlex
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
@@ -56,16 +57,18 @@ def build(
     with loading(quiet):
         from charlm.data import vocabulary
         from charlm.files.atomic import check_output
+        from charlm.tokenizers import reads_any_bytes
 
     check_output(output, overwrite)  # before the work
-    documents = read_files(files_or_stdin(texts), quiet).documents
+    any_bytes = reads_any_bytes(config.tokenizer)
+    documents = read_files(files_or_stdin(texts), quiet, any_bytes=any_bytes).documents
     learned = vocabulary.learn_all(documents, config, ReadingLine(quiet))
     vocabulary.write(output, learned, overwrite)
     if json:
         write_json({"path": str(output), **_about(learned)})
     else:
         write(f"{output}\n")
-        say(f"{learned.size:,} tokens; next: charlm train --tokenizer-file {output}", quiet)
+        say(f"{learned.size:,} tokens; next: charlm train --tokenizer-file {shlex.quote(str(output))}", quiet)
 
 
 @app.command(cls=HelpPage)
@@ -94,7 +97,9 @@ def show(
     about, fitted = _about(loaded), {}
     if text is not None:
         hint_at_files([text], "- < {}", quiet)
-        fitted = _fitted(loaded, read_stdin(quiet) if text == STDIN else Document("text", text))
+        is_piped = text == STDIN
+        document = read_stdin(quiet, any_bytes=loaded.READS_ANY_BYTES) if is_piped else Document("text", text)
+        fitted = _fitted(loaded, document)
     if json:
         write_json(about | fitted)
     else:

@@ -11,6 +11,7 @@ from charlm.data.documents import AnyDocument
 from charlm.data.split import Split, hold_out, with_validation
 from charlm.errors import CorpusError
 from charlm.progress import OnProgress, ignore
+from charlm.tokenizers import reads_any_bytes
 
 
 class NoTextError(Exception):
@@ -24,10 +25,11 @@ def held_out_split(described: Mapping[str, Any], on_progress: OnProgress = ignor
     """
     corpus, mode = described["corpus"], TextMode(described["config"]["sequence"])
     files, separate = corpus["files"], corpus["held_out"]
-    documents = _read_again(files, corpus["sha256"], on_progress).documents
+    any_bytes = reads_any_bytes(described["config"]["tokenizer"])
+    documents = _read_again(files, corpus["sha256"], on_progress, any_bytes=any_bytes).documents
     try:
         if separate:
-            valid = _read_again(separate, None, on_progress).documents
+            valid = _read_again(separate, None, on_progress, any_bytes=any_bytes).documents
             return with_validation(documents, valid, mode), ", ".join(separate)
         split = hold_out(documents, mode, described["plan"]["train"]["valid_fraction"])
     except CorpusError as error:
@@ -37,18 +39,21 @@ def held_out_split(described: Mapping[str, Any], on_progress: OnProgress = ignor
     return split, "the training text (the corpus was too short to hold a part out)"
 
 
-def learned_from(corpus: Mapping[str, Any], documents: Sequence[AnyDocument]) -> list[bool]:
+def learned_from(corpus: Mapping[str, Any], documents: Sequence[AnyDocument], *, any_bytes: bool) -> list[bool]:
     """Return for each document whether it is part of the text that a model was trained on.
 
     corpus: the description of the model's corpus, `checkpoint.describe(...)["corpus"]`. Documents are compared by their
-    SHA-256. If the model has several, and one of the same name is given, the model's corpus is read again.
+    SHA-256. If the model has several, and one of the same name is given, the model's corpus is read again. any_bytes:
+    whether the model's tokenizer reads any bytes.
     """
     if Corpus(tuple(documents)).fingerprint() == corpus["sha256"]:
         return [True] * len(documents)
     own = {corpus["sha256"]}
     if any(_is_named(document.name, corpus["files"]) for document in documents):
         with suppress(NoTextError):
-            own |= {_sha256(each) for each in _read_again(corpus["files"], corpus["sha256"]).documents}
+            own |= {
+                _sha256(each) for each in _read_again(corpus["files"], corpus["sha256"], any_bytes=any_bytes).documents
+            }
     return [_sha256(document) in own for document in documents]
 
 
@@ -61,12 +66,14 @@ def _is_named(name: str, files: Sequence[str]) -> bool:
     return any(path.is_relative_to(Path(each).resolve()) for each in files)
 
 
-def _read_again(files: Sequence[str], sha256: str | None, on_progress: OnProgress = ignore) -> Corpus:
+def _read_again(
+    files: Sequence[str], sha256: str | None, on_progress: OnProgress = ignore, *, any_bytes: bool
+) -> Corpus:
     """Read a corpus, which must have this fingerprint; None allows any."""
     if STDIN in files:
         raise NoTextError("the corpus was piped in, and charlm does not keep it")
     try:
-        corpus = read(files, on_progress)
+        corpus = read(files, on_progress, any_bytes=any_bytes)
     except CorpusError as error:
         raise NoTextError(str(error)) from None
     if sha256 not in (None, corpus.fingerprint()):

@@ -1,8 +1,11 @@
 """Read text files, folders of text files, gzip files, and stdin into documents.
 
 A document is the text of one file with every character. A note names everything that is left out: a byte order mark, or
-a file of a folder that is not text. Documents are kept in memory up to a limit for all of them. The others stay in
-their files; a long text from a pipe is copied to a temporary file.
+a file of a folder that is not text. Notes also name line ends that charlm does not read as such. Documents are kept in
+memory up to a limit for all of them. The others stay in their files; a long text from a pipe is copied to a temporary
+file.
+
+A tokenizer of bytes reads any bytes: with `any_bytes`, a text need not be UTF-8 (`charlm.raw_bytes`).
 """
 
 import hashlib
@@ -19,25 +22,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from charlm.data import cache
+from charlm.data import cache, decoding, line_ends
+from charlm.data.decoding import decode_stream
 from charlm.data.documents import (
+    GZIP_MAGIC,
     PIECE,
     AnyDocument,
     StoredDocument,
     corpus_errors,
-    decode_stream,
     decompressed,
     document_from_bytes,
     document_from_file,
     first_characters,
     raw_blocks,
 )
+from charlm.data.line_ends import LineEndCounter
+from charlm.data.origin import Origin
 from charlm.errors import CorpusError
 from charlm.progress import OnProgress, ignore
+from charlm.wording import plural
 
 STDIN = "-"
 STDIN_NAME = "stdin"
 IN_MEMORY = 2**24  # bytes of text that are kept in memory
+_MOST_NOTES = 3  # on the files of one folder
 
 
 @dataclass(frozen=True)
@@ -73,15 +81,16 @@ class Corpus:
         return digest.hexdigest()
 
 
-def read(paths: Iterable[str | Path], on_progress: OnProgress = ignore) -> Corpus:
+def read(paths: Iterable[str | Path], on_progress: OnProgress = ignore, *, any_bytes: bool = False) -> Corpus:
     """Read files, gzip files, folders (sorted, without hidden files), and stdin for `-`.
 
-    on_progress: called now and then while a long text is read. Raises CorpusNotFoundError if a path does not exist,
-    CorpusError if a file is empty or not UTF-8 text, SaveError if the disk has no room for a long text from a pipe.
+    on_progress: called now and then while a long text is read. any_bytes: keep bytes that are not UTF-8. Raises
+    CorpusNotFoundError if a path does not exist, CorpusError if a file is empty or not UTF-8 text, SaveError if the
+    disk has no room for a long text from a pipe.
     """
     documents: list[AnyDocument] = []
     names = tuple(map(str, paths))
-    reader = _Reader(on_progress)
+    reader = _Reader(on_progress, any_bytes)
     for path in names:
         if path == STDIN:
             documents.append(reader.stdin())
@@ -104,28 +113,34 @@ def require_files(paths: Iterable[str | Path]) -> None:
                 path.stat()
 
 
-def read_stdin(notes: list[str]) -> AnyDocument:
+def read_stdin(notes: list[str], *, any_bytes: bool = False) -> AnyDocument:
     """Read all of stdin, which may be empty. Raises CorpusError if it is not UTF-8 text."""
-    reader = _Reader(ignore)
+    reader = _Reader(ignore, any_bytes)
     document = reader.stdin()
     notes += reader.notes
     return document
 
 
-def stream_stdin(notes: list[str]) -> Iterator[str]:
-    """Yield stdin in pieces as they arrive, without keeping them."""
-    stdin = _stdin()
-    return decode_stream(STDIN_NAME, iter(lambda: stdin.read1(PIECE), b""), notes)
+def stream_stdin(notes: list[str], *, any_bytes: bool = False) -> Iterator[str]:
+    """Yield stdin in pieces as they arrive, without keeping them. `notes` is complete after the last piece."""
+    stdin, origin, counter = _stdin(), Origin(STDIN_NAME), LineEndCounter()
+    for piece in decode_stream(origin, iter(lambda: stdin.read1(PIECE), b""), notes, any_bytes=any_bytes):
+        counter.add(piece)
+        yield piece
+    line_ends.note_unusual(origin, counter.counts(), notes)
 
 
-def read_beginning(path: str, characters: int, notes: list[str]) -> str:
+def read_beginning(path: str, characters: int, notes: list[str], *, any_bytes: bool = False) -> str:
     """Return the first characters of a file or of stdin; the rest of a file is not read.
 
     Raises CorpusNotFoundError, or CorpusError if they are not UTF-8 text.
     """
     if path == STDIN:
-        return read_stdin(notes).head(characters)
-    return first_characters(decode_stream(path, raw_blocks(Path(path)), notes), characters)
+        return read_stdin(notes, any_bytes=any_bytes).head(characters)
+    origin = Origin(path, is_file=os.path.isfile(path), is_gzip=path.endswith(".gz"))
+    text = first_characters(decode_stream(origin, raw_blocks(Path(path)), notes, any_bytes=any_bytes), characters)
+    line_ends.note_unusual(origin, line_ends.count(text), notes)
+    return text
 
 
 def stem(path: str) -> str:
@@ -141,10 +156,10 @@ def stem(path: str) -> str:
 class _Reader:
     """Reads one path after another into memory until IN_MEMORY bytes are used, and collects notes."""
 
-    def __init__(self, on_progress: OnProgress) -> None:
+    def __init__(self, on_progress: OnProgress, any_bytes: bool) -> None:
         self.notes: list[str] = []
         self._room = IN_MEMORY
-        self._on_progress = on_progress
+        self._on_progress, self._any_bytes = on_progress, any_bytes
 
     def stdin(self) -> AnyDocument:
         with corpus_errors(Path(STDIN_NAME)):
@@ -153,19 +168,25 @@ class _Reader:
     def folder(self, folder: Path) -> list[AnyDocument]:
         documents: list[AnyDocument] = []
         skipped: list[str] = []
+        earlier = len(self.notes)
         for path in sorted(folder.rglob("*"), key=lambda path: path.as_posix()):
             hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
             if hidden or not path.is_file():
                 continue
             try:
+                if self._any_bytes:
+                    decoding.refuse_binary(Origin(str(path)), decoding.first_bytes(raw_blocks(path)))
                 documents.append(self.file(path))
             except CorpusError:
                 skipped.append(str(path.relative_to(folder)))
         if not documents:
             raise CorpusError(f"the folder {folder} contains no text file")
+        if further := len(self.notes[earlier + _MOST_NOTES :]):
+            more = f"{plural(further, 'more note')} on files of {folder} {'are' if further > 1 else 'is'} not shown"
+            self.notes[earlier + _MOST_NOTES :] = [more]
         if skipped:
             names = ", ".join(skipped[:3]) + (", ..." if len(skipped) > 3 else "")
-            self.notes.append(f"left out {_files(len(skipped))} of {folder} without UTF-8 text: {names}")
+            self.notes.append(f"left out {plural(len(skipped), 'file')} of {folder} without UTF-8 text: {names}")
         return documents
 
     def file(self, path: Path) -> AnyDocument:
@@ -175,25 +196,25 @@ class _Reader:
 
     def _read(self, name: str, file: BinaryIO, path: Path | None) -> AnyDocument:
         """Read one document. path: the file, None if its content can be read only once."""
-        begun = file.read(self._room + 1)
+        begun = file.read(max(self._room + 1, len(GZIP_MAGIC)))
+        origin = Origin(name, is_file=path is not None, is_gzip=begun.startswith(GZIP_MAGIC))
         data = begun if len(begun) > self._room else decompressed(io.BytesIO(begun)).read(self._room + 1)
         if len(data) <= self._room:
             self._room -= len(data)
-            return document_from_bytes(name, data, self.notes)
+            return document_from_bytes(origin, data, self.notes, any_bytes=self._any_bytes)
         if path is not None:
-            return document_from_file(name, path, self.notes, self._on_progress)
+            return self._stored(origin, path)
         copy = _copied(itertools.chain([begun], iter(lambda: file.read(PIECE), b"")))
         try:
-            document = document_from_file(name, copy, self.notes, self._on_progress)
+            document = self._stored(origin, copy)
         except BaseException:
             _delete(copy)
             raise
         weakref.finalize(document, _delete, copy)
         return document
 
-
-def _files(count: int) -> str:
-    return f"{count:,} file{'s' * (count != 1)}"
+    def _stored(self, origin: Origin, path: Path) -> StoredDocument:
+        return document_from_file(origin, path, self.notes, self._on_progress, any_bytes=self._any_bytes)
 
 
 def _stdin() -> io.BufferedReader:

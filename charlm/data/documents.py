@@ -1,37 +1,33 @@
 """Documents: the text of one file each, in memory or, if it is too large, read from disk whenever it is needed.
 
 Both kinds yield their text in pieces and keep every character except a byte order mark. A stored document stops with an
-error if its file no longer has the content of the first read.
+error if its file no longer has the content of the first read. Bytes that are not UTF-8 are an error, or are kept
+(`charlm.raw_bytes`) if the reader asks for any bytes.
 """
 
-import codecs
 import errno
 import gzip
 import hashlib
-import itertools
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
+from charlm import raw_bytes
+from charlm.data import decoding, line_ends
+from charlm.data.decoding import MARK, decode_blocks
+from charlm.data.line_ends import LineEndCounter, LineEnds
+from charlm.data.origin import Origin
 from charlm.errors import CorpusError, CorpusNotFoundError
 from charlm.files.reading import read_errors
 from charlm.progress import OnProgress, PieceCounter
 from charlm.wording import nearest
 
 PIECE = 2**20  # characters or bytes read at once
-_MARK = b"\xef\xbb\xbf"  # byte order mark in UTF-8
-_GZIP_MAGIC = b"\x1f\x8b"
-
-
-class LineEnds(NamedTuple):
-    """Counts of the line ends of a text."""
-
-    total: int
-    crlf: int  # those that are `\\r\\n`
-    last_is_open: bool  # the last line has no line end
+GZIP_MAGIC = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -48,11 +44,11 @@ class Document:
     @property
     def size(self) -> int:
         """Size of the text in bytes of UTF-8."""
-        return len(self.text.encode())
+        return len(raw_bytes.to_bytes(self.text))
 
     @property
     def line_ends(self) -> LineEnds:
-        return LineEnds(self.text.count("\n"), self.text.count("\r\n"), not self.text.endswith("\n"))
+        return line_ends.count(self.text)
 
     def head(self, count: int) -> str:
         """Return the first `count` characters."""
@@ -60,7 +56,7 @@ class Document:
 
     def tail(self, count: int) -> str:
         """Return the last `count` characters."""
-        return self.text[len(self.text) - count :]
+        return self.text[max(0, len(self.text) - count) :]
 
     def pieces(self) -> Iterator[str]:
         """Yield the text in pieces, each of which ends after its last newline if it has one."""
@@ -74,7 +70,7 @@ class Document:
 
     def blocks(self) -> Iterator[bytes]:
         """Yield the text as UTF-8."""
-        return (piece.encode() for piece in self.pieces())
+        return map(raw_bytes.to_bytes, self.pieces())
 
 
 @dataclass(frozen=True)
@@ -88,6 +84,7 @@ class StoredDocument:
     size: int  # bytes in UTF-8
     line_ends: LineEnds
     sha256: str
+    any_bytes: bool = False  # bytes that are not UTF-8 are kept
 
     def head(self, count: int) -> str:
         """Return the first `count` characters."""
@@ -97,16 +94,14 @@ class StoredDocument:
         """Return the last `count` characters."""
         if count == 0:
             return ""
-        start = max(0, self.size - 4 * count)  # a character has at most four bytes
-        data = b"".join(self._raw(start))
-        # The start may lie inside a character: skip its continuation bytes.
-        first = next((offset for offset, byte in enumerate(data[:4]) if byte & 0xC0 != 0x80), 0)
-        text = data[first:].decode("utf-8", "replace")  # a changed file is reported when it is read to the end
+        # A character has at most four bytes. The start may lie inside a character, whose last bytes come before these.
+        data = b"".join(self._raw(max(0, self.size - 4 * count - 3)))
+        text = data.decode("utf-8", raw_bytes.ERRORS)  # a changed file is reported when it is read to the end
         return text[max(0, len(text) - count) :]
 
     def pieces(self) -> Iterator[str]:
         """Yield the text in pieces, each of which ends after its last newline if it has one."""
-        return decode_blocks(self.blocks(), self.name, len(_MARK) * self.marked)
+        return decode_blocks(Origin(self.name), self.blocks(), len(MARK) * self.marked, any_bytes=self.any_bytes)
 
     def blocks(self) -> Iterator[bytes]:
         """Yield the text as UTF-8, cut anywhere. Raises CorpusError at the end if the file has changed."""
@@ -118,7 +113,7 @@ class StoredDocument:
             raise CorpusError(f"{self.name} changed while charlm was reading it; do not edit it before training begins")
 
     def _raw(self, start: int) -> Iterator[bytes]:
-        return raw_blocks(self.path, start + len(_MARK) * self.marked)
+        return raw_blocks(self.path, start + len(MARK) * self.marked)
 
 
 AnyDocument = Document | StoredDocument
@@ -126,7 +121,7 @@ AnyDocument = Document | StoredDocument
 
 def decompressed(file: BinaryIO) -> BinaryIO | gzip.GzipFile:
     """Return the file itself, or its decompressed content if it begins as gzip does, whatever its name."""
-    is_gzip = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+    is_gzip = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
     file.seek(0)
     return gzip.GzipFile(fileobj=file) if is_gzip else file
 
@@ -161,98 +156,52 @@ def first_texts(texts: Iterable[str], count: int) -> list[str]:
     return chosen
 
 
-def document_from_bytes(name: str, data: bytes, notes: list[str]) -> Document:
-    """Decode a document, and note a byte order mark. Raises CorpusError if the bytes are not UTF-8 text."""
-    _refuse_utf16(name, data)
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise _not_utf8(name, data[error.start], error.start) from None
-    if text.startswith("\ufeff"):
-        _note_mark(name, notes)
-        text = text[1:]
-    return Document(name, text)
+def document_from_bytes(origin: Origin, data: bytes, notes: list[str], *, any_bytes: bool = False) -> Document:
+    """Decode a document, and note what is unusual about it. Raises CorpusError if the bytes are not UTF-8 text."""
+    decoding.refuse_other_encoding(origin, data)
+    if data.startswith(MARK):
+        decoding.note_mark(origin, notes)
+    start = len(MARK) * data.startswith(MARK)
+    pieces = decode_blocks(origin, [data[start:]], start, any_bytes=any_bytes, reread=lambda: [data])
+    document = Document(origin.name, "".join(pieces))
+    if any_bytes and raw_bytes.has_raw_bytes(document.text):
+        decoding.note_raw_bytes(origin, decoding.examine([data]), notes)
+        if decoding.is_binary(data):
+            return document
+    line_ends.note_unusual(origin, document.line_ends, notes)
+    return document
 
 
-def document_from_file(name: str, path: Path, notes: list[str], on_progress: OnProgress) -> StoredDocument:
+def document_from_file(
+    origin: Origin, path: Path, notes: list[str], on_progress: OnProgress, *, any_bytes: bool = False
+) -> StoredDocument:
     """Read a file once to describe it, without keeping its text. Raises CorpusError if it is not UTF-8 text."""
-    first = next(raw_blocks(path), b"")
-    _refuse_utf16(name, first)
-    marked = first.startswith(_MARK)
-    if marked:
-        _note_mark(name, notes)
+    first = decoding.first_bytes(raw_blocks(path))
+    decoding.refuse_other_encoding(origin, first)
+    start = len(MARK) * first.startswith(MARK)
+    if start:
+        decoding.note_mark(origin, notes)
     digest, size = hashlib.sha256(), 0
 
     def blocks() -> Iterator[bytes]:
         nonlocal size
-        for block in raw_blocks(path, len(_MARK) * marked):
+        for block in raw_blocks(path, start):
             digest.update(block)
             size += len(block)
             yield block
 
-    characters, total, crlf, last = 0, 0, 0, ""
-    for piece in PieceCounter("reading", None, on_progress).count(decode_blocks(blocks(), name, len(_MARK) * marked)):
+    characters, has_raw_bytes, counter = 0, False, LineEndCounter()
+    pieces = decode_blocks(origin, blocks(), start, any_bytes=any_bytes, reread=partial(raw_blocks, path))
+    for piece in PieceCounter("reading", None, on_progress).count(pieces):
         characters += len(piece)
-        total += piece.count("\n")
-        if "\r" in piece:  # a search for one character is much faster than for two
-            crlf += piece.count("\r\n")
-        crlf += last == "\r" and piece[0] == "\n"
-        last = piece[-1]
-    line_ends = LineEnds(total, crlf, last != "\n")
-    return StoredDocument(name, path, marked, characters, size, line_ends, digest.hexdigest())
-
-
-def decode_stream(name: str, blocks: Iterable[bytes], notes: list[str]) -> Iterator[str]:
-    """Decode a stream that can be read only once into pieces, and note a byte order mark. Raises CorpusError."""
-    rest = iter(blocks)
-    first = b""
-    while len(first) < len(_MARK) and (more := next(rest, b"")):
-        first += more
-    _refuse_utf16(name, first)
-    mark = len(_MARK) * first.startswith(_MARK)
-    if mark:
-        _note_mark(name, notes)
-    return decode_blocks(itertools.chain([first[mark:]], rest), name, mark)
-
-
-def decode_blocks(blocks: Iterable[bytes], name: str, offset: int = 0) -> Iterator[str]:
-    """Decode UTF-8 blocks, cut anywhere, into pieces, each of which ends after its last newline if it has one.
-
-    offset: position of the first block in the file. Raises CorpusError, with the offset, for bytes that are not UTF-8.
-    """
-    cut, line = b"", ""  # the incomplete character, and the incomplete line, at the end of the last block
-    for data in _with_empty_last(blocks):
-        block = cut + data
-        try:
-            text, used = codecs.utf_8_decode(block, "strict", not data)
-        except UnicodeDecodeError as error:
-            raise _not_utf8(name, block[error.start], offset + error.start) from None
-        offset += used
-        cut = block[used:]
-        end = (text.rfind("\n") + 1 or len(text)) if data else len(text)
-        if line or end:
-            yield line + text[:end]
-        line = text[end:]
-
-
-def _with_empty_last(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    yield from blocks
-    yield b""
-
-
-def _refuse_utf16(name: str, data: bytes) -> None:
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise CorpusError(f"{name} is UTF-16, not UTF-8; convert it: iconv -f UTF-16 -t UTF-8")
-
-
-def _note_mark(name: str, notes: list[str]) -> None:
-    notes.append(f"{name} begins with a byte order mark, which was removed")
-
-
-def _not_utf8(name: str, byte: int, offset: int) -> CorpusError:
-    return CorpusError(
-        f"{name} is not UTF-8 text: byte {byte:#04x} at offset {offset:,}; if it is Latin-1, "
-        "convert it: iconv -f LATIN1 -t UTF-8"
+        counter.add(piece)
+        has_raw_bytes = has_raw_bytes or (any_bytes and raw_bytes.has_raw_bytes(piece))
+    if has_raw_bytes:
+        decoding.note_raw_bytes(origin, decoding.examine(raw_blocks(path)), notes)
+    if not (has_raw_bytes and decoding.is_binary(first)):
+        line_ends.note_unusual(origin, counter.counts(), notes)
+    return StoredDocument(
+        origin.name, path, start > 0, characters, size, counter.counts(), digest.hexdigest(), any_bytes
     )
 
 

@@ -6,11 +6,13 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from charlm import raw_bytes
 from charlm.config import check_choice
 from charlm.errors import UnknownCharacterError
 from charlm.tokenizers import Ids, Tokenizer, select_text
 
 _FORMS: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")  # é as one code point, or as e and a combining accent
+_CONVERTER = "perl -CSD -MUnicode::Normalize -pe '$_ = {}($_)'"
 UnknownPolicy = Literal["unk", "error", "skip"]
 
 
@@ -72,13 +74,15 @@ def other_form(tokenizer: Tokenizer, text: str) -> str:
     unknown = tokenizer.count_unknown(text)
     for form in _FORMS:
         if tokenizer.count_unknown(unicodedata.normalize(form, text)) < unknown:
-            return f"; more of it is known in Unicode form {form}: convert the text (uconv -x {form})"
+            return f"; more of it is known in Unicode form {form}: convert the text: {_CONVERTER.format(form)}"
     return ""
 
 
 def describe(character: str) -> str:
-    """Return `'é' (U+00E9)`; only the code point of a control character; a word in quotes."""
+    """Return `'é' (U+00E9)`; only the code point of a control character; a word in quotes; a byte that is not UTF-8."""
     if len(character) > 1:
         return repr(character)
+    if raw_bytes.has_raw_bytes(character):
+        return f"the byte {raw_bytes.byte_of(character):#04x}"
     code = f"U+{ord(character):04X}"
     return f"{character!r} ({code})" if character.isprintable() else code

@@ -94,7 +94,8 @@ def _finite_number(text: str) -> float:
 
 def to_json(values: Any) -> bytes:
     """Format JSON for people to read. Raises ValueError for NaN and infinity."""
-    return (json.dumps(values, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode()
+    # A lone surrogate has no UTF-8, but JSON has an escape for it, which is that of Python.
+    return (json.dumps(values, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode(errors="backslashreplace")
 
 
 def json_line(values: Any) -> str:

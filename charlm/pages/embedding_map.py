@@ -28,7 +28,7 @@ def write(token_map: Map, path: Path, model: str = "") -> None:
         _write_png(token_map, path)
         return
     picture = svg(token_map) if path.suffix == ".svg" else page(token_map, model)
-    write_atomic(path, picture.encode())
+    write_atomic(path, picture.encode(errors="backslashreplace"))
 
 
 def svg(token_map: Map) -> str:

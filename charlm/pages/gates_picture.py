@@ -23,7 +23,7 @@ def write(saturations: Sequence[Saturation], path: Path) -> None:
     """Write the picture. Raises ConfigError if the file's name does not end in .svg, and OSError."""
     if path.suffix != ".svg":
         raise ConfigError(f"cannot write {path}; the picture is SVG, so use a name that ends in .svg")
-    write_atomic(path, svg(saturations).encode())
+    write_atomic(path, svg(saturations).encode(errors="backslashreplace"))
 
 
 def svg(saturations: Sequence[Saturation]) -> str:

@@ -6,6 +6,7 @@ from html import escape
 
 from charlm.pages.heat import COLORS, bits_per_level, level, level_legend, level_rules
 from charlm.pages.style import document, safe, titled
+from charlm.raw_bytes import visible
 from charlm.scoring.score import Score
 from charlm.scoring.summary import Logarithms, summary
 from charlm.tokenizers import Tokenizer
@@ -53,7 +54,8 @@ def page(scores: Sequence[Score], convention: str, model: str = "") -> str:
 
 def _text(score: Score) -> str:
     originals = score.originals or [""] * len(score.given)
-    given = "".join(escape(token) if token else safe(text) for token, text in zip(score.given, originals, strict=False))
+    pairs = zip(score.given, originals, strict=False)
+    given = "".join(escape(visible(token)) if token else safe(text) for token, text in pairs)
     tokens = "".join(_token(score, index) for index in range(len(score.tokens)))
     return f"<pre>{given}{tokens}</pre>\n<p>{escape(summary(score, Logarithms()))}</p>\n"
 
@@ -72,7 +74,7 @@ def _token(score: Score, index: int) -> str:
     tip = escape("\n".join(lines)).replace("\n", "&#10;")
     if unknown:
         return f'<b class="unknown" tabindex="0" data-tip="{tip}">{safe(original)}</b>'
-    text = escape(_END if token is None else token.replace("\n", "↵\n"))
+    text = escape(_END if token is None else visible(token).replace("\n", "↵\n"))
     return f'<b class="s{level(logprob, score.unit)}" tabindex="0" data-tip="{tip}">{text}</b>'
 
 
@@ -80,4 +82,4 @@ def _shown(token: str | None, last: bool) -> str:
     """The representation of a token; a control token is <EOS> where the text can end, <UNK> elsewhere."""
     if token is None:
         return _END if last else _UNKNOWN
-    return repr(token)
+    return repr(visible(token))

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
+from charlm.errors import CharlmError
+
 T = TypeVar("T")
 
 
@@ -12,11 +14,21 @@ def batches(
     """Yield the items in order, in batches of at most `max_items` whose sizes sum to at most `max_size`.
 
     An item larger than `max_size` is a batch of its own. A full batch is yielded at once: the next item may come from
-    a pipe, and nobody should have to wait for it.
+    a pipe, and nobody should have to wait for it. If the items end with an error of charlm, it comes after the batch of
+    those before it.
     """
     batch: list[T] = []
     total = 0
-    for item in items:
+    failure = None
+    rest = iter(items)
+    while True:
+        try:
+            item = next(rest)
+        except StopIteration:
+            break
+        except CharlmError as error:
+            failure = error
+            break
         item_size = size(item)
         if batch and total + item_size > max_size:
             yield batch
@@ -28,3 +40,5 @@ def batches(
             batch, total = [], 0
     if batch:
         yield batch
+    if failure:
+        raise failure

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from charlm.config import TextMode
 from charlm.data.encoding import UnknownPolicy, encode
+from charlm.raw_bytes import to_bytes
 from charlm.scoring.batching import batches
 from charlm.scoring.measure import Measure, measure
 from charlm.scoring.passages import RowReader
@@ -52,7 +53,7 @@ def _line_sums(
     tokens = np.array([len(each) for each in logprobs])
     nats = -np.add.reduceat(np.concatenate(logprobs), np.cumsum(tokens) - tokens)
     characters = np.array([len(line) + 1 for line in lines])  # the line end is one character and one byte
-    size = np.array([len(line.encode("utf-8", "surrogatepass")) + 1 for line in lines])
+    size = np.array([len(to_bytes(line)) + 1 for line in lines])
     known = (nats, tokens, characters)
     sums = np.stack([*known, size, np.zeros(len(lines)), *known], axis=1)  # in the order of Measure's fields
     for index, each in encoded.items():

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from charlm.config import TextMode
 from charlm.nn.probability import perplexity
+from charlm.raw_bytes import to_bytes
 from charlm.tokenizers import Ids, Tokenizer
 
 Base = Literal["e", "2", "10"]
@@ -104,7 +105,7 @@ def measure(
         nats=float(-logprobs.sum()),
         tokens=len(targets),
         characters=characters,
-        bytes=len((covered + skipped).encode("utf-8", "surrogatepass")) + ends,
+        bytes=len(to_bytes(covered + skipped)) + ends,
         unknown=unknown,
         known_nats=float(-logprobs[known].sum()),
         known_tokens=int(known.sum()),

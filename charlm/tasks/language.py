@@ -30,7 +30,7 @@ from charlm.scoring.evaluation import Evaluation, evaluate
 from charlm.tasks import DataWarning
 from charlm.tasks.given import check_inputs, is_text, read_vectors
 from charlm.tasks.known_text import check_held_out, check_training
-from charlm.tokenizers import Ids, Tokenizer
+from charlm.tokenizers import Ids, Tokenizer, reads_any_bytes
 
 PREVIEW_TEMPERATURE = 0.8
 _PREVIEWS, _PREVIEW_LENGTH = 3, 200  # number of samples, and tokens of each at most
@@ -197,9 +197,10 @@ def prepare(
     do not fit on the disk.
     """
     check_inputs(source, model, config, valid)  # before a long corpus is read
-    corpus = as_corpus(source, on_progress)
+    any_bytes = tokenizer.READS_ANY_BYTES if tokenizer else reads_any_bytes(model.tokenizer)
+    corpus = as_corpus(source, on_progress, any_bytes=any_bytes)
     mode, reason, doubt = _text_mode(corpus, model)
-    split, valid_corpus = _hold_out(corpus, mode, config, valid, on_progress)
+    split, valid_corpus = _hold_out(corpus, mode, config, valid, on_progress, any_bytes=any_bytes)
     if valid_corpus:
         corpus = replace(corpus, notes=corpus.notes + valid_corpus.notes)
     tokenizer = tokenizer or vocabulary.learn(split.train, model, on_progress)
@@ -224,13 +225,13 @@ def prepare(
     )
 
 
-def as_corpus(source: Source, on_progress: OnProgress = ignore) -> Corpus:
+def as_corpus(source: Source, on_progress: OnProgress = ignore, *, any_bytes: bool = False) -> Corpus:
     """Read files and folders. A string that contains a newline is a text itself, any other string is a path."""
     if isinstance(source, Corpus):
         return source
     if is_text(source):
         return Corpus((Document("text", source),), ("text",))
-    return read([source] if isinstance(source, str | Path) else source, on_progress)
+    return read([source] if isinstance(source, str | Path) else source, on_progress, any_bytes=any_bytes)
 
 
 def _text_mode(corpus: Corpus, model: ModelConfig) -> tuple[TextMode, str, str]:
@@ -242,12 +243,18 @@ def _text_mode(corpus: Corpus, model: ModelConfig) -> tuple[TextMode, str, str]:
 
 
 def _hold_out(
-    corpus: Corpus, mode: TextMode, config: TrainConfig, valid: Source | None, on_progress: OnProgress
+    corpus: Corpus,
+    mode: TextMode,
+    config: TrainConfig,
+    valid: Source | None,
+    on_progress: OnProgress,
+    *,
+    any_bytes: bool,
 ) -> tuple[Split, Corpus | None]:
     """Return the training part and the held-out part, and the corpus of a separate held-out text."""
     if valid is None:
         return hold_out(corpus.documents, mode, config.valid_fraction), None
-    valid_corpus = as_corpus(valid, on_progress)
+    valid_corpus = as_corpus(valid, on_progress, any_bytes=any_bytes)
     return with_validation(corpus.documents, valid_corpus.documents, mode), valid_corpus
 
 

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from charlm.config import TOKENIZER_FIELDS, ModelConfig, TextMode
 from charlm.errors import ConfigError
 from charlm.progress import OnProgress, ignore
+from charlm.registry import find
 
 Ids = NDArray[np.int32]
 # Half of a UTF-16 character. A Python string may hold one, but it is not a character and has no UTF-8.
@@ -43,7 +44,9 @@ class Tokenizer(ABC):
     SETTINGS: ClassVar[frozenset[str]] = frozenset()  # the fields of ModelConfig in TOKENIZER_FIELDS that `train` uses
     NOUN: ClassVar[str] = "token"  # what a token is, in one word
     HAS_BYTE_TOKENS: ClassVar[bool] = False  # some tokens are one byte of a character
+    READS_ANY_BYTES: ClassVar[bool] = False  # a text need not be UTF-8 (`charlm.raw_bytes`)
     AMBIGUOUS: ClassVar[bool] = False  # some texts have other token sequences than the one that `encode` returns
+    decode_errors: str = "replace"  # what a codec makes of bytes that do not form a character
     import_notes: tuple[str, ...] = ()  # parts of a file of another program that this tokenizer does not use, in words
 
     # Equal in all tokenizers.
@@ -120,8 +123,8 @@ class Tokenizer(ABC):
     def decode(self, ids: Iterable[int]) -> str:
         """Return the text of token ids; `decode(encode(text))` is `text` if nothing in it is unknown.
 
-        START and EOS have no text. UNK becomes REPLACEMENT, and so do bytes that do not form a character before a
-        control token or the end.
+        START and EOS have no text. UNK becomes REPLACEMENT. Bytes that do not form a character before a control token
+        or the end become REPLACEMENT too, or what `decode_errors` makes of them.
         """
 
     @abstractmethod
@@ -177,7 +180,7 @@ class Tokenizer(ABC):
         """
         if not self.HAS_BYTE_TOKENS:
             return lambda index: self.decode((index,))
-        utf8 = codecs.getincrementaldecoder("utf-8")("replace")
+        utf8 = codecs.getincrementaldecoder("utf-8")(self.decode_errors)
 
         def decode(index: int) -> str:
             if index >= len(self.CONTROL):
@@ -219,6 +222,11 @@ class Tokenizer(ABC):
     def has(self, character: str) -> bool:
         """Return whether some token's text contains this character; on its own it may still be unknown."""
         return any(character.encode("utf-8", "surrogatepass") in self.token_bytes(index) for index in range(self.size))
+
+
+def reads_any_bytes(name: str) -> bool:
+    """Return whether the tokenizer of this name reads a text that is not UTF-8. Raises UnknownNameError."""
+    return find(Tokenizer, name).READS_ANY_BYTES
 
 
 def select_text(text: str, lengths: NDArray[np.int64], selected: NDArray[np.bool_]) -> Iterator[str]:

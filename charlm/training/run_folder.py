@@ -26,7 +26,7 @@ from charlm.training.best import Best
 
 def metrics_file(lines: Sequence[str]) -> bytes:
     """Return the content of the file of the metrics."""
-    return "".join(line + "\n" for line in lines).encode()
+    return "".join(line + "\n" for line in lines).encode(errors="backslashreplace")  # an escape of JSON
 
 
 class RunFolder:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from charlm.errors import ConfigError
+from charlm.raw_bytes import visible
 from charlm.training.events import Event, Previewed, Progress, Resumed, RolledBack, Validated
 
 
@@ -80,4 +81,4 @@ class Events:
 
 def _as_code(text: str) -> str:
     """Indent every line by four spaces, so that TensorBoard's Markdown shows the text unchanged."""
-    return "\n".join(f"    {line}" for line in text.split("\n"))
+    return "\n".join(f"    {line}" for line in visible(text).split("\n"))

@@ -51,7 +51,7 @@ def test_every_command_names_the_one_to_type(run: Run, given: str, expected: str
     assert named(run(*shlex.split(given))) == shlex.split(expected)
 
 
-@pytest.mark.parametrize("given", ["score --jsn a", "sample --temprature 3", "info -5", "embed map -5"])
+@pytest.mark.parametrize("given", ["score --jsn a", "sample --temprature 3", "sample -o", "info -5", "embed map -5"])
 def test_a_misspelled_option_is_not_taken_for_a_text(run: Run, given: str) -> None:
     refused = run(*given.split())
     assert refused.code == 2 and "has no option -" in refused.err and "--:" not in refused.err

@@ -91,8 +91,7 @@ def test_what_is_not_utf_8_is_refused_with_the_byte_and_its_offset(
     file: Path, content: bytes, offset: str, byte: str
 ) -> None:
     file.write_bytes(content)
-    assert f"{file} is not UTF-8 text: byte {byte} at offset {offset};" in refusal(file)
-    assert "iconv -f LATIN1 -t UTF-8" in refusal(file)
+    assert f"{file} is not UTF-8 text: byte {byte} at offset {offset}, line 1; if it is " in refusal(file)
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-16-le"])

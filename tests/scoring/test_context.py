@@ -110,7 +110,7 @@ def command(
     words: charlm.LanguageModel, run: Run, line_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Outcome]:
     """`charlm score` with the model whose probabilities are known."""
-    monkeypatch.setattr("charlm.cli.score.load_model", lambda folder: words)
+    monkeypatch.setattr("charlm.cli.score.load_model", lambda folder, quiet: words)
     return lambda *arguments: run("score", "-m", line_folder, *arguments)
 
 
