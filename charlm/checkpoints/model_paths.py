@@ -90,11 +90,10 @@ def trained() -> list[str]:
     return [folder.name for folder in _models(CHECKPOINTS)]
 
 
-def _stopped() -> Path | None:
-    """Return the folder of a run in `checkpoints/` that was stopped before it had a model, or None."""
-    runs = sorted(CHECKPOINTS.glob(".*.new"))
-    folders = (CHECKPOINTS / path.name.removeprefix(".").removesuffix(".new") for path in runs)
-    return next((folder for folder in folders if not folder.exists() and has_state(folder)), None)
+def stopped() -> list[str]:
+    """Return the names of the runs in `checkpoints/` that were stopped before they had a model, sorted."""
+    names = (path.name.removeprefix(".").removesuffix(".new") for path in CHECKPOINTS.glob(".*.new"))
+    return sorted(name for name in names if not (CHECKPOINTS / name).exists() and has_state(CHECKPOINTS / name))
 
 
 def latest() -> str:
@@ -107,8 +106,8 @@ def latest() -> str:
         problem = "no model was trained in this folder yet"
         if trained():
             problem = "no model is marked as the one that was trained last"
-        elif stopped := _stopped():
-            raise no_model(stopped) from None
+        elif runs := stopped():
+            raise no_model(CHECKPOINTS / runs[0]) from None
     except (ValueError, ConfigError):
         problem = f"{_LATEST} does not name a model"
     raise _without(problem)

@@ -76,7 +76,9 @@ def command_group(help: str) -> typer.Typer:
 
 def _page(command: Any, ctx: Any, width: int, more: dict[str, Rows] | None = None) -> str:
     """Return a help page: how to call the command, what it does, its parameters, and more sections."""
-    pieces = [each.strip("{}") for each in command.collect_usage_pieces(ctx)]  # Typer has {A} for a required argument
+    pieces = [
+        re.sub("[{}]", "", each) for each in command.collect_usage_pieces(ctx)
+    ]  # Typer has {A} for a required argument
     call = " ".join([ctx.command_path, *pieces])
     parts = [f"{styled('Usage:', BOLD, ctx.color)} {_filled(call, width - 7, 4).lstrip()}"]
     parts += [_paragraph(each, width) for each in cleandoc(command.help or "").split("\n\n")]

@@ -11,7 +11,7 @@ import typer
 from charlm.cli.dates import minute, timestamp
 from charlm.cli.list_models import run_in_words
 from charlm.cli.models import find_model
-from charlm.cli.options import Json, Model, Quiet, model_names
+from charlm.cli.options import Json, Model, Quiet, run_names
 from charlm.cli.output import fitted, write, write_json
 from charlm.cli.waiting import loading
 from charlm.config import ModelConfig
@@ -25,7 +25,7 @@ _WHOLE = ("SHA-256", "continue", "repeat")  # labels of what is copied in one pi
 def info(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="NAME", help="The model; the same as --model.", autocompletion=model_names),
+        typer.Argument(metavar="NAME", help="The model; the same as --model.", autocompletion=run_names),
     ] = None,
     model: Model = None,
     system: Annotated[

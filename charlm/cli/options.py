@@ -13,6 +13,12 @@ def model_names(incomplete: str) -> list[str]:
     return [name for name in model_paths.trained() if name.startswith(incomplete)]
 
 
+def run_names(incomplete: str) -> list[str]:
+    """Return the same with the runs that have no model yet, for commands that take these too."""
+    names = sorted([*model_paths.trained(), *model_paths.stopped()])
+    return [name for name in names if name.startswith(incomplete)]
+
+
 def one_of(choices: Sequence[str]) -> Any:
     """Return the completion function of an option that takes one of the choices."""
     return lambda incomplete: [each for each in choices if each.startswith(incomplete)]

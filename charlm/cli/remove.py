@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from charlm.checkpoints.model_paths import existing_folder
-from charlm.cli.options import Json, Quiet, model_names
+from charlm.cli.options import Json, Quiet, run_names
 from charlm.cli.output import say, write, write_json
 from charlm.errors import CharlmError, ConfigError
 from charlm.wording import listed, plural
@@ -16,7 +16,7 @@ from charlm.wording import listed, plural
 def remove(
     names: Annotated[
         list[str],
-        typer.Argument(metavar="NAME", help="Models in checkpoints/, or paths of folders.", autocompletion=model_names),
+        typer.Argument(metavar="NAME", help="Models in checkpoints/, or paths of folders.", autocompletion=run_names),
     ],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     json: Json = False,

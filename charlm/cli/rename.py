@@ -6,13 +6,13 @@ import typer
 
 from charlm.checkpoints.model_folder import REPORT
 from charlm.checkpoints.model_paths import existing_folder
-from charlm.cli.options import Json, Quiet, model_names
+from charlm.cli.options import Json, Quiet, run_names
 from charlm.cli.output import write, write_json
 
 
 def rename(
     old: Annotated[
-        str, typer.Argument(metavar="OLD", help="A model in checkpoints/, or a path.", autocompletion=model_names)
+        str, typer.Argument(metavar="OLD", help="A model in checkpoints/, or a path.", autocompletion=run_names)
     ],
     new: Annotated[str, typer.Argument(metavar="NEW", help="The new name, or a path. It must not exist.")],
     json: Json = False,

@@ -13,7 +13,7 @@ from charlm.checkpoints import model_paths
 from charlm.checkpoints.model_folder import WEIGHTS, has_state, unfinished
 from charlm.cli.config_options import TEXT, TRAIN_OPTIONS, TRAINING, configured, with_options
 from charlm.cli.inputs import files_or_stdin, read_vocabulary
-from charlm.cli.options import OUTPUT, Json, Quiet, model_names, option_name
+from charlm.cli.options import OUTPUT, Json, Quiet, option_name, run_names
 from charlm.cli.output import say, write, write_json
 from charlm.cli.variant_options import NONE, Given
 from charlm.cli.waiting import loading
@@ -43,7 +43,7 @@ def train(
             *("--model", "-m"),
             metavar="NAME",
             help="Name of the model in checkpoints/, or a path. Default: the name of the corpus file.",
-            autocompletion=model_names,
+            autocompletion=run_names,
         ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing model.")] = False,

@@ -16,6 +16,7 @@ import charlm
 from charlm.checkpoints import model_folder, model_paths
 from charlm.checkpoints.checkpoint import describe
 from charlm.checkpoints.listing import summaries, summary
+from charlm.cli import options
 
 Run = Callable[..., Outcome]
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "models"
@@ -159,6 +160,11 @@ def test_info_has_the_date_and_the_duration(run: Run) -> None:
 def test_a_run_without_a_model_is_named_by_the_other_commands(run: Run) -> None:
     error = refused(run("sample", "-m", "sketch"), 3)
     assert "checkpoints/sketch, only the state of a run" in error and "--resume" in error
+
+
+def test_the_shell_completes_runs_where_they_are_taken() -> None:
+    assert options.run_names("s") == ["sketch"] and options.model_names("s") == []
+    assert options.run_names("p") == options.model_names("p") == ["poems", "prose"]
 
 
 # remove

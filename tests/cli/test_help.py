@@ -20,7 +20,7 @@ from charlm.registry import names
 Run = Callable[..., Outcome]
 COMMANDS = ["train", "sample", "score", "evaluate", "compare", "info", "report", "corpus stdlib", "corpus get"]
 COMMANDS += ["embed neighbors", "embed analogy", "embed map", "embed export"]
-COMMANDS += ["gradients", "neurons", "why", "tokenizer build", "tokenizer show"]
+COMMANDS += ["list", "remove", "rename", "cache", "gradients", "neurons", "why", "tokenizer build", "tokenizer show"]
 
 
 def test_charlm_alone_shows_the_three_steps(run: Run) -> None:
@@ -41,7 +41,7 @@ def test_help_fits_80_columns_and_is_complete(run: Run, command: str) -> None:
     done = run(*command.split(), "--help")
     assert done.code == 0
     assert max(map(len, done.out.splitlines())) <= 80
-    assert "..." not in done.out.replace("]...", "").replace("ARGS...", ""), "nothing is cut off"
+    assert "..." not in done.out.replace("]...", "").replace("ARGS...", "").replace("NAME...", ""), "nothing is cut off"
     assert not command or f"Example: charlm {command} " in re.sub(r"[\s\\]+", " ", done.out)
     assert not re.search(r"<(int|float|str|list|path)\b", done.out), "values have names that people know"
 
@@ -96,5 +96,8 @@ def test_the_shell_completes_options_models_and_cells(line_folder: Path, tmp_pat
     assert completed(tmp_path, "charlm", "train", "--minu") == ["--minutes"]
     assert completed(tmp_path, "charlm", "sample", "-m", "p") == ["poems", "prose"]
     assert completed(tmp_path, "charlm", "train", "--model", "n") == ["names"]
+    assert completed(tmp_path, "charlm", "remove", "poems", "p") == ["poems", "prose"]
+    assert completed(tmp_path, "charlm", "rename", "pr") == ["prose"]
+    assert completed(tmp_path, "charlm", "info", "") == ["names", "poems", "prose"]
     assert completed(tmp_path, "charlm", "train", "--cell", "") == list(names("nn.cells"))
     assert completed(tmp_path, "charlm", "train", "--sequence", "s") == ["stream"]
