@@ -19,9 +19,9 @@ from charlm.checkpoints import training_state
 from charlm.checkpoints.checkpoint import describe
 from charlm.data import vocabulary
 from charlm.data.documents import document_from_bytes
-from charlm.data.origin import Origin
 from charlm.errors import CharlmError
 from charlm.files.atomic import to_json
+from charlm.files.origin import Origin
 from charlm.files.tensors import unpack
 from charlm.plan import plan_from, read_plan
 from charlm.raw_bytes import to_bytes

@@ -1,6 +1,5 @@
 """The contents of a report on a trained model; `pages.report_page` lays them out."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from charlm.analysis.surprisal import Surprisal, analyze_surprisal
 from charlm.analysis.vectors import Vectors
 from charlm.checkpoints.checkpoint import load_described
 from charlm.comparison.own_text import NoTextError
+from charlm.data.corpus import Corpus
 
 _TOKENS_ON_MAP = 300
 
@@ -32,15 +32,15 @@ class Report:
     map: Map | None
 
 
-def gather(folder: Path, files: Sequence[str] = ()) -> Report:
-    """Analyze a model's folder; `files` are held-out text, by default that of the run.
+def gather(folder: Path, corpus: Corpus | None = None) -> Report:
+    """Analyze a model's folder; `corpus` is held-out text, by default that of the run.
 
-    Raises ModelError as `load` does, and CorpusError for files that cannot be read.
+    Raises ModelError as `load` does.
     """
     (model, described), log = load_described(folder), read_log(folder)
     surprisal, text = None, ""
     try:
-        texts, text = held_out(described, files)
+        texts, text = held_out(described, corpus)
         surprisal = analyze_surprisal(model, texts)
     except NoTextError as error:
         text = str(error)

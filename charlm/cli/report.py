@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charlm.checkpoints.model_folder import REPORT
-from charlm.cli.inputs import check_not_models
-from charlm.cli.models import find_model
+from charlm.cli.inputs import check_not_models, read_files
+from charlm.cli.models import find_model, takes_any_bytes
 from charlm.cli.options import Json, Model, Overwrite, Quiet, output_option
 from charlm.cli.output import say, write, write_json
 from charlm.cli.waiting import loading, waiting
@@ -43,12 +43,13 @@ def report(
         check_output(output, overwrite)  # before the work
     folder = find_model(model, quiet)
     check_not_models(files or ())
+    corpus = read_files(files, quiet, any_bytes=takes_any_bytes(folder)) if files else None
     with loading(quiet):
         from charlm.analysis.report import gather
     from charlm.pages.report_page import page
 
     with waiting("reading the held-out text and the vectors", quiet):
-        contents = gather(folder, files or ())
+        contents = gather(folder, corpus)
     path = output or folder / REPORT
     write_atomic(path, page(contents).encode(errors="backslashreplace"))
     if contents.surprisal is None:

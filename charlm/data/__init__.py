@@ -1,8 +1,6 @@
 """From files to training windows, in this order:
 
 corpus, documents    read files into documents
-decoding, line_ends  recognize other encodings, binary files, and unusual line ends
-origin               name a text in messages
 sequences            cut documents into lines or streams, lazily
 split                choose the mode, and hold out the validation text
 vocabulary           learn and store a tokenizer

@@ -22,8 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from charlm.data import cache, decoding, line_ends
-from charlm.data.decoding import decode_stream
+from charlm.data import cache
 from charlm.data.documents import (
     GZIP_MAGIC,
     PIECE,
@@ -36,9 +35,11 @@ from charlm.data.documents import (
     first_characters,
     raw_blocks,
 )
-from charlm.data.line_ends import LineEndCounter
-from charlm.data.origin import Origin
 from charlm.errors import CorpusError
+from charlm.files import decoding, line_ends
+from charlm.files.decoding import decode_stream
+from charlm.files.line_ends import LineEndCounter
+from charlm.files.origin import Origin
 from charlm.progress import OnProgress, ignore
 from charlm.wording import plural
 

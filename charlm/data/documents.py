@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from charlm import raw_bytes
-from charlm.data import decoding, line_ends
-from charlm.data.decoding import MARK, decode_blocks
-from charlm.data.line_ends import LineEndCounter, LineEnds
-from charlm.data.origin import Origin
 from charlm.errors import CorpusError, CorpusNotFoundError
+from charlm.files import decoding, line_ends
+from charlm.files.decoding import MARK, decode_blocks
+from charlm.files.line_ends import LineEndCounter, LineEnds
+from charlm.files.origin import Origin
 from charlm.files.reading import read_errors
 from charlm.progress import OnProgress, PieceCounter
 from charlm.wording import nearest

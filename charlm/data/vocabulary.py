@@ -14,6 +14,7 @@ from charlm.data.sequences import Lines, Streams, all_sequences
 from charlm.data.split import choose_mode
 from charlm.errors import CharlmError, ModelError
 from charlm.files.atomic import check_output, json_line, parse_json, read_file, to_json, write_atomic
+from charlm.files.decoding import MARK
 from charlm.files.reading import read_errors
 from charlm.progress import OnProgress, PieceCounter, ignore
 from charlm.registry import find, name_of, names
@@ -123,6 +124,7 @@ def read(path: Path) -> Tokenizer:
             data = read_file(path.resolve(), LARGEST)
         except RuntimeError as error:  # before Python 3.13, a loop of symbolic links
             raise ModelError(f"{path} cannot be read: {error}") from None
+    data = data.removeprefix(MARK)  # an editor may have added it
     try:
         if data.lstrip()[:1] != b"{":
             for name in names("tokenizers"):

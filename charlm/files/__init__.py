@@ -1,1 +1,1 @@
-"""Files on disk, without knowledge of models: atomic writes, tensors, and word2vec text."""
+"""Files on disk, without knowledge of models: atomic writes, tensors, word2vec text, tables, and encodings of text."""

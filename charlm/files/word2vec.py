@@ -6,7 +6,8 @@
 
 Each line is a token, a space, and its numbers. Characters that would break the line are written as in Python's strings:
 whitespace and unprintable characters as \\n, \\t, \\xHH, \\uHHHH or \\UHHHHHHHH, and a backslash as two. When reading,
-a backslash that starts none of these is a plain backslash.
+a backslash that starts none of these is a plain backslash. A token that is not UTF-8 matches none of a model, and is
+counted.
 """
 
 import math
@@ -21,13 +22,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.errors import ConfigError
+from charlm.files import decoding
 from charlm.files.atomic import write_atomic
+from charlm.files.line_ends import FROM_CR
+from charlm.files.origin import Origin
 from charlm.files.reading import read_errors
 
 _ESCAPE = re.compile(r"\\(\\|n|t|r|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})")
 _PLAIN = {"\\": "\\", "n": "\n", "t": "\t", "r": "\r"}
 _MAX_WIDTH = 65_536  # numbers in a vector
 _MAX_LINE = 2**22  # bytes
+_GZIP = b"\x1f\x8b"
 
 
 def write(path: Path, tokens: Sequence[str], matrix: NDArray[np.float32]) -> None:
@@ -43,6 +48,7 @@ class Vectors(NamedTuple):
 
     matrix: NDArray[np.float32]
     known: NDArray[np.bool_]
+    not_utf8: int = 0  # tokens of the file
 
 
 def read(path: Path, tokens: Sequence[str | None]) -> Vectors:
@@ -53,6 +59,7 @@ def read(path: Path, tokens: Sequence[str | None]) -> Vectors:
     """
     indices = {name: index for index, name in enumerate(tokens) if name is not None}
     with _errors(path), path.open("rb") as file:
+        _check_text(path, file.peek())
         return _read(path, iter(lambda: file.readline(_MAX_LINE), b""), indices, len(tokens))
 
 
@@ -66,8 +73,20 @@ def _errors(path: Path) -> AbstractContextManager[None]:
     return read_errors(path, ConfigError, "; name a file of vectors")
 
 
+def _check_text(path: Path, beginning: bytes) -> None:
+    """Raise ConfigError for a file that begins like no text, with the command that makes one of it."""
+    origin = Origin(str(path), is_file=True)
+    if beginning.startswith(_GZIP):
+        raise ConfigError(f"{path} is compressed; unpack it: {origin.through('gzip -dc')}")
+    decoding.refuse_other_encoding(origin, beginning, ConfigError)
+    if decoding.is_binary(beginning):
+        raise ConfigError(f"{path} is a binary file; it must be in the text format of word2vec")
+    if b"\r" in beginning and b"\n" not in beginning:
+        raise ConfigError(f"the lines of {path} end in CR alone; convert it: {origin.through(FROM_CR)}")
+
+
 def _read(path: Path, lines: Iterator[bytes], indices: Mapping[str, int], size: int) -> Vectors:
-    first = next(lines, b"")
+    first = next(lines, b"").removeprefix(decoding.MARK)
     promised, width, number = None, len(first.split()) - 1, 0
     if width == 1 and all(each.isdigit() for each in first.split()):
         promised, width, number = *map(int, first.split()), 1
@@ -76,7 +95,7 @@ def _read(path: Path, lines: Iterator[bytes], indices: Mapping[str, int], size: 
     if not 1 <= width <= _MAX_WIDTH:
         raise ConfigError(f"{path} has no vectors in its first line; it must be in the text format of word2vec")
     matrix, known = np.zeros((size, width), dtype=np.float32), np.zeros(size, dtype=bool)
-    rows = 0
+    rows = not_utf8 = 0
     for line in lines:
         number, rows = number + 1, rows + 1
         name, *values = line.rstrip(b" \r\n").rsplit(b" ", width)
@@ -85,7 +104,10 @@ def _read(path: Path, lines: Iterator[bytes], indices: Mapping[str, int], size: 
             raise ConfigError(
                 f"line {number:,} of {path} has {max(0, numbers):,} numbers after its token, not {width:,}"
             )
-        index = indices.get(_plain(name.decode("utf-8", "replace")))
+        try:
+            index = indices.get(_plain(name.decode()))
+        except UnicodeDecodeError:
+            index, not_utf8 = None, not_utf8 + 1
         if index is None or known[index]:
             continue
         try:
@@ -97,7 +119,7 @@ def _read(path: Path, lines: Iterator[bytes], indices: Mapping[str, int], size: 
         known[index] = True
     if promised not in (None, rows):
         raise ConfigError(f"{path} has {rows:,} vectors, but its first line says {promised:,}; the file is incomplete")
-    return Vectors(matrix, known)
+    return Vectors(matrix, known, not_utf8)
 
 
 def _is_number(last: bytes, name: bytes) -> bool:

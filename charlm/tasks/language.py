@@ -31,6 +31,7 @@ from charlm.tasks import DataWarning
 from charlm.tasks.given import check_inputs, is_text, read_vectors
 from charlm.tasks.known_text import check_held_out, check_training
 from charlm.tokenizers import Ids, Tokenizer, reads_any_bytes
+from charlm.wording import plural
 
 PREVIEW_TEMPERATURE = 0.8
 _PREVIEWS, _PREVIEW_LENGTH = 3, 200  # number of samples, and tokens of each at most
@@ -133,7 +134,7 @@ class Dataset:
             network = Network(model, self.tokenizer.size)
         network.set_output_statistics(*map(torch.from_numpy, (self.allowed_tokens, self.counts)))
         if self.vectors:
-            network.embedding.load_vectors(*map(torch.from_numpy, self.vectors))
+            network.embedding.load_vectors(*map(torch.from_numpy, self.vectors[:2]))
         return network.to(device)
 
     def evaluate(self, network: Network, texts: Sequence[str], map_rows: MapRows = _map_alone) -> Evaluation:
@@ -177,6 +178,9 @@ class Dataset:
             characters = sum(map(len, self.split.valid))
             share = f"{unknown:,} of the {characters:,} characters held out ({unknown / characters:.2%})"
             yield DataWarning(f"{share} are unknown to the model; validation leaves them out")
+        if self.vectors and self.vectors.not_utf8:
+            skipped = plural(self.vectors.not_utf8, "vector")
+            yield DataWarning(f"{skipped} of the vector file not used, because the token is not UTF-8")
         if self.mode_doubt:
             because = f"the corpus is read as running text because of {self.mode_doubt}"
             yield DataWarning(because, remedy="line_mode")

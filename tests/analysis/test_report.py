@@ -54,7 +54,7 @@ def test_the_held_out_part_is_that_of_the_validation(trained: Run) -> None:
     for text, arguments in ((LINES, []), (STREAM, []), (STREAM, ["--valid=corpus.txt"])):
         trained(text, *arguments)
         found = describe(Path("checkpoints/m"))
-        texts, _ = held_out(found, [])
+        texts, _ = held_out(found, None)
         total = charlm.load("checkpoints/m").evaluate_many(texts)
         assert sum(each.tokens for each in total) == found["validation"]["tokens"]
         nats = sum(each.nats for each in total) / found["validation"]["tokens"]

@@ -1,5 +1,8 @@
 """Vectors in the text format of word2vec: what is written is read back, and what others write is read."""
 
+import gzip
+import os
+import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -9,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from charlm.errors import ConfigError
 from charlm.files import word2vec
 
 SYMBOLS = st.lists(st.text(min_size=1, max_size=5), min_size=1, max_size=8, unique=True)
@@ -46,3 +50,45 @@ def test_files_of_other_programs_are_read() -> None:
     found = _read(content, ["king", "queen", ". . .", "\\", "12"])
     assert found.known.tolist() == [True, False, True, True, True]
     assert found.matrix.tolist() == [[1, 2], [0, 0], [3, 4], [5, 6], [7, 8]]
+
+
+VECTORS = "3 2\nthé 1 2\ncat 3 4\n— 5 6\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (VECTORS.encode("utf-16"), "is UTF-16, not UTF-8; convert it: iconv -f UTF-16 -t UTF-8 < {} > new.txt"),
+        (VECTORS.encode("utf-16-le"), "is UTF-16, not UTF-8; convert it: iconv -f UTF-16LE -t UTF-8 < {} > new.txt"),
+        (VECTORS.encode("utf-32"), "is UTF-32, not UTF-8; convert it: iconv -f UTF-32 -t UTF-8 < {} > new.txt"),
+        (gzip.compress(VECTORS.encode()), "is compressed; unpack it: gzip -dc < {} > new.txt"),
+        (VECTORS.replace("\n", "\r").encode(), "end in CR alone; convert it: tr '\\r' '\\n' < {} > new.txt"),
+    ],
+    ids=["UTF-16", "UTF-16 without a mark", "UTF-32", "gzip", "CR"],
+)
+def test_another_form_is_refused_with_the_command_that_makes_it_readable(
+    data: bytes, words: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "v"
+    path.write_bytes(data)
+    with pytest.raises(ConfigError) as error:
+        word2vec.read(path, ["cat"])
+    command = words.format(path).rpartition(": ")[2]
+    assert words.format(path) in str(error.value)
+    if os.name == "posix":
+        subprocess.run(["sh", "-c", command], cwd=tmp_path, check=True)
+        assert (tmp_path / "new.txt").read_text(encoding="utf-8") == VECTORS
+
+
+def test_the_binary_form_is_called_binary(tmp_path: Path) -> None:
+    (tmp_path / "v").write_bytes(b"1 3\ncat " + np.array([0.5, 0, -1.25], dtype="<f4").tobytes() + b"\n")
+    with pytest.raises(ConfigError, match="is a binary file; it must be in the text format of word2vec"):
+        word2vec.read(tmp_path / "v", ["cat"])
+
+
+def test_a_mark_is_left_out_and_tokens_that_are_not_utf_8_match_nothing() -> None:
+    content = b"\xef\xbb\xbf4 1\ncaf\xe9 1\nn\xf1 2\ncaf\xef\xbf\xbd 3\na 4\n"
+    vectors = _read(content, ["caf\ufffd", "n\ufffd", "a"])
+    assert vectors.known.tolist() == [True, False, True]
+    assert vectors.matrix.tolist() == [[3], [0], [4]]
+    assert vectors.not_utf8 == 2

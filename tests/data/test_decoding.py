@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 import charlm
-from charlm.data import corpus, decoding, line_ends
+from charlm.data import corpus
 from charlm.data.corpus import read
-from charlm.data.decoding import recognize
+from charlm.files import decoding, line_ends
+from charlm.files.decoding import recognize
 
 ENGLISH = "".join(f"When the train stopped at {n}, nobody was waiting.\r\n" for n in range(200))
 TEXTS = {
@@ -169,5 +170,5 @@ def test_a_binary_file_is_called_binary(data: bytes, tmp_path: Path) -> None:
 
 def test_the_guide_has_the_commands_that_messages_name() -> None:
     guide = (Path(__file__).parents[2] / "docs/guide/train.md").read_text(encoding="utf-8").replace("\\|", "|")
-    for command in (decoding._ONLY_LATIN1_LINES, line_ends._FROM_CR, line_ends._FROM_ANY, "iconv -f LATIN1 -t UTF-8"):
+    for command in (decoding._ONLY_LATIN1_LINES, line_ends.FROM_CR, line_ends._FROM_ANY, "iconv -f LATIN1 -t UTF-8"):
         assert f"`{command} < corpus.txt > new.txt`" in guide

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from charlm import raw_bytes
-from charlm.data.origin import Origin
-from charlm.errors import CorpusError
+from charlm.errors import CharlmError, CorpusError
+from charlm.files.origin import Origin
 from charlm.wording import plural
 
 MARK = b"\xef\xbb\xbf"  # byte order mark in UTF-8
@@ -68,11 +68,11 @@ def note_mark(origin: Origin, notes: list[str]) -> None:
     notes.append(f"{origin.name} begins with a byte order mark, which was removed")
 
 
-def refuse_other_encoding(origin: Origin, data: bytes) -> None:
-    """Raise CorpusError if the first bytes of a text are UTF-16 or UTF-32."""
+def refuse_other_encoding(origin: Origin, data: bytes, kind: type[CharlmError] = CorpusError) -> None:
+    """Raise an error of this kind if the first bytes of a text are UTF-16 or UTF-32."""
     if encoding := recognize(data):
         cure = origin.through(f"iconv -f {encoding} -t UTF-8")
-        raise CorpusError(f"{origin.name} is {encoding[:6]}, not UTF-8; convert it: {cure}")
+        raise kind(f"{origin.name} is {encoding[:6]}, not UTF-8; convert it: {cure}")
 
 
 def recognize(data: bytes) -> str | None:
@@ -97,13 +97,15 @@ def recognize(data: bytes) -> str | None:
 
 def refuse_binary(origin: Origin, data: bytes) -> None:
     """Raise CorpusError if the first bytes of a file are neither UTF-8 nor text in another encoding."""
-    if not _is_utf8(data, complete=False) and is_binary(data):
+    if is_binary(data):
         raise CorpusError(f"{origin.name} is a binary file, not text", remedy="byte_tokenizer")
 
 
 def is_binary(data: bytes) -> bool:
-    """Return whether bytes that are not UTF-8 are no text in another encoding either: there are NULs or controls."""
+    """Return whether the first bytes of a file are not text in any encoding: not UTF-8, with NULs or many controls."""
     data = data[:_BEGINNING]
+    if _is_utf8(data, complete=False):
+        return False
     return 0 in data or len(data) - len(data.translate(None, _CONTROLS)) > _MANY_CONTROLS * len(data)
 
 

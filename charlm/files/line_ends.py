@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
-from charlm.data.origin import Origin
+from charlm.files.origin import Origin
 
-_FROM_CR = r"tr '\r' '\n'"
+FROM_CR = r"tr '\r' '\n'"
 _FROM_ANY = r"perl -pe 's/\r*\n|\r/\n/g'"
 
 
@@ -58,5 +58,5 @@ def note_unusual(origin: Origin, ends: LineEnds, notes: list[str]) -> None:
     if not alone and len(counts) < 2:
         return
     read = "charlm reads a CR alone as a character" if alone else "in running text, charlm reads the CR as a character"
-    cure = origin.through(_FROM_ANY if ends.total else _FROM_CR)
+    cure = origin.through(_FROM_ANY if ends.total else FROM_CR)
     notes.append(f"the line ends of {origin.name} are {' and '.join(counts)}; {read}; to make them LF: {cure}")
