@@ -12,9 +12,9 @@ from charlm.cli.inputs import hint_at_files, read_files, read_stdin, report_unkn
 from charlm.cli.interactive import edit_with_model
 from charlm.cli.models import load_model, takes_any_bytes
 from charlm.cli.options import OUTPUT, Json, Model, Quiet, optional
-from charlm.cli.output import fitted, say, write, write_json
+from charlm.cli.output import fitted, say, write
 from charlm.cli.variant_options import NONE, Given, OptionsOf, check_required, with_variant_options
-from charlm.cli.view.samples import SamplePrinter
+from charlm.cli.view.samples import JsonPrinter, SamplePrinter, separator
 from charlm.data.corpus import STDIN
 from charlm.data.documents import Document
 from charlm.errors import ConfigError
@@ -114,6 +114,12 @@ def sample(
         ),
     ] = None,
     json: Json = False,
+    unordered: Annotated[
+        bool,
+        typer.Option(
+            "--unordered", help="With --json: print each sample as it ends, not in order.", rich_help_panel=OUTPUT
+        ),
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Generate text from a model.
@@ -140,6 +146,8 @@ def sample(
         used = [*given, *(name for name, value in others.items() if value)]
         _refuse(used, _INTERACTIVE, "--interactive generates no samples")
     check_required(_SAMPLERS, samplers)
+    if unordered and not json:
+        raise ConfigError("--unordered is for --json; text is always printed in order")
     folder = model_paths.existing_folder(model)
     hint_at_files([prompt], "--prompt - < {}", quiet)
     any_bytes = takes_any_bytes(folder)
@@ -162,8 +170,8 @@ def sample(
     compared = (
         _compared(events, (document.pieces() for document in corpus)) if corpus else ((event, None) for event in events)
     )
-    printer = None if json else SamplePrinter(prompt, blank="" if language_model.line else "\n")
-    shown = _show(compared, printer, scores, in_order=unique)
+    printer = JsonPrinter(not unordered) if json else SamplePrinter(prompt, separator(language_model.line))
+    shown = _show(compared, printer, scores, one_by_one=unique)
     if unique and shown.samples < (count or 1):
         several = "s" * (shown.samples != 1)
         say(f"found only {shown.samples:,} different sample{several}; 1,000 more brought no new one", quiet)
@@ -214,33 +222,33 @@ def _compared(
 
 def _show(
     events: Iterable[tuple["Piece | Sample", "Novelty | None"]],
-    printer: SamplePrinter | None,
+    printer: SamplePrinter | JsonPrinter,
     scores: bool,
     *,
-    in_order: bool,
+    one_by_one: bool,
 ) -> "_Shown":
     """Write the samples, as text or as JSON.
 
-    in_order: the samples follow one another, and their indices may have gaps.
+    one_by_one: the samples follow one another, and their indices may have gaps.
     """
     from charlm.generation.generate import Piece
 
     shown = _Shown()
     for event, news in events:
-        index = shown.samples if in_order else event.index
+        index = shown.samples if one_by_one else event.index
         if isinstance(event, Piece):
-            if printer:
+            if isinstance(printer, SamplePrinter):
                 printer.add(index, event.text)
             continue
         shown.add(event)
-        if printer:
+        if isinstance(printer, SamplePrinter):
             notes = (_score(event) if scores else "") + (_news(news) if news else "")
             printer.end(index, fitted(notes, sys.stdout))
         else:
             values = {
                 name: value for name, value in asdict(event).items() if value is not None or name not in _OPTIONAL
             }
-            write_json({**values, "perplexity": event.perplexity, **(asdict(news) if news else {})})
+            printer.end(index, {**values, "perplexity": event.perplexity, **(asdict(news) if news else {})})
     return shown
 
 

@@ -12,6 +12,7 @@ import pytest
 from conftest import LINES, Outcome
 
 import charlm
+from charlm.cli.view.samples import JsonPrinter, separator
 
 Run = Callable[..., Outcome]
 KEYS = ["prompt", "text", "tokens", "logprob", "stopped", "seed", "index", "perplexity"]
@@ -54,7 +55,23 @@ def test_the_command_draws_what_the_library_draws(run: Run, stream_folder: Path,
     values = drawn(run("sample", "--json", "--prompt=In", *options, "-m", stream_folder))
     samples = charlm.load(stream_folder).sample("In", **settings)
     expected = [{**present(vars(sample)), "perplexity": sample.perplexity} for sample in samples]
-    assert sorted(values, key=lambda each: each["index"]) == expected
+    assert values == expected, "in the order of their numbers"
+
+
+def test_samples_as_json_come_in_order_or_as_they_end(run: Run, line_folder: Path) -> None:
+    options = ["--count=40", "--seed=3", "-m", line_folder]
+    in_order, by_end = (drawn(run("sample", "--json", *options, *more)) for more in ([], ["--unordered"]))
+    assert [each["index"] for each in in_order] == list(range(40)) != [each["index"] for each in by_end]
+    assert sorted(by_end, key=lambda each: each["index"]) == in_order
+    refused = run("sample", "--unordered", *options)
+    assert refused.code == 2 and "--unordered is for --json" in refused.err
+
+
+def test_no_sample_waits_for_longer_than_those_before_it(capsys: pytest.CaptureFixture[str]) -> None:
+    printer = JsonPrinter(in_order=True)
+    for index, complete in ((2, ""), (0, "0"), (3, ""), (1, "123")):
+        printer.end(index, {"n": index})
+        assert re.findall(r"\d", capsys.readouterr().out) == list(complete)
 
 
 def test_samples_of_lines_are_a_line_each(run: Run, line_folder: Path) -> None:
@@ -64,10 +81,16 @@ def test_samples_of_lines_are_a_line_each(run: Run, line_folder: Path) -> None:
     assert run("sample", *options).out == "".join(f"the c{each['text']}\n" for each in expected)
 
 
-def test_samples_of_a_stream_are_parted_by_a_blank_line(run: Run, stream_folder: Path) -> None:
+def test_samples_of_a_stream_are_separated_by_a_blank_line(run: Run, stream_folder: Path) -> None:
     options = ["--count=3", "--seed=3", "--length=20", "--prompt=In", "-m", stream_folder]
     expected = [f"In{each.text}\n" for each in charlm.load(stream_folder).sample("In", count=3, seed=3, length=20)]
     assert run("sample", *options).out == "\n".join(expected)
+
+
+def test_on_a_terminal_a_rule_separates_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sample may have blank lines itself."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert (separator(line=False), separator(line=True)) == ("-" * 20 + "\n", "")
 
 
 def test_the_seed_is_named_on_stderr_and_draws_the_same_again(run: Run, line_folder: Path) -> None:
