@@ -92,6 +92,9 @@ def _run(arguments: list[str], debug: bool) -> int:
     except Exception as error:
         if usage.is_usage_error(error):
             return _refused(error)
+        if isinstance(error, typer.Abort):  # stdin ended while a command waited for an answer
+            say_error("the input has ended")
+            return 1
         alone, launch = not isinstance(error, CharlmError), launched()  # only this process has the error
         stream = sys.__stderr__ if alone and launch.local_rank and sys.__stderr__ else sys.stderr
         if debug:

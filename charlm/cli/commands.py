@@ -21,7 +21,7 @@ COMMANDS = {
         "compare": "Compare two models on one text, or a model with an n-gram.",
     },
     "Look after models": {
-        "list": "List the models: cell, size, bits per character of the held-out text, date, and corpus.",
+        "list": "List all models, and runs that were stopped.",
         "info": "Show what a model is, and how to repeat its training.",
         "rename": "Give a model another name, with the run that would continue it.",
         "remove": "Delete models, with the runs that would continue them.",

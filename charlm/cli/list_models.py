@@ -19,10 +19,10 @@ _GAP = "  "
 
 
 def list_models(json: Json = False, quiet: Quiet = False) -> None:
-    """List the models: cell, size, bits per character of the held-out text, date, and corpus.
+    """List all models, and runs that were stopped.
 
-    The star marks the model that commands use without --model. Runs that were stopped are listed too, and so are
-    folders that cannot be read.
+    A row has the cell, the number of weights, the bits per character of the held-out text, the day of training, and the
+    corpus. The star marks the model that commands use without --model. A folder that cannot be read has the reason.
 
     Example: charlm list
     """

@@ -86,7 +86,7 @@ def extra_arguments(ctx: Any, extra: list[str]) -> ConfigError:
 
 def unknown_command(ctx: Any, name: str) -> ConfigError:
     """Return the error for a command that does not exist, with the one that may have been meant."""
-    commands = [each for each in ctx.command.list_commands(ctx) if not ctx.command.get_command(ctx, each).hidden]
+    commands = ctx.command.list_commands(ctx)
     meant = [_COMMANDS[name]] if _COMMANDS.get(name) in commands else nearest(name, commands)
     hint = f"did you mean {meant[0]}?" if meant else f"{ctx.command_path} --help lists the commands"
     return ConfigError(f"{ctx.command_path} has no command {name[:_SHOWN]!r}; {hint}")

@@ -25,7 +25,8 @@ class Table(ScoreWriter):
         unit = self._logarithms.names[1]
         heads = {"token": 10, "probability": 11, f"surprisal ({unit})": 16}
         if score.ranks is not None:
-            heads |= {f"entropy ({unit})": 16, "rank": 6}
+            heads |= {f"entropy ({unit})": 14, "rank": 6}
+        heads = {head: max(width, len(head)) for head, width in heads.items()}
         given, scored = names(score, repr, unknown=lambda original: f"<UNK> {original!r}")
         rows = [list(heads), *([name, *["–"] * (len(heads) - 1)] for name in given)]
         rows += [[name, *self._figures(score, index)] for index, name in enumerate(scored)]

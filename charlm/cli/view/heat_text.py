@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
+from charlm.cli.output import write_lines
 from charlm.pages.heat import COLORS, text_color
 from charlm.pages.style import WHITESPACE_SIGNS
 from charlm.wording import for_terminal
@@ -50,8 +51,11 @@ class HeatText:
         self._text, self._digits = Text(), Text()
 
     def legend(self, before: str, after: str = "") -> None:
-        """Print the levels on their colors, between these words."""
+        """Print the levels on their colors, between these words; what does not fit next to them goes below."""
         line = Text(f"{before} ")
         for level, style in enumerate(STYLES):
             line.append(f" {level} ", style)
-        self.console.print(line.append(f"  {after}" * bool(after)), soft_wrap=True)
+        below = sys.stdout.isatty() and line.cell_len + 2 + cell_len(after) > self.console.width
+        self.console.print(line if below else line.append(f"  {after}" * bool(after)), soft_wrap=True)
+        if below:
+            write_lines(f"{after}\n")
