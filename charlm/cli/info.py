@@ -96,7 +96,9 @@ def _rows(values: dict[str, Any]) -> dict[str, str]:
         rows |= _figures(values)
     if run:
         spent = "" if run["seconds"] is None else f", after {clock(run['seconds'])}"
-        rows |= {"run": f"{run_in_words(run['active'], run['step'], run['steps'])}{spent}", "continue": run["command"]}
+        rows["run"] = f"{run_in_words(run['active'], run['step'], run['steps'])}{spent}"
+        if not run["active"]:
+            rows["continue"] = run["command"]
     if values.get("validation"):
         rows["repeat"] = values["repeat"]
     return rows

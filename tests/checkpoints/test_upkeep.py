@@ -107,6 +107,7 @@ def test_what_cannot_be_read_is_listed_with_the_reason(run: Run, models: Path) -
 def test_a_run_in_progress_is_marked(run: Run) -> None:
     with model_folder.lock(Path("checkpoints/sketch")):
         assert "training now; saved at step 2 of 4" in run("list").out
+        assert "continue" not in run("info", "sketch").out
     assert "training now" not in run("list").out
 
 
