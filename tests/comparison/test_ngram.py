@@ -1,6 +1,7 @@
 """The Kneser-Ney n-gram, against its formula written down once more, plainly and slowly."""
 
 import math
+import random
 from collections import Counter
 from collections.abc import Sequence
 
@@ -120,3 +121,44 @@ def test_a_higher_order_knows_what_a_lower_one_cannot() -> None:
         model = KneserNey.train(laid([text]), order, mask({3, 4, 5}))
         bits.append(-model.log_probabilities([np.array(text, dtype=np.int32)])[0].mean() / math.log(2))
     assert bits[0] > 1.4 and bits[1] == pytest.approx(0.5, abs=0.05) and bits[2] < 0.1
+
+
+def letters(text: str) -> list[int]:
+    return [EOS if letter == "\n" else ord(letter) - ord("a") + 3 for letter in text]
+
+
+def biased(count: int) -> str:
+    draw = random.Random(18)
+    return "".join(draw.choice("aab") if draw.random() < 0.8 else "c" for _ in range(count))
+
+
+REPEATED = {
+    "every line four times": "".join(f"{biased(3000)[start : start + 6]}\n" * 4 for start in range(0, 360, 6)),
+    "one letter": "a" * 2000,
+    "a period": "abc" * 700,
+    "120 tiny lines": "ab\nba\n" * 60,
+    "random letters": biased(2700),
+}
+
+
+@pytest.mark.parametrize("order", [1, 3, 9])
+@pytest.mark.parametrize("kind", REPEATED)
+def test_repeated_text_has_finite_figures_and_probabilities_that_sum_to_one(kind: str, order: int) -> None:
+    """No n-gram of it occurs once, so the counts of counts give no discounts."""
+    lines = [[START, *letters(line)] for line in REPEATED[kind].splitlines(keepends=True)]
+    predictable = {3, 4, 5, EOS}
+    model = KneserNey.train(laid(lines), order, mask(predictable))
+    for text in ("abba", "aaaa", "", "abcabcabc"):
+        rows = [np.array([START, *letters(text), symbol], dtype=np.int32) for symbol in range(V)]
+        results = model.log_probabilities(rows)
+        assert all(np.isfinite(result[:-1]).all() and (result[:-1] <= 0).all() for result in results)
+        assert sum(math.exp(result[-1]) for result in results) == pytest.approx(1, abs=1e-12)
+
+
+def test_the_shares_of_what_follows_are_near_those_counted() -> None:
+    text = REPEATED["random letters"]
+    model = KneserNey.train(laid([[START, *letters(text)]]), 2, mask({3, 4, 5}))
+    rows = [np.array([START, *letters("ab" + last)], dtype=np.int32) for last in "abc"]
+    shares = [math.exp(result[-1]) for result in model.log_probabilities(rows)]
+    counted = [sum(text[i : i + 2] == "b" + last for i in range(len(text))) / text.count("b") for last in "abc"]
+    assert shares == pytest.approx(counted, abs=0.01)
