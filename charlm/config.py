@@ -4,6 +4,7 @@
 run. None is a choice that depends on the corpus and the time budget; `training.planner` makes it.
 """
 
+import math
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from charlm.registry import check_name, declarations
 from charlm.settings import Settings, from_mapping, is_number
 
 TOKENIZER_FIELDS = ("vocab_size", "min_count", "closed", "model_type")  # fields of ModelConfig for training a tokenizer
+BUDGETS = ("minutes", "epochs", "steps")  # fields of TrainConfig, of which one is given
 MAX_VOCABULARY = 2**24  # tokens
 ACTIVATIONS = ("tanh", "relu", "sigmoid", "identity")  # in the order of the numbers in recurrence.h
 
@@ -203,10 +205,26 @@ class TrainConfig(Settings):
             object.__setattr__(self, "embedding_file", os.fspath(self.embedding_file))
         super().__post_init__()
 
+    @property
+    def budget(self) -> tuple[str, float]:
+        """The setting that limits the run, and its value."""
+        given = ((name, getattr(self, name)) for name in BUDGETS)
+        return next((each for each in given if each[1]), ("minutes", self.DEFAULT_MINUTES))
+
+    def total_steps(self, steps_per_epoch: float) -> int | None:
+        """Return the steps of a budget in steps or epochs; None for a budget in minutes."""
+        return self.steps or (math.ceil(self.epochs * steps_per_epoch) if self.epochs else None)
+
+    @property
+    def budget_minutes(self) -> float | None:
+        """The budget in minutes; None if it is in steps or epochs."""
+        name, value = self.budget
+        return value if name == "minutes" else None
+
     def _check(self) -> None:
         check_choice("device", self.device, ("auto", "cpu", "cuda", "mps"))
         check_choice("precision", self.precision, ("auto", "float32", "bfloat16"))
-        budgets = [name for name in ("minutes", "epochs", "steps") if getattr(self, name) is not None]
+        budgets = [name for name in BUDGETS if getattr(self, name) is not None]
         if len(budgets) > 1:
             raise ConfigError(f"give one of minutes, epochs and steps, not {' and '.join(budgets)}")
         if self.freeze_embedding and self.embedding_file is None:

@@ -25,15 +25,36 @@ _MOST_STEPS = 2**40
 
 
 @dataclass(frozen=True)
+class EarlierRun:
+    """A run that ended, and from whose model another one continued; the fields are those of its plan."""
+
+    train: TrainConfig
+    steps: int
+    validations: int
+    revisions: tuple[tuple[int, int], ...]
+    halved_at: int | None
+    kept: int  # the step of its model
+
+    @property
+    def total(self) -> int:
+        """Number of steps after the last revision."""
+        return self.revisions[-1][1] if self.revisions else self.steps
+
+
+@dataclass(frozen=True)
 class Plan:
-    """Everything that a run depends on, except the corpus; both configurations are resolved."""
+    """Everything that a run depends on, except the corpus; both configurations are resolved.
+
+    A run that continues from the model of an earlier one counts its steps on from the total of that run.
+    """
 
     model: ModelConfig
     train: TrainConfig
-    steps: int  # as planned at first
+    steps: int  # the last step, as planned at first
     validations: int
     revisions: tuple[tuple[int, int], ...] = ()  # (at step, new total)
     halved_at: int | None = None  # from this step on, the learning rate is halved
+    earlier: tuple[EarlierRun, ...] = ()  # the runs before this one, the first one first
 
     def __repr__(self) -> str:
         train = self.train
@@ -53,9 +74,19 @@ class Plan:
         """Number of steps after the last revision."""
         return self.revisions[-1][1] if self.revisions else self.steps
 
+    @property
+    def start(self) -> int:
+        """Number of steps before this run."""
+        return self.earlier[-1].total if self.earlier else 0
+
+    @property
+    def kept_before(self) -> int:
+        """The step of the model that this run began with; 0 for a new network."""
+        return self.earlier[-1].kept if self.earlier else 0
+
     def progress(self, step: int) -> float:
         """Return the share of the run that is done after `step` steps; it grows linearly between revisions."""
-        share, start, total = 0.0, 0, self.steps
+        share, start, total = 0.0, self.start, self.steps
         for at, revised in self.revisions:
             if at >= step:
                 break
@@ -75,8 +106,11 @@ class Plan:
         return peak * (LOWEST_RATE + (1 - LOWEST_RATE) * down)
 
     def validate_after(self, step: int) -> bool:
-        """Whether the run validates after `step` steps: `validations` times, the last time at the end."""
-        return self._reaches(step, self.validations)
+        """Whether the run validates after `step` steps: `validations` times, the last time at the end.
+
+        A run that continues from a model validates it first.
+        """
+        return self._reaches(step, self.validations) or (bool(self.earlier) and step == self.start)
 
     def preview_after(self, step: int) -> bool:
         """Whether the run previews samples after `step` steps."""
@@ -98,9 +132,40 @@ class Plan:
         """Return this plan with a new total of steps, decided after step `at`."""
         return replace(self, revisions=(*self.revisions, (at, total)))
 
+    def then(self, kept: int, train: TrainConfig, steps: int, validations: int) -> "Plan":
+        """Return the plan of a run to step `steps` that continues from this run's model, which has step `kept`.
+
+        A learning rate that was halved stays so.
+        """
+        halved_at = None if self.halved_at is None else self.total
+        return Plan(self.model, train, steps, validations, (), halved_at, self.history(kept))
+
+    def history(self, kept: int) -> tuple[EarlierRun, ...]:
+        """Return the earlier runs for a run that continues from this run's model, which has step `kept`."""
+        own = EarlierRun(self.train, self.steps, self.validations, self.revisions, self.halved_at, kept)
+        return (*self.earlier, own)
+
+    def runs(self) -> tuple["Plan", ...]:
+        """Return the plan of each earlier run, and this plan."""
+        before = (
+            Plan(self.model, run.train, run.steps, run.validations, run.revisions, run.halved_at, self.earlier[:index])
+            for index, run in enumerate(self.earlier)
+        )
+        return (*before, self)
+
+    @property
+    def story(self) -> str:
+        """The runs in words: "60 steps; 60 more from the weights of step 55"."""
+        first, *others = self.runs()
+        more = (f"; {run.total - run.start:,} more from the weights of step {run.kept_before:,}" for run in others)
+        return plural(first.total, "step") + "".join(more)
+
     def to_json(self) -> dict[str, Any]:
-        """Return plain values for `plan.json`."""
-        return asdict(self)
+        """Return plain values for `plan.json`; without earlier runs, in the form that charlm 0.1 reads."""
+        values = asdict(self)
+        if not self.earlier:
+            del values["earlier"]
+        return values
 
 
 def read_plan(path: Path) -> Plan:
@@ -121,15 +186,38 @@ def read_plan(path: Path) -> Plan:
 def plan_from(values: object, path: Path) -> Plan:
     """Build a plan from parsed JSON; `path` names its source in errors. Raises ConfigError as `read_plan` does."""
     names = {"model", "train", "steps", "validations", "revisions", "halved_at"}
-    if not isinstance(values, dict) or set(values) != names:
+    if not isinstance(values, dict) or set(values) - {"earlier"} != names:
         raise ConfigError(f"{path} is not a plan that charlm stored: it should have {', '.join(sorted(names))}")
     model = ModelConfig.from_json(values["model"], f"{path} (model)")
+    if not model.resolved:
+        raise ConfigError(_open(path))
+    earlier: list[EarlierRun] = []
+    runs = values.get("earlier", [])
+    for run in runs if isinstance(runs, list) else [runs]:
+        if not isinstance(run, dict) or set(run) != names - {"model"} | {"kept"}:
+            raise ConfigError(f"{path}: an earlier run is {str(run)[:30]}, which charlm did not store")
+        schedule = _schedule(path, run, earlier[-1].total if earlier else 0)
+        earlier.append(EarlierRun(*schedule, kept=_whole(path, run, "kept")))
+        if earlier[-1].kept > earlier[-1].total:
+            raise ConfigError(f"{path}: an earlier run kept step {earlier[-1].kept:,}, which it did not reach")
+    schedule = _schedule(path, values, earlier[-1].total if earlier else 0)
+    return Plan(model, *schedule, earlier=tuple(earlier))
+
+
+def _schedule(
+    path: Path, values: dict[str, Any], start: int
+) -> tuple[TrainConfig, int, int, tuple[tuple[int, int], ...], int | None]:
+    """Check the fields of a run that begins after `start` steps, and return them in their order."""
     train = TrainConfig.from_json(values["train"], f"{path} (train)")
-    if not model.resolved or train.learning_rate is None:
-        raise ConfigError(f"{path} has an open size, text mode or learning rate; a stored plan has none")
-    steps, validations = (_whole(path, values, name) for name in ("steps", "validations"))
+    if train.learning_rate is None:
+        raise ConfigError(_open(path))
+    steps, validations = _whole(path, values, "steps", least=start + 1), _whole(path, values, "validations")
     halved_at = None if values["halved_at"] is None else _whole(path, values, "halved_at", least=0)
-    return Plan(model, train, steps, validations, _revisions(path, values["revisions"], steps), halved_at)
+    return train, steps, validations, _revisions(path, values["revisions"], start, steps), halved_at
+
+
+def _open(path: Path) -> str:
+    return f"{path} has an open size, text mode or learning rate; a stored plan has none"
 
 
 def _whole(path: Path, values: dict[str, Any], name: str, least: int = 1) -> int:
@@ -139,10 +227,10 @@ def _whole(path: Path, values: dict[str, Any], name: str, least: int = 1) -> int
     return value
 
 
-def _revisions(path: Path, pairs: object, steps: int) -> tuple[tuple[int, int], ...]:
+def _revisions(path: Path, pairs: object, start: int, steps: int) -> tuple[tuple[int, int], ...]:
     """Check that each revision is made before the end, after the one before, and to a total that is not reached yet."""
     revisions: list[tuple[int, int]] = []
-    last, total = 0, steps
+    last, total = start, steps
     for pair in pairs if isinstance(pairs, list) else [pairs]:
         numbers = pair if isinstance(pair, list) and [type(number) for number in pair] == [int, int] else [0, 0]
         at, revised = numbers

@@ -9,6 +9,7 @@ from reference import corpora
 from safetensors.torch import load_file
 
 import charlm
+from charlm.checkpoints.checkpoint import describe
 
 FIXTURES = Path(__file__).parent / "fixtures"
 NAMES = sorted(folder.name for folder in (FIXTURES / "models").iterdir())
@@ -33,3 +34,14 @@ def test_a_run_of_an_older_version_resumes_and_ends_with_the_same_weights(name: 
     assert resumed.keys() == expected.keys()
     for tensor, value in expected.items():
         torch.testing.assert_close(resumed[tensor], value, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_model_of_an_older_version_is_trained_on(name: str, tmp_path: Path) -> None:
+    folder = shutil.copytree(FIXTURES / "models" / name, tmp_path / name)
+    (tmp_path / "text").write_text(corpora()[name.split("-")[0]][:3000])
+    before = describe(folder)
+    charlm.train(tmp_path / "text", config=charlm.TrainConfig(steps=12), folder=folder, resume=True)
+    after = describe(folder)
+    assert (before["steps"], after["steps"]) == (6, 12) and after["step"] > 6
+    assert after["validation"]["nats_per_token"] < before["validation"]["nats_per_token"]

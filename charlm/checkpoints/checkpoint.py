@@ -145,8 +145,9 @@ def load_described(folder: Path) -> tuple[LanguageModel, dict[str, Any]]:
         "corpus": corpus,
         "step": step,
         "steps": plan.total,
+        **({"runs": plan.story} if plan.earlier else {}),
         "validation": validation,
-        "plan": asdict(plan),
+        "plan": plan.to_json(),
         "charlm_version": values["charlm_version"],
         "repeat": shlex.join(["charlm", "train", *map(file_argument, corpus["files"]), *held_out, *again]),
     }

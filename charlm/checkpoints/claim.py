@@ -18,7 +18,7 @@ def check_free(folder: Path, overwrite: bool) -> None:
     if path and training_state.newest(path)[0]:
         raise ModelExistsError(f"{folder} has a run that was stopped before its end", remedy="resume_or_overwrite")
     if folder.exists():
-        raise ModelExistsError(f"{folder} already exists", remedy="overwrite")
+        raise ModelExistsError(f"{folder} already exists", remedy="continue_or_overwrite")
 
 
 def claim(folder: Path, overwrite: bool) -> Path:

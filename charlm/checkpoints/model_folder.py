@@ -22,7 +22,7 @@ FILES = CONFIG, TOKENIZER, WEIGHTS, PLAN, METRICS, CARD = (
 REPORT = "report.html"  # written by `charlm report`
 STEPS = "steps"  # the folder of training states while a run is unfinished; `training_state` describes their content
 MANIFEST, VALUES = "manifest.json", "state.json"  # files of a state; the manifest is written last
-ENDED = ".steps.tmp"  # the same folder while it is being deleted, after the run has ended
+ENDED = ".steps.tmp"  # the same folder while it is deleted after a run, or made for a run that continues from a model
 _OURS = re.compile(r"\.?({})(\.\d+\.tmp)?".format("|".join(map(re.escape, (*FILES, REPORT)))))
 
 

@@ -49,7 +49,25 @@ def require_number(values: Mapping[str, Any], name: str) -> float:
 
 def save(folder: Path, state: TrainingState) -> None:
     """Write a state to `folder`/steps/<n>, and delete all but the last two complete states. Raises OSError."""
-    path = folder / STEPS / str(state.step)
+    _write(folder / STEPS, state)
+    complete = [each for each in state_folders(folder) if (each / MANIFEST).exists()]
+    for each in set(state_folders(folder)) - set(complete[-_KEPT:]):
+        _delete(each)
+
+
+def start(folder: Path, state: TrainingState) -> None:
+    """Begin a run in the folder of a finished model with its first state, by one rename. Raises OSError.
+
+    Until then, the folder is that of a finished run.
+    """
+    shutil.rmtree(folder / ENDED, ignore_errors=True)  # remains of a crash
+    _write(folder / ENDED, state)
+    os.replace(folder / ENDED, folder / STEPS)
+    sync_folder(folder)
+
+
+def _write(steps: Path, state: TrainingState) -> None:
+    path = steps / str(state.step)
     if path.parent.is_symlink():
         raise FileExistsError(errno.EEXIST, "a symbolic link is in the way, and is not followed", str(path.parent))
     _delete(path)  # remains of a crash
@@ -64,9 +82,6 @@ def save(folder: Path, state: TrainingState) -> None:
     except BaseException:
         shutil.rmtree(path, ignore_errors=True)
         raise
-    complete = [each for each in state_folders(folder) if (each / MANIFEST).exists()]
-    for each in set(state_folders(folder)) - set(complete[-_KEPT:]):
-        _delete(each)
 
 
 def newest(folder: Path) -> tuple[TrainingState | None, list[str]]:

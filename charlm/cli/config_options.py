@@ -60,7 +60,9 @@ TOKENIZER_OPTIONS = _under(
     },
 )
 _TIME = {
-    "minutes": Help("Time for the whole command, in minutes.", f"{TrainConfig.DEFAULT_MINUTES:g}"),
+    "minutes": Help(
+        "Time for the whole command, in minutes; with --resume, for all runs.", f"{TrainConfig.DEFAULT_MINUTES:g}"
+    ),
     "epochs": Help("Passes over the corpus, instead of --minutes."),
     "steps": Help("Training steps, instead of --minutes."),
 }

@@ -114,6 +114,7 @@ def _figures(values: dict[str, Any]) -> dict[str, str]:
         "tokenizer": f"{values['config']['tokenizer']}, {vocabulary_size(values['vocabulary_size'])}",
         "parameters": f"{values['parameters']:,}",
         "steps": f"{step}, {batch} each",
+        **({"runs": values["runs"]} if "runs" in values else {}),
         **_validation(valid),
         "trained": f"{minute(values['trained'])}{spent}",
         "made by": f"charlm {values['charlm_version']}",

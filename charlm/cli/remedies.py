@@ -11,6 +11,16 @@ from charlm.errors import CharlmError
 
 REMEDIES: dict[str, str] = {
     "byte_tokenizer": "a model trained with --tokenizer byte reads any bytes",
+    "continue_no_valid": "leave --valid out, or train another model with -m NEWNAME",
+    "continue_or_overwrite": (
+        "train it on with --resume and a larger --minutes, replace it with --overwrite, or choose another --model"
+    ),
+    "continue_own_vocabulary": "leave --tokenizer-file out, or train another model with -m NEWNAME",
+    "continue_plan": "give the plan of this model, or train another model with -m NEWNAME",
+    "continue_same_text": "give that text, or train another model with -m NEWNAME",
+    "continue_same_valid": "give that one with --valid, or train another model with -m NEWNAME",
+    "continue_same_vocabulary": "leave --tokenizer-file out, or train another model with -m NEWNAME",
+    "continue_setting": "leave {options} out, or train another model with -m NEWNAME",
     "create_folder": "create it, or choose another --output",
     "device_cpu": "try --device cpu",
     "fewer_processes": "start fewer processes with torchrun --nproc-per-node, or use --device cpu",
@@ -43,6 +53,7 @@ REMEDIES: dict[str, str] = {
     "other_new_name": "choose another name",
     "overwrite": "replace it with --overwrite, or choose another --model",
     "overwrite_output": "replace it with --overwrite, or choose another --output",
+    "resume_budget": "resume it first without {options}, then give {options} again",
     "resume_or_overwrite": "continue it with --resume, or start anew with --overwrite",
     "resume_own_vocabulary": "leave --tokenizer-file out, or start anew with --overwrite",
     "resume_same_corpus": "put it back to continue, or start anew with --overwrite",

@@ -17,7 +17,7 @@ from charlm.cli.options import OUTPUT, Json, Quiet, option_name, run_names
 from charlm.cli.output import say, write, write_json
 from charlm.cli.variant_options import NONE, Given
 from charlm.cli.waiting import loading
-from charlm.config import TOKENIZER_FIELDS, ModelConfig, TrainConfig
+from charlm.config import BUDGETS, TOKENIZER_FIELDS, ModelConfig, TrainConfig
 from charlm.data import corpus
 from charlm.errors import ConfigError
 from charlm.interrupts import Terminated
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from charlm.training.tensorboard import Events
 
 RUNS = Path("runs")  # where TensorBoard looks by convention
-_BUDGETS = ("minutes", "epochs", "steps")
 
 
 @configured(TRAIN_OPTIONS)
@@ -47,7 +46,9 @@ def train(
         ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing model.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue a run that was interrupted.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue an interrupted run, or a finished one up to a larger budget.")
+    ] = False,
     options: Given = NONE,
     valid: Annotated[
         str | None,
@@ -91,7 +92,7 @@ def train(
     name = corpus.stem(sources[0]) if model is None else model
     folder = model_paths.model_path(name)
     stored = read_plan(plan) if plan else None
-    if stored and (budgets := [each for each in _BUDGETS if each in options]):
+    if stored and (budgets := [each for each in BUDGETS if each in options]):
         raise ConfigError(f"--plan sets the number of steps; leave out {option_name(budgets[0])}")
     if tokenizer_file and (own := [each for each in ("tokenizer", *TOKENIZER_FIELDS) if each in options]):
         raise ConfigError(f"--tokenizer-file brings its own vocabulary; leave out {option_name(own[0])}")
@@ -118,12 +119,13 @@ def train(
                 config,
                 valid=valid,
                 plan=stored,
-                tokenizer=vocabulary,
+                tokenizer=vocabulary or options.get("tokenizer"),
                 folder=folder,
                 overwrite=overwrite,
                 resume=resume,
                 report=both(display, events) if events else display,
                 started=started,
+                **{name: value for name, value in options.items() if name != "tokenizer"},
             )
     except KeyboardInterrupt as stop:
         if display.finished:

@@ -187,6 +187,7 @@ def _tables(report: Report) -> str:
         "tokenizer": f"{shape['tokenizer']}, {vocabulary_size(described['vocabulary_size'])}",
         "sequence": shape["sequence"],
         "steps": f"{described['steps']:,} of {train['batch_size']} × {train['seq_len']} tokens",
+        **({"runs": described["runs"]} if "runs" in described else {}),
         "learning rate": f"{train['learning_rate']:g} at its peak, gradients clipped at {train['clip']:g}",
         "dropout, decay": f"{shape['dropout']:g}, {train['weight_decay'] or 0:g}",
         "precision": train["precision"],

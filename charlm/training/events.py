@@ -3,6 +3,7 @@
 `str` of an event is a line for a terminal or a log.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,10 @@ from charlm.data.corpus import Corpus
 from charlm.plan import Plan
 from charlm.progress import ReadingProgress
 from charlm.tasks import DataWarning
+from charlm.training.resume_events import AlreadyFinished as AlreadyFinished
+from charlm.training.resume_events import Continued as Continued
+from charlm.training.resume_events import NoEarlierRun as NoEarlierRun
+from charlm.training.resume_events import Resumed as Resumed
 from charlm.wording import clock, figure, for_terminal, plural
 
 if TYPE_CHECKING:  # a display can start before torch is imported
@@ -56,7 +61,8 @@ class Planned:
     def schedule(self) -> str:
         """The steps of the plan in words."""
         plan = self.plan
-        steps = f"{plural(plan.total, 'step')} of {self.batch_size} × {self.seq_len} tokens"
+        new = plural(plan.total - plan.start, "more step" if plan.start else "step")
+        steps = f"{new} of {self.batch_size} × {self.seq_len} tokens"
         processes = f" by {self.processes} processes" if self.processes > 1 else ""
         passes = f"{self.epochs:.1f} passes over the corpus, {plural(plan.validations, 'validation')}"
         duration = f", about {clock(self.seconds)}" if self.seconds is not None else ""
@@ -111,13 +117,15 @@ class Validated:
 
     def __str__(self) -> str:
         now, star = self.progress, "  best so far" if self.best else ""
+        speed = ""  # unknown before the first step of a run that continues from a model
+        if math.isfinite(now.nats_per_token):
+            speed = f"  train {now.nats_per_token:.3f} nats  {now.bits_per_char:.3f} bits/char"
+            speed += f"  {now.characters_per_second:,.0f} char/s  {clock(now.seconds_left)} left"
         bits = figure(self.evaluation.bits_per_char_known, ".3f")
         return (
             f"step {now.step:,}/{now.steps:,}"
             f"  valid {figure(self.evaluation.known_nats_per_token)} nats  {bits} bits/char"
-            f"  train {now.nats_per_token:.3f} nats  {now.bits_per_char:.3f} bits/char"
-            f"  {now.characters_per_second:,.0f} char/s"
-            f"  {clock(now.seconds_left)} left{star}"
+            f"{speed}{star}"
         )
 
 
@@ -144,18 +152,6 @@ class LossHigh:
     def __str__(self) -> str:
         loss = f"the loss is {self.nats_per_token:.2f} nats, higher than that of a random guess ({self.uniform:.2f})"
         return f"step {self.step:,}: {loss}"
-
-
-@dataclass(frozen=True)
-class Resumed:
-    """A run continues after `step` steps; 0 means from the beginning, since no state was intact."""
-
-    step: int
-    damaged: tuple[str, ...]  # for each newer state that was passed over, what is wrong with it
-
-    def __str__(self) -> str:
-        start = f"at step {self.step:,}" if self.step else "from the beginning, because no complete state was saved"
-        return f"resuming {start}"
 
 
 @dataclass(frozen=True)
@@ -206,6 +202,7 @@ class Finished:
     seconds: float  # of the whole command
     characters_per_second: float  # training targets per second of the training steps
     evaluation: "Evaluation"  # of the model that is kept
+    start: int = 0  # steps before this run
 
     def __str__(self) -> str:
         return f"done: {self.outcome}"
@@ -214,6 +211,8 @@ class Finished:
     def outcome(self) -> str:
         """The steps, and the model that is kept, in words."""
         best = f", best at step {self.best_step:,}" if self.best_step != self.steps else ""
+        if self.best_step <= self.start:
+            best = f"; no later network is better than that of step {self.best_step:,}, which is kept"
         return f"{plural(self.steps, 'step')} in {clock(self.seconds)}{best}: {self._result}"
 
     @property
@@ -239,6 +238,9 @@ Event = (
     | Revised
     | LossHigh
     | Resumed
+    | NoEarlierRun
+    | Continued
+    | AlreadyFinished
     | RolledBack
     | NotSaved
     | Stopped

@@ -8,23 +8,25 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from charlm.arguments import named
-from charlm.config import ModelConfig, TrainConfig
+from charlm.config import BUDGETS, ModelConfig, TrainConfig
 from charlm.data.corpus import Corpus
 from charlm.errors import ConfigError
 from charlm.plan import Plan, read_plan
 from charlm.tasks.language import Source
 from charlm.tokenizers import Tokenizer
 
-_BUDGETS = ("minutes", "epochs", "steps")
-
 
 class Given(NamedTuple):
-    """The settings of a run. `plan` is None for a new run, and has the same two configurations otherwise."""
+    """The settings of a run. `plan` is None for a new run, and has the same two configurations otherwise.
+
+    keywords: the settings that were given by name, also those with their default value.
+    """
 
     model: ModelConfig
     config: TrainConfig
     plan: Plan | None
     tokenizer: Tokenizer | None
+    keywords: Mapping[str, Any]
 
 
 def settings(
@@ -52,14 +54,16 @@ def settings(
     shape = {name: value for name, value in keywords.items() if name in names}
     run = {name: value for name, value in keywords.items() if name not in names}
     if plan is None:
-        return Given(replace(model or ModelConfig(), **shape), replace(config or TrainConfig(), **run), None, tokenizer)
+        model, config = replace(model or ModelConfig(), **shape), replace(config or TrainConfig(), **run)
+        return Given(model, config, None, tokenizer, keywords)
     for name, given, planned in (("model", model, plan.model), ("config", config, plan.train)):
         if given not in (None, planned):
             raise ConfigError(f"a plan has its own {name}; leave {name} out, and give keywords to change settings")
-    if budgets := [name for name in _BUDGETS if run.get(name) is not None]:
+    if budgets := [name for name in BUDGETS if run.get(name) is not None]:
         raise ConfigError(f"a plan sets the number of steps; leave {budgets[0]} out")
-    plan = replace(plan, model=replace(plan.model, **shape), train=replace(plan.train, **run))
-    return Given(plan.model, plan.train, plan, tokenizer)
+    earlier = tuple(replace(each, train=replace(each.train, **run)) for each in plan.earlier)
+    plan = replace(plan, model=replace(plan.model, **shape), train=replace(plan.train, **run), earlier=earlier)
+    return Given(plan.model, plan.train, plan, tokenizer, keywords)
 
 
 def checked_source(rule: str, source: object) -> Source:

@@ -31,7 +31,7 @@ class Meter:
 
     def __init__(self, report: Report, dataset: Dataset, windows: TrainingWindows, started: float) -> None:
         self._report = report
-        self._started = started  # moved back when a run is resumed, so that the seconds of both parts add up
+        self.started = started  # moved back when a run is resumed, so that the seconds of both parts add up
         self._characters_per_token = dataset.characters_per_token
         self._tokens_per_step = windows.batch_size * windows.seq_len
         self._blind_guess = math.log(dataset.tokenizer.size)  # nats
@@ -42,11 +42,16 @@ class Meter:
         self.lines = [json_line({"step": 0, "machine": machine()})]  # of metrics.jsonl
 
     def record(self, step: int, loss: float, gradient_norm: float, seconds: float) -> None:
-        """Record a training step, the `step`-th of the run."""
+        """Record a training step, the `step`-th of this run."""
         self.gradient_norm = gradient_norm
         weight = 1 / max(1, min(_SMOOTHED_STEPS, step / 10))
         self.loss = loss if math.isnan(self.loss) else (1 - weight) * self.loss + weight * loss
         self.learning_seconds += seconds
+
+    def go_on(self, step: int, lines: Sequence[str], seconds: float) -> None:
+        """Add to the metrics and the seconds of an earlier run, which ended at this step."""
+        self.lines = [*lines, json_line({"step": step, "machine": machine()})]
+        self.started -= seconds
 
     def values(self) -> dict[str, Any]:
         """Return the measures as plain values, for the training state."""
@@ -54,7 +59,7 @@ class Meter:
             "smoothed": None if math.isnan(self.loss) else self.loss,
             "gradient_norm": None if math.isnan(self.gradient_norm) else self.gradient_norm,
             "learning_seconds": self.learning_seconds,
-            "seconds": time.monotonic() - self._started,
+            "seconds": time.monotonic() - self.started,
             "metrics": self.lines,
         }
 
@@ -69,7 +74,7 @@ class Meter:
         self.learning_seconds, seconds = (require_number(values, name) for name in ("learning_seconds", "seconds"))
         self.lines = [str(line) for line in values["metrics"]]
         if resumed:
-            self._started -= seconds
+            self.started -= seconds
 
     def log(
         self, progress: Progress, plan: Plan, evaluation: Evaluation | None = None, samples: Sequence[str] = ()
@@ -82,7 +87,7 @@ class Meter:
             return
         values = {
             "step": progress.step,
-            "seconds": round(time.monotonic() - self._started, 3),
+            "seconds": round(time.monotonic() - self.started, 3),
             "train_nats_per_token": progress.nats_per_token,
             **({"valid": evaluation.summary()} if evaluation else {}),
             "gradient_norm": progress.gradient_norm,
@@ -94,9 +99,10 @@ class Meter:
 
     def progress(self, step: int, plan: Plan, seconds_left: float | None = None) -> Progress:
         """Return where the run is; the time left is estimated from the steps so far unless given."""
-        tokens_per_second = step * self._tokens_per_step / max(self.learning_seconds, 1e-9)
+        steps = step - plan.start  # of this run
+        tokens_per_second = steps * self._tokens_per_step / max(self.learning_seconds, 1e-9)
         if seconds_left is None:
-            seconds_left = self.learning_seconds / max(1, step) * (plan.total - step)
+            seconds_left = self.learning_seconds / max(1, steps) * (plan.total - step)
         return Progress(
             step=step,
             steps=plan.total,
@@ -148,7 +154,7 @@ class Meter:
                 seq_len=windows.seq_len,
                 micro_batches=micro_batches,
                 shrunk=(windows.batch_size, windows.seq_len) < (train.batch_size, train.seq_len),
-                epochs=plan.total / windows.steps_per_epoch,
+                epochs=(plan.total - plan.start) / windows.steps_per_epoch,
                 seconds=seconds,
                 folder=folder,
                 processes=processes,
@@ -166,16 +172,20 @@ class Meter:
         """Report an evaluation of the held-out part."""
         self._report(events.Validated(progress, evaluation, best, samples))
 
-    def report_high_loss(self, step: int, learning_rate: float) -> None:
+    def report_high_loss(self, step: int, plan: Plan) -> None:
         """Report, once in a run, that the smoothed loss is far above that of a blind guess."""
-        high = step >= _SMOOTHED_STEPS and self.loss > _HIGH_LOSS * self._blind_guess
+        high = step - plan.start >= _SMOOTHED_STEPS and self.loss > _HIGH_LOSS * self._blind_guess
         if high and not self._high_loss_reported:
             self._high_loss_reported = True
-            self._report(events.LossHigh(step, self.loss, self._blind_guess, learning_rate))
+            self._report(events.LossHigh(step, self.loss, self._blind_guess, plan.peak))
 
     def report_revision(self, step: int, total: int) -> None:
         """Report a new total of steps."""
         self._report(events.Revised(step, total))
+
+    def report_continued(self, plan: Plan) -> None:
+        """Report that the run continues from the model of an earlier one."""
+        self._report(events.Continued(plan.kept_before, plan.start, plan.total))
 
     def report_resumed(self, step: int, damaged: tuple[str, ...]) -> None:
         """Report the step at which a run continues, and the damaged states that were passed over."""
@@ -194,7 +204,13 @@ class Meter:
         self._report(events.Stopped(step, saved))
 
     def report_finished(
-        self, progress: Progress, folder: Path | None, parameters: int, best_step: int, evaluation: Evaluation
+        self,
+        progress: Progress,
+        plan: Plan,
+        folder: Path | None,
+        parameters: int,
+        best_step: int,
+        evaluation: Evaluation,
     ) -> None:
         """Report the end of a run, complete or not; `evaluation` is of the model that is kept."""
         self._report(
@@ -203,8 +219,9 @@ class Meter:
                 parameters=parameters,
                 steps=progress.step,
                 best_step=best_step,
-                seconds=time.monotonic() - self._started,
+                seconds=time.monotonic() - self.started,
                 characters_per_second=progress.characters_per_second,
                 evaluation=evaluation,
+                start=plan.start,
             )
         )

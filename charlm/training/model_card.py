@@ -31,7 +31,7 @@ The fingerprint covers all texts in order: the length of each in bytes (8 bytes,
 
 ## How well it predicts
 
-{_figures(dataset, best.evaluation)}
+{_figures(dataset, best.evaluation, len(plan.runs()))}
 {_samples(best.samples)}
 ## With charlm
 
@@ -106,6 +106,7 @@ def _rows(plan: Plan, dataset: Dataset, parameters: int, step: int) -> str:
         "trained on": _extent(dataset, parts.train),
         "held out": _held_out(dataset),
         "trained": f"{step:,} of {plan.total:,} steps, seed {plan.train.seed}, in float32{rounded}",
+        **({"runs": f"{plan.story}; in each, the learning rate rose and fell"} if plan.earlier else {}),
     }
     return "\n".join(f"| {name} | {value} |" for name, value in rows.items())
 
@@ -126,7 +127,7 @@ def _held_out(dataset: Dataset) -> str:
     return f"{extent}: the last part of {'the file' if len(dataset.corpus.documents) == 1 else 'each file'}"
 
 
-def _figures(dataset: Dataset, evaluation: Evaluation | None) -> str:
+def _figures(dataset: Dataset, evaluation: Evaluation | None, runs: int) -> str:
     """Return the figures and the protocol of the evaluation."""
     if evaluation is None:
         return "This model was not validated: its run was stopped before the first validation."
@@ -153,7 +154,7 @@ def _figures(dataset: Dataset, evaluation: Evaluation | None) -> str:
     if evaluation.unknown:
         protocol.append(f"{plural(evaluation.unknown, 'unknown character')} left out")
     protocol.append("bits per character = nats / (ln 2 · characters)")
-    protocol.append("the weights are those with the best validation of the run")
+    protocol.append(f"the weights are those with the best validation of {'all runs' if runs > 1 else 'the run'}")
     listed = "".join(f"\n- {each}" for each in protocol)
     return f"**{nats:.4f} nats per token, {bits:.4f} bits per character**\n{listed}"
 

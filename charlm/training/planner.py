@@ -17,6 +17,7 @@ from charlm.nn.network import Network
 from charlm.plan import MOST_VALIDATIONS, VALIDATION_SHARE, Plan
 from charlm.tasks.language import Dataset
 from charlm.training.distributed import ALONE, Group
+from charlm.training.finished_run import FinishedRun
 from charlm.training.learner import Learner
 from charlm.training.recipe import Sized, resolve, resolve_dropout, resolve_rates, weights
 
@@ -74,7 +75,8 @@ class TimeBudget:
 
     def pause(self, seconds: float) -> None:
         """Leave out seconds that were not spent on steps, such as those of a validation."""
-        self._checked_at += seconds
+        if self._checked_at:  # else no step has been measured yet
+            self._checked_at += seconds
 
     def seconds_left(self) -> float:
         """Return the seconds to the deadline, at least 0."""
@@ -102,28 +104,35 @@ def make_plan(
     device: torch.device,
     started: float,
     group: Group = ALONE,
+    after: FinishedRun | None = None,
 ) -> PlannedRun:
     """Fix the sizes, the steps and the validations; a budget in minutes is planned by measuring the speed.
 
-    The processes of a group measure together, by the clock of the first.
+    The processes of a group measure together, by the clock of the first. after: the run whose model this one
+    continues from; the budget is the total of both.
     """
     config = replace(config, precision=resolve_precision(config.precision, device))
     budget = None
-    if config.steps or config.epochs:
-        steps = config.steps or math.ceil((config.epochs or 0) * windows.steps_per_epoch)
+    start = after.plan.total if after else 0
+    if total := config.total_steps(windows.steps_per_epoch):
+        steps = total - start
         tokens = windows.batch_size * windows.seq_len  # of a step
         sized = resolve(model, windows.size, dataset.tokenizer.size, lambda size: steps * tokens)
         characters = dataset.split.characters(dataset.split.valid)
         affordable = int(VALIDATION_SHARE * _TOKENS_READ_PER_LEARNED * steps * tokens / characters)
         validations = _between(1, affordable, MOST_VALIDATIONS)
     else:
-        seconds = 60 * (config.minutes or config.DEFAULT_MINUTES)
+        seconds = 60 * ((config.budget_minutes or 0) - (after.minutes if after else 0))
         sized, budget = _measure(dataset, windows, model, config, device, started, seconds, group)
         steps, validations = budget.affordable_steps(), budget.validations
     epochs = steps / windows.steps_per_epoch
     model = resolve_dropout(sized.config, epochs)
     config = replace(resolve_rates(config, model, steps, epochs), threads=torch.get_num_threads())
-    return PlannedRun(Plan(model, config, steps, min(validations, steps)), budget, sized.reason)
+    validations = min(validations, steps)
+    if after:
+        plan = after.plan.then(after.step, config, start + steps, validations)
+        return PlannedRun(plan, budget, "as in the earlier run")
+    return PlannedRun(Plan(model, config, steps, validations), budget, sized.reason)
 
 
 def _measure(

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from charlm.checkpoints.model_folder import (
     METRICS,
     PLAN,
     TOKENIZER,
+    is_unfinished,
     remove_model,
     swap_in,
 )
@@ -33,7 +35,8 @@ class RunFolder:
     """Writes to `path` until the first model is kept, then to `folder`; writes nothing if they are None.
 
     corpus: the description of the corpus for `config.json`. saved_step: the step of the state in `path`, if the run is
-    resumed. Every method that writes raises OSError, and leaves what was on the disk before untouched.
+    resumed. continues: whether `path` has a finished model, from which the run continues. Every method that writes
+    raises OSError, and leaves what was on the disk before untouched.
     """
 
     def __init__(
@@ -44,13 +47,14 @@ class RunFolder:
         tokenizer: Tokenizer,
         corpus: Mapping[str, Any],
         saved_step: int | None = None,
+        continues: bool = False,
     ) -> None:
         self.folder = folder
         self.saved_step = saved_step  # of the last saved state
         self.model_step = 0  # of the model on the disk; 0 while there is none that is complete and was validated
         self._path = path  # where files are written now
         self._tokenizer, self._corpus = tokenizer, corpus
-        self._created = saved_step is not None  # whether the files that never change are on the disk
+        self._created = continues or saved_step is not None  # whether the files that never change are on the disk
         self._stored_plan: Plan | None = None  # the plan on the disk
         self._stored_lines = 0  # lines of the metrics on the disk
 
@@ -59,13 +63,20 @@ class RunFolder:
         """Name of the model; empty if there is no folder."""
         return self.folder.resolve().name if self.folder else ""
 
-    def open(self, plan: Plan, needed: int) -> None:
+    def open(self, plan: Plan, needed: int, first_state: TrainingState | None = None) -> None:
         """Write the first files before the work begins. `needed`: bytes of a state.
+
+        first_state: the state of a run that continues from a finished model. It is written before all other files, so
+        that the folder always has a finished run, or one that can resume.
 
         Raises SaveError if the disk refuses the files twice.
         """
         for last in (False, True):
             try:
+                if first_state and self._path is not None:
+                    if not is_unfinished(self._path):
+                        training_state.start(self._path, first_state)
+                    self.saved_step = first_state.step
                 return self.begin(plan)
             except OSError as error:
                 if last:
@@ -142,6 +153,13 @@ class RunFolder:
         """Delete the state of a run that is complete."""
         if self._path is not None:
             training_state.finish(self._path)
+
+    def abandon(self, finished: Plan) -> None:
+        """Make the run of the `finished` plan the last one again, after one that continued from its model failed."""
+        if self._path is not None:
+            with suppress(OSError):
+                self.begin(finished)
+                training_state.finish(self._path)
 
     def clean_up(self) -> None:
         """Delete files that are neither a model nor a state to resume from, however the run ended."""

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from charlm.errors import ConfigError
 from charlm.raw_bytes import visible
-from charlm.training.events import Event, Previewed, Progress, Resumed, RolledBack, Validated
+from charlm.training.events import Continued, Event, Previewed, Progress, Resumed, RolledBack, Validated
 
 
 class Writer(Protocol):
@@ -56,6 +56,8 @@ class Events:
                     self._writer.add_text(f"sample {number}", _as_code(text), event.step)
             case Resumed():
                 self._last_step = event.step
+            case Continued():
+                self._last_step = event.start
             case RolledBack():
                 self._last_step = event.to
 

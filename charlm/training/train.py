@@ -12,9 +12,7 @@ from typing import Unpack
 import torch
 
 from charlm.arguments import checked_path, field_keywords, named, with_keywords
-from charlm.checkpoints import model_paths
-from charlm.checkpoints.checkpoint import load
-from charlm.checkpoints.claim import check_free, claim
+from charlm.checkpoints.claim import check_free
 from charlm.checkpoints.model_folder import lock
 from charlm.config import ModelConfig, TrainConfig
 from charlm.errors import ConfigError, CorpusError
@@ -25,21 +23,17 @@ from charlm.nn.native.threads import use_threads
 from charlm.plan import Plan
 from charlm.progress import ignore
 from charlm.tasks.given import check_inputs, with_tokenizer
-from charlm.tasks.language import Source, prepare
+from charlm.tasks.language import Source, as_corpus, prepare
 from charlm.tokenizers import Tokenizer
 from charlm.training import given
 from charlm.training.distributed import Group, join
-from charlm.training.events import Report, both
+from charlm.training.events import AlreadyFinished, NoEarlierRun, Report, both
+from charlm.training.finished_run import FinishedRun, check_text
 from charlm.training.given import checked_source
-from charlm.training.meter import Meter
-from charlm.training.planner import PlannedRun, make_plan
 from charlm.training.progress_lines import ProgressLines
-from charlm.training.resume import broadcast_plan, check_settings, check_state, find_unfinished, restarted
-from charlm.training.run_folder import RunFolder
-from charlm.training.trained import trained_model
-from charlm.training.trainer import Trainer
+from charlm.training.resume import UnfinishedRun, find_run, plans_to_follow, restarted
+from charlm.training.run import STORED, Job, follow
 
-_STORED = "as in the stored plan"  # why a size, or the text mode, is what it is
 _PRODUCTS = Lock()  # guards the precision of products on a GPU, which all threads share
 _products_before: list[str] = []  # for each run on a GPU, the precision before the first of them
 
@@ -67,12 +61,13 @@ def train(
     model: the settings of the network; what is None there fits the corpus and the time.
     config: the settings of the run, such as its time, which is three minutes if nothing else is given.
     valid: a separate held-out text, in place of a part of the corpus.
-    plan: a stored plan to repeat, or the path of a plan.json; it has both configurations.
+    plan: a stored plan to repeat, or the path of a plan.json; it has both configurations, and those of earlier runs.
     tokenizer: the name of a tokenizer, or a vocabulary to use unchanged instead of learning one.
     folder: where to keep the model, complete at every moment from the first validation on, and the state of the run
     until it ends; without it, the model is in memory only, and its `save` writes it.
     overwrite: replace the model or the unfinished run in `folder`.
-    resume: continue the run in `folder` that was stopped; if it has ended, return its model.
+    resume: continue the run in `folder` that was stopped. If it has ended, continue from its model up to a larger
+    budget, which counts all runs; without a larger budget, return its model. If there is none, begin one.
     progress: write lines about the run to sys.stderr.
     report: receives every event (charlm.training.events); `str` of an event is a line.
     started: the time.monotonic() from which a budget in minutes counts; None is now.
@@ -95,83 +90,63 @@ def train(
     source = checked_source("train() takes", source)
     valid = None if valid is None else checked_source("valid must be", valid)
     folder = None if folder is None else checked_path("folder must be", folder)
-    model, config, plan, tokenizer = given.settings(model, config, plan, tokenizer, settings)
+    asked = given.settings(model, config, plan, tokenizer, settings)
+    plan = asked.plan
     if resume and folder is None:
         raise ConfigError("resume=True needs folder=")
+    if resume and overwrite:
+        both_given = "resume continues a run, and overwrite replaces it"
+        raise ConfigError(both_given, remedy="leave_out", settings=["overwrite"])
     with join() as group:
-        unfinished = None
+        report = report if group.first else ignore
+        run: UnfinishedRun | FinishedRun | None = None
         if folder and (resume or restarted(group, folder, overwrite)):
-            unfinished = find_unfinished(group, folder)
-            if unfinished is None:
-                return load(folder)
-            if unfinished.plan:
-                check_settings(unfinished.plan, model, config, tokenizer)
-                plan = unfinished.plan
-                model, config = plan.model, plan.train
-        model, device = with_tokenizer(model, tokenizer), _device(config.device, group)
+            run = find_run(group, folder)
+            if run is None:
+                report(NoEarlierRun(folder))
+            elif isinstance(run, FinishedRun) and not resume:
+                return run.model  # torchrun has started a command again that had ended
+        plans = plans_to_follow(run, asked)
+        model, config, tokenizer = asked.model, asked.config, asked.tokenizer
+        if run and run.plan:
+            model, config = run.plan.model, run.plan.train
+        if isinstance(run, FinishedRun):
+            tokenizer = run.model.tokenizer
+        else:
+            model = with_tokenizer(model, tokenizer)
+        device = _device(config.device, group)
         # Fail before the work, and name a wrong setting before a model that is in the way.
         check_inputs(source, model, config, valid)
-        if folder and group.first and unfinished is None:
+        if folder and group.first and run is None:
             check_free(folder, overwrite)  # `claim` checks again: another process may train while the corpus is read
-        if not group.first:
-            folder, report = None, ignore
         with group.local_leader_first():
+            if isinstance(run, FinishedRun):
+                source, valid = as_corpus(source, report), None if valid is None else as_corpus(valid, report)
+                check_text(run, source, valid)
+                if not plans:
+                    return _already_finished(run, report)
             dataset = prepare(source, model, config, valid, report, tokenizer)
-        if plan:
-            dataset = replace(dataset, mode_reason=_STORED)
+        if run and run.plan:
+            dataset = replace(dataset, mode_reason="as in the earlier run")
+        elif plan:
+            dataset = replace(dataset, mode_reason=STORED)
         _check_same(dataset.identity, group)
-        model = dataset.complete(model)
         windows = dataset.windows(config, group.rows, group.size)
+        if isinstance(run, FinishedRun) and not plan and not run.allows(asked.config, windows.steps_per_epoch):
+            return _already_finished(run, report)  # a budget in epochs, which only the windows turn into steps
+        folder = folder if group.first else None
+        job = Job(group, dataset, windows, dataset.complete(model), device, folder, overwrite, report)
         with _torch_settings(config, device), lock(folder) if folder else nullcontext():
-            path = unfinished.path if unfinished else None
-            if folder and path is None:
-                path = claim(folder, overwrite or unfinished is not None)
-            if plan:
-                planned = PlannedRun(replace(plan, model=model), None, _STORED)
-            else:
-                planned = make_plan(dataset, windows, model, config, device=device, started=started, group=group)
-            plan, budget = broadcast_plan(group, planned.plan), planned.budget if group.first else None
-            state = unfinished.state if unfinished else None
-            if state:
-                check_state(state, dataset, plan)
-            saved_step = state.step if state and path else None
-            run_folder = RunFolder(
-                folder, path, tokenizer=dataset.tokenizer, corpus=dataset.describe(), saved_step=saved_step
-            )
-            try:
-                meter = Meter(report, dataset, windows, started)
-                trainer = Trainer(
-                    dataset=dataset,
-                    windows=windows,
-                    plan=plan,
-                    run_folder=run_folder,
-                    meter=meter,
-                    device=device,
-                    budget=budget,
-                    group=group,
-                    state=state,
-                )
-                run_folder.open(plan, trainer.nbytes())
-                meter.report_plan(
-                    plan,
-                    dataset,
-                    windows,
-                    size_reason=planned.size_reason,
-                    parameters=trainer.network.parameter_count(),
-                    micro_batches=trainer.learner.micro_batches,
-                    device=device,
-                    processes=group.size,
-                    seconds=budget.seconds_left() if budget else None,
-                    folder=folder,
-                )
-                if unfinished:
-                    meter.report_resumed(trainer.step, unfinished.damaged)
-                trainer.run()
-            finally:
-                run_folder.clean_up()
-            if folder:
-                model_paths.remember(folder)
-            return trained_model(trainer)
+            for index, each in enumerate(plans, 1):
+                run = follow(job, run, each, asked.config, started, last=index == len(plans))
+                started = monotonic()
+        assert isinstance(run, FinishedRun)
+        return run.model
+
+
+def _already_finished(run: FinishedRun, report: Report) -> LanguageModel:
+    report(AlreadyFinished(run.model.name, run.plan.total, run.seconds))
+    return run.model
 
 
 def _check_same(identity: str, group: Group) -> None:

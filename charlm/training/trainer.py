@@ -18,7 +18,9 @@ from charlm.scoring.evaluation import Evaluation
 from charlm.tasks.language import Dataset
 from charlm.training.best import Best, best_from, tensors_of, values_of, without_best
 from charlm.training.distributed import ALONE, Group
+from charlm.training.divergence import diverged
 from charlm.training.events import Progress
+from charlm.training.finished_run import FinishedRun
 from charlm.training.learner import Learner
 from charlm.training.meter import Meter
 from charlm.training.model_card import model_card
@@ -34,7 +36,8 @@ class Trainer:
     """A training run, ready to begin or to continue.
 
     budget: the deadline of this process, which revises the number of steps; None if the steps were given, or if another
-    process watches the deadline. state: the state to continue from; None for a new run.
+    process watches the deadline. state: the state to resume; None for a new run. after: the run whose model a new run
+    continues from.
     """
 
     def __init__(
@@ -49,21 +52,25 @@ class Trainer:
         budget: TimeBudget | None = None,
         group: Group = ALONE,
         state: TrainingState | None = None,
+        after: FinishedRun | None = None,
     ) -> None:
         self.dataset, self.windows, self.plan, self.budget = dataset, windows, plan, budget
         self.run_folder, self.meter, self.device, self.group = run_folder, meter, device, group
         # With several processes, none may stop while the others wait for it.
         self.interrupts = Interrupts(always_held=group.size > 1)
-        self.step = 0
+        self.step = plan.start
         self.validated_step = 0
         self.saved_at = 0.0  # seconds on the monotonic clock
         self.revised_total = 0  # a new number of steps, on which all processes have yet to agree; 0: none
         self.best: Best | None = None
         self.network = dataset.network(plan.model, device, plan.train.seed)
+        if after:
+            self.network.load_state_dict(after.model.network.state_dict())
+            meter.go_on(plan.start, after.metrics, after.seconds)
         self.learner = Learner(self.network, plan.train, group)
         if device.type == "cuda":
             self.learner.find_micro_batches(windows[0])
-        self.rollback_state = copy.deepcopy(self._state())  # for a run without a folder
+        self.rollback_state = copy.deepcopy(self._state())  # the first state; for a run without a folder, the last one
         if state:
             self._restore(state, resumed=True)
 
@@ -152,8 +159,8 @@ class Trainer:
             self.learner.apply(rate)
             self.step += 1
             self.learner.update_average(self.step, self.plan.progress(self.step))
-            self.meter.record(self.step, loss, norm, time.perf_counter() - before)
-        self.meter.report_high_loss(self.step, self.plan.peak)
+            self.meter.record(self.step - self.plan.start, loss, norm, time.perf_counter() - before)
+        self.meter.report_high_loss(self.step, self.plan)
 
     def _roll_back(self) -> None:
         """Return to the last state with half the learning rate; give up the second time."""
@@ -177,7 +184,8 @@ class Trainer:
             if best:
                 # A copy, because training continues in the memory of the original.
                 weights = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-                self.best = Best(self.step, evaluation, samples, weights)
+                step = self.step if self.step > self.plan.start else self.plan.kept_before
+                self.best = Best(step, evaluation, samples, weights)
             self._log(samples, evaluation)
         if best:
             self._write(lambda: self._save_best(self.best))
@@ -227,7 +235,7 @@ class Trainer:
                 self._save_best(self.best)
         except OSError as error:
             self._save(state)
-            reason = f"the model could not be written: {self._explain(error)}"
+            reason = f"the model could not be written: {self.run_folder.explain(error, self.nbytes())}"
             if self.run_folder.saved_step is None:
                 raise SaveError(reason, remedy="make_room") from None
             raise SaveError(reason, remedy="make_room_and_resume") from None
@@ -237,7 +245,7 @@ class Trainer:
         folder, best = self.run_folder.folder, self.best
         if best and best.evaluation and (self.run_folder.model_step or folder is None):
             parameters = self.network.parameter_count()
-            self.meter.report_finished(self._progress(), folder, parameters, best.step, best.evaluation)
+            self.meter.report_finished(self._progress(), self.plan, folder, parameters, best.step, best.evaluation)
 
     def _save(self, state: TrainingState) -> None:
         if self.run_folder.folder is None:
@@ -259,18 +267,11 @@ class Trainer:
         try:
             action()
         except OSError as error:
-            self.meter.report_not_saved(self.step, self._explain(error))
-
-    def _explain(self, error: OSError) -> str:
-        return self.run_folder.explain(error, self.nbytes())
+            self.meter.report_not_saved(self.step, self.run_folder.explain(error, self.nbytes()))
 
     def diverged(self, what: str) -> DivergenceError:
         """Return the error for a run in which `what` became NaN or infinite."""
-        rate, folder = self.plan.peak, self.run_folder.folder
-        kept = f"; the best model so far is kept in {folder}" if self.best and folder else ""
-        halved = " and half of it" if self.plan.halved_at is not None else ""
-        at = f"{what} is not a finite number at step {self.step:,}, at a peak learning rate of {rate:g}"
-        return DivergenceError(f"{at}{halved}{kept}", remedy="learning_rate", value=rate / 4)
+        return diverged(what, self.step, self.plan, self.run_folder.folder if self.best else None)
 
     def _state(self) -> TrainingState:
         """Collect everything that the rest of the run depends on. The tensors are the run's own memory, not copies."""

@@ -33,7 +33,7 @@ def train(folder: Path, seed: int = 0, report: Report = lambda event: None, resu
     """A validation after each of two steps."""
     config = charlm.TrainConfig(learning_rate=4e-3, batch_size=4, seq_len=8, threads=1, seed=seed)
     plan = charlm.Plan(TINY, config, steps=2, validations=2)
-    charlm.train(STREAM, plan=plan, folder=folder, overwrite=True, resume=resume, report=report)
+    charlm.train(STREAM, plan=plan, folder=folder, overwrite=not resume, resume=resume, report=report)
 
 
 def weights(folder: Path) -> bytes:

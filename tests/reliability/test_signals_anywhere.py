@@ -24,7 +24,7 @@ from forked_trainer import EXIT_CODES, PROCESSES, Screen, end, fork
 from reference_run import PLAN, TEXT, begin_or_go_on, outcome, undisturbed
 
 import charlm
-from charlm.checkpoints import checkpoint, training_state
+from charlm.checkpoints import training_state, write
 from charlm.checkpoints.model_folder import unfinished
 from charlm.data import corpus
 from charlm.tasks.language import Dataset
@@ -43,7 +43,7 @@ UNDER_WAY: dict[str, tuple[Any, str, tuple[str, ...]]] = {
     "taking a slow step": (Learner, "backward", PLANNED),
     "validating": (Dataset, "evaluate", PLANNED),
     "saving a state": (training_state, "save", PLANNED),
-    "saving a model": (checkpoint, "save_weights", PLANNED),
+    "saving a model": (write, "save_weights", PLANNED),
 }
 SIGNALS = pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 

@@ -44,7 +44,7 @@ def ending(call: Callable[..., Any], after: int, by: BaseException | None = None
 def begin_or_go_on(folder: Path, report: Report = lambda event: None, plan: charlm.Plan = PLAN) -> None:
     """As a script would that is started again after every crash: `--resume` where it can, `--overwrite` else."""
     resume = unfinished(folder) is not None
-    charlm.train(TEXT, plan=plan, folder=folder, resume=resume, overwrite=True, report=report)
+    charlm.train(TEXT, plan=plan, folder=folder, resume=resume, overwrite=not resume, report=report)
 
 
 def events_of(folder: Path, plan: charlm.Plan = PLAN) -> list[Event]:

@@ -127,6 +127,19 @@ def test_a_run_begun_by_one_process_is_gone_on_with_by_two(tmp_path: Path, store
     assert nats(tmp_path / "checkpoints/m") == pytest.approx(alone, abs=1e-4)
 
 
+def test_a_finished_run_is_continued_by_any_number_of_processes(tmp_path: Path, stored: list[str]) -> None:
+    """Each process receives the model, its plan and its vocabulary from the first one."""
+    for size in (1, 2):
+        charlm.train(STREAM, plan=plan("stream"), folder=tmp_path / "checkpoints" / str(size))
+        command = ("train", "text", f"--model={size}", "--resume", f"--steps={STEPS + 20}")
+        for said in ("continuing from the weights of step ", "finished; give a larger --minutes or --steps"):
+            ended = ranks.together(size, tmp_path, ranks.command, *command)
+            assert ended.codes == [0] * size and ended.out[0] == f"checkpoints/{size}\n", ended.err
+            assert said in ended.err[0] and "".join((*ended.out[1:], *ended.err[1:])) == ""
+        assert describe(tmp_path / "checkpoints" / str(size))["steps"] == STEPS + 20
+    assert nats(tmp_path / "checkpoints/2") == pytest.approx(nats(tmp_path / "checkpoints/1"), abs=1e-4)
+
+
 def test_where_one_process_is_killed_the_others_end_and_a_restart_goes_on(
     tmp_path: Path, often: list[str], alone: float
 ) -> None:

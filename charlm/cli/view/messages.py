@@ -7,6 +7,7 @@ from charlm.cli.remedies import advise
 from charlm.config import TextMode
 from charlm.progress import ReadingProgress
 from charlm.training.events import (
+    AlreadyFinished,
     Event,
     Finished,
     LossHigh,
@@ -49,6 +50,8 @@ def lines(event: Event) -> list[str]:
             return [*(f"{each}; the state before it is used" for each in event.damaged), str(event)]
         case Stopped():
             return [_stopped(event)]
+        case AlreadyFinished():
+            return [f"finished; give a larger --minutes or --steps: {event}"]
     return [str(event)]
 
 
