@@ -5,15 +5,17 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import counters as tally
 import pytest
-from conftest import LINES
+from conftest import LINES, Outcome
 from hostile_models import FIRST, FOR_INFO, HOSTILE
 from soak import SOAK
 
+Run = Callable[..., Outcome]
 COMMANDS = (["info"], ["score", "the cat"], ["sample", "--length=5"], ["evaluate", "text"])
 
 # Every event that runs what a file says, starts a program or reaches the network ends the process at once.
@@ -103,3 +105,17 @@ def test_the_tensor_that_is_wrong_is_named(answers: dict[str, Any], kind: str, n
 @pytest.mark.parametrize("kind", FOR_INFO)
 def test_info_refuses_what_it_alone_reads(answers: dict[str, Any], kind: str) -> None:
     check_refusal(answers[kind][0], FOR_INFO[kind][0])
+
+
+def test_the_list_has_a_row_for_each(run: Run, line_folder: Path) -> None:
+    """A hostile folder has a reason in place of figures, unless the list does not read what is wrong with it."""
+    kinds = HOSTILE | FOR_INFO
+    for number, (_, change) in enumerate(kinds.values()):
+        Path("checkpoints").mkdir(exist_ok=True)
+        change(shutil.copytree(line_folder, Path("checkpoints") / f"m{number}"))
+    done = run("list", "--json")
+    assert (done.code, done.err) == (0, "")
+    rows = [json.loads(line) for line in done.out.splitlines()]
+    assert len(rows) == len(kinds) and sum(row["problem"] is not None for row in rows) > len(kinds) / 3
+    shown = run("list").out.splitlines()
+    assert len(shown) == len(rows) + 1 and all(map(str.isprintable, shown))
