@@ -92,8 +92,10 @@ def newest(folder: Path) -> tuple[TrainingState | None, list[str]]:
             continue
         try:
             return _read(path), damaged
-        except (ModelError, OSError) as error:
-            damaged.append(f"{path} cannot be read: {reason(error)}" if isinstance(error, OSError) else str(error))
+        except OSError as error:
+            damaged.append(f"{error.filename or path} cannot be read: {reason(error)}")
+        except ModelError as error:
+            damaged.append(str(error))
     return None, damaged
 
 
