@@ -13,7 +13,8 @@ REMEDIES: dict[str, str] = {
     "byte_tokenizer": "a model trained with --tokenizer byte reads any bytes",
     "continue_no_valid": "leave --valid out, or train another model with -m NEWNAME",
     "continue_or_overwrite": (
-        "train it on with --resume and a larger --minutes, replace it with --overwrite, or choose another --model"
+        "train it further on its own text with --resume and a larger --minutes, replace it with --overwrite, or choose"
+        " another --model"
     ),
     "continue_own_vocabulary": "leave --tokenizer-file out, or train another model with -m NEWNAME",
     "continue_plan": "give the plan of this model, or train another model with -m NEWNAME",

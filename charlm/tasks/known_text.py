@@ -21,7 +21,7 @@ def check_held_out(split: Split, tokenizer: Tokenizer, model: ModelConfig, *, se
     unknown = vocabulary.unknown_characters(tokenizer, split.valid, split.mode)
     if not unknown or unknown < characters:
         return unknown
-    nothing = f"none of the {characters:,} characters held out is in the vocabulary"
+    nothing = f"all {characters:,} characters held out are unknown: the vocabulary has none of them"
     valid = "move_end_or_valid" if split.mode == TextMode.STREAM else "name_valid"
     remedy = _other_vocabulary(model) or ("other_valid" if separate else valid)
     raise CorpusError(f"{nothing}, so validation cannot tell which network is best", remedy=remedy)
@@ -30,7 +30,7 @@ def check_held_out(split: Split, tokenizer: Tokenizer, model: ModelConfig, *, se
 def check_training(counts: NDArray[np.int64], model: ModelConfig) -> None:
     """Raise CorpusError if no training target is known; `counts` (V,) says how often each token is a target."""
     if counts[Tokenizer.UNK] and not counts[len(Tokenizer.CONTROL) :].any():
-        nothing = "none of the characters to train on is in the vocabulary"
+        nothing = "all characters to train on are unknown: the vocabulary has none of them"
         raise CorpusError(nothing, remedy=_other_vocabulary(model) or "smaller_min_count")
 
 

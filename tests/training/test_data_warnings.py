@@ -88,14 +88,14 @@ def test_a_held_out_part_without_a_known_character_is_refused(
     text: str, model: ModelConfig, valid: str | None, tokenizer: CharTokenizer | None, remedy: str
 ) -> None:
     """Line ends are known, but they are no characters of the text."""
-    with pytest.raises(charlm.CorpusError, match="characters held out is in the vocabulary") as refused:
+    with pytest.raises(charlm.CorpusError, match="characters held out are unknown: the vocabulary has none") as refused:
         prepare(text, model, TrainConfig(), valid, tokenizer=tokenizer)
     assert remedy in sentence(refused.value)
 
 
 def test_training_text_without_a_known_character_is_refused() -> None:
     """The vocabulary is that of another language, and the held-out text would be fine."""
-    with pytest.raises(charlm.CorpusError, match="none of the characters to train on") as refused:
+    with pytest.raises(charlm.CorpusError, match="all characters to train on are unknown") as refused:
         prepare(GREEK + "\n", ModelConfig(vocabulary="0" * 64), TrainConfig(), SENTENCES, tokenizer=GIVEN)
     assert "--tokenizer-file" in sentence(refused.value)
 
