@@ -25,7 +25,7 @@ def explain(error: Any, context: Any, arguments: Sequence[str]) -> None:
     word = next(iter(words.dashed), "")
     is_text = " " in word or not meant_option(parameters, word)
     if is_text and (how := _advice(context.command_path, parameters, words, word)):
-        error.option_name, error.advice = word, how
+        error.option_name, error.advice = shlex.quote(word), how
 
 
 def _advice(path: str, parameters: Sequence[Any], words: _Sorted, word: str) -> str:

@@ -57,6 +57,10 @@ def note_unusual(origin: Origin, ends: LineEnds, notes: list[str]) -> None:
     counts = [f"{number:,} {kind}" for kind, number in kinds.items() if number]
     if not alone and len(counts) < 2:
         return
-    read = "charlm reads a CR alone as a character" if alone else "in running text, charlm reads the CR as a character"
+    if alone:
+        which = "the first CR of CR CR LF" if alone == ends.doubled else "a CR alone"
+        read = f"charlm reads {which} as a character"
+    else:
+        read = "in running text, charlm reads the CR as a character"
     cure = origin.through(_FROM_ANY if ends.total else FROM_CR)
     notes.append(f"the line ends of {origin.name} are {' and '.join(counts)}; {read}; to make them LF: {cure}")

@@ -50,7 +50,10 @@ REFUSED = {
 LINE_ENDS = {
     "CR": (LINES.replace("\n", "\r").encode(), "to make them LF: tr '\\r' '\\n'"),
     "mixed": (LINES.replace("\n", "\r\n", 9).encode(), "to make them LF: perl -pe 's/\\r*\\n|\\r/\\n/g'"),
-    "CR CR LF": (LINES.replace("\n", "\r\r\n").encode(), "270 CR CR LF; charlm reads a CR alone as a character"),
+    "CR CR LF": (
+        LINES.replace("\n", "\r\r\n").encode(),
+        "270 CR CR LF; charlm reads the first CR of CR CR LF as a character",
+    ),
 }
 
 
