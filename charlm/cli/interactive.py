@@ -7,12 +7,14 @@ import select
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from charlm.errors import ConfigError
 from charlm.wording import for_terminal
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from charlm.generation.next_token import TokenProbability
     from charlm.language_model import LanguageModel
 
@@ -25,6 +27,11 @@ _SHOWN = 8  # tokens
 _LINES = 10  # lines of the text
 _PARTS = 4  # the most tokens in a character, if they are its bytes
 _ENDS = "\x04\x1b"  # Ctrl-D, Escape
+# Ctrl-N, Ctrl-W and Ctrl-L, and what they draw; None is a token.
+_DRAWS: dict[str, Literal["word", "line"] | None] = {"\x0e": None, "\x17": "word", "\x0c": "line"}
+_UNDO = "\x15"  # Ctrl-U
+_HELP = "Tab first  ^N token  ^W word  ^L line  ^U undo  {} end"
+_COLORED = 4_000  # characters at the end of the text whose surprisal is shown
 _PAUSE = 0.05  # seconds after Escape; a character that follows later belongs to another key
 _RUBOUT = "\x7f\b"
 
@@ -37,24 +44,32 @@ class Editor:
     ) -> None:
         self._model, self._allow_unk = model, allow_unk
         self.text, self.temperature, self.top_p = text, temperature, top_p
+        self._earlier: list[str] = []  # the text before each change
         self._note = ""
         self._left_out = 0.0  # the probability of <UNK>, if it is left out
-        self._following = self._look()
+        self._following, self._levels = self._look(), self._surprisals()
 
     def press(self, key: str) -> bool:
         """Handle a character; return whether to continue."""
-        self._note = ""
+        self._note, before = "", self.text
         if key in _ENDS or (key == "\n" and self._model.line):
             return False
         if key == "\t":
             if self._following[0].id == self._model.tokenizer.EOS:
                 return False
             self.text += self._first()
+        elif key in _DRAWS:
+            self._draw(_DRAWS[key])
+        elif key == _UNDO:
+            self.text = self._earlier.pop() if self._earlier else self.text
         elif key in _RUBOUT:
             self.text = self.text[:-1]
         else:
             self._type(key)
-        self._following = self._look()
+        if self.text != before:
+            if key != _UNDO:
+                self._earlier.append(before)
+            self._following, self._levels = self._look(), self._surprisals()
         return True
 
     def turn(self, arrow: str) -> None:
@@ -64,31 +79,76 @@ class Editor:
         self.top_p = min(1.0, max(0.05, round(self.top_p + wider, 2)))
         self._following = self._look()
 
-    def page(self, width: int, height: int = 24) -> str:
-        """Return the page to show: the end of the text, the likely tokens and the settings, in `height` rows."""
+    def page(self, width: int, height: int = 24) -> "Text":
+        """Return the page to show, in `height` rows: the end of the text, the likely tokens, the settings and the keys.
+
+        The text is on the colors of its surprisal.
+        """
+        from rich.text import Text
+
         likely = self._following[: max(1, height - 7)]
-        lines = [
-            line[start : start + width]
-            for line in for_terminal(self.text + "▏").expandtabs().split("\n")
-            for start in range(0, len(line) or 1, width)
-        ]
         names = [each.text if each.text is not None else self._model.tokenizer.CONTROL[each.id] for each in likely]
         rows = [
             f"{name!r:>8}  {each.probability:6.1%}  {'█' * round(each.probability * 20)}"
             for name, each in zip(names, likely, strict=True)
         ]
+        ends = "Enter" if self._model.line else "^D"
         settings = [
             f"temperature {self.temperature:g} (↑ ↓)  top-p {self.top_p:g} (← →){self._share()}",
-            "Tab: take the first token, Ctrl-D or Esc: end",
+            _HELP.format(ends),
         ]
         last = max(1, min(_LINES, height - len(rows) - 5))
-        return "\n".join(line[:width] for line in [*lines[-last:], "", *rows, "", *settings, self._note])
+        below = [line[:width] for line in ["", *rows, "", self._note, *settings]]
+        return Text("\n").join([*self._lines(width)[-last:], *map(Text, below)])
+
+    def _lines(self, width: int) -> list["Text"]:
+        """Return the text with a cursor, cut to lines of this width, on the colors of its surprisal."""
+        from rich.text import Text
+
+        from charlm.cli.view.heat_text import STYLES
+
+        lines = [Text()]
+        for character, level in zip(f"{self.text}▏", [*self._levels, None], strict=True):
+            shown = " " * 4 if character == "\t" else for_terminal(character).rstrip("\n")
+            if len(lines[-1]) + len(shown) > width:
+                lines.append(Text())
+            lines[-1].append(shown, None if level is None else STYLES[level])
+            if character == "\n":
+                lines.append(Text())
+        return lines
 
     def _type(self, character: str) -> None:
         if self._model.unknown(character) and not self._model.tokenizer.has(character):
             self._note = f"{character!r} is not in the vocabulary"
         else:
             self.text += character
+
+    def _draw(self, unit: Literal["word", "line"] | None) -> None:
+        """Add a token, or tokens to the end of a word or a line, drawn with the settings on the page."""
+        settings: Any = {"temperature": self.temperature, "top_p": self.top_p, "allow_unk": self._allow_unk}
+        if unit is None:  # or a character, if the token is a part of one
+            drawn = next(self._model.stream(self.text, length=_PARTS, unknown="unk", **settings), "")
+        else:
+            settings |= {"length": 1, "whole": unit, "unknown": "unk"}
+            drawn = self._model.sample(self.text, **settings)[0].text
+            if unit == "word" and drawn.isspace():  # only the space before it
+                drawn += self._model.sample(self.text + drawn, **settings)[0].text
+        self.text += drawn
+        if not drawn:
+            self._note = "the model ends the text here"
+
+    def _surprisals(self) -> list[int | None]:
+        """Return the level of surprisal of each character; None for those far from the end, and for unknown ones."""
+        from charlm.pages.heat import level
+        from charlm.scoring.units import display_unit
+
+        unit = display_unit(self._model.tokenizer)
+        score = self._model.score(self.text[-_COLORED:], eos=False, unit=unit)
+        levels: list[int | None] = [None] * max(0, len(self.text) - _COLORED)
+        for index, (token, logprob) in enumerate(zip(score.tokens, score.logprobs, strict=True)):
+            text = token if token is not None else (score.originals or [])[index]
+            levels += [None if token is None else level(logprob, unit)] * len(text)
+        return levels
 
     def _first(self) -> str:
         """Return what the likeliest token adds to the text: its end, or a whole character if the token is a part."""
@@ -117,19 +177,18 @@ def edit_with_model(
     """Return the text when the person ends it. Raises ConfigError if there is no terminal."""
     from rich.console import Console
     from rich.live import Live
-    from rich.text import Text
 
     editor = Editor(model, text, temperature, top_p, allow_unk=allow_unk)
     console = Console(stderr=True)
     with _keys() as chunks, Live(console=console, auto_refresh=False, transient=True) as live:
-        live.update(Text(editor.page(*console.size)), refresh=True)
+        live.update(editor.page(*console.size), refresh=True)
         for chunk in chunks:
             for arrow, character in _KEY.findall(chunk):
                 if arrow:
                     editor.turn(arrow)
                 elif character and not editor.press(character):
                     return editor.text
-            live.update(Text(editor.page(*console.size)), refresh=True)
+            live.update(editor.page(*console.size), refresh=True)
     return editor.text
 
 
