@@ -241,7 +241,7 @@ def test_what_may_follow_is_every_text_that_the_prompt_can_go_on_with(words: cha
 
 def test_an_editor_goes_on_inside_a_word(words: charlm.LanguageModel) -> None:
     editor = Editor(words, "ab ", 1.0, 1.0)
-    assert editor.press("a") and re.search(r"'b' +80\.0%", editor.page(80))
+    assert editor.press("a") and re.search(r"'b' +80\.0%", editor.page(80).plain)
     assert editor.press("\t") and editor.text == "ab ab"
     model = untrained(TOKENIZERS["bpe"])
     editor = Editor(model, "c", 1.0, 1.0)
@@ -258,7 +258,7 @@ def test_the_command_says_what_was_drawn_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The prompt is printed as it was given."""
-    monkeypatch.setattr("charlm.cli.sample.load_model", lambda folder: words)
+    monkeypatch.setattr("charlm.cli.sample.load_model", lambda folder, quiet: words)
     command = ["sample", "-m", line_folder, "--temperature=0", "--prompt", PROMPT]
     done = run(*command)
     assert done.out == "ab ab\n"
@@ -276,7 +276,7 @@ def test_an_unknown_beginning_of_a_word_is_not_reported(
 ) -> None:
     bigrams = {name: {"ab": 1 / 4, " ": 1 / 2, "": 1 / 4} for name in ("", "ab", " ")}
     model = of_bigrams(bigrams, WordTokenizer(["ab", " "], closed=True))
-    monkeypatch.setattr("charlm.cli.sample.load_model", lambda folder: model)
+    monkeypatch.setattr("charlm.cli.sample.load_model", lambda folder, quiet: model)
     done = run("sample", "-m", line_folder, "--prompt=a", "--unknown=unk", "--length=1", "--seed=1")
     assert done.out == "ab\n" and "unknown" not in done.err
     assert "1 unknown" in run("sample", "-m", line_folder, "--prompt=x a", "--unknown=unk", "--length=1").err

@@ -117,11 +117,11 @@ def test_what_may_follow_has_it_unless_it_is_left_out(model: charlm.LanguageMode
 
 def test_an_editor_does_not_offer_it(model: charlm.LanguageModel) -> None:
     editor = Editor(model, "a", 1.0, 1.0)
-    page = editor.page(80)
+    page = editor.page(80).plain
     assert "'a'   57.1%" in page and "'<UNK>'" not in page and "<UNK> left out: 12.5%" in page
     assert editor.press("\t") and editor.text == "aa"
     asked = Editor(model, "", 1.0, 1.0, allow_unk=True)
-    assert "'<UNK>'   50.0%" in asked.page(80) and "left out" not in asked.page(80)
+    assert "'<UNK>'   50.0%" in asked.page(80).plain and "left out" not in asked.page(80).plain
     assert asked.press("\t") and asked.text == MARK
 
 
@@ -129,7 +129,7 @@ def test_the_command_says_the_share(
     model: charlm.LanguageModel, run: Callable[..., Outcome], line_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The share of all samples is the mean over their tokens."""
-    monkeypatch.setattr("charlm.cli.sample.load_model", lambda folder: model)
+    monkeypatch.setattr("charlm.cli.sample.load_model", lambda folder, quiet: model)
     command = ["sample", "-m", line_folder, "--seed=1", "--count=20"]
     done = run(*command, "--json")
     values = [json.loads(line) for line in done.out.splitlines()]
