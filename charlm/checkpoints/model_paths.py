@@ -52,12 +52,13 @@ def existing_folder(value: str | None, *, run: bool = False) -> Path:
 def folder_of(value: str) -> Path:
     """Return the folder that the name of a model, or a path, stands for.
 
-    `.` is the folder that one is in, and `NAME/` is the model NAME, unless there is a folder of this name.
+    `.` is the folder that one is in, and `NAME/` is the model NAME, unless a folder of this name is a model too.
     """
     folder = Path(value) if value in (".", "..") else model_path(value)
     name = value.rstrip(os.sep + (os.altsep or ""))
-    if name != value and not folder.exists() and len(Path(name).parts) == 1:
-        return model_path(name)
+    bare = name != value and len(Path(name).parts) == 1 and not name.startswith(".")
+    if bare and not (folder / CONFIG).is_file() and ((named := model_path(name)).exists() or not folder.exists()):
+        return named
     return folder
 
 

@@ -345,6 +345,9 @@ def test_a_model_in_this_folder_is_suggested_as_a_path(run: Run, monkeypatch: py
 def test_a_slash_after_a_name_and_the_folder_one_is_in(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = run("sample", "-m", "poems", "--seed=1").out
     assert run("sample", "-m", "poems/", "--seed=1").out == drawn
+    Path("poems").mkdir()  # a folder of texts, perhaps
+    assert run("sample", "-m", "poems/", "--seed=1").out == drawn
+    assert "poems has no config.json" in refused(run("sample", "-m", "./poems/"), 3)
     monkeypatch.chdir("checkpoints/poems")
     assert run("sample", "-m", ".", "--seed=1").out == drawn
 
