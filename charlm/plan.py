@@ -20,6 +20,7 @@ VALIDATION_SHARE = 0.04  # of the time, at most
 MOST_VALIDATIONS = 20
 LARGEST_PLAN = 2**24  # bytes
 _PREVIEWS = 10  # times in a run
+FEW_STEPS = 20  # a network that took fewer has hardly learned anything
 _CURVE_POINTS = 100  # of the curves in the metrics, at most
 _MOST_STEPS = 2**40
 

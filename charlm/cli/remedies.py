@@ -69,6 +69,7 @@ REMEDIES: dict[str, str] = {
     "streams": "leave --streams out",
     "tie_dense_readout": "choose --readout dense, or leave --tie-weights out",
     "tie_learned_embedding": "choose --embedding learned, or leave --tie-weights out",
+    "too_little_time": "use --minutes {minutes:g} or more, a smaller network or text, or --force",
     "train_again": "train again, or continue with --resume",
     "train_first": "train one first: charlm train corpus.txt",
     "wait_or_stop": "wait for it, or stop it",

@@ -16,6 +16,7 @@ from charlm.cli.inputs import files_or_stdin, read_vocabulary
 from charlm.cli.options import OUTPUT, Json, Quiet, option_name, run_names
 from charlm.cli.output import say, write, write_json
 from charlm.cli.variant_options import NONE, Given
+from charlm.cli.view.messages import LABEL_WIDTH
 from charlm.cli.waiting import loading
 from charlm.config import BUDGETS, TOKENIZER_FIELDS, ModelConfig, TrainConfig
 from charlm.data import corpus
@@ -23,6 +24,7 @@ from charlm.errors import ConfigError
 from charlm.interrupts import Terminated
 from charlm.plan import read_plan
 from charlm.training.torchrun import launched
+from charlm.wording import listed
 
 if TYPE_CHECKING:
     from charlm.training.tensorboard import Events
@@ -49,6 +51,7 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue an interrupted run, or a finished one up to a larger budget.")
     ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Train even if the time is too short for one step.")] = False,
     options: Given = NONE,
     valid: Annotated[
         str | None,
@@ -102,14 +105,14 @@ def train(
     config = with_options(stored.train if stored else TrainConfig(), options)
     stored = replace(stored, model=shape, train=config) if stored else None
 
+    quiet = quiet or not launch.first
     with loading(quiet):
         from charlm.cli.view.display import Display
         from charlm.training.events import both
         from charlm.training.train import train as train_model
 
-    quiet = quiet or not launch.first
     vocabulary = read_vocabulary(tokenizer_file, quiet) if tokenizer_file else None
-    display = Display(quiet)
+    display = Display(quiet, activity=f"{'reading':<{LABEL_WIDTH}}{listed(sources)}")
     events = _events(RUNS / folder.name, resume, quiet) if tensorboard and launch.first else None
     try:
         with display, events or nullcontext():
@@ -123,6 +126,7 @@ def train(
                 folder=folder,
                 overwrite=overwrite,
                 resume=resume,
+                force=force,
                 report=both(display, events) if events else display,
                 started=started,
                 **{name: value for name, value in options.items() if name != "tokenizer"},

@@ -27,6 +27,14 @@ _SAMPLE_LENGTH = 56  # characters of a sample in a line
 
 
 @dataclass(frozen=True)
+class Measuring:
+    """The speed of a step is measured, to plan a budget in minutes."""
+
+    def __str__(self) -> str:
+        return "measuring  the speed of a training step"
+
+
+@dataclass(frozen=True)
 class Planned:
     """The plan is made, and training begins. Times are in seconds."""
 
@@ -231,6 +239,7 @@ class Finished:
 
 Event = (
     ReadingProgress
+    | Measuring
     | Planned
     | Progress
     | Previewed

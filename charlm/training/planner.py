@@ -4,32 +4,34 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import torch
 
 from charlm.config import ModelConfig, TrainConfig
-from charlm.data.documents import first_texts
 from charlm.data.windows import TrainingWindows
+from charlm.errors import ConfigError
 from charlm.nn.native.library import resolve_precision
-from charlm.nn.native.threads import use_threads
 from charlm.nn.network import Network
-from charlm.plan import MOST_VALIDATIONS, VALIDATION_SHARE, Plan
+from charlm.plan import FEW_STEPS, MOST_VALIDATIONS, VALIDATION_SHARE, Plan
+from charlm.progress import ignore
 from charlm.tasks.language import Dataset
 from charlm.training.distributed import ALONE, Group
 from charlm.training.finished_run import FinishedRun
 from charlm.training.learner import Learner
 from charlm.training.recipe import Sized, resolve, resolve_dropout, resolve_rates, weights
+from charlm.training.speed import step_seconds, validation_seconds, with_fewer_threads
+from charlm.wording import listed
 
-_TRIAL_SHARE = 0.01  # of the budget, spent on measuring the speed of training
-_TRIAL_BOUNDS = (0.3, 3.0)  # seconds
+_TRIAL_STEPS, _TRIAL_SHARE = 4, 0.1  # steps to measure with fewer threads, in this share of the budget at most
+_MUCH_LARGER = 16  # times the weights of the usual trial
 _TRIAL_SIZE = (256, 2)  # width and layers of the network whose speed decides the size
-_TRIAL_CHARACTERS = 100_000  # of the held-out part, to measure the speed of validation
 _TOKENS_READ_PER_LEARNED = 3  # reading a token takes a third of the time of learning it
 _SAVING_SECONDS = 0.3  # kept free for the last save and the end of the process
-_MUCH_FASTER = 1.3
 _CHECK_EVERY = 0.05  # of the budget
 _TOLERANCE = 0.03  # of the budget: a smaller deviation does not revise the plan
+_LATE_SHARE, _LATE_SECONDS = 0.1, 3.0  # by which a run may end late: the larger of a share of the budget, and seconds
 _SETTLED = 0.97  # share of the run after which the plan is not revised any more
 
 
@@ -42,12 +44,14 @@ class TimeBudget:
     step_seconds: float
     validation_seconds: float
     validations: int
+    start_seconds: float = 0.0  # to make the network, between the plan and the first step
     _checked_at: float = 0.0
     _checked_step: int = 0
 
     def affordable_steps(self) -> int:
         """Return the number of steps that fit between now and the deadline, with all validations."""
-        return max(1, int(self._seconds_for_steps(self.validations) / self.step_seconds))
+        seconds = self._seconds_for_steps(self.validations) - self.start_seconds
+        return max(1, int(seconds / self.step_seconds))
 
     def revise(self, plan: Plan, step: int) -> int:
         """Return a new total of steps if the run would miss the deadline by more than 3 % of the budget, else 0.
@@ -105,11 +109,13 @@ def make_plan(
     started: float,
     group: Group = ALONE,
     after: FinishedRun | None = None,
+    force: bool = False,
 ) -> PlannedRun:
     """Fix the sizes, the steps and the validations; a budget in minutes is planned by measuring the speed.
 
     The processes of a group measure together, by the clock of the first. after: the run whose model this one
-    continues from; the budget is the total of both.
+    continues from; the budget is the total of both. force: plan at least one step, even if the budget is too small for
+    it; otherwise that is a ConfigError.
     """
     config = replace(config, precision=resolve_precision(config.precision, device))
     budget = None
@@ -123,7 +129,8 @@ def make_plan(
         validations = _between(1, affordable, MOST_VALIDATIONS)
     else:
         seconds = 60 * ((config.budget_minutes or 0) - (after.minutes if after else 0))
-        sized, budget = _measure(dataset, windows, model, config, device, started, seconds, group)
+        check = ignore if force else partial(_check_time, group)
+        sized, budget = _measure(dataset, windows, model, config, device, started, seconds, group, check)
         steps, validations = budget.affordable_steps(), budget.validations
     epochs = steps / windows.steps_per_epoch
     model = resolve_dropout(sized.config, epochs)
@@ -144,61 +151,72 @@ def _measure(
     started: float,
     seconds: float,
     group: Group,
+    check: Callable[[TimeBudget], None],
 ) -> tuple[Sized, TimeBudget]:
-    """Time training steps of a network of a common size, choose the size from that, and time its validation."""
-    split, vocabulary = dataset.split, dataset.tokenizer.size
+    """Time training steps of a network of a common size, choose the size from that, and time its validation.
+
+    check: raises an error as soon as the budget is known to be too small.
+    """
+    vocabulary = dataset.tokenizer.size
+
+    making = 0.0  # seconds to make the network
 
     def trial(sized: ModelConfig) -> tuple[Network, float]:
+        nonlocal making
+        before = time.monotonic()
         network = dataset.network(resolve_dropout(sized, epochs=0), device, config.seed)
         learner = Learner(network, config, group)
+        making = group.broadcast_float(time.monotonic() - before)
         if device.type == "cuda":
             learner.find_micro_batches(windows[0])
-        return network, _seconds_per_call(lambda step: learner.step(windows[step], 0.0), seconds, group)
+        return network, step_seconds(learner, windows, seconds, group)
 
     width, layers = _TRIAL_SIZE
-    common = replace(model, hidden_size=model.hidden_size or width, layers=model.layers or layers)
+    common = replace(
+        model, hidden_size=model.hidden_size or width, layers=model.layers or (1 if model.hidden_size else layers)
+    )
     common = resolve(common, windows.size, vocabulary, lambda size: math.inf).config
-    network, step_seconds = trial(common)
-    if config.threads is None:
-        step_seconds = _with_fewer_threads(step_seconds, lambda: trial(common)[1], group)
+    usual = resolve(replace(common, hidden_size=width), windows.size, vocabulary, lambda size: math.inf).config
+    ratio = weights(common, vocabulary) / weights(usual, vocabulary)
+    if ratio > _MUCH_LARGER:  # it would take long to make, and to measure
+        check(TimeBudget(started, seconds, trial(usual)[1] * ratio, 0.0, 1))
+    network, of_step = trial(common)
+    if config.threads is None and _TRIAL_STEPS * of_step < _TRIAL_SHARE * seconds:
+        of_step = with_fewer_threads(of_step, lambda: trial(common)[1], group)
     tokens_per_step = windows.batch_size * windows.seq_len
-    rate = tokens_per_step * weights(common, vocabulary) / step_seconds  # products of a token and a weight per second
+    rate = tokens_per_step * weights(common, vocabulary) / of_step  # products of a token and a weight per second
     left = group.broadcast_float(started + seconds - time.monotonic())
     sized = resolve(model, windows.size, vocabulary, lambda size: left * rate / size)
     if sized.config != common:
-        network, step_seconds = trial(sized.config)
-    some = first_texts(split.valid, _TRIAL_CHARACTERS)
-    before = time.perf_counter()
-    dataset.evaluate(network.eval(), some, group.map_rows)
-    spent = group.broadcast_float(time.perf_counter() - before)
-    validation_seconds = spent * split.characters(split.valid) / split.characters(some)
-    validations = _between(1, int(VALIDATION_SHARE * seconds / validation_seconds), MOST_VALIDATIONS)
-    return sized, TimeBudget(started, seconds, step_seconds, validation_seconds, validations)
+        network, of_step = trial(sized.config)
+    budget = TimeBudget(started, seconds, of_step, 0.0, 1, making)
+    check(budget)
+    budget.validation_seconds = validation_seconds(dataset, network, seconds, group)
+    check(budget)
+    budget.validations = _between(1, int(VALIDATION_SHARE * seconds / budget.validation_seconds), MOST_VALIDATIONS)
+    return sized, budget
 
 
-def _with_fewer_threads(seconds: float, trial: Callable[[], float], group: Group) -> float:
-    """Use one thread if it is much faster, as it is while other programs keep the cores busy; return its seconds."""
-    threads = torch.get_num_threads()
-    if group.broadcast_float(threads) > 1:
-        use_threads(1)
-        alone = trial()
-        if alone * _MUCH_FASTER < seconds:
-            return alone
-        use_threads(threads)
-    return seconds
+def _check_time(group: Group, budget: TimeBudget) -> None:
+    """Raise ConfigError if the budget is too small for one step and its validation."""
+    spent = group.broadcast_float(time.monotonic() - budget.started)
+    needed = spent + budget.start_seconds + budget.step_seconds + budget.validation_seconds + _SAVING_SECONDS
+    if needed <= budget.seconds + max(_LATE_SHARE * budget.seconds, _LATE_SECONDS):
+        return
+    parts = {
+        "reading the text and measuring the speed took": spent,
+        "making the network takes": budget.start_seconds,
+        "a step takes": budget.step_seconds,
+        "a validation takes": budget.validation_seconds,
+    }
+    longest = [f"{name} {_seconds(value)}" for name, value in parts.items() if value > 0.1 * needed]
+    minutes = math.ceil((needed + (FEW_STEPS - 1) * budget.step_seconds) / 6) / 10
+    problem = f"{listed(longest)}; {_seconds(budget.seconds)} were asked for"
+    raise ConfigError(problem, remedy="too_little_time", minutes=minutes)
 
 
-def _seconds_per_call(action: Callable[[int], object], budget: float, group: Group) -> float:
-    """Return the median seconds of `action(0)`, `action(1)`, … over a part of `budget` seconds, after a warm-up."""
-    low, high = _TRIAL_BOUNDS
-    until = time.monotonic() + min(high, max(low, _TRIAL_SHARE * budget))
-    times: list[float] = []
-    while group.broadcast_float(len(times) < 4 or time.monotonic() < until):
-        before = time.perf_counter()
-        action(len(times))
-        times.append(time.perf_counter() - before)
-    settled = sorted(times[1:])
-    return group.broadcast_float(settled[len(settled) // 2])
+def _seconds(value: float) -> str:
+    return f"{value:.1f} s" if value < 10 else f"{value:,.0f} s"
 
 
 def _between(least: int, value: int, most: int) -> int:

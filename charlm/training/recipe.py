@@ -65,22 +65,33 @@ def resolve(config: ModelConfig, corpus: int, vocabulary: int, affordable: Calla
     corpus: number of training tokens. affordable: maps a number of weights to the number of tokens that a network of
     that size can read within the budget.
     """
-    reason = "as asked" if config.hidden_size and config.layers else "the largest size that charlm chooses by itself"
+    asked = config
     config = replace(config, readout=choose(config.readout, vocabulary, tied=config.tie_weights))
     if not config.tie_weights:
         config = replace(config, embedding_size=config.embedding_size or _EMBEDDING_SIZE)
+    objection = ""  # to the next larger size
     for layers, width in _SIZES:
         sized = replace(config, layers=config.layers or layers, hidden_size=config.hidden_size or width)
         needed = weights(sized, vocabulary)
         if sized == config:
-            break
+            return Sized(sized, "as asked")
         if _MIN_TOKENS_PER_WEIGHT * needed > affordable(needed):
-            reason = f"a larger network would see fewer than {_MIN_TOKENS_PER_WEIGHT} tokens per weight in this time"
+            objection = f"see fewer than {_MIN_TOKENS_PER_WEIGHT} tokens per weight in this run"
         elif needed > _MAX_WEIGHTS_PER_TOKEN * corpus:
-            reason = f"a larger network would have more than {_MAX_WEIGHTS_PER_TOKEN} weights per token of the corpus"
+            objection = f"have more than {_MAX_WEIGHTS_PER_TOKEN} weights per token of the corpus"
         else:
-            break
-    return Sized(sized, reason)  # the smallest size, if none is small enough
+            return Sized(sized, _reason(asked, objection))
+    return Sized(sized, f"{_reason(asked, '', smallest=True)}; it will {objection}")
+
+
+def _reason(asked: ModelConfig, objection: str, *, smallest: bool = False) -> str:
+    """Return why a network has its size; `objection` is what speaks against a larger one, or ""."""
+    fixed = "width as asked; " if asked.hidden_size else "number of layers as asked; " if asked.layers else ""
+    open_part = "number of layers" if asked.hidden_size else "width" if asked.layers else "size"
+    if objection:
+        larger = {"size": "a larger network", "width": "a wider network", "number of layers": "a deeper network"}
+        return f"{fixed}{larger[open_part]} would {objection}"
+    return f"{fixed}the {'smallest' if smallest else 'largest'} {open_part} that charlm chooses by itself"
 
 
 def resolve_dropout(config: ModelConfig, epochs: float) -> ModelConfig:

@@ -15,7 +15,7 @@ from charlm.errors import DivergenceError
 from charlm.plan import Plan
 from charlm.tasks.language import Dataset
 from charlm.training.distributed import Group
-from charlm.training.events import Event, Finished, Report
+from charlm.training.events import Event, Finished, Measuring, Report
 from charlm.training.finished_run import FinishedRun, check_unchanged
 from charlm.training.meter import Meter
 from charlm.training.planner import PlannedRun, make_plan
@@ -37,6 +37,7 @@ class Job(NamedTuple):
     device: torch.device
     folder: Path | None
     overwrite: bool
+    force: bool  # train even if a budget is too small for one step
     report: Report
 
 
@@ -130,6 +131,8 @@ def _prepared_folder(job: Job, unfinished: UnfinishedRun | None, after: Finished
 def _planned(job: Job, plan: Plan | None, config: TrainConfig, started: float, after: FinishedRun | None) -> PlannedRun:
     """Return the stored plan for this job, or a plan for the budget of `config`."""
     if plan is None:
+        if config.budget_minutes:
+            job.report(Measuring())
         return make_plan(
             job.dataset,
             job.windows,
@@ -139,6 +142,7 @@ def _planned(job: Job, plan: Plan | None, config: TrainConfig, started: float, a
             started=started,
             group=job.group,
             after=after,
+            force=job.force,
         )
     earlier = after.plan.history(after.step) if after else plan.earlier
     return PlannedRun(replace(plan, model=job.model, earlier=earlier), None, STORED)

@@ -50,6 +50,7 @@ def train(
     folder: str | Path | None = None,
     overwrite: bool = False,
     resume: bool = False,
+    force: bool = False,
     progress: bool = False,
     report: Report = ignore,
     started: float | None = None,
@@ -68,6 +69,7 @@ def train(
     overwrite: replace the model or the unfinished run in `folder`.
     resume: continue the run in `folder` that was stopped. If it has ended, continue from its model up to a larger
     budget, which counts all runs; without a larger budget, return its model. If there is none, begin one.
+    force: train even if the time is too short for a step and its validation, which is a ConfigError otherwise.
     progress: write lines about the run to sys.stderr.
     report: receives every event (charlm.training.events); `str` of an event is a line.
     started: the time.monotonic() from which a budget in minutes counts; None is now.
@@ -135,7 +137,7 @@ def train(
         if isinstance(run, FinishedRun) and not plan and not run.allows(asked.config, windows.steps_per_epoch):
             return _already_finished(run, report)  # a budget in epochs, which only the windows turn into steps
         folder = folder if group.first else None
-        job = Job(group, dataset, windows, dataset.complete(model), device, folder, overwrite, report)
+        job = Job(group, dataset, windows, dataset.complete(model), device, folder, overwrite, force, report)
         with _torch_settings(config, device), lock(folder) if folder else nullcontext():
             for index, each in enumerate(plans, 1):
                 run = follow(job, run, each, asked.config, started, last=index == len(plans))

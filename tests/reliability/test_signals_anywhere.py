@@ -37,7 +37,7 @@ PLANNED = ("--plan=plan.json",)
 BEFORE: dict[str, tuple[Any, str, tuple[str, ...]]] = {
     "reading": (corpus, "document_from_bytes", PLANNED),
     "encoding": (CharTokenizer, "encode", PLANNED),
-    "measuring its speed": (planner, "_seconds_per_call", ("--minutes=1", *TINY)),
+    "measuring its speed": (planner, "step_seconds", ("--minutes=1", *TINY)),
 }
 UNDER_WAY: dict[str, tuple[Any, str, tuple[str, ...]]] = {
     "taking a slow step": (Learner, "backward", PLANNED),

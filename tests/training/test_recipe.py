@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charlm.config import ModelConfig
-from charlm.training import planner
+from charlm.training import speed
 from charlm.training.distributed import ALONE
 from charlm.training.recipe import resolve, resolve_dropout, weights
 
@@ -58,7 +58,17 @@ def test_what_a_megabyte_gets_where_the_rule_was_measured(minutes: float, expect
         (ModelConfig(), MANY, 1e15, "the largest"),
         (ModelConfig(), MANY, 1e6, "fewer than 3 tokens per weight"),
         (ModelConfig(), 10**5, 1e15, "4 weights per token of the corpus"),
-        (ModelConfig(layers=2), 10, 1e15, "4 weights per token of the corpus"),
+        (
+            ModelConfig(layers=2),
+            10,
+            1e15,
+            "number of layers as asked; the smallest width that charlm chooses",
+        ),
+        (ModelConfig(layers=1), MANY, 1e6, "number of layers as asked; a wider network would see fewer than 3"),
+        (ModelConfig(hidden_size=4000), MANY, 10, "width as asked; the smallest number of layers that charlm chooses"),
+        (ModelConfig(hidden_size=300), MANY, 2e6, "width as asked; a deeper network would see fewer than 3 tokens"),
+        (ModelConfig(hidden_size=300), MANY, 1e15, "width as asked; the largest number of layers that charlm chooses"),
+        (ModelConfig(), MANY, 10, "the smallest size that charlm chooses by itself; it will see fewer than 3 tokens"),
     ],
     ids=str,
 )
@@ -84,7 +94,7 @@ def test_one_thread_is_taken_only_where_it_is_much_faster(alone: float, threads:
     trial: Callable[[], float] = lambda: alone  # noqa: E731
     try:
         torch.set_num_threads(2)
-        assert planner._with_fewer_threads(1.0, trial, ALONE) == (alone if threads == 1 else 1.0)
+        assert speed.with_fewer_threads(1.0, trial, ALONE) == (alone if threads == 1 else 1.0)
         assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)

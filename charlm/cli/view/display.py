@@ -11,7 +11,7 @@ from charlm.cli.output import can_redraw, say
 from charlm.cli.view import messages
 from charlm.cli.view.training_view import TrainingView
 from charlm.progress import ReadingProgress
-from charlm.training.events import Event, Finished, Progress, Revised, Stopped, Validated
+from charlm.training.events import Event, Finished, Measuring, Progress, Revised, Stopped, Validated
 from charlm.training.progress_lines import Milestones
 
 _MOST_DRAWING = 0.005  # share of the time that may be spent on drawing
@@ -20,15 +20,16 @@ _MOST_DRAWING = 0.005  # share of the time that may be spent on drawing
 class Display:
     """A callback for the events of a run, which shows them.
 
-    `finished` is the event that ended the run; it is None until then. `stopped` is true once a stop was printed.
+    activity: what is done before the first event. `finished` is the event that ended the run; it is None until then.
+    `stopped` is true once a stop was printed.
     """
 
-    def __init__(self, quiet: bool) -> None:
+    def __init__(self, quiet: bool, activity: str) -> None:
         self.finished: Finished | None = None
         self.stopped = False
         self._quiet = quiet
         self._console = Console(stderr=True, highlight=False)
-        self._live = LiveView(self._console) if not quiet and can_redraw(self._console) else None
+        self._live = LiveView(self._console, activity) if not quiet and can_redraw(self._console) else None
         self._is_due = Milestones()
         self._open = ExitStack()
 
@@ -73,8 +74,8 @@ class Display:
 class LiveView:
     """A `TrainingView` that is redrawn below everything else that the console prints."""
 
-    def __init__(self, console: Console) -> None:
-        self._view = TrainingView()
+    def __init__(self, console: Console, activity: str) -> None:
+        self._view = TrainingView(activity)
         self._live = Live(self._view, console=console, transient=True, auto_refresh=False, redirect_stdout=False)
         self._next_drawing = -math.inf
 
@@ -90,7 +91,7 @@ class LiveView:
         """Take in an event, and redraw the view unless it was drawn a moment ago."""
         self._view.update(event)
         before = time.monotonic()
-        frequent = isinstance(event, Progress | ReadingProgress)
+        frequent = isinstance(event, Progress | ReadingProgress | Measuring)
         if isinstance(event, Validated) or (frequent and before >= self._next_drawing):
             self._live.refresh()
             self._next_drawing = before + (time.monotonic() - before) / _MOST_DRAWING

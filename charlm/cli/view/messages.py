@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING
 
 from charlm.cli.remedies import advise
 from charlm.config import TextMode
+from charlm.plan import FEW_STEPS
 from charlm.progress import ReadingProgress
 from charlm.training.events import (
     AlreadyFinished,
     Event,
     Finished,
     LossHigh,
+    Measuring,
     Planned,
     Previewed,
     Progress,
@@ -34,7 +36,7 @@ def lines(event: Event) -> list[str]:
     There are none for `Progress` and `ReadingProgress`: they come too often, and the view shows them in its own way.
     """
     match event:
-        case Progress() | ReadingProgress():
+        case Progress() | ReadingProgress() | Measuring():
             return []
         case Planned():
             return _plan(event)
@@ -43,7 +45,10 @@ def lines(event: Event) -> list[str]:
         case Validated():
             return [str(event), *lines(Previewed(event.progress.step, event.samples))]
         case Finished():
-            return [f"{'done':<{LABEL_WIDTH}}{event.outcome}"]
+            done = f"{'done':<{LABEL_WIDTH}}{event.outcome}"
+            steps = event.steps - event.start
+            few = f"after {plural(steps, 'step')}, the model has hardly learned anything; give it more time"
+            return [done, *([f"{'note':<{LABEL_WIDTH}}{few}"] if steps < FEW_STEPS else [])]
         case LossHigh():
             return [f"{event}; try --learning-rate {event.learning_rate / 4:g}"]
         case Resumed():

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from charlm.cli.view.plot import sparkline
 from charlm.progress import ReadingProgress
-from charlm.training.events import Event, Planned, Previewed, Progress, Revised, Validated
+from charlm.training.events import Event, Measuring, Planned, Previewed, Progress, Revised, Validated
 from charlm.wording import clock, for_terminal
 
 _MOST_POINTS = 4096  # of a curve that are kept
@@ -20,8 +20,8 @@ _SAMPLE_LINES = 6
 class TrainingView:
     """The state of a run as a Rich renderable; `update` takes in the events, and it can be printed at any width."""
 
-    def __init__(self) -> None:
-        self._reading: ReadingProgress | None = None
+    def __init__(self, activity: str = "") -> None:
+        self._activity = activity  # before the first step
         self._now: Progress | None = None
         self._train: list[float] = []
         self._valid: list[float] = []
@@ -31,10 +31,10 @@ class TrainingView:
 
     def update(self, event: Event) -> None:
         match event:
-            case ReadingProgress():
-                self._reading = event
+            case ReadingProgress() | Measuring():
+                self._activity = str(event)
             case Planned():
-                self._reading = None
+                self._activity = ""
             case Progress():
                 self._now = event
                 if math.isfinite(event.bits_per_char):
@@ -55,8 +55,8 @@ class TrainingView:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
         width = options.max_width
-        if self._reading:
-            yield Text(str(self._reading), no_wrap=True, overflow="ellipsis")
+        if self._activity:
+            yield Text(self._activity, no_wrap=True, overflow="ellipsis")
         for row in self._rows(self._now, width) if self._now else ():
             row.no_wrap, row.overflow = True, "ellipsis"
             yield row
