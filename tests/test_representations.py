@@ -32,7 +32,8 @@ def test_a_score_shows_its_figures(bigram_model: charlm.LanguageModel) -> None:
     """log P = log(1/2 · 1/2 · 1/2): three tokens of one bit each."""
     score = bigram_model.score("ab")
     assert repr(score) == "<Score 'ab': -2.0794 nats, perplexity 2.0000, 1.0000 bits per character>"
-    assert repr(bigram_model.score("", eos=False)) == "<Score '': 0.0000 nats, perplexity –, – bits per character>"
+    assert repr(bigram_model.score("", eos=False)) == "<Score '': – nats, perplexity –, – bits per character>"
+    assert repr(bigram_model.score("☃")) == "<Score '☃': – nats, perplexity –, 1 unknown character>"
     assert repr(bigram_model.score("aé")).endswith(", 1 unknown character>")
     long = repr(bigram_model.score("ab" * 100))
     assert long.startswith("<Score 'abababababababababababa…': ") and len(long) <= LONGEST

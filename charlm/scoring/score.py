@@ -91,7 +91,8 @@ class Score:
         bits = plural(self.unknown, "unknown character")
         if not self.unknown:
             bits = f"{figure(self.bits_per_char)} bits per character"
-        return f"<Score {quoted(self.text)}: {self.logprob:.4f} nats, perplexity {figure(self.perplexity)}, {bits}>"
+        nats = figure(self.logprob if self.tokens else None)
+        return f"<Score {quoted(self.text)}: {nats} nats, perplexity {figure(self.perplexity)}, {bits}>"
 
 
 def score(

@@ -22,7 +22,8 @@ from charlm.checkpoints.model_folder import STEPS, unfinished
 from charlm.cli.remedies import sentence
 from charlm.interrupts import Terminated
 from charlm.plan import plan_from, read_plan
-from charlm.training import planner
+from charlm.tasks.language import prepare
+from charlm.training import planner, train
 from charlm.training.events import AlreadyFinished, Continued, Finished, NoEarlierRun, Resumed, Validated
 from charlm.training.finished_run import FinishedRun
 from charlm.training.learner import Learner
@@ -353,6 +354,23 @@ def test_a_history_that_no_runs_can_have_is_refused(continued: tuple[Path, list[
     changed = [values["earlier"][0] | each if each else each for each in earlier] if earlier != "x" else earlier
     with pytest.raises(charlm.ConfigError, match=r"some\.json"):
         plan_from(values | {"earlier": changed}, Path("some.json"))
+
+
+def test_a_model_that_another_process_has_trained_meanwhile_is_left_alone(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one is as quick as can be: it trains while this one still reads the corpus."""
+    folder = shutil.copytree(finished, tmp_path / "m")
+
+    def read_slowly(*arguments: Any) -> Any:
+        monkeypatch.undo()
+        charlm.train(STREAM, config=charlm.TrainConfig(steps=25), folder=folder, resume=True)
+        return prepare(*arguments)
+
+    monkeypatch.setattr(train, "prepare", read_slowly)
+    with pytest.raises(charlm.ModelInUseError, match="another process has trained"):
+        charlm.train(STREAM, config=MORE, folder=folder, resume=True)
+    assert describe(folder)["steps"] == 25 and unfinished(folder) is None
 
 
 def test_weights_of_a_stopped_run_without_their_state_are_refused(
