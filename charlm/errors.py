@@ -14,21 +14,27 @@
     └── DistributedError         another process of a joint training has ended
 
 A message is one sentence that says what is wrong and where. What to try depends on the caller: an error has the key of
-its remedy, and charlm/cli/remedies.py words the key with the options of the command line.
+its remedy. charlm/advice.py words the key with the keywords of Python, and the words are a note of the error.
+charlm/cli/remedies.py words it with the options of the command line.
 """
 
 import warnings
+
+from charlm.advice import advice
 
 
 class CharlmError(Exception):
     """Base class of the errors that charlm raises.
 
-    `remedy` is the key of what to try, or an empty string. `fields` are the values that the remedy's words contain.
+    The message says what is wrong. Python prints below it what to try, from the error's `__notes__`. `remedy` is the
+    key of what to try, or an empty string. `fields` are the values that the remedy's words contain.
     """
 
     def __init__(self, message: str, *, remedy: str = "", **fields: object) -> None:
         super().__init__(message)
         self.remedy, self.fields = remedy, fields
+        if words := advice(remedy, fields):
+            self.add_note(words)
 
 
 class ConfigError(CharlmError):

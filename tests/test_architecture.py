@@ -16,6 +16,7 @@ PACKAGE = Path(charlm.__file__).parent
 # Bottom first. A package may import from the packages before it, never from those after it.
 ORDER = [
     *(
+        "advice",
         "errors",
         "version",
         "raw_bytes",

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TextIO
 
+from charlm.advice import advice
 from charlm.progress import Doublings, ReadingProgress
 from charlm.training.events import Event, Finished, Planned, Previewed, Progress, Stopped
 
@@ -52,5 +53,7 @@ class ProgressLines:
         else:
             yield str(event)
         if isinstance(event, Planned):
-            notes = (*event.corpus.notes, *(warning.message for warning in event.warnings))
-            yield from (f"note: {note}" for note in notes)
+            yield from (f"note: {note}" for note in event.corpus.notes)
+            for message, remedy in event.warnings:
+                words = advice(remedy, {})
+                yield f"note: {message}{'. ' if words else ''}{words}"
