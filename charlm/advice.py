@@ -7,6 +7,18 @@ from collections.abc import Mapping
 from typing import Any
 
 ADVICE: dict[str, str] = {
+    "byte_tokenizer": 'A model trained with tokenizer="byte" reads any bytes.',
+    "continue_no_valid": "Leave valid out, or train another model in another folder.",
+    "continue_or_overwrite": (
+        "Train it further on its own text with resume=True and a larger budget, replace it with overwrite=True, or choose"
+        " another folder."
+    ),
+    "continue_own_vocabulary": "Leave tokenizer out, or train another model in another folder.",
+    "continue_plan": "Give the plan of this model, or train another model in another folder.",
+    "continue_same_text": "Give that text, or train another model in another folder.",
+    "continue_same_valid": "Give that one as valid=, or train another model in another folder.",
+    "continue_same_vocabulary": "Leave tokenizer out, or train another model in another folder.",
+    "continue_setting": "Leave {settings} out, or train another model in another folder.",
     "device_cpu": 'Use device="cpu".',
     "fewer_processes": 'Start fewer processes with torchrun, or use device="cpu".',
     "freeze_or_tie": "Leave freeze_embedding or tie_weights out.",
@@ -32,6 +44,7 @@ ADVICE: dict[str, str] = {
     "other_valid": "Give another text of the same kind as valid=, or leave valid out.",
     "other_vocabulary": "Give another vocabulary as tokenizer=, or leave tokenizer out.",
     "overwrite": "Replace it with overwrite=True, or choose another folder.",
+    "resume_budget": "Resume it first without {settings}, then give {settings} again.",
     "resume_or_overwrite": "Continue it with resume=True, or start anew with overwrite=True.",
     "resume_own_vocabulary": "Leave tokenizer out, or start anew with overwrite=True.",
     "resume_same_corpus": "Put it back to continue, or start anew with overwrite=True.",

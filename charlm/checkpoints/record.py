@@ -36,7 +36,7 @@ class TrainingRecord:
         SaveError if the disk refuses it.
         """
         with lock(folder):
-            path = claim(folder, overwrite)
+            path = claim(folder, overwrite, remedy="overwrite")
             try:
                 path.mkdir()
                 create(path, model.config, model.tokenizer, self.corpus)
