@@ -10,8 +10,8 @@ ADVICE: dict[str, str] = {
     "byte_tokenizer": 'A model trained with tokenizer="byte" reads any bytes.',
     "continue_no_valid": "Leave valid out, or train another model in another folder.",
     "continue_or_overwrite": (
-        "Train it further on its own text with resume=True and a larger budget, replace it with overwrite=True, or choose"
-        " another folder."
+        "Train it further on its own text with resume=True and a larger budget, replace it with overwrite=True, or"
+        " choose another folder."
     ),
     "continue_own_vocabulary": "Leave tokenizer out, or train another model in another folder.",
     "continue_plan": "Give the plan of this model, or train another model in another folder.",
