@@ -128,8 +128,9 @@ def make_plan(
         affordable = int(VALIDATION_SHARE * _TOKENS_READ_PER_LEARNED * steps * tokens / characters)
         validations = _between(1, affordable, MOST_VALIDATIONS)
     else:
-        seconds = 60 * ((config.budget_minutes or 0) - (after.minutes if after else 0))
-        check = ignore if force else partial(_check_time, group)
+        before = after.minutes if after else 0.0
+        seconds = 60 * ((config.budget_minutes or 0) - before)
+        check = ignore if force else partial(_check_time, group, before=before)
         sized, budget = _measure(dataset, windows, model, config, device, started, seconds, group, check)
         steps, validations = budget.affordable_steps(), budget.validations
     epochs = steps / windows.steps_per_epoch
@@ -197,8 +198,11 @@ def _measure(
     return sized, budget
 
 
-def _check_time(group: Group, budget: TimeBudget) -> None:
-    """Raise ConfigError if the budget is too small for one step and its validation."""
+def _check_time(group: Group, budget: TimeBudget, before: float = 0.0) -> None:
+    """Raise ConfigError if the budget is too small for one step and its validation.
+
+    before: minutes of earlier runs, which count in the setting.
+    """
     spent = group.broadcast_float(time.monotonic() - budget.started)
     needed = spent + budget.start_seconds + budget.step_seconds + budget.validation_seconds + _SAVING_SECONDS
     if needed <= budget.seconds + max(_LATE_SHARE * budget.seconds, _LATE_SECONDS):
@@ -210,8 +214,9 @@ def _check_time(group: Group, budget: TimeBudget) -> None:
         "a validation takes": budget.validation_seconds,
     }
     longest = [f"{name} {_seconds(value)}" for name, value in parts.items() if value > 0.1 * needed]
-    minutes = math.ceil((needed + (FEW_STEPS - 1) * budget.step_seconds) / 6) / 10
-    problem = f"{listed(longest)}; {_seconds(budget.seconds)} were asked for"
+    minutes = math.ceil((60 * before + needed + (FEW_STEPS - 1) * budget.step_seconds) / 6) / 10
+    asked = "are left for this run" if before else "were asked for"
+    problem = f"{listed(longest)}; {_seconds(budget.seconds)} {asked}"
     raise ConfigError(problem, remedy="too_little_time", minutes=minutes)
 
 

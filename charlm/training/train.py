@@ -31,7 +31,7 @@ from charlm.training.events import AlreadyFinished, NoEarlierRun, Report, both
 from charlm.training.finished_run import FinishedRun, check_text
 from charlm.training.given import checked_source
 from charlm.training.progress_lines import ProgressLines
-from charlm.training.resume import UnfinishedRun, find_run, plans_to_follow, restarted
+from charlm.training.resume import find_run, plans_to_follow, restarted
 from charlm.training.run import STORED, Job, follow
 
 _PRODUCTS = Lock()  # guards the precision of products on a GPU, which all threads share
@@ -101,13 +101,10 @@ def train(
         raise ConfigError(both_given, remedy="leave_out", settings=["overwrite"])
     with join() as group:
         report = report if group.first else ignore
-        run: UnfinishedRun | FinishedRun | None = None
-        if folder and (resume or restarted(group, folder, overwrite)):
-            run = find_run(group, folder)
-            if run is None:
-                report(NoEarlierRun(folder))
-            elif isinstance(run, FinishedRun) and not resume:
-                return run.model  # torchrun has started a command again that had ended
+        continues = folder is not None and (resume or restarted(group, folder, overwrite))
+        run = find_run(group, folder) if folder and continues else None
+        if isinstance(run, FinishedRun) and not resume:
+            return run.model  # torchrun has started a command again that had ended
         plans = plans_to_follow(run, asked)
         model, config, tokenizer = asked.model, asked.config, asked.tokenizer
         if run and run.plan:
@@ -121,6 +118,8 @@ def train(
         check_inputs(source, model, config, valid)
         if folder and group.first and run is None:
             check_free(folder, overwrite)  # `claim` checks again: another process may train while the corpus is read
+        if folder and continues and run is None:
+            report(NoEarlierRun(folder))
         with group.local_leader_first():
             if isinstance(run, FinishedRun):
                 source, valid = as_corpus(source, report), None if valid is None else as_corpus(valid, report)

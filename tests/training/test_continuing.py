@@ -5,6 +5,7 @@ import json
 import os
 import shlex
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -24,6 +25,7 @@ from charlm.interrupts import Terminated
 from charlm.plan import plan_from, read_plan
 from charlm.tasks.language import prepare
 from charlm.training import planner, train
+from charlm.training.distributed import ALONE
 from charlm.training.events import AlreadyFinished, Continued, Finished, NoEarlierRun, Resumed, Validated
 from charlm.training.finished_run import FinishedRun
 from charlm.training.learner import Learner
@@ -162,6 +164,14 @@ def test_minutes_add_up(finished: Path, tmp_path: Path, monkeypatch: pytest.Monk
         charlm.train(STREAM, config=charlm.TrainConfig(minutes=6), folder=folder, resume=True)
     assert seconds == [180]
     assert weights(folder) == weights(finished) and unfinished(folder) is None
+
+
+def test_too_little_time_for_a_step_is_counted_with_that_of_the_runs_before() -> None:
+    """A step takes 6 s, and 0.6 of 180.6 s are left; 20 steps would need 120 s more than the three minutes."""
+    budget = planner.TimeBudget(time.monotonic(), 0.6, 6.0, 0.0, 1)
+    with pytest.raises(charlm.ConfigError, match=r"a step takes 6\.0 s; 0\.6 s are left for this run") as refused:
+        planner._check_time(ALONE, budget, before=3.0)
+    assert refused.value.fields["minutes"] == pytest.approx(5.1)
 
 
 def test_a_time_budget_is_watched_from_the_first_new_step(finished: Path, tmp_path: Path) -> None:

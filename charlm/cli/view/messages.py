@@ -46,9 +46,8 @@ def lines(event: Event) -> list[str]:
             return [str(event), *lines(Previewed(event.progress.step, event.samples))]
         case Finished():
             done = f"{'done':<{LABEL_WIDTH}}{event.outcome}"
-            steps = event.steps - event.start
-            few = f"after {plural(steps, 'step')}, the model has hardly learned anything; give it more time"
-            return [done, *([f"{'note':<{LABEL_WIDTH}}{few}"] if steps < FEW_STEPS else [])]
+            few = f"after {plural(event.steps, 'step')}, the model has hardly learned anything; give it more time"
+            return [done, *([f"{'note':<{LABEL_WIDTH}}{few}"] if event.steps < FEW_STEPS else [])]
         case LossHigh():
             return [f"{event}; try --learning-rate {event.learning_rate / 4:g}"]
         case Resumed():
