@@ -139,9 +139,11 @@ def train(
             if not (display.stopped and isinstance(stop, Terminated)):  # a second Ctrl-C ends the work of the first
                 resumable = "to continue, run the same command with --resume"
                 say(f"stopped; {resumable if has_state(folder) else 'nothing was saved yet'}")
-            if unfinished(folder) == folder and (folder / WEIGHTS).exists():
+            if (folder / WEIGHTS).exists() and unfinished(folder) == folder:
                 model_paths.set_latest(name)
                 say(f"the model so far is in {folder}; it was not validated")
+            elif (folder / WEIGHTS).exists() and unfinished(folder):
+                say(f"{folder} has the earlier model until the first validation")
         raise
     if not launch.first:
         return

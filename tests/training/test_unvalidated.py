@@ -112,6 +112,9 @@ def test_the_command_says_where_the_model_is_and_how_to_continue(run: Run, monke
     ]
     assert "\ndone " not in done.err
     assert run("sample", "--length=3").code == 0, "it is the latest model"
+    monkeypatch.setattr(Learner, "backward", ending(Learner.backward, STOP, Terminated()))
+    again = run("train", "text", *TINY, "--steps=4000", "--overwrite")
+    assert again.err.splitlines()[-1] == "checkpoints/text has the earlier model until the first validation"
 
 
 def test_where_there_is_only_a_state_every_reader_names_resume(
