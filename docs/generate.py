@@ -55,15 +55,16 @@ This page shows everything that `import charlm` offers. `docs/generate.py` write
 ```python
 import charlm
 
-model = charlm.load("checkpoints/corpus")
+model = charlm.load("corpus")
 print(model.score("the cat sat").bits_per_char)
 print(model.next_token_probabilities("the c")[:3])
 adapted = model.adapted("dynamic")  # learns from text to text; `model` does not change
-print([each.logprob for each in adapted.score_many(["the cat sat", "the cat sat"])])
-model = charlm.train("corpus.txt", config=charlm.TrainConfig(minutes=1), folder="checkpoints/mine")
+first, second = adapted.score(["the cat sat", "the cat sat"])
+print(first.logprob, second.logprob)  # the second text is better predicted
+model = charlm.train("corpus.txt", minutes=1, folder="checkpoints/mine")
 ```
 
-Importing charlm does not import torch; the first use of a name does.
+Importing charlm does not import torch; the first use of a name does. [The guide](guide/python.md) is a tour.
 
 Several threads, an event loop, and forked children may use one model at the same time. A model can be pickled. A child
 that is forked begins with one thread of torch. Runs of `charlm.train` in several threads give the same weights as one

@@ -120,7 +120,7 @@ def test_every_example_in_python_runs(page: Path, models: Path, tmp_path: Path) 
     printed = StringIO()
     with chdir(tmp_path / "workshop"), redirect_stdout(printed):
         for example in blocks(page, "python"):
-            quick = example.replace('cell="gru"', "hidden_size=16, layers=1").replace("minutes=1", "steps=20")
+            quick = example.replace("minutes=1", "steps=20, hidden_size=16, layers=1")
             assert "minutes" not in quick
             exec(compile(quick, str(page), "exec"), {})
     assert printed.getvalue()
