@@ -59,6 +59,7 @@ ADVICE: dict[str, str] = {
     "streams": "Leave streams out.",
     "tie_dense_readout": 'Use readout="dense", or leave tie_weights out.',
     "tie_learned_embedding": 'Use embedding="learned", or leave tie_weights out.',
+    "too_little_time": "Use minutes={minutes:g} or more, a smaller network or text, or force=True.",
     "train_again": "Train again, or continue with resume=True.",
     "train_first": 'Train one first: charlm.train("corpus.txt", folder="checkpoints/corpus").',
     "unit_token": 'Use unit="token".',

@@ -111,7 +111,7 @@ def test_the_table_counts_among_the_weights_of_a_token_as_the_readout_does() -> 
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--embedding-size=4", "--hidden-size=8"], "embedding_size is 4 and hidden_size is 8"),
+        (["--embedding-size=4", "--hidden-size=8"], "--embedding-size is 4 and --hidden-size is 8"),
         (["--embedding=one-hot"], "no table to tie"),
         (["--readout=adaptive"], "no matrix to tie"),
         (["--embedding-file=vectors.txt", "--freeze-embedding"], "has to learn"),
@@ -143,4 +143,4 @@ def test_the_options_of_a_stored_plan_stand(run: Callable[..., Outcome], tmp_pat
     (tmp_path / "lines.txt").write_text(LINES)
     assert run("train", "lines.txt", *TINY, "--steps=2").code == 0
     done = run("train", "lines.txt", "--plan=checkpoints/lines/plan.json", "--tie-weights", "-m", "tied")
-    assert done.code == 2 and "embedding_size is 4 and hidden_size is 8" in done.err
+    assert done.code == 2 and "--embedding-size is 4 and --hidden-size is 8" in done.err
