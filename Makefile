@@ -50,6 +50,7 @@ lint: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy tests/typed_program.py
 
 # Generate the pages that come from the code, then build the site in site/. A broken link or a warning fails.
 docs: .venv/installed-docs docs-pages

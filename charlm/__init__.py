@@ -8,6 +8,7 @@ Importing this package does not import torch; the first use of a function or cla
 """
 
 import os
+import sys
 import warnings
 from functools import cache
 from importlib import import_module
@@ -67,14 +68,17 @@ def __dir__() -> list[str]:
     return sorted([*_modules(), "__version__"])
 
 
-def __getattr__(name: str) -> Any:
-    if name == "__all__":
-        return __dir__()
-    if name in _RENAMED:
-        new = _RENAMED[name]
-        warnings.warn(f"charlm.{name} is deprecated; use charlm.{new}", DeprecationWarning, stacklevel=2)
-        name = new
-    if name.startswith("__") or name not in _modules():
-        raise AttributeError(f"module 'charlm' has no attribute {name!r}")
-    with _importing:
-        return getattr(import_module(_modules()[name]), name)
+if not TYPE_CHECKING:  # type checkers know the names above, and find a misspelled one
+
+    def __getattr__(name: str) -> Any:
+        if name == "__all__":
+            return __dir__()
+        if name in _RENAMED:
+            new = _RENAMED[name]
+            warnings.warn(f"charlm.{name} is deprecated; use charlm.{new}", DeprecationWarning, stacklevel=2)
+            name = new
+        if name.startswith("__") or name not in _modules():
+            this = sys.modules[__name__]
+            raise AttributeError(f"module 'charlm' has no attribute {name!r}", name=name, obj=this)
+        with _importing:
+            return getattr(import_module(_modules()[name]), name)
