@@ -8,6 +8,8 @@ The module of a command is imported when the command is called, and imports torc
 page waits for it.
 """
 
+from charlm.cli import started  # isort: skip  # before anything that takes long
+
 import signal
 import sys
 import traceback
@@ -65,6 +67,7 @@ def root(
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code."""
+    started.begin(with_process=argv is None)
     arguments, debug = _take_debug(list(sys.argv[1:] if argv is None else argv))
     prepare_streams()
     silence_other_processes(launched())

@@ -15,6 +15,7 @@ from charlm.cli.config_options import TEXT, TRAIN_OPTIONS, TRAINING, configured,
 from charlm.cli.inputs import files_or_stdin, read_vocabulary
 from charlm.cli.options import OUTPUT, Json, Quiet, option_name, run_names
 from charlm.cli.output import say, write, write_json
+from charlm.cli.started import began
 from charlm.cli.variant_options import NONE, Given
 from charlm.cli.view.messages import LABEL_WIDTH
 from charlm.cli.waiting import loading
@@ -88,7 +89,7 @@ def train(
 
     Example: charlm train poems.txt --minutes 10 --model poems
     """
-    started = time.monotonic()
+    started = began()
     sources, launch = files_or_stdin(texts), launched()
     if launch.world_size > 1 and corpus.STDIN in (*sources, valid):
         raise ConfigError("several processes cannot share stdin; give the corpus as a file")
