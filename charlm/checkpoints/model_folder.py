@@ -3,12 +3,15 @@
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from charlm.errors import ModelError, ModelInUseError, SaveError
 from charlm.files.atomic import sync_folder, try_lock
+from charlm.files.reading import reason
 
 # The files of a model; `checkpoint` describes their content.
 FILES = CONFIG, TOKENIZER, WEIGHTS, PLAN, METRICS, CARD = (
@@ -23,6 +26,8 @@ REPORT = "report.html"  # written by `charlm report`
 STEPS = "steps"  # the folder of training states while a run is unfinished; `training_state` describes their content
 MANIFEST, VALUES = "manifest.json", "state.json"  # files of a state; the manifest is written last
 ENDED = ".steps.tmp"  # the same folder while it is deleted after a run, or made for a run that continues from a model
+_SWAP_SECONDS = 1.0  # far more than a trainer takes from one rename to the next
+_ATTEMPTS = 5  # to lock a file that other processes delete
 _OURS = re.compile(r"\.?({})(\.\d+\.tmp)?".format("|".join(map(re.escape, (*FILES, REPORT)))))
 
 
@@ -108,8 +113,19 @@ def finish_swap(folder: Path) -> None:
 def recover(folder: Path) -> None:
     """Call `finish_swap` if a crash left something to finish; do nothing while a trainer runs or the disk refuses."""
     if sibling_path(folder, "old").exists() or (folder / ENDED).exists():
-        with suppress(ModelInUseError, SaveError, OSError), lock(folder):
-            finish_swap(folder)
+        with suppress(ModelInUseError, SaveError, OSError), lock(folder) as refusal:
+            if not refusal or _stays_away(folder):
+                finish_swap(folder)
+
+
+def _stays_away(folder: Path) -> bool:
+    """Whether a folder is missing for longer than a trainer, whose lock cannot be seen, takes for its two renames."""
+    until = time.monotonic() + _SWAP_SECONDS
+    while not folder.exists():
+        if time.monotonic() > until:
+            return True
+        time.sleep(_SWAP_SECONDS / 20)
+    return False
 
 
 def remove_model(folder: Path) -> None:
@@ -133,35 +149,75 @@ def is_written_by_charlm(path: Path) -> bool:
 
 
 def is_in_use(folder: Path) -> bool:
-    """Whether a process holds the lock of a model's folder."""
+    """Whether a process holds the lock of a model's folder. Without locks, whether the lock file exists."""
     try:
-        file = sibling_path(folder, "lock").open("r+b")
+        check_not_in_use(folder)
+    except ModelInUseError:
+        return True
+    return False
+
+
+def check_not_in_use(folder: Path) -> None:
+    """Raise ModelInUseError if a process trains the model in a folder, or if that is not certain."""
+    path = sibling_path(folder, "lock")
+    try:
+        file = path.open("r+b")
     except OSError:
-        return False
+        return
     with file:
-        return not try_lock(file)
+        try:
+            if try_lock(file):
+                return
+        except OSError as error:
+            raise ModelInUseError(
+                f"{folder} may be in training: {path} exists, and the file system has no locks ({reason(error)}); if no"
+                " process trains the model, delete that file"
+            ) from None
+    raise ModelInUseError(f"another process is training {folder}", remedy="wait_or_stop")
 
 
 @contextmanager
-def lock(folder: Path) -> Iterator[None]:
+def lock(folder: Path) -> Iterator[str]:
     """Hold a model's folder for writing; the lock ends with the process, however the process ends.
 
-    Raises ModelInUseError if another process holds the lock, SaveError if the lock file cannot be written.
+    Yields an empty string, or the reason why the file system refuses to lock, in which case nothing is locked. Raises
+    ModelInUseError if another process holds the lock, SaveError if the lock file cannot be written.
     """
     path = sibling_path(folder, "lock")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        opened = path.open("a+b")
-    except OSError as error:
-        reason = f"{error.filename or path}: {error.strerror or error}"
-        raise SaveError(f"{folder} cannot be written: {reason}", remedy="other_folder") from None
-    with opened as file:
-        # Two processes can hold locks on a file that its last holder has just deleted. Only the file that is still
-        # in the folder counts.
-        if not try_lock(file) or not path.exists() or not os.path.samestat(os.fstat(file.fileno()), path.stat()):
-            raise ModelInUseError(f"another process is training {folder}", remedy="model_in_use")
+    file, refusal = _locked_file(folder, path)
+    with file:
         try:
-            yield
+            yield refusal
         finally:
             with suppress(OSError):
                 path.unlink()
+
+
+def _locked_file(folder: Path, path: Path) -> tuple[BinaryIO, str]:
+    """Open and lock the lock file of a folder; return it, and why the file system refuses to lock."""
+    for attempts_left in reversed(range(_ATTEMPTS)):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = path.open("a+b")
+        except OSError as error:
+            problem = f"{error.filename or path}: {reason(error)}"
+            raise SaveError(f"{folder} cannot be written: {problem}", remedy="other_folder") from None
+        try:
+            locked = try_lock(file)
+        except OSError as error:
+            return file, reason(error)
+        # Two processes can hold locks on a file that its last holder has just deleted. Only the file that is still in
+        # the folder counts.
+        if locked and (_is_at(path, file) or not attempts_left):  # some file systems number a file anew each time
+            return file, ""
+        file.close()
+        if not locked:
+            break
+    raise ModelInUseError(f"another process is training {folder}", remedy="model_in_use")
+
+
+def _is_at(path: Path, file: BinaryIO) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except OSError:
+        return False

@@ -13,8 +13,8 @@ from charlm.checkpoints.model_folder import (
     CONFIG,
     ENDED,
     STEPS,
+    check_not_in_use,
     finish_swap,
-    is_in_use,
     is_written_by_charlm,
     lock,
     recover,
@@ -38,8 +38,7 @@ def check_own(folder: Path) -> None:
     Raises ModelInUseError if a process trains the model.
     """
     recover(folder)
-    if is_in_use(folder):
-        raise _in_use(folder)
+    check_not_in_use(folder)
     for path in (path for path in _parts(folder) if path.exists() or path.is_symlink()):
         if path.is_symlink():
             raise ModelError(f"{path} is a symbolic link, which charlm neither removes nor renames")

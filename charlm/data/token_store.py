@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 
 from charlm.data import cache
 from charlm.data.windows import TokenRing
-from charlm.errors import ModelError
+from charlm.errors import ModelError, SaveError
 from charlm.files.atomic import parse_json, read_file, to_json
+from charlm.files.reading import reason
 from charlm.tokenizers import Ids, Tokenizer
 
 FORMAT_VERSION = 1
@@ -50,16 +51,21 @@ def store_on_disk(pieces: Iterable[Ids], size: int, key: str, about: dict[str, A
     """Concatenate ids in files of the cache, or use the files that an earlier call with the same `key` wrote.
 
     pieces: read only if there are no such files. about: a description for `charlm cache`. Raises SaveError if the files
-    cannot be written.
+    cannot be written or mapped.
     """
     folder = cache.make_folder() / hashlib.sha256(f"{FORMAT_VERSION} {key}".encode()).hexdigest()
     counts = _verified_counts(folder, size)
     try:
         if counts is None:
             counts = _write(folder, pieces, size, about)
-        return StoredTokens(map_ring(folder / _TARGETS, folder / _STARTS, _id_type(size)), counts)
     except OSError as error:
         raise cache.not_written(error) from None
+    try:
+        return StoredTokens(map_ring(folder / _TARGETS, folder / _STARTS, _id_type(size)), counts)
+    except OSError as error:
+        raise SaveError(
+            f"{folder} cannot be mapped into memory: {reason(error)}; set {cache.VARIABLE} to a folder on a local disk"
+        ) from None
 
 
 def describe_entry(folder: Path) -> dict[str, Any] | None:

@@ -6,6 +6,7 @@ distances are read in parallel, window after window of T tokens; the network car
 
 import mmap
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,7 +50,8 @@ class TokenRing(NamedTuple):
         """Release the memory of the mapped files; the system loads them again when they are read."""
         for each in self.mappings:
             if hasattr(mmap, "MADV_DONTNEED"):
-                each.madvise(mmap.MADV_DONTNEED)
+                with suppress(OSError):  # a file system may ignore the advice or refuse it
+                    each.madvise(mmap.MADV_DONTNEED)
 
 
 class Batch(NamedTuple):

@@ -1,5 +1,6 @@
 """Files that survive a crash: written under another name, flushed to disk, then renamed."""
 
+import errno
 import json
 import math
 import os
@@ -10,6 +11,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from charlm.errors import ConfigError, ModelError, ModelExistsError
+
+# The errors with which a lock is refused while another process holds it.
+_LOCKED = {errno.EAGAIN, errno.EACCES, getattr(errno, "EDEADLOCK", errno.EAGAIN)}
+# The errors of file systems that cannot flush a file or a folder. A disk that fails or is full has others.
+_UNSUPPORTED = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EBADF, errno.EISDIR}
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -26,7 +32,7 @@ def open_atomic(path: Path) -> Iterator[BinaryIO]:
         with temporary.open("wb") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            _flush(file.fileno())
         os.replace(temporary, path)
     except BaseException as error:
         with suppress(OSError):
@@ -106,32 +112,43 @@ def json_line(values: Any) -> str:
 def try_lock(file: BinaryIO) -> bool:
     """Lock an open file, unless another process holds the lock; return whether this process holds it now.
 
-    The lock ends with the process, however the process ends.
+    The lock ends with the process, however the process ends. Raises OSError if the file system has no locks.
     """
     try:
-        import fcntl
-    except ImportError:  # Windows
-        import msvcrt
-
         try:
+            import fcntl
+        except ImportError:  # Windows
+            import msvcrt
+
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-        except OSError:
+        else:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in _LOCKED:
             return False
-        return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
+        raise
     return True
 
 
-def sync_folder(folder: Path) -> None:
-    """Flush the names in a folder to disk."""
-    if os.name != "posix":  # elsewhere a folder cannot be opened, and a rename is written through
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
+def _flush(descriptor: int) -> None:
+    """Flush an open file or folder to disk, if its file system can do that."""
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush the names in a folder to disk, if its file system can do that."""
+    if os.name != "posix":  # elsewhere a folder cannot be opened, and a rename is written through
+        return
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:  # files may be written to the folder, but its names may not be read
+        return
+    try:
+        _flush(descriptor)
     finally:
         os.close(descriptor)
 

@@ -188,6 +188,20 @@ class NotSaved:
 
 
 @dataclass(frozen=True)
+class NotLocked:
+    """The file system cannot lock the model's folder, so nothing keeps another process from training it too."""
+
+    folder: Path
+    why: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.folder} is not locked, because the file system refuses locks ({self.why}); do not train this model"
+            " in another process at the same time"
+        )
+
+
+@dataclass(frozen=True)
 class Stopped:
     """The run was asked to stop, and can continue from step `saved`; None means from the beginning."""
 
@@ -252,6 +266,7 @@ Event = (
     | AlreadyFinished
     | RolledBack
     | NotSaved
+    | NotLocked
     | Stopped
     | Finished
 )

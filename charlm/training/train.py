@@ -27,7 +27,7 @@ from charlm.tasks.language import Source, as_corpus, prepare
 from charlm.tokenizers import Tokenizer
 from charlm.training import given
 from charlm.training.distributed import Group, join
-from charlm.training.events import AlreadyFinished, NoEarlierRun, Report, both
+from charlm.training.events import AlreadyFinished, NoEarlierRun, NotLocked, Report, both
 from charlm.training.finished_run import FinishedRun, check_text
 from charlm.training.given import checked_source
 from charlm.training.progress_lines import ProgressLines
@@ -137,7 +137,9 @@ def train(
             return _already_finished(run, report)  # a budget in epochs, which only the windows turn into steps
         folder = folder if group.first else None
         job = Job(group, dataset, windows, dataset.complete(model), device, folder, overwrite, force, report)
-        with _torch_settings(config, device), lock(folder) if folder else nullcontext():
+        with _torch_settings(config, device), lock(folder) if folder else nullcontext("") as refusal:
+            if folder and refusal:
+                report(NotLocked(folder, refusal))
             for index, each in enumerate(plans, 1):
                 run = follow(job, run, each, asked.config, started, last=index == len(plans))
                 started = monotonic()
