@@ -1,6 +1,6 @@
-"""charlm: train, sample and score language models of your own text with recurrent networks.
+"""Train, sample and score language models of your own text with recurrent networks.
 
-    model = charlm.train("corpus.txt")            # or charlm.load("checkpoints/corpus")
+    model = charlm.train("corpus.txt", minutes=1)  # or charlm.load("corpus"), for checkpoints/corpus
     print(model.sample("Once upon", temperature=0.8)[0].text)
     print(model.score("cats average 15 hours").bits_per_char)
 

@@ -21,7 +21,7 @@ def with_keywords(
     """Decorate a function that takes `**keywords`: its signature shows these parameters in place of them.
 
     Parameters that the function has are left out. A call raises TypeError, which suggests the nearest keyword, for one
-    that does not exist. explanation: added to the docstring.
+    that does not exist. explanation: added to the docstring, before its last paragraph if that names the errors.
     """
 
     def decorate(function: Function) -> Function:
@@ -40,7 +40,8 @@ def with_keywords(
             return function(*values, **given)
 
         call.__signature__ = own.replace(parameters=[*kept.values(), *added])  # type: ignore[attr-defined]
-        call.__doc__ = f"{inspect.cleandoc(function.__doc__ or '')}\n\n{explanation or ''}".rstrip()
+        summary, raises, errors = inspect.cleandoc(function.__doc__ or "").partition("\n\nRaises ")
+        call.__doc__ = f"{summary}\n\n{explanation or ''}".rstrip() + raises + errors
         return cast(Function, call)
 
     return decorate

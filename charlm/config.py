@@ -66,28 +66,47 @@ def check_activation(name: str) -> None:
 class ModelConfig(Settings):
     """The tokenizer and the shape of a model.
 
+    tokenizer: what a token is: char, word, subword or byte.
+    vocab_size: V, control tokens included; None: the tokenizer's choice.
+    min_count: rarer units of text are not tokens; None: the tokenizer's default.
+    closed: whether a word outside the vocabulary is <UNK> instead of spelled.
+    model_type: kind of subword tokenizer, by sentencepiece's names, unigram or bpe.
+    vocabulary: SHA-256 of the vocabulary that was given; None: learned from the corpus.
+    sequence: how the text is read, line or stream; auto: chosen by the corpus.
+    embedding: the input layer, learned or one-hot.
+    embedding_size: E, the width of its vectors; None: chosen by the plan, and V for a one-hot input.
+    cell: the recurrent cell of each layer.
+    activation: g of the cells rnn and jordan; None: the cell's own.
+    hidden_size: H, the width of each layer; None: chosen by the plan.
+    layers: L, the number of recurrent layers; None: chosen by the plan.
+    dropout: share of outputs that is zeroed between layers and before the readout; None: chosen by the plan.
+    residual: whether each layer but the lowest adds its input to its output.
+    readout_layers: dense layers above the recurrent ones, output layer included.
+    readout: the output layer, dense or adaptive; auto: chosen by the size of the vocabulary.
+    tie_weights: whether the embedding and the readout share one table.
+
     Raises ConfigError for a value of the wrong type or outside its bounds, UnknownNameError for a name that no cell,
     tokenizer, embedding or readout has.
     """
 
     tokenizer: str = "char"
-    vocab_size: int | None = None  # V, control tokens included; None: the tokenizer's choice
-    min_count: int | None = None  # rarer units of text are not tokens; None: the tokenizer's default
-    closed: bool = False  # whether a word outside the vocabulary is <UNK> instead of spelled
-    model_type: str = "unigram"  # kind of subword tokenizer, by sentencepiece's names: unigram or bpe
-    vocabulary: str | None = None  # SHA-256 of the vocabulary that was given; None: learned from the corpus
-    sequence: str = "auto"  # a TextMode, or auto: chosen by the corpus
+    vocab_size: int | None = None
+    min_count: int | None = None
+    closed: bool = False
+    model_type: str = "unigram"
+    vocabulary: str | None = None
+    sequence: str = "auto"
     embedding: str = "learned"
-    embedding_size: int | None = None  # E; None: chosen by the plan; a one-hot input is as wide as the vocabulary
+    embedding_size: int | None = None
     cell: str = "gru"
-    activation: str | None = None  # g of the cells rnn and jordan; None: the cell's own
-    hidden_size: int | None = None  # H
-    layers: int | None = None  # L, number of recurrent layers
-    dropout: float | None = None  # share of outputs that is zeroed between layers and before the readout
-    residual: bool = False  # whether each layer but the lowest adds its input to its output
-    readout_layers: int = 1  # dense layers above the recurrent ones, output layer included
-    readout: str = "auto"  # the output layer; auto: chosen by the size of the vocabulary
-    tie_weights: bool = False  # whether the embedding and the readout share one table
+    activation: str | None = None
+    hidden_size: int | None = None
+    layers: int | None = None
+    dropout: float | None = None
+    residual: bool = False
+    readout_layers: int = 1
+    readout: str = "auto"
+    tie_weights: bool = False
 
     # Checked before anything is allocated, since a damaged file may claim any size.
     UPPER_BOUNDS: ClassVar[dict[str, int]] = {
@@ -176,25 +195,42 @@ class ModelConfig(Settings):
 class TrainConfig(Settings):
     """Settings of a training run.
 
+    batch_size: B, the windows of a step.
+    seq_len: T, the tokens of a window; gradients flow back no further.
+    learning_rate: the peak; None: chosen by the plan.
+    clip: upper bound of the gradient's norm.
+    weight_decay: decay of matrices, as a multiple of the learning rate; None: chosen by the plan.
+    minutes: wall-clock time of the whole command.
+    epochs: passes over the corpus, in place of minutes.
+    steps: training steps, in place of minutes.
+    valid_fraction: share of the corpus that is held out for validation.
+    seed: the only source of random numbers.
+    device: auto, cpu, cuda or mps.
+    threads: CPU threads; None: torch's own choice.
+    save_every: seconds between two saves of the training state.
+    precision: of the factors of recurrent products, auto, float32 or bfloat16; sums are float32.
+    embedding_file: word2vec text file with the embedding's initial vectors.
+    freeze_embedding: whether the embedding stays as it is in that file.
+
     Raises ConfigError for a value of the wrong type or outside its bounds, or for two budgets at once.
     """
 
-    batch_size: int = 32  # B
-    seq_len: int = 64  # T, tokens in a window: gradients flow back no further
-    learning_rate: float | None = None  # the peak; None: chosen by the plan
-    clip: float = 1.0  # upper bound of the gradient's norm
-    weight_decay: float | None = None  # of matrices, as a multiple of the learning rate; None: chosen by the plan
-    minutes: float | None = None  # wall-clock time of the whole command
+    batch_size: int = 32
+    seq_len: int = 64
+    learning_rate: float | None = None
+    clip: float = 1.0
+    weight_decay: float | None = None
+    minutes: float | None = None
     epochs: float | None = None
     steps: int | None = None
     valid_fraction: float = 0.1
     seed: int = 0
-    device: str = "auto"  # auto, cpu, cuda or mps
-    threads: int | None = None  # None: torch's own choice
-    save_every: float = 90.0  # seconds between two saves of the training state
-    precision: str = "auto"  # of the factors of recurrent products: auto, float32 or bfloat16; sums are float32
-    embedding_file: str | None = None  # word2vec text file with the embedding's initial vectors
-    freeze_embedding: bool = False  # whether the embedding stays as it is in that file
+    device: str = "auto"
+    threads: int | None = None
+    save_every: float = 90.0
+    precision: str = "auto"
+    embedding_file: str | None = None
+    freeze_embedding: bool = False
 
     # Plans of older versions lack these fields, which then have their defaults.
     ADDED_LATER: ClassVar[frozenset[str]] = frozenset({"embedding_file", "freeze_embedding"})

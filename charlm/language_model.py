@@ -47,8 +47,13 @@ class Record(Protocol):
 class LanguageModel(ScoringModel):
     """A trained network with its tokenizer, which scores, evaluates and generates text.
 
-    `mode` says how it reads text. config: the shape of the network. tokenizer: maps text to token ids. network: a torch
-    module that maps ids (T, B) and a state to logits (T, B, V).
+    `mode` says how it reads text.
+
+    config: the shape of the network.
+    tokenizer: maps text to token ids.
+    network: a torch module that maps ids (T, B) and a state to logits (T, B, V).
+    adaptation: reads the texts to score or evaluate, in a model that adapts to them (`adapted`); None otherwise.
+    name: the name of its folder, or of the corpus if it was trained without a folder.
     record: how the model was trained, which `save` writes; None for a model that was put together by hand.
     """
 

@@ -47,15 +47,23 @@ class Plan:
     """Everything that a run depends on, except the corpus; both configurations are resolved.
 
     A run that continues from the model of an earlier one counts its steps on from the total of that run.
+
+    model: the settings of the network.
+    train: the settings of the run.
+    steps: the last step, as planned at first.
+    validations: how often the held-out part is evaluated, the last time at the end.
+    revisions: each change of the last step, as a pair of the step at which it was made and the new last step.
+    halved_at: the step from which the learning rate is halved; None: never.
+    earlier: the runs before this one, the first one first.
     """
 
     model: ModelConfig
     train: TrainConfig
-    steps: int  # the last step, as planned at first
+    steps: int
     validations: int
-    revisions: tuple[tuple[int, int], ...] = ()  # (at step, new total)
-    halved_at: int | None = None  # from this step on, the learning rate is halved
-    earlier: tuple[EarlierRun, ...] = ()  # the runs before this one, the first one first
+    revisions: tuple[tuple[int, int], ...] = ()
+    halved_at: int | None = None
+    earlier: tuple[EarlierRun, ...] = ()
 
     def __repr__(self) -> str:
         train = self.train

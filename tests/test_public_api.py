@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 import subprocess
 import sys
 from dataclasses import fields, is_dataclass
@@ -103,6 +104,8 @@ def test_everything_public_is_typed_and_documented(name: str) -> None:
     assert inspect.getdoc(item)
     if is_dataclass(item):
         assert set(get_type_hints(item)) >= {field.name for field in fields(item)}
+        explained = re.findall(r"^(\w+): ", inspect.getdoc(item) or "", flags=re.MULTILINE)
+        assert explained == [field.name for field in fields(item)], "help() explains every field, in their order"
     elif inspect.isfunction(item):
         signature = inspect.signature(item)
         annotations = [each.annotation for each in signature.parameters.values()]

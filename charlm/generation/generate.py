@@ -25,17 +25,28 @@ _MAX_LOGITS = 2**22  # the most logits to keep meanwhile
 
 @dataclass(frozen=True)
 class Sample:
-    """A generated text."""
+    """A generated text.
+
+    prompt: the text that was continued.
+    text: what follows the prompt.
+    tokens: number of tokens of the text, <EOS> included; the first may begin in the prompt.
+    logprob: log P (nats) of these tokens by the model without samplers.
+    stopped: why the text ends: eos, length, stop, whole or match.
+    seed: the seed of the draw; None if nothing was left to chance.
+    index: number of the sample, from 0.
+    taken_back: the end of the prompt that was drawn again as the beginning of a token; None: none.
+    unk_share: mean probability of <UNK>, which was left out of the draw; None if it was not.
+    """
 
     prompt: str
-    text: str  # what follows the prompt
-    tokens: int  # number of tokens of the text, <EOS> included; the first may begin in the prompt
-    logprob: float  # log P (nats) of these tokens by the model without samplers
+    text: str
+    tokens: int
+    logprob: float
     stopped: Stopped
-    seed: int | None  # None if nothing was left to chance
+    seed: int | None
     index: int
-    taken_back: str | None = None  # the end of the prompt that was drawn again as the beginning of a token; None: none
-    unk_share: float | None = None  # mean probability of <UNK>, which was left out of the draw; None if it was not
+    taken_back: str | None = None
+    unk_share: float | None = None
 
     def __repr__(self) -> str:
         prompt = f"{quoted(self.prompt)} + " if self.prompt else ""

@@ -15,7 +15,12 @@ from charlm.tokenizers import Tokenizer
 
 
 class TokenProbability(NamedTuple):
-    """A token and its probability; text is what it adds to the prompt, None for a control token."""
+    """A token and its probability.
+
+    id: number of the token in the vocabulary.
+    text: what the token adds to the prompt; None for a control token.
+    probability: P(token | prompt), from 0 to 1.
+    """
 
     id: int
     text: str | None

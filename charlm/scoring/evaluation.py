@@ -21,8 +21,18 @@ from charlm.wording import figure, plural
 
 @dataclass(frozen=True)
 class Evaluation(Measure):
-    """A measure, and how the text was read: in `streams` pieces, or in windows of `window` tokens.
+    """How well a model predicts a text: sums over its tokens, from which the figures follow, and how it was read.
 
+    nats: minus the log-probability of all tokens.
+    tokens: number of tokens that were scored.
+    characters: of the text; a line end that is scored counts as one.
+    bytes: of the text in UTF-8; a line end that is scored counts as one.
+    unknown: characters outside the vocabulary.
+    known_nats: minus the log-probability of the tokens that are not <UNK>.
+    known_tokens: number of tokens that are not <UNK>.
+    known_characters: characters that are not unknown.
+    streams: pieces in which a running text was read; None for lines and windows.
+    window: tokens of a window; None if the text was not read in windows.
     adapting: the methods by which the model adapted to what it had read; None for a model that did not adapt.
     """
 

@@ -59,33 +59,60 @@ class ScoreOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Score:
-    """The probability of one text, unit by unit. Logarithms are natural."""
+    """The probability of one text, unit by unit. Logarithms are natural.
+
+    text: the text.
+    tokens: the N units that were scored; None for <EOS>, and for <UNK>, an unknown character.
+    logprobs: log P (nats) of each, given the text before it.
+    logprob: their sum.
+    perplexity: exp(−logprob / N); None for no tokens.
+    bits_per_char: −log₂ P per character; None for no characters, or if one is unknown.
+    unknown: number of characters outside the vocabulary.
+    eos: whether <EOS> was scored.
+    bits_per_char_known: bits per character, over the known ones, if some are unknown.
+    bos: whether the text was read after START.
+    context: the text before it.
+    unit: what the tokens are: token, char or word.
+    given: the first token of the text, if it was context.
+    known: number of tokens without an unknown character.
+    logprob_known: sum over these.
+    perplexity_known: perplexity over these.
+    characters: characters of the text that was scored; a line end that was scored counts as one.
+    characters_known: those of the known tokens.
+    entropies: nats, of the distribution before each token.
+    ranks: rank of each token, 1 for the likeliest.
+    alternatives: the likeliest tokens at each position, with log P.
+    lengths: characters that each token completes, if some do not complete exactly one.
+    originals: the text of each of `given` and `tokens`, if some are unknown.
+    adapting: methods by which the model adapted; None for a model that did not.
+    scored_context: end of the context that is scored with the text, because its tokens depend on it.
+    """
 
     text: str
-    tokens: list[str | None]  # the units that were scored; None for <EOS>, and for <UNK>, an unknown character
-    logprobs: list[float]  # log P of each, given the text before it
-    logprob: float  # their sum
-    perplexity: float | None  # None for no tokens
-    bits_per_char: float | None  # None for no characters, or if one is unknown
-    unknown: int  # characters outside the vocabulary
-    eos: bool  # whether <EOS> was scored
-    bits_per_char_known: float | None  # over the known characters, if some are unknown
-    bos: bool  # whether the text was read after START
-    context: str  # the text before it
-    unit: Unit  # what the tokens are
-    given: list[str | None]  # the first token of the text, if it was context
-    known: int  # tokens without an unknown character
-    logprob_known: float  # sum over these
-    perplexity_known: float | None  # perplexity over these
-    characters: int  # of the text that was scored; a line end that was scored counts as one
-    characters_known: int  # those of the known tokens
-    entropies: list[float] | None = None  # in nats, of the distribution before each token
-    ranks: list[int] | None = None  # 1 for the likeliest token
-    alternatives: list[list[tuple[str | None, float]]] | None = None  # the likeliest tokens there, with log P
-    lengths: list[int] | None = None  # characters that each token completes, if some do not complete exactly one
-    originals: list[str] | None = None  # the text of each of `given` and `tokens`, if some are unknown
-    adapting: tuple[str, ...] | None = None  # methods by which the model adapted; None for a model that did not
-    scored_context: str | None = None  # end of the context that is scored with the text: its tokens depend on it
+    tokens: list[str | None]
+    logprobs: list[float]
+    logprob: float
+    perplexity: float | None
+    bits_per_char: float | None
+    unknown: int
+    eos: bool
+    bits_per_char_known: float | None
+    bos: bool
+    context: str
+    unit: Unit
+    given: list[str | None]
+    known: int
+    logprob_known: float
+    perplexity_known: float | None
+    characters: int
+    characters_known: int
+    entropies: list[float] | None = None
+    ranks: list[int] | None = None
+    alternatives: list[list[tuple[str | None, float]]] | None = None
+    lengths: list[int] | None = None
+    originals: list[str] | None = None
+    adapting: tuple[str, ...] | None = None
+    scored_context: str | None = None
 
     def __repr__(self) -> str:
         bits = plural(self.unknown, "unknown character")
