@@ -32,4 +32,4 @@ def rename(folder: Path, old: str, new: str) -> None:
     for line in (heading, index_entry):
         changed = changed.replace(f"\n{line(old)}\n", f"\n{line(new)}\n", 1)
     if changed != card:
-        write_atomic(path, changed.encode())
+        write_atomic(path, changed.encode(errors="backslashreplace"))

@@ -100,7 +100,7 @@ def stopped() -> list[str]:
 def latest() -> str:
     """Return the name of the model that was trained last. Raises ModelError if there is none."""
     try:
-        name = _LATEST.read_text(encoding="utf-8").strip()
+        name = os.fsdecode(_LATEST.read_bytes()).removesuffix("\n").removesuffix("\r")
         model_path(name)
         return name
     except OSError:
@@ -126,7 +126,7 @@ def set_latest(value: str) -> None:
     CHECKPOINTS.mkdir(exist_ok=True)
     folder = model_path(value)
     name = value if folder.parent == CHECKPOINTS else str(folder.resolve())
-    write_atomic(_LATEST, f"{name}\n".encode())
+    write_atomic(_LATEST, os.fsencode(f"{name}\n"))
 
 
 def is_latest(folder: Path) -> bool:

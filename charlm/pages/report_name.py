@@ -28,4 +28,4 @@ def rename(path: Path, old: str, new: str) -> None:
     changed = page.replace(f"<title>{safe(title(old))}</title>", f"<title>{safe(title(new))}</title>", 1)
     changed = changed.replace(heading(old), heading(new), 1)
     if changed != page:
-        write_atomic(path, changed.encode())
+        write_atomic(path, changed.encode(errors="backslashreplace"))

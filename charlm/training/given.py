@@ -80,7 +80,7 @@ def checked_source(rule: str, source: object) -> Source:
     for number, path in enumerate(paths, 1):
         if not isinstance(path, str | os.PathLike):
             raise TypeError(f"{expected}, but item {number} of the list is {named(path)}")
-        if "\n" in str(path):
+        if isinstance(path, str) and "\n" in path and not os.path.lexists(path):
             raise TypeError(f"{expected}, but item {number} of the list is a text; join the texts to one")
     return paths
 

@@ -109,7 +109,7 @@ class RunFolder:
         self.model_step = 0
         self.begin(plan)
         write.save_weights(self._path, best.weights, write.metadata(best.step, best.summary()))
-        write_atomic(self._path / CARD, card.encode())
+        write_atomic(self._path / CARD, card.encode(errors="backslashreplace"))
         self._write_metrics(metrics)
         if self._path != self.folder:
             try:

@@ -21,7 +21,7 @@ def trained_model(trainer: Trainer) -> LanguageModel:
         files={
             PLAN: to_json(trainer.plan.to_json()),
             METRICS: metrics_file(trainer.meter.lines),
-            CARD: trainer.card(best).encode(),
+            CARD: trainer.card(best).encode(errors="backslashreplace"),
         },
     )
     network = trainer.network.eval()
