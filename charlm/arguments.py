@@ -72,9 +72,13 @@ def explained_options(package: str) -> str:
     return "\n".join(f"{option.name}: {option.help}" for each in declarations(package) for option in each.options)
 
 
-def explained_by(function: Callable[..., Any]) -> str:
-    """Return the docstring of a function without its summary, for another function with the same arguments."""
-    return inspect.cleandoc(function.__doc__ or "").partition("\n\n")[2]
+def explained_by(function: Callable[..., Any], *, without: str = "") -> str:
+    """Return the docstring of a function without its summary, for another function with the same arguments.
+
+    without: an argument that the other function does not have.
+    """
+    lines = inspect.cleandoc(function.__doc__ or "").partition("\n\n")[2].splitlines()
+    return "\n".join(line for line in lines if not (without and line.startswith(f"{without}: ")))
 
 
 def check_text(rule: str, value: object) -> None:

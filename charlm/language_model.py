@@ -145,7 +145,7 @@ class LanguageModel(ScoringModel):
         samples = (each for each in self.generate(prompt, **options) if isinstance(each, Sample))
         return sorted(samples, key=lambda sample: sample.index)
 
-    @with_keywords(keywords_of(generate, without=["count"]), explained_by(generate))
+    @with_keywords(keywords_of(generate, without=["count"]), explained_by(generate, without="count"))
     def stream(self, prompt: str = "", **options: Unpack[StreamKeywords]) -> Iterator[str]:
         """Yield one continuation piece by piece, as it is drawn; the options are those of `generate` except `count`."""
         return (each.text for each in self.generate(prompt, **options) if isinstance(each, Piece))

@@ -1,7 +1,6 @@
 """The events of a training run in words: one or more lines for a terminal or a log."""
 
 import textwrap
-from typing import TYPE_CHECKING
 
 from charlm.cli.remedies import advise
 from charlm.config import TextMode
@@ -22,12 +21,8 @@ from charlm.training.events import (
 )
 from charlm.wording import plural, vocabulary_size
 
-if TYPE_CHECKING:
-    pass
-
 LABEL_WIDTH = 11  # columns of the word before a line
 _WIDE = 40  # columns from which a continued line is indented below its text
-_SAMPLE_LENGTH = 56  # characters of a sample in a line
 
 
 def lines(event: Event) -> list[str]:
