@@ -21,7 +21,6 @@ import typer
 
 from charlm.cli import usage
 from charlm.cli.commands import Main
-from charlm.cli.locale import warn_misread
 from charlm.cli.output import closable_streams, prepare_streams, say_error, silence_other_processes, use_color
 from charlm.cli.remedies import sentence
 from charlm.errors import CharlmError, ConfigError, CorpusNotFoundError, ModelError, ModelInUseError
@@ -69,9 +68,8 @@ def root(
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code."""
     started.begin(with_process=argv is None)
-    prepare_streams()
-    warn_misread(sys.argv[1:] if argv is None else argv)
     arguments, debug = _take_debug(list(sys.argv[1:] if argv is None else argv))
+    prepare_streams()
     silence_other_processes(launched())
     stopped = _Signals()
     with closable_streams():
