@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from charlm.arguments import named
+from charlm.arguments import checked_path, named
 from charlm.config import BUDGETS, ModelConfig, TrainConfig
 from charlm.data.corpus import Corpus
 from charlm.errors import ConfigError
@@ -71,8 +71,10 @@ def checked_source(rule: str, source: object) -> Source:
 
     rule: the beginning of the message of the TypeError for anything else, such as "train() takes".
     """
-    if isinstance(source, str | os.PathLike | Corpus):
-        return source  # type: ignore[return-value]
+    if isinstance(source, str | Corpus):
+        return source
+    if isinstance(source, os.PathLike):
+        return checked_path(rule, source)
     expected = f"{rule} a path, a list of paths, or a text that contains a newline"
     if isinstance(source, bytes | bytearray | Mapping | io.IOBase) or not isinstance(source, Iterable):
         raise TypeError(f"{expected}, not {named(source)}")
@@ -82,7 +84,7 @@ def checked_source(rule: str, source: object) -> Source:
             raise TypeError(f"{expected}, but item {number} of the list is {named(path)}")
         if isinstance(path, str) and "\n" in path and not os.path.lexists(path):
             raise TypeError(f"{expected}, but item {number} of the list is a text; join the texts to one")
-    return paths
+    return [path if isinstance(path, str) else checked_path(rule, path) for path in paths]
 
 
 def _check_class(name: str, value: object, expected: type) -> None:

@@ -1,6 +1,7 @@
 """What `train` accepts: configurations, keywords or a plan, and how it names anything else."""
 
 import inspect
+import os
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -137,7 +138,9 @@ def test_an_open_file_is_not_a_list_of_paths(tmp_path: Path) -> None:
 def test_paths_of_every_kind_are_read(tmp_path: Path) -> None:
     path = tmp_path / "lines.txt"
     path.write_text(LINES)
-    for source in (path, str(path), [path], (each for each in [str(path)])):
+    with os.scandir(tmp_path) as folder:
+        (entry,) = folder  # a path object of another class
+    for source in (path, str(path), [path], (each for each in [str(path)]), entry, [entry]):
         assert charlm.train(source, **TINY, threads=1).name == "lines"
     assert charlm.train(path, **TINY, threads=1, valid=[path]).line
 
