@@ -2,6 +2,7 @@
 
 import math
 import re
+import shlex
 from collections.abc import Iterable, Sequence
 
 from charlm import raw_bytes
@@ -36,13 +37,29 @@ def for_terminal(text: str) -> str:
 
     A byte that is not UTF-8 is shown by its code too.
     """
-    text = raw_bytes.ESCAPED.sub(lambda match: f"\\x{raw_bytes.byte_of(match[0]):02x}", text)
+    text = _codes(text)
     return "".join(c if c in "\n\t" or (c >= " " and not "\x7f" <= c <= "\x9f") else f"\\x{ord(c):02x}" for c in text)
+
+
+def _codes(text: str) -> str:
+    return raw_bytes.ESCAPED.sub(lambda match: f"\\x{raw_bytes.byte_of(match[0]):02x}", text)
 
 
 def file_argument(path: str) -> str:
     """The name of a file as a word of a command: with ./ if it begins with a dash, since it looks like an option."""
     return f"./{path}" if path.startswith("-") and path != "-" else path
+
+
+def shell_word(text: str) -> str:
+    """Quote a text as a word of a command. bash and zsh have a form for bytes that are not UTF-8."""
+    if not raw_bytes.has_raw_bytes(text):
+        return shlex.quote(text)
+    return "$'" + _codes(text.replace("\\", "\\\\").replace("'", "\\'")) + "'"
+
+
+def shell_command(words: Iterable[str]) -> str:
+    """Quote the words of a command, and join them."""
+    return " ".join(map(shell_word, words))
 
 
 def quoted(text: str, length: int = 24) -> str:

@@ -10,7 +10,6 @@
 Weights are safetensors and all other files are JSON, so opening a model never runs code.
 """
 
-import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,7 @@ from charlm.nn.network import Network, check_tensors
 from charlm.plan import plan_from
 from charlm.registry import find
 from charlm.tokenizers import Tokenizer
-from charlm.wording import file_argument
+from charlm.wording import file_argument, shell_command
 
 
 def load(path: str | Path | None = None, device: str = "cpu") -> LanguageModel:
@@ -149,7 +148,7 @@ def load_described(folder: Path) -> tuple[LanguageModel, dict[str, Any]]:
         "validation": validation,
         "plan": plan.to_json(),
         "charlm_version": values["charlm_version"],
-        "repeat": shlex.join(["charlm", "train", *map(file_argument, corpus["files"]), *held_out, *again]),
+        "repeat": shell_command(["charlm", "train", *map(file_argument, corpus["files"]), *held_out, *again]),
     }
 
 

@@ -1,7 +1,6 @@
 """The models and the runs in `checkpoints/`, described by their small files: no weights are read, and no torch."""
 
 import math
-import shlex
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from charlm.files.atomic import parse_json, read_file
 from charlm.files.reading import reason
 from charlm.files.tensor_header import read_header
 from charlm.plan import plan_from
+from charlm.wording import shell_command
 
 _LARGEST_VALUES = 2**26  # bytes of a state's values
 
@@ -61,7 +61,7 @@ class Run:
         held_out = ["--valid", *corpus["held_out"]] if corpus["held_out"] else []
         given = ["--tokenizer-file", str(self.path / TOKENIZER)] if config.vocabulary else []
         name = model_paths.name_of(self.folder)
-        return shlex.join(["charlm", "train", *corpus["files"], *held_out, *given, "--model", name, "--resume"])
+        return shell_command(["charlm", "train", *corpus["files"], *held_out, *given, "--model", name, "--resume"])
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for `info --json`. Raises ModelError as `command` does."""

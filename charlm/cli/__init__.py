@@ -19,7 +19,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from charlm.cli import usage
+from charlm.cli import usage, utf8
 from charlm.cli.commands import Main
 from charlm.cli.output import closable_streams, prepare_streams, say_error, silence_other_processes, use_color
 from charlm.cli.remedies import sentence
@@ -67,12 +67,15 @@ def root(
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code."""
+    if argv is None:
+        utf8.begin_in_utf_8()
     started.begin(with_process=argv is None)
     arguments, debug = _take_debug(list(sys.argv[1:] if argv is None else argv))
     prepare_streams()
     silence_other_processes(launched())
     stopped = _Signals()
     with closable_streams():
+        utf8.warn_of_other_bytes(arguments)
         code = _run(arguments, debug)
     if launched().world_size > 1:
         stopped.ignore()  # torchrun may signal again while this process ends

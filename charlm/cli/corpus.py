@@ -1,6 +1,5 @@
 """charlm corpus: get a text to try charlm on."""
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +9,7 @@ from charlm.cli.help_page import HelpPage, command_group
 from charlm.cli.options import Json, Overwrite, Quiet, output_option
 from charlm.cli.output import say, write, write_json
 from charlm.data import catalogue, stdlib_corpus
-from charlm.wording import file_argument, plural
+from charlm.wording import file_argument, plural, shell_word
 
 app = command_group("Get a text to try charlm on.")
 
@@ -54,7 +53,7 @@ def get(
     if needed:
         say(f"downloading {text.size:,} bytes from {text.url}", quiet)
         download.fetch(text, path)
-        train = f"charlm train {shlex.quote(file_argument(str(path)))}"
+        train = f"charlm train {shell_word(file_argument(str(path)))}"
         say(f"{path} is complete, with the expected SHA-256; next: {train}", quiet)
     else:
         say(f"{path} already exists and is complete; nothing was downloaded", quiet)

@@ -1,11 +1,11 @@
 """Texts and files that begin with a dash: say how to give them, since they look like options."""
 
 import re
-import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from charlm.cli.usage import meant_option
+from charlm.wording import shell_command, shell_word
 
 _NAME = "NAME"  # of a model, which does not begin with a dash
 
@@ -25,17 +25,17 @@ def explain(error: Any, context: Any, arguments: Sequence[str]) -> None:
     word = next(iter(words.dashed), "")
     is_text = " " in word or not meant_option(parameters, word)
     if is_text and (how := _advice(context.command_path, parameters, words, word)):
-        error.option_name, error.advice = shlex.quote(word), how
+        error.option_name, error.advice = shell_word(word), how
 
 
 def _advice(path: str, parameters: Sequence[Any], words: _Sorted, word: str) -> str:
     """Return how to give a word that begins with a dash: after `--`, or as the value of an option that takes a text."""
     given = [each for each in parameters if each.param_type_name == "argument" and each.metavar != _NAME]
     if given:
-        command = shlex.join([*words.options, "--", *words.others])
+        command = shell_command([*words.options, "--", *words.others])
         how = f"to give {word!r} as {given[-1].metavar or 'an argument'}, put it after --"
     elif (texts := [each for each in parameters if each.metavar == "TEXT"]) and not re.fullmatch("-[a-z]", word):
-        command = f"{shlex.join(words.options)} {texts[0].opts[0]}={shlex.quote(word)}".lstrip()
+        command = f"{shell_command(words.options)} {texts[0].opts[0]}={shell_word(word)}".lstrip()
         how = f"to give {word!r} as a text, name its option"
     else:
         return ""

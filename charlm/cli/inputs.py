@@ -1,7 +1,6 @@
 """Input of the commands that read text: where the text comes from, and a message about unknown characters."""
 
 import os
-import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -18,6 +17,7 @@ from charlm.data import corpus
 from charlm.data.corpus import Corpus
 from charlm.data.documents import AnyDocument, Document
 from charlm.errors import ConfigError, CorpusError, CorpusNotFoundError
+from charlm.wording import shell_word
 
 if TYPE_CHECKING:
     from charlm.language_model import LanguageModel
@@ -47,7 +47,7 @@ def hint_at_files(texts: Iterable[str], how: str, quiet: bool) -> None:
     for text in texts:
         with suppress(OSError, ValueError):  # no system takes the text for a name
             if os.path.isfile(text):
-                instead = how.format(shlex.quote(text))
+                instead = how.format(shell_word(text))
                 say(f"hint: {text} is taken as the text itself; for the file of this name, use {instead}", quiet)
 
 
@@ -55,7 +55,7 @@ def check_not_models(paths: Iterable[str]) -> None:
     """Raise CorpusNotFoundError for a file that does not exist, if a model has its name."""
     for path in paths:
         if path in model_paths.trained() and not os.path.exists(path):
-            raise CorpusNotFoundError(f"there is no file {path}, but a model; name it with --model {shlex.quote(path)}")
+            raise CorpusNotFoundError(f"there is no file {path}, but a model; name it with --model {shell_word(path)}")
 
 
 def read_stdin(quiet: bool, *, any_bytes: bool = False) -> AnyDocument:

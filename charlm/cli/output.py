@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
@@ -29,6 +29,7 @@ _NARROWEST = 20  # columns to which lines are still wrapped
 
 
 _BYTES = "charlm.bytes"  # the error handler of a result that is not for a terminal
+_CODES = "charlm.codes"  # the error handler of everything that a person reads
 
 
 def prepare_streams() -> None:
@@ -42,21 +43,31 @@ def prepare_streams() -> None:
         if stream is None:  # the next opened file would get its number, and its content would mix with the messages
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
         elif hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors=_CODES)
             if name == "stdout" and not stream.isatty():
                 stream.reconfigure(encoding="utf-8", errors=_BYTES, newline="\n")
 
 
 def _as_bytes(error: UnicodeError) -> tuple[str | bytes, int]:
     """Return the byte of a text that is not UTF-8, and where to continue; escape another lone surrogate."""
+    return _handled(error, lambda byte: bytes((byte,)))
+
+
+def _as_codes(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Return the code of a character, and where to continue; that of a byte that is not UTF-8 is like \\xf1."""
+    return _handled(error, lambda byte: f"\\x{byte:02x}")
+
+
+def _handled(error: UnicodeError, show: Callable[[int], str | bytes]) -> tuple[str | bytes, int]:
     if isinstance(error, UnicodeEncodeError):
         character = error.object[error.start]
         if raw_bytes.ESCAPED.match(character):
-            return bytes((raw_bytes.byte_of(character),)), error.start + 1
+            return show(raw_bytes.byte_of(character)), error.start + 1
     return codecs.backslashreplace_errors(error)
 
 
 codecs.register_error(_BYTES, _as_bytes)
+codecs.register_error(_CODES, _as_codes)
 
 
 def silence_other_processes(launch: Launch) -> None:

@@ -1,6 +1,5 @@
 """charlm tokenizer: build a vocabulary file, or show how a vocabulary divides a text."""
 
-import shlex
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
@@ -24,7 +23,7 @@ from charlm.data.corpus import STDIN
 from charlm.data.documents import AnyDocument, Document
 from charlm.errors import ConfigError
 from charlm.pages.style import WHITESPACE_SIGNS
-from charlm.wording import figure, for_terminal, plural, vocabulary_size
+from charlm.wording import figure, for_terminal, plural, shell_word, vocabulary_size
 
 if TYPE_CHECKING:
     from charlm.tokenizers import Tokenizer
@@ -68,7 +67,7 @@ def build(
         write_json({"path": str(output), **_about(learned)})
     else:
         write(f"{output}\n")
-        say(f"{learned.size:,} tokens; next: charlm train --tokenizer-file {shlex.quote(str(output))}", quiet)
+        say(f"{learned.size:,} tokens; next: charlm train --tokenizer-file {shell_word(str(output))}", quiet)
 
 
 @app.command(cls=HelpPage)

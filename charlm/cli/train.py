@@ -1,6 +1,5 @@
 """charlm train: train a model on a text."""
 
-import shlex
 import time
 from contextlib import nullcontext
 from dataclasses import replace
@@ -25,7 +24,7 @@ from charlm.errors import ConfigError
 from charlm.interrupts import Terminated
 from charlm.plan import read_plan
 from charlm.training.torchrun import launched
-from charlm.wording import listed
+from charlm.wording import listed, shell_word
 
 if TYPE_CHECKING:
     from charlm.training.tensorboard import Events
@@ -121,7 +120,7 @@ def train(
                 sources,
                 shape,
                 config,
-                valid=valid,
+                valid=Path(valid) if valid and "\n" in valid else valid,
                 plan=stored,
                 tokenizer=vocabulary or options.get("tokenizer"),
                 folder=folder,
@@ -151,7 +150,7 @@ def train(
     model_paths.set_latest(name)
     if not json:
         write(f"{folder}\n")
-        say(f"next       charlm sample -m {shlex.quote(name)}", quiet)
+        say(f"next       charlm sample -m {shell_word(name)}", quiet)
     elif done := display.finished:
         result = {
             "model": str(folder),

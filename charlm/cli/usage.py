@@ -1,12 +1,11 @@
 """Usage errors in one sentence: what is wrong on the command line, and what was probably meant."""
 
-import shlex
 from collections.abc import Iterable
 from typing import Any
 
 from charlm.checkpoints import model_paths
 from charlm.errors import ConfigError
-from charlm.wording import nearest
+from charlm.wording import nearest, shell_word
 
 # What options and commands of other programs are called here.
 _OPTIONS = {
@@ -70,13 +69,13 @@ def sentence(error: Any) -> str:
 
 def extra_arguments(ctx: Any, extra: list[str]) -> ConfigError:
     """Return the error for arguments that a command does not take, with the option that may have been meant."""
-    name, command = shlex.quote(extra[0][:_SHOWN]), ctx.command_path
+    name, command = shell_word(extra[0][:_SHOWN]), ctx.command_path
     named = {each.name for each in ctx.command.get_params(ctx) if not each.hidden}
     text = next((each for each in ctx.command.get_params(ctx) if each.metavar == "TEXT" and each.name == "text"), None)
     if "model" in named and extra[0] in model_paths.trained():
         hint = f"name the model with --model {name}"
     elif "prompt" in named:
-        hint = f"give the text to continue with --prompt {shlex.quote(' '.join(extra)[:_SHOWN])}"
+        hint = f"give the text to continue with --prompt {shell_word(' '.join(extra)[:_SHOWN])}"
     elif text is not None:
         hint = "put a text of several words in quotes"
     else:

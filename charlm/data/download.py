@@ -3,7 +3,6 @@
 The file is written only after the complete text has arrived and its SHA-256 matches the catalogue.
 """
 
-import shlex
 import ssl
 from hashlib import sha256
 from http.client import HTTPException
@@ -25,7 +24,7 @@ from charlm.errors import CorpusError
 from charlm.files.atomic import check_output, write_atomic
 from charlm.files.reading import reason
 from charlm.version import __version__
-from charlm.wording import file_argument
+from charlm.wording import file_argument, shell_word
 
 TIMEOUT = 30.0  # seconds without a byte after which a download fails
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -54,7 +53,7 @@ def fetch(text: Text, path: Path) -> None:
     except (OSError, HTTPException, ValueError) as error:
         raise CorpusError(
             f"{text.url} cannot be downloaded: {_reason(error)}; download it by other means to {path}, then run:"
-            f" charlm train {shlex.quote(file_argument(str(path)))}"
+            f" charlm train {shell_word(file_argument(str(path)))}"
         ) from None
     try:
         write_atomic(path, data)

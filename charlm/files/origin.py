@@ -1,7 +1,8 @@
 """Where a text comes from, for messages about it."""
 
-import shlex
 from typing import NamedTuple
+
+from charlm.wording import shell_word
 
 
 class Origin(NamedTuple):
@@ -15,5 +16,5 @@ class Origin(NamedTuple):
         """Return the command line that passes a file through a filter to a new file; the filter alone if not a file."""
         if not self.is_file:
             return command
-        source = f"< {shlex.quote(self.name)}"
+        source = f"< {shell_word(self.name)}"
         return f"gzip -dc {source} | {command} > new.txt" if self.is_gzip else f"{command} {source} > new.txt"
