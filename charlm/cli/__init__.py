@@ -10,6 +10,7 @@ page waits for it.
 
 from charlm.cli import started  # isort: skip  # before anything that takes long
 
+import os
 import signal
 import sys
 import traceback
@@ -36,6 +37,7 @@ _EXIT_CODES: tuple[tuple[type[CharlmError], int], ...] = (
     (CharlmError, 1),
 )
 _DEBUG = "--debug"
+_COMPLETION = "_CHARLM_COMPLETE"  # the variable with which a shell asks Typer for completions
 
 app = typer.Typer(
     cls=Main,
@@ -149,6 +151,8 @@ def _take_debug(arguments: list[str]) -> tuple[list[str], bool]:
 def _sentence(error: Exception) -> str:
     if isinstance(error, CharlmError):
         return sentence(error)
+    if _COMPLETION in os.environ:
+        return f"{_COMPLETION} is for the completion of a shell; unset it"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     if isinstance(error, MemoryError) or "allocate memory" in str(error) or "out of memory" in str(error):

@@ -3,6 +3,7 @@
 A command is a function in a module of its own name, or a group of commands, which is `app` there.
 """
 
+import os
 from collections.abc import Iterator, MutableMapping
 from importlib import import_module
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import typer
 
 from charlm.cli.help_page import Group, HelpPage, Rows
+from charlm.errors import ConfigError
+from charlm.files.reading import reason
 
 # By heading: the name of each command, and the first sentence of its help.
 COMMANDS = {
@@ -57,6 +60,14 @@ class Main(Group):
 
     def sections(self, ctx: Any) -> dict[str, Rows]:
         return {heading: list(commands.items()) for heading, commands in COMMANDS.items()}
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            os.getcwd()
+        except OSError as error:  # torch's libraries would end the process
+            problem = f"the current folder cannot be used: {reason(error)}; change to a folder that exists"
+            raise ConfigError(problem) from None
+        return super().invoke(ctx)
 
 
 class _Commands(MutableMapping[str, Any]):

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from charlm import raw_bytes
+from charlm.errors import SaveError
 from charlm.files.atomic import json_line, open_atomic
+from charlm.files.reading import reason
 from charlm.training.torchrun import Launch
 from charlm.wording import for_terminal
 
@@ -99,8 +101,9 @@ class _Messages:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        with self._until_closed():
-            self._stream.write(text)
+        if text != "":  # Typer tries a stream with an empty text, and ignores the error of a full disk
+            with self._until_closed():
+                self._stream.write(text)
         return len(text)
 
     def flush(self) -> None:
@@ -129,7 +132,7 @@ class _Result(_Messages):
     def _on_closed(self, error: OSError) -> None:
         if isinstance(error, BrokenPipeError):
             raise SystemExit(0) from None
-        raise error
+        raise SaveError(f"stdout cannot be written: {reason(error)}") from None
 
 
 def write(text: str) -> None:

@@ -21,6 +21,7 @@ from charlm.cli.waiting import loading
 from charlm.config import BUDGETS, TOKENIZER_FIELDS, ModelConfig, TrainConfig
 from charlm.data import corpus
 from charlm.errors import ConfigError
+from charlm.files.reading import reason
 from charlm.interrupts import Terminated
 from charlm.plan import read_plan
 from charlm.training.torchrun import launched
@@ -133,21 +134,21 @@ def train(
             )
     except KeyboardInterrupt as stop:
         if display.finished:
-            model_paths.set_latest(name)
+            _mark_latest(name, folder)
             say(f"the best model so far (step {display.finished.best_step:,}) is in {folder}")
         elif launch.first:
             if not (display.stopped and isinstance(stop, Terminated)):  # a second Ctrl-C ends the work of the first
                 resumable = "to continue, run the same command with --resume"
                 say(f"stopped; {resumable if has_state(folder) else 'nothing was saved yet'}")
             if (folder / WEIGHTS).exists() and unfinished(folder) == folder:
-                model_paths.set_latest(name)
+                _mark_latest(name, folder)
                 say(f"the model so far is in {folder}; it was not validated")
             elif (folder / WEIGHTS).exists() and unfinished(folder):
                 say(f"{folder} has the earlier model until the first validation")
         raise
     if not launch.first:
         return
-    model_paths.set_latest(name)
+    _mark_latest(name, folder)
     if not json:
         write(f"{folder}\n")
         say(f"next       charlm sample -m {shell_word(name)}", quiet)
@@ -163,6 +164,14 @@ def train(
         write_json(result)
     else:
         write_json(_finished_earlier(folder))
+
+
+def _mark_latest(name: str, folder: Path) -> None:
+    try:
+        model_paths.set_latest(name)
+    except OSError as error:  # of the current folder; the model may be elsewhere
+        refused = f"{error.filename or model_paths.CHECKPOINTS}: {reason(error)}"
+        say(f"{folder} is not marked as the model that was trained last: {refused}; name it with --model")
 
 
 def _events(folder: Path, resume: bool, quiet: bool) -> "Events":

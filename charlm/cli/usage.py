@@ -113,6 +113,8 @@ def _bad_value(error: Any) -> str:
     if not details or error.param is None:
         return ""
     kind = str(details[0].get("type", ""))
+    if kind == "string_unicode":  # bytes that are not UTF-8
+        kind = str(getattr(error.__cause__, "title", ""))
     wanted = "a whole number" if kind.startswith("int") else "a number" if kind.startswith("float") else ""
     return f"{_name(error.param)} is {str(details[0].get('input'))[:_SHOWN]!r}; it must be {wanted}" if wanted else ""
 

@@ -125,7 +125,12 @@ def read_stdin(notes: list[str], *, any_bytes: bool = False) -> AnyDocument:
 def stream_stdin(notes: list[str], *, any_bytes: bool = False) -> Iterator[str]:
     """Yield stdin in pieces as they arrive, without keeping them. `notes` is complete after the last piece."""
     stdin, origin, counter = _stdin(), Origin(STDIN_NAME), LineEndCounter()
-    for piece in decode_stream(origin, iter(lambda: stdin.read1(PIECE), b""), notes, any_bytes=any_bytes):
+
+    def blocks() -> Iterator[bytes]:
+        with corpus_errors(Path(STDIN_NAME)):
+            yield from iter(lambda: stdin.read1(PIECE), b"")
+
+    for piece in decode_stream(origin, blocks(), notes, any_bytes=any_bytes):
         counter.add(piece)
         yield piece
     line_ends.note_unusual(origin, counter.counts(), notes)

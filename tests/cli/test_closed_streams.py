@@ -75,7 +75,7 @@ def test_a_command_does_not_wait_for_a_closed_stdin(line_folder: Path, tmp_path:
 def test_a_result_that_the_disk_does_not_take_is_a_sentence(line_folder: Path, tmp_path: Path) -> None:
     done = shell(tmp_path, '"$@" >/dev/full', "score", "the cat", "--model", line_folder, "--quiet")
     assert done.returncode == 1
-    assert done.stderr == "error: No space left on device\n"
+    assert done.stderr == "error: stdout cannot be written: No space left on device\n"
 
 
 def test_training_goes_on_when_nobody_listens_any_more(
