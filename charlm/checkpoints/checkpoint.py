@@ -19,7 +19,7 @@ import torch
 from charlm.arguments import checked_path
 from charlm.checkpoints import model_paths
 from charlm.checkpoints.config_file import check_config, is_corpus, is_model, read, read_json
-from charlm.checkpoints.model_folder import CONFIG, PLAN, TOKENIZER, WEIGHTS, no_model, recover
+from charlm.checkpoints.model_folder import CONFIG, PLAN, TOKENIZER, WEIGHTS, exists, no_model, recover
 from charlm.checkpoints.record import TrainingRecord, read_files
 from charlm.data import vocabulary
 from charlm.errors import ConfigError, ModelError
@@ -69,7 +69,7 @@ def _folder_of(path: str | Path | None) -> Path:
 def _open(folder: Path) -> tuple[LanguageModel, dict[str, Any], dict[str, str]]:
     """Return the model, the content of its config.json, and the metadata of its weights; check every file."""
     recover(folder)
-    if not folder.exists():
+    if not exists(folder):
         raise no_model(folder)
     if not folder.is_dir():
         raise ModelError(f"{folder} is a file, but a model is a folder; if it is an archive, unpack it first")

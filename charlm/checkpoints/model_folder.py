@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from charlm.errors import ModelError, ModelInUseError, SaveError
 from charlm.files.atomic import sync_folder, try_lock
-from charlm.files.reading import reason
+from charlm.files.reading import read_errors, reason
 
 # The files of a model; `checkpoint` describes their content.
 FILES = CONFIG, TOKENIZER, WEIGHTS, PLAN, METRICS, CARD = (
@@ -112,10 +112,17 @@ def finish_swap(folder: Path) -> None:
 
 def recover(folder: Path) -> None:
     """Call `finish_swap` if a crash left something to finish; do nothing while a trainer runs or the disk refuses."""
-    if sibling_path(folder, "old").exists() or (folder / ENDED).exists():
-        with suppress(ModelInUseError, SaveError, OSError), lock(folder) as refusal:
-            if not refusal or _stays_away(folder):
-                finish_swap(folder)
+    with suppress(ModelInUseError, SaveError, OSError):
+        if sibling_path(folder, "old").exists() or (folder / ENDED).exists():
+            with lock(folder) as refusal:
+                if not refusal or _stays_away(folder):
+                    finish_swap(folder)
+
+
+def exists(folder: Path) -> bool:
+    """Whether a model's folder exists. Raises ModelError if the system does not allow to look."""
+    with read_errors(folder, ModelError):
+        return folder.exists()
 
 
 def _stays_away(folder: Path) -> bool:

@@ -4,9 +4,10 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from charlm.checkpoints.model_folder import CONFIG, has_state, no_model, recover, unfinished
+from charlm.checkpoints.model_folder import CONFIG, exists, has_state, no_model, recover, unfinished
 from charlm.errors import ConfigError, ModelError
 from charlm.files.atomic import write_atomic
+from charlm.files.reading import reason
 from charlm.wording import listed, nearest
 
 CHECKPOINTS = Path("checkpoints")
@@ -39,12 +40,12 @@ def existing_folder(value: str | None, *, run: bool = False) -> Path:
         value = latest()
         folder = model_path(value)
         recover(folder)
-        if not folder.exists():
+        if not exists(folder):
             raise _without(f"the model that was trained last, {folder}, does not exist")
         return folder
     folder = folder_of(value)
     recover(folder)
-    if not folder.exists() and not (run and unfinished(folder)):
+    if not exists(folder) and not (run and unfinished(folder)):
         raise missing(folder)
     return folder
 
@@ -103,12 +104,14 @@ def latest() -> str:
         name = os.fsdecode(_LATEST.read_bytes()).removesuffix("\n").removesuffix("\r")
         model_path(name)
         return name
-    except OSError:
+    except FileNotFoundError:
         problem = "no model was trained in this folder yet"
         if trained():
             problem = "no model is marked as the one that was trained last"
         elif runs := stopped():
             raise no_model(CHECKPOINTS / runs[0]) from None
+    except OSError as error:
+        raise ModelError(f"{_LATEST} cannot be read: {reason(error)}") from None
     except (ValueError, ConfigError):
         problem = f"{_LATEST} does not name a model"
     raise _without(problem)

@@ -122,6 +122,8 @@ def _locked(folder: Path) -> Iterator[None]:
             yield
     except ModelInUseError:
         raise _in_use(folder) from None
+    except SaveError as error:
+        raise SaveError(str(error)) from None  # without the remedy of a training
 
 
 def _in_use(folder: Path) -> ModelInUseError:

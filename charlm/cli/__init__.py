@@ -20,7 +20,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from charlm.cli import usage, utf8
+from charlm.cli import shortage, usage, utf8
 from charlm.cli.commands import Main
 from charlm.cli.output import closable_streams, prepare_streams, say_error, silence_other_processes, use_color
 from charlm.cli.remedies import sentence
@@ -155,7 +155,9 @@ def _sentence(error: Exception) -> str:
         return f"{_COMPLETION} is for the completion of a shell; unset it"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-    if isinstance(error, MemoryError) or "allocate memory" in str(error) or "out of memory" in str(error):
-        return "not enough memory; try a smaller --hidden-size, --batch-size or --seq-len"
+    if problem := shortage.sentence(error):
+        return problem
+    if isinstance(error, ImportError):
+        return f"a library cannot be loaded ({error}); install charlm again"
     problem = f"charlm failed unexpectedly ({type(error).__name__}: {error})"
     return f"{problem}; please report it, with the traceback that {_DEBUG} shows"

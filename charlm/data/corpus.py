@@ -40,6 +40,7 @@ from charlm.files import decoding, line_ends
 from charlm.files.decoding import decode_stream
 from charlm.files.line_ends import LineEndCounter
 from charlm.files.origin import Origin
+from charlm.files.reading import reason
 from charlm.progress import OnProgress, ignore
 from charlm.wording import plural
 
@@ -154,7 +155,7 @@ def stem(path: str) -> str:
     if path == STDIN:
         return STDIN_NAME
     name = Path(path).resolve().name
-    if Path(path).is_dir():
+    if os.path.isdir(path):
         return name
     return Path(name.removesuffix(".gz")).stem
 
@@ -175,16 +176,16 @@ class _Reader:
         documents: list[AnyDocument] = []
         skipped: list[str] = []
         earlier = len(self.notes)
-        for path in sorted(folder.rglob("*"), key=lambda path: path.as_posix()):
-            hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-            if hidden or not path.is_file():
-                continue
+        for path in self._files(folder):
             try:
                 if self._any_bytes:
                     decoding.refuse_binary(Origin(str(path)), decoding.first_bytes(raw_blocks(path)))
                 documents.append(self.file(path))
-            except CorpusError:
-                skipped.append(str(path.relative_to(folder)))
+            except CorpusError as error:
+                if isinstance(error.__context__, OSError):
+                    self.notes.append(f"left out: {error}")
+                else:
+                    skipped.append(str(path.relative_to(folder)))
         if not documents:
             raise CorpusError(f"the folder {folder} contains no text file")
         if further := len(self.notes[earlier + _MOST_NOTES :]):
@@ -194,6 +195,23 @@ class _Reader:
             names = ", ".join(skipped[:3]) + (", ..." if len(skipped) > 3 else "")
             self.notes.append(f"left out {plural(len(skipped), 'file')} of {folder} without UTF-8 text: {names}")
         return documents
+
+    def _files(self, folder: Path) -> list[Path]:
+        """Return the files of a folder and of the folders in it, sorted, without hidden ones.
+
+        Note a folder that cannot be read. Raises CorpusError if none can.
+        """
+        paths: list[Path] = []
+        refused: list[OSError] = []
+        for parent, folders, names in os.walk(folder, onerror=refused.append):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            paths += [Path(parent, name) for name in names if not name.startswith(".")]
+        for error in refused:
+            problem = f"{error.filename} cannot be read: {reason(error)}"
+            if not paths:
+                raise CorpusError(problem)
+            self.notes.append(f"left out: {problem}")
+        return sorted((path for path in paths if path.is_file()), key=Path.as_posix)
 
     def file(self, path: Path) -> AnyDocument:
         with corpus_errors(path), path.open("rb") as file:

@@ -1,5 +1,6 @@
 """The folder of a training run: its best model and its state. At every moment, what was complete stays complete."""
 
+import errno
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -21,6 +22,7 @@ from charlm.checkpoints.model_folder import (
 from charlm.checkpoints.training_state import TrainingState
 from charlm.errors import SaveError
 from charlm.files.atomic import to_json, write_atomic
+from charlm.files.reading import reason
 from charlm.plan import Plan
 from charlm.tokenizers import Tokenizer
 from charlm.training.best import Best
@@ -167,7 +169,14 @@ class RunFolder:
             remove_model(self._path)
 
     def explain(self, error: OSError, needed: int) -> str:
-        """Say why a write failed, and how much room the disk has for the `needed` bytes of a save."""
+        """Say why a write failed, and how much room the disk has for the `needed` bytes of a save.
+
+        A limit on the size of a file has nothing to do with the room.
+        """
+        if error.errno == errno.EFBIG:
+            return (
+                f"{error.filename or self.folder}: {reason(error)}; raise the limit on the size of a file (ulimit -f)"
+            )
         path = self._path
         while path is not None and not path.exists() and path != path.parent:
             path = path.parent

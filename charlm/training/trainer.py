@@ -1,6 +1,7 @@
 """The trainer follows a plan step by step, and keeps the best model and the training state on the way."""
 
 import copy
+import errno
 import math
 import time
 from collections.abc import Callable
@@ -236,9 +237,8 @@ class Trainer:
         except OSError as error:
             self._save(state)
             reason = f"the model could not be written: {self.run_folder.explain(error, self.nbytes())}"
-            if self.run_folder.saved_step is None:
-                raise SaveError(reason, remedy="make_room") from None
-            raise SaveError(reason, remedy="make_room_and_resume") from None
+            remedy = "make_room" if self.run_folder.saved_step is None else "make_room_and_resume"
+            raise SaveError(reason, remedy="" if error.errno == errno.EFBIG else remedy) from None
         self.run_folder.finish()
 
     def _report_end(self) -> None:

@@ -1,14 +1,17 @@
 """What the system gives a process: its folder, its streams, its variables, the bytes of its arguments."""
 
+import errno
 import io
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import LINES, TINY, Outcome
 
-from charlm.checkpoints import model_paths
+from charlm.checkpoints import listing, model_paths
+from charlm.cli import shortage
 from charlm.wording import shell_command, shell_word
 
 Run = Callable[..., Outcome]
@@ -58,6 +61,101 @@ def test_a_model_elsewhere_is_kept_if_the_current_folder_cannot_be_written(
 def test_a_number_whose_bytes_are_not_utf_8_is_refused_like_any_other(run: Run, option: str, wanted: str) -> None:
     refused = run("train", "text", option, NOT_UTF_8)
     assert (refused.code, refused.err) == (2, f"error: {option} is '\\udce9'; it must be {wanted}\n")
+
+
+def test_what_cannot_be_read_in_a_folder_is_left_out_and_named(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The administrator, who runs some tests, may read everything."""
+    for name in ("locked", "open"):
+        (tmp_path / "texts" / name).mkdir(parents=True)
+        (tmp_path / "texts" / name / "text.txt").write_text(LINES)
+    (tmp_path / "texts" / "secret.txt").write_text(LINES)
+    scan, opened = os.scandir, Path.open
+
+    def scandir(path: Any) -> Any:
+        if str(path).endswith("locked"):
+            raise PermissionError(13, os.strerror(13), str(path))
+        return scan(path)
+
+    def open_file(path: Path, *arguments: Any, **settings: Any) -> Any:
+        if path.name == "secret.txt":
+            raise PermissionError(13, os.strerror(13), str(path))
+        return opened(path, *arguments, **settings)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    monkeypatch.setattr(Path, "open", open_file)
+    trained = run("train", "texts", "--steps=2", *TINY)
+    notes = [line.removeprefix("note").strip() for line in trained.err.splitlines() if line.startswith("note")]
+    assert notes[:2] == [
+        "left out: texts/locked cannot be read: Permission denied",
+        "left out: texts/secret.txt cannot be read: Permission denied",
+    ]
+    refused = run("train", "texts/locked")
+    assert (refused.code, refused.err) == (1, "error: texts/locked cannot be read: Permission denied\n")
+
+
+def test_a_model_that_may_not_be_looked_at_is_named(
+    run: Run, line_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = Path.stat
+
+    def refuse(path: Path, **settings: Any) -> os.stat_result:
+        if "checkpoints" in path.parts:
+            raise PermissionError(13, os.strerror(13), str(path))
+        return look(path, **settings)
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    for command in (["info", "m"], ["score", "-m", "m", "a"]):
+        assert run(*command) == Outcome(3, "", "error: checkpoints/m cannot be read: Permission denied\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (MemoryError(), "not enough memory; to train, try a smaller --hidden-size, --batch-size or --seq-len"),
+        (
+            ImportError("libtorch_cpu.so: failed to map segment from shared object"),
+            "not enough memory; to train, try a smaller --hidden-size, --batch-size or --seq-len",
+        ),
+        (
+            RuntimeError("can't start new thread"),
+            "the system allows no more threads (ulimit -u); end other programs, or raise the limit",
+        ),
+        (ImportError("no libtorch.so"), "a library cannot be loaded (no libtorch.so); install charlm again"),
+    ],
+)
+def test_what_a_process_lacks_is_named(
+    run: Run, monkeypatch: pytest.MonkeyPatch, error: Exception, sentence: str
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr(listing, "summaries", fail)
+    assert run("list") == Outcome(1, "", f"error: {sentence}\n")
+
+
+def test_a_limit_of_the_memory_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    resource = pytest.importorskip("resource")
+    monkeypatch.setattr(resource, "getrlimit", lambda number: (600_000_000, resource.RLIM_INFINITY))
+    assert shortage.sentence(MemoryError()).startswith(
+        "not enough memory: this process may use 600 MB (ulimit -v); to train, try a smaller --hidden-size"
+    )
+
+
+def test_a_limit_of_the_size_of_files_is_named(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "text").write_text(LINES)
+
+    def flush(descriptor: int) -> None:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+
+    monkeypatch.setattr(os, "fsync", flush)
+    refused = run("train", "text", "--steps=2", *TINY)
+    assert refused.code == 1
+    assert refused.err.splitlines()[-1].endswith(
+        "config.json: File too large; raise the limit on the size of a file (ulimit -f); choose another place with"
+        " --model"
+    )
 
 
 def test_the_variable_of_the_completion_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
