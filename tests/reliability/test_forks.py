@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import QUICK, SMALL
+from conftest import LINES, QUICK, SMALL
 
 import charlm
 from charlm.nn.native import threads
@@ -60,11 +60,13 @@ def test_a_forked_child_scores_samples_and_trains_as_its_parent_does(line_model:
     """With one thread to begin with, and with as many as the plan says."""
 
     def values() -> tuple[list[str], list[str], float]:
-        scores = line_model.score_many(TEXTS)
+        scores = [*line_model.score_many(TEXTS), line_model.adapted("dynamic").score("the cat ran")]
+        assert f"{line_model.evaluate(LINES).nats_per_token:.4f}" == nats
         trained = charlm.train("one two\n" * 50, SMALL, replace(QUICK, steps=2, threads=2))
         samples = line_model.sample(count=3, seed=1)
         return [f"{each.logprob:.4f}" for each in scores], [each.text for each in samples], trained.score("one").logprob
 
+    nats = f"{line_model.evaluate(LINES).nats_per_token:.4f}"
     expected = repr(values())
     assert in_child(values) == expected
     assert in_child(torch.get_num_threads) == "1"
