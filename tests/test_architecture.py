@@ -31,7 +31,7 @@ ORDER = [
         "files",
         "progress",
     ),
-    *("tokenizers", "data", "nn", "generation", "scoring", "language_model", "tasks", "plan"),
+    *("tokenizers", "data", "measures", "nn", "generation", "scoring", "language_model", "tasks", "plan"),
     *("checkpoints", "system", "training", "comparison", "analysis", "pages", "kenlm", "charlm", "cli", "__main__"),
 ]
 VARIANTS = (  # packages in which a file is the value of an option

@@ -6,11 +6,11 @@ from typing import Any
 from charlm.cli.comparison import verdict
 from charlm.cli.inputs import require_in_memory
 from charlm.cli.output import say, write_json, write_lines
-from charlm.comparison.bootstrap import interval
 from charlm.comparison.compare import ComparedModel, totals
 from charlm.comparison.pairs import Accuracy, Pair, accuracies, correct, judge, parse, sentences
 from charlm.data.documents import AnyDocument
 from charlm.language_model import LanguageModel
+from charlm.measures.bootstrap import interval
 from charlm.scoring.score import ScoreOptions
 from charlm.tokenizers import Tokenizer
 from charlm.wording import plural

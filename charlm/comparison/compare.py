@@ -14,11 +14,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.comparison.bootstrap import interval
 from charlm.config import TextMode
 from charlm.data.encoding import encode
 from charlm.data.sequences import lines, newline_offsets
 from charlm.errors import CorpusError
+from charlm.measures.bootstrap import interval
 from charlm.scoring.passages import passage, read_logprobs
 from charlm.tokenizers import Ids, Tokenizer
 

@@ -9,9 +9,9 @@ from conftest import BIGRAMS, STREAM, of_bigrams
 from numpy.typing import NDArray
 
 from charlm import CorpusError, LanguageModel, ModelConfig
-from charlm.comparison.bootstrap import DRAWS, interval
 from charlm.comparison.compare import ComparedModel, compare
 from charlm.config import TextMode
+from charlm.measures.bootstrap import DRAWS, interval
 from charlm.nn.probability import log_probabilities
 from charlm.tokenizers import Ids, Tokenizer
 from charlm.tokenizers.byte import ByteTokenizer
@@ -148,5 +148,5 @@ def test_what_all_lines_agree_on_is_certain() -> None:
 def test_very_many_lines_are_drawn_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     differences = np.random.default_rng(1).normal(0.5, 2, 4000)
     each = interval(differences, np.ones(4000)) or (0, 0)
-    monkeypatch.setattr("charlm.comparison.bootstrap._MAX_UNITS", 500)
+    monkeypatch.setattr("charlm.measures.bootstrap._MAX_UNITS", 500)
     assert interval(differences, np.ones(4000)) == pytest.approx(each, abs=0.03)
