@@ -31,7 +31,6 @@ def fits(network: Network, samplers: Sequence[Sampler]) -> bool:
         library() is not None
         and network.device.type == "cpu"
         and lowest.weight_ih.dtype == torch.float32
-        and lowest.hidden_size % BLOCK == 0
         and all(cast(Cell, cell).loop for cell in network.cells)
         and not (network.residual or network.dense)
         and network.readout.as_linear(network.allowed_tokens) is not None

@@ -205,7 +205,7 @@ class RecurrentCell(Cell):
         carry_mask: Tensor | None = None,
         compute_dtype: torch.dtype = torch.float32,
     ) -> tuple[Tensor, State]:
-        if self.loop and fused.fits(projected, self.hidden_size):
+        if self.loop and fused.fits(projected):
             weights = self.weight_hh, self.bias_hh
             return fused.recur(self.loop, projected, *weights, state, carry_mask, compute_dtype)
         return self.unroll(projected, state, carry_mask)

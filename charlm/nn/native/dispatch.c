@@ -52,6 +52,9 @@ static loop *const half[LOOPS] = {CELLS(bf16)};
 static loop *const half[LOOPS] = {0};
 #endif
 
+/* Return the number of this interface. library.py loads no other one, such as that of older sources. */
+EXPORT int revision(void) { return 2; }
+
 static int chosen = -1;
 
 /* Choose the instruction set `wanted`, or the widest one if the processor lacks that or it is negative; return its number. */

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from charlm.nn.native.library import BLOCK, library, run
+from charlm.nn.native.library import library, packing, run
 
 _MIN_STEPS = 3  # in fewer steps the loop does not regain the time that packing the weights takes
 
@@ -42,14 +42,13 @@ class Lookup(NamedTuple):
 Projected = Tensor | Lookup  # the projected input W_x x + b of all steps, (T, B, G)
 
 
-def fits(projected: Projected, hidden_size: int) -> bool:
+def fits(projected: Projected) -> bool:
     """Return whether the compiled loops can take these tensors and are faster than torch."""
     steps, values = (projected.ids, projected.table) if isinstance(projected, Lookup) else (projected, projected)
     return (
         values.device.type == "cpu"
         and values.dtype in (torch.float32, torch.bfloat16)
         and steps.shape[0] >= _MIN_STEPS
-        and hidden_size % BLOCK == 0
         and library() is not None
     )
 
@@ -111,7 +110,7 @@ class _Recurrence(torch.autograd.Function):
             operands=factors,
             memory=memory,
             saved=saved,
-            packed=torch.empty_like(weight, dtype=compute_dtype),
+            packed=packing(weight, len(weight) // H, compute_dtype),
             scratch=torch.empty_like(factors[0]),
         )
         ctx.loop, ctx.table_size = loop, None if ids is None else len(values)
@@ -144,7 +143,7 @@ class _Recurrence(torch.autograd.Function):
             output=output,
             memory=memory,
             saved=saved,
-            packed=torch.empty_like(weight, dtype=factors.dtype),
+            packed=packing(weight, len(weight) // H, factors.dtype),
             grad_output=grad_output.contiguous(),
             carry=carry,
             carry_memory=carry_memory,

@@ -7,38 +7,38 @@
 #include "vectors.h"
 
 /* Return W_x x + b of one row, from an array or a table. */
-INLINE vf input(const struct recurrence *it, int64_t row, int64_t G, int64_t at) {
-    if (it->ids) return load(it->table + it->ids[row] * G + at);
-    return load_operand((const operand *)it->projected + row * G + at);
+INLINE vf input(const struct recurrence *it, int64_t row, int64_t G, int64_t at, int lanes) {
+    if (it->ids) return load_units(it->table + it->ids[row] * G + at, lanes);
+    return load_operand((const operand *)it->projected + row * G + at, lanes);
 }
 
 /* Store the state after a step where the next step and backward read it. */
-INLINE void put_state(const struct recurrence *it, int64_t at, vf h) {
-    store(it->output + at, h);
+INLINE void put_state(const struct recurrence *it, int64_t at, vf h, int lanes) {
+    store_units(it->output + at, h, lanes);
 #ifdef CHARLM_HALF
-    store_operand((operand *)it->operands + at, h);
+    store_operand((operand *)it->operands + at, h, lanes);
 #endif
 }
 
 /* ---- GRU: r, z = σ(x + W h + b); n = tanh(x_n + r · (W_n h + b_n)); h' = n + z (h − n) ---- */
 
-INLINE void gru_rows(int rows, const struct recurrence *it, int64_t row, int64_t unit, const operand *state,
-                       const operand *w) {
+INLINE void gru_rows(int rows, int lanes, const struct recurrence *it, int64_t row, int64_t unit, const operand *state,
+                     const operand *w) {
     const int64_t B = it->B, H = it->H;
     vf acc[ROWS * 3];
-    biased_product(acc, rows, 3, it->bias + unit, H, state, w, H);
+    biased_product(acc, rows, lanes, 3, it->bias + unit, H, state, w, H);
     for (int r = 0; r < rows; r++, row++) {
-        vf before = load(it->output + row * H + unit) * splat(it->keep ? it->keep[row] : 1.0f);
-        vf reset = sigmoid(acc[r * 3] + input(it, row, 3 * H, unit));
-        vf z = sigmoid(acc[r * 3 + 1] + input(it, row, 3 * H, H + unit));
-        vf n = tanh_(input(it, row, 3 * H, 2 * H + unit) + reset * acc[r * 3 + 2]);
-        put_state(it, (row + B) * H + unit, n + z * (before - n));
+        vf before = load_units(it->output + row * H + unit, lanes) * splat(it->keep ? it->keep[row] : 1.0f);
+        vf reset = sigmoid(acc[r * 3] + input(it, row, 3 * H, unit, lanes));
+        vf z = sigmoid(acc[r * 3 + 1] + input(it, row, 3 * H, H + unit, lanes));
+        vf n = tanh_(input(it, row, 3 * H, 2 * H + unit, lanes) + reset * acc[r * 3 + 2]);
+        put_state(it, (row + B) * H + unit, n + z * (before - n), lanes);
         if (it->saved) {
             float *saved = it->saved + row * 4 * H + unit;
-            store(saved, reset);
-            store(saved + H, z);
-            store(saved + 2 * H, n);
-            store(saved + 3 * H, acc[r * 3 + 2]);
+            store_units(saved, reset, lanes);
+            store_units(saved + H, z, lanes);
+            store_units(saved + 2 * H, n, lanes);
+            store_units(saved + 3 * H, acc[r * 3 + 2], lanes);
         }
     }
 }
@@ -47,31 +47,31 @@ INLINE void gru_rows(int rows, const struct recurrence *it, int64_t row, int64_t
 
 #define LSTM_ROWS (ROWS / 2) /* sums of four gates fill the registers with half as many rows */
 
-INLINE void lstm_rows(int rows, const struct recurrence *it, int64_t row, int64_t unit, const operand *state,
-                        const operand *w) {
+INLINE void lstm_rows(int rows, int lanes, const struct recurrence *it, int64_t row, int64_t unit, const operand *state,
+                      const operand *w) {
     const int64_t B = it->B, H = it->H;
     vf acc[LSTM_ROWS * 4];
     vf bias[4]; /* biased_product would spill so many sums to memory: a third slower */
-    for (int gate = 0; gate < 4; gate++) bias[gate] = load(it->bias + gate * H + unit);
+    for (int gate = 0; gate < 4; gate++) bias[gate] = load_units(it->bias + gate * H + unit, lanes);
     for (int r = 0; r < rows; r++)
         for (int gate = 0; gate < 4; gate++) acc[r * 4 + gate] = bias[gate];
     product(acc, rows, 4, state, H, w, H);
     for (int r = 0; r < rows; r++, row++) {
         vf x[4];
-        for (int gate = 0; gate < 4; gate++) x[gate] = acc[r * 4 + gate] + input(it, row, 4 * H, gate * H + unit);
+        for (int gate = 0; gate < 4; gate++) x[gate] = acc[r * 4 + gate] + input(it, row, 4 * H, gate * H + unit, lanes);
         vf kept = splat(it->keep ? it->keep[row] : 1.0f);
         vf i = sigmoid(x[0]), f = sigmoid(x[1]), g = tanh_(x[2]), o = sigmoid(x[3]);
-        vf c = f * load(it->memory + row * H + unit) * kept + i * g;
+        vf c = f * load_units(it->memory + row * H + unit, lanes) * kept + i * g;
         vf squashed = tanh_(c);
-        store(it->memory + (row + B) * H + unit, c);
-        put_state(it, (row + B) * H + unit, o * squashed);
+        store_units(it->memory + (row + B) * H + unit, c, lanes);
+        put_state(it, (row + B) * H + unit, o * squashed, lanes);
         if (it->saved) {
             float *saved = it->saved + row * 5 * H + unit;
-            store(saved, i);
-            store(saved + H, f);
-            store(saved + 2 * H, g);
-            store(saved + 3 * H, o);
-            store(saved + 4 * H, squashed);
+            store_units(saved, i, lanes);
+            store_units(saved + H, f, lanes);
+            store_units(saved + 2 * H, g, lanes);
+            store_units(saved + 3 * H, o, lanes);
+            store_units(saved + 4 * H, squashed, lanes);
         }
     }
 }
@@ -85,13 +85,13 @@ INLINE vf activate(int activation, vf x) {
     return x;
 }
 
-INLINE void rnn_rows(int rows, const struct recurrence *it, int64_t row, int64_t unit, const operand *state,
-                       const operand *w) {
+INLINE void rnn_rows(int rows, int lanes, const struct recurrence *it, int64_t row, int64_t unit, const operand *state,
+                     const operand *w) {
     const int64_t B = it->B, H = it->H;
     vf acc[ROWS];
-    biased_product(acc, rows, 1, it->bias + unit, H, state, w, H);
+    biased_product(acc, rows, lanes, 1, it->bias + unit, H, state, w, H);
     for (int r = 0; r < rows; r++, row++)
-        put_state(it, (row + B) * H + unit, activate(it->activation, acc[r] + input(it, row, H, unit)));
+        put_state(it, (row + B) * H + unit, activate(it->activation, acc[r] + input(it, row, H, unit, lanes)), lanes);
 }
 
 #endif

@@ -14,7 +14,8 @@ from charlm.nn.native.threads import openmp
 
 VARIABLE = "CHARLM_NATIVE"  # forces a variant; if it is unset or empty, the best one that the processor has is used
 VARIANTS = {"bf16": 2, "avx512": 2, "avx2": 1, "baseline": 0, "none": -1}  # numbers in dispatch.c; none: plain torch
-BLOCK = 16  # the loops need a hidden width that is a multiple of this
+_REVISION = 2  # of the interface of dispatch.c
+BLOCK = 16  # packed weights have room for a multiple of this number of units
 _LOOPS = {
     "gru_forward": 0,
     "gru_backward": 1,
@@ -109,6 +110,8 @@ def _load() -> ctypes.CDLL | None:
         try:
             loaded = ctypes.CDLL(str(path))
             loaded.name_of.restype = ctypes.c_char_p
+            if loaded.revision() != _REVISION:
+                continue
             loaded.choose(-1)
         except (OSError, AttributeError):  # built for another machine, or from other sources
             continue
@@ -163,15 +166,18 @@ def _run(loop: str, arguments: ctypes.Structure, *, bfloat16: bool) -> None:
     loaded.run(_LOOPS[loop], int(bfloat16), ctypes.byref(arguments), torch.get_num_threads(), *_team())
 
 
-def pack(weight: Tensor, gates: int) -> Tensor:
-    """Return weights (gates · units, inner) in the layout that `draw` reads on this processor.
+def packing(weight: Tensor, gates: int, dtype: torch.dtype) -> Tensor:
+    """Return room for weights (gates · units, inner) when packed: whole blocks of units, and an even inner width."""
+    units, inner = len(weight) // gates, weight.shape[1]
+    return torch.empty(gates * (units + -units % BLOCK) * (inner + inner % 2), dtype=dtype)
 
-    `units` must be a multiple of 16.
-    """
+
+def pack(weight: Tensor, gates: int) -> Tensor:
+    """Return weights (gates · units, inner) in the layout that `draw` reads on this processor."""
     loaded = library()
     assert loaded is not None
     weight = weight.detach().contiguous()
-    packed = torch.empty(weight.numel())
+    packed = packing(weight, gates, weight.dtype)
     units, inner = weight.shape[0] // gates, weight.shape[1]
     loaded.pack_weights(
         ctypes.c_void_p(weight.data_ptr()),

@@ -4,61 +4,77 @@
  * hidden units: it computes their part of the product and their gates, and waits for the others once per step.
  * dispatch.c chooses the variant (vectors.h).
  *
- * Letters: T time, B batch, H hidden (a multiple of 16). Arrays are time-major and contiguous. `keep` (T, B) is 0 where
+ * Letters: T time, B batch, H hidden. Arrays are time-major and contiguous. `keep` (T, B) is 0 where
  * the state is zeroed before a step, else 1; NULL is all ones.
  */
 #include "gates.h"
 
-/* Weights (gates · H, H) of units [first, last) for the backward product, whose inner index runs over all rows;
- * `vectors` blocks of units are interleaved. */
-static void pack_backward(const float *w, operand *to, int gates, int64_t H, int64_t first, int64_t last, int vectors) {
-    for (int64_t unit = first; unit < last; unit += vectors * LANES)
-        for (int64_t row = 0; row < gates * H; row += PAIR)
-            for (int64_t lane = 0; lane < vectors * LANES; lane++)
-                for (int64_t pair = 0; pair < PAIR; pair++) *to++ = operand_of(w[(row + pair) * H + unit + lane]);
-}
+/* The backward product computes two vectors of units at once, or one at the end of the width. */
+INLINE int vectors_from(int64_t unit, int64_t last) { return last - unit > LANES ? 2 : 1; }
 
-INLINE void add(float *sum, vf d) { store(sum, load(sum) + d); }
-
-/* Store the gradient of W_h h + b. A thread adds to its own units only, so no lock is needed. */
-INLINE void recurrent_gradient(const struct recurrence *it, int64_t row, int64_t G, int64_t at, vf d) {
-    store_operand((operand *)it->grad_recurrent + row * G + at, d);
-    add(it->grad_bias + at, d);
-}
-
-/* Store the gradient of W_x x + b, if it differs from that of W_h h + b or goes to the table. */
-INLINE void input_gradient(const struct recurrence *it, int64_t row, int64_t G, int64_t at, vf d) {
-    if (it->ids) {
-        add(it->grad_table + it->ids[row] * G + at, d);
-    } else if (it->grad_projected) {
-        store_operand((operand *)it->grad_projected + row * G + at, d);
+/* Weights (gates · H, H) of units [first, last) for the backward product, whose inner index runs over all rows. */
+static void pack_backward(const float *w, operand *to, int gates, int64_t H, int64_t first, int64_t last) {
+    const int64_t inner = gates * H;
+    for (int64_t unit = first; unit < last; unit += 2 * LANES) {
+        const int width = vectors_from(unit, last) * LANES, used = last - unit < width ? (int)(last - unit) : width;
+        if (used < width || inner % PAIR) memset(to, 0, sizeof(operand) * even(inner) * width);
+        int64_t row = 0;
+        for (; row + PAIR <= inner; row += PAIR, to += width * PAIR)
+            for (int lane = 0; lane < used; lane++)
+                for (int64_t pair = 0; pair < PAIR; pair++)
+                    to[lane * PAIR + pair] = operand_of(w[(row + pair) * H + unit + lane]);
+        if (row < inner) {
+            for (int lane = 0; lane < used; lane++) to[lane * PAIR] = operand_of(w[row * H + unit + lane]);
+            to += width * PAIR;
+        }
     }
 }
 
-/* carry (B, H) = (carry + d (B, inner) · w) · keep, for units [first, last). */
-INLINE void carry_rows(int rows, int vectors, int64_t b, int64_t unit, const operand *d, const operand *w, float *carry,
-                       const float *keep, int64_t H, int64_t inner) {
+INLINE void add(float *sum, vf d, int lanes) { store_units(sum, load_units(sum, lanes) + d, lanes); }
+
+/* Store the gradient of W_h h + b. A thread adds to its own units only, so no lock is needed. */
+INLINE void recurrent_gradient(const struct recurrence *it, int64_t row, int64_t G, int64_t at, vf d, int lanes) {
+    store_operand((operand *)it->grad_recurrent + row * G + at, d, lanes);
+    add(it->grad_bias + at, d, lanes);
+}
+
+/* Store the gradient of W_x x + b, if it differs from that of W_h h + b or goes to the table. */
+INLINE void input_gradient(const struct recurrence *it, int64_t row, int64_t G, int64_t at, vf d, int lanes) {
+    if (it->ids) {
+        add(it->grad_table + it->ids[row] * G + at, d, lanes);
+    } else if (it->grad_projected) {
+        store_operand((operand *)it->grad_projected + row * G + at, d, lanes);
+    }
+}
+
+/* carry (B, H) = (carry + d (B, inner) · w) · keep, for vectors of units; the last vector has `lanes` of them. */
+INLINE void carry_rows(int rows, int vectors, int lanes, int64_t b, int64_t unit, const operand *d, const operand *w,
+                       float *carry, const float *keep, int64_t H, int64_t inner) {
     vf acc[8 * 2];
     for (int r = 0; r < rows; r++)
-        for (int v = 0; v < vectors; v++) acc[r * vectors + v] = load(carry + (b + r) * H + unit + v * LANES);
+        for (int v = 0; v < vectors; v++)
+            acc[r * vectors + v] = load_units(carry + (b + r) * H + unit + v * LANES, v < vectors - 1 ? LANES : lanes);
     product(acc, rows, vectors, d + b * inner, inner, w, inner);
     for (int r = 0; r < rows; r++)
         for (int v = 0; v < vectors; v++)
-            store(carry + (b + r) * H + unit + v * LANES, keep ? acc[r * vectors + v] * splat(keep[b + r]) : acc[r * vectors + v]);
+            store_units(carry + (b + r) * H + unit + v * LANES,
+                        keep ? acc[r * vectors + v] * splat(keep[b + r]) : acc[r * vectors + v],
+                        v < vectors - 1 ? LANES : lanes);
 }
 
 static void carry_back(const operand *d, const operand *packed, float *carry, const float *keep, int64_t B, int64_t H,
-                       int64_t inner, int64_t first, int64_t last, int vectors) {
-    for (int64_t unit = first; unit < last; unit += vectors * LANES) {
-        const operand *w = packed + (unit - first) * inner;
-        int64_t b = 0;
-        if (vectors == 2) {
-            for (; b + ROWS <= B; b += ROWS) carry_rows(ROWS, 2, b, unit, d, w, carry, keep, H, inner);
-            for (; b < B; b++) carry_rows(1, 2, b, unit, d, w, carry, keep, H, inner);
-        } else {
-            for (; b + ROWS <= B; b += ROWS) carry_rows(ROWS, 1, b, unit, d, w, carry, keep, H, inner);
-            for (; b < B; b++) carry_rows(1, 1, b, unit, d, w, carry, keep, H, inner);
-        }
+                       int64_t inner, int64_t first, int64_t last) {
+    for (int64_t unit = first; unit < last; unit += 2 * LANES) {
+        const operand *w = packed + (unit - first) * even(inner);
+        const int vectors = vectors_from(unit, last);
+        const int64_t left = last - unit - (vectors - 1) * LANES;
+        const int lanes = left < LANES ? (int)left : LANES;
+        if (vectors == 2 && lanes == LANES)
+            BY_ROWS(ROWS, B, carry_rows(rows, 2, LANES, b, unit, d, w, carry, keep, H, inner));
+        else if (vectors == 2)
+            BY_ROWS(ROWS, B, carry_rows(rows, 2, lanes, b, unit, d, w, carry, keep, H, inner));
+        else
+            BY_ROWS(ROWS, B, carry_rows(rows, 1, lanes, b, unit, d, w, carry, keep, H, inner));
     }
 }
 
@@ -78,43 +94,39 @@ static const operand *masked(const operand *state, operand *copy, const float *k
 }
 
 /* Define the forward loop of a cell from its row function. */
-#define FORWARD(cell, gates, full)                                                                                \
-    void NAME(cell##_forward)(const void *what, struct team *team) {                                              \
-        const struct recurrence *it = what;                                                                       \
-        const int64_t B = it->B, H = it->H;                                                                       \
-        int64_t first, last;                                                                                      \
-        share(team, H, &first, &last);                                                                            \
-        operand *packed = (operand *)it->packed + first * H * gates, *states = it->operands;                      \
-        pack_units(it->weight, packed, gates, H, H, first, last);                                                 \
-        for (int64_t b = 0; b < B; b++)                                                                           \
-            for (int64_t u = first; u < last; u += LANES) put_state(it, b * H + u, load(it->output + b * H + u)); \
-        meet(team);                                                                                               \
-        for (int64_t t = 0; t < it->T; t++) {                                                                     \
-            const float *keep = it->keep ? it->keep + t * B : NULL;                                               \
-            const operand *state = masked(states + t * B * H, it->scratch, keep, B, H, team);                     \
-            for (int64_t unit = first; unit < last; unit += LANES) {                                              \
-                const operand *w = packed + (unit - first) * H * gates;                                           \
-                int64_t b = 0;                                                                                    \
-                for (; b + full <= B; b += full) cell##_rows(full, it, t * B + b, unit, state + b * H, w);        \
-                for (; b < B; b++) cell##_rows(1, it, t * B + b, unit, state + b * H, w);                         \
-            }                                                                                                     \
-            meet(team);                                                                                           \
-        }                                                                                                         \
+#define FORWARD(cell, gates, full)                                                                                 \
+    void NAME(cell##_forward)(const void *what, struct team *team) {                                               \
+        const struct recurrence *it = what;                                                                        \
+        const int64_t B = it->B, H = it->H;                                                                        \
+        int64_t first, last;                                                                                       \
+        share(team, H, &first, &last);                                                                             \
+        operand *packed = (operand *)it->packed + first * even(H) * gates, *states = it->operands;                 \
+        pack_units(it->weight, packed, gates, H, H, first, last);                                                  \
+        for (int64_t b = 0; b < B; b++)                                                                            \
+            BY_UNITS(first, last, put_state(it, b * H + unit, load_units(it->output + b * H + unit, lanes), lanes));\
+        meet(team);                                                                                                \
+        for (int64_t t = 0; t < it->T; t++) {                                                                      \
+            const float *keep = it->keep ? it->keep + t * B : NULL;                                                \
+            const operand *state = masked(states + t * B * H, it->scratch, keep, B, H, team);                      \
+            BY_UNITS(first, last, {                                                                                \
+                const operand *w = packed + (unit - first) * even(H) * gates;                                      \
+                BY_ROWS(full, B, cell##_rows(rows, lanes, it, t * B + b, unit, state + b * H, w));                 \
+            });                                                                                                    \
+            meet(team);                                                                                            \
+        }                                                                                                          \
     }
 
 /* The preparation of every backward loop: the thread's units, and its weights, packed. */
 struct way_back {
     int64_t first, last;
-    int vectors;
     operand *packed;
 };
 
 static struct way_back start_back(const struct recurrence *it, int gates, const struct team *team) {
     struct way_back way;
     share(team, it->H, &way.first, &way.last);
-    way.vectors = (way.last - way.first) % (2 * LANES) ? 1 : 2;
-    way.packed = (operand *)it->packed + way.first * it->H * gates;
-    pack_backward(it->weight, way.packed, gates, it->H, way.first, way.last, way.vectors);
+    way.packed = (operand *)it->packed + way.first * even(gates * it->H);
+    pack_backward(it->weight, way.packed, gates, it->H, way.first, way.last);
     return way;
 }
 
@@ -123,7 +135,7 @@ static void step_back(const struct recurrence *it, const struct way_back *way, i
     const int64_t B = it->B, H = it->H, G = gates * H;
     meet(team);
     carry_back((const operand *)it->grad_recurrent + t * B * G, way->packed, it->carry, it->keep ? it->keep + t * B : NULL,
-               B, H, G, way->first, way->last, way->vectors);
+               B, H, G, way->first, way->last);
 }
 
 /* ---- GRU ---- */
@@ -140,20 +152,21 @@ void NAME(gru_backward)(const void *what, struct team *team) {
             const int64_t row = t * B + b;
             const float *saved = it->saved + row * 4 * H;
             vf kept = splat(it->keep ? it->keep[row] : 1.0f);
-            for (int64_t u = way.first; u < way.last; u += LANES) {
-                vf r = load(saved + u), z = load(saved + H + u), n = load(saved + 2 * H + u), hn = load(saved + 3 * H + u);
-                vf d = load(it->grad_output + row * H + u) + load(it->carry + b * H + u);
+            BY_UNITS(way.first, way.last, {
+                vf r = load_units(saved + unit, lanes), z = load_units(saved + H + unit, lanes);
+                vf n = load_units(saved + 2 * H + unit, lanes), hn = load_units(saved + 3 * H + unit, lanes);
+                vf d = load_units(it->grad_output + row * H + unit, lanes) + load_units(it->carry + b * H + unit, lanes);
                 vf dn = d * (one - z) * (one - n * n);
-                vf dz = d * (load(it->output + row * H + u) * kept - n) * z * (one - z);
+                vf dz = d * (load_units(it->output + row * H + unit, lanes) * kept - n) * z * (one - z);
                 vf dr = dn * hn * r * (one - r);
-                store(it->carry + b * H + u, d * z);
-                input_gradient(it, row, 3 * H, u, dr);
-                input_gradient(it, row, 3 * H, H + u, dz);
-                input_gradient(it, row, 3 * H, 2 * H + u, dn);
-                recurrent_gradient(it, row, 3 * H, u, dr);
-                recurrent_gradient(it, row, 3 * H, H + u, dz);
-                recurrent_gradient(it, row, 3 * H, 2 * H + u, dn * r);
-            }
+                store_units(it->carry + b * H + unit, d * z, lanes);
+                input_gradient(it, row, 3 * H, unit, dr, lanes);
+                input_gradient(it, row, 3 * H, H + unit, dz, lanes);
+                input_gradient(it, row, 3 * H, 2 * H + unit, dn, lanes);
+                recurrent_gradient(it, row, 3 * H, unit, dr, lanes);
+                recurrent_gradient(it, row, 3 * H, H + unit, dz, lanes);
+                recurrent_gradient(it, row, 3 * H, 2 * H + unit, dn * r, lanes);
+            });
         }
         step_back(it, &way, 3, t, team);
     }
@@ -173,21 +186,22 @@ void NAME(lstm_backward)(const void *what, struct team *team) {
             const int64_t row = t * B + b;
             const float *saved = it->saved + row * 5 * H;
             vf kept = splat(it->keep ? it->keep[row] : 1.0f);
-            for (int64_t u = way.first; u < way.last; u += LANES) {
-                vf i = load(saved + u), f = load(saved + H + u), g = load(saved + 2 * H + u), o = load(saved + 3 * H + u);
-                vf squashed = load(saved + 4 * H + u);
-                vf da = load(it->grad_output + row * H + u) + load(it->carry + b * H + u);
-                vf dc = load(it->carry_memory + b * H + u) + da * o * (one - squashed * squashed);
-                vf before = load(it->memory + row * H + u) * kept;
-                store(it->carry_memory + b * H + u, dc * f * kept);
-                store(it->carry + b * H + u, (vf){0});
+            BY_UNITS(way.first, way.last, {
+                vf i = load_units(saved + unit, lanes), f = load_units(saved + H + unit, lanes);
+                vf g = load_units(saved + 2 * H + unit, lanes), o = load_units(saved + 3 * H + unit, lanes);
+                vf squashed = load_units(saved + 4 * H + unit, lanes);
+                vf da = load_units(it->grad_output + row * H + unit, lanes) + load_units(it->carry + b * H + unit, lanes);
+                vf dc = load_units(it->carry_memory + b * H + unit, lanes) + da * o * (one - squashed * squashed);
+                vf before = load_units(it->memory + row * H + unit, lanes) * kept;
+                store_units(it->carry_memory + b * H + unit, dc * f * kept, lanes);
+                store_units(it->carry + b * H + unit, (vf){0}, lanes);
                 vf d[4] = {dc * g * i * (one - i), dc * before * f * (one - f), dc * i * (one - g * g),
                            da * squashed * o * (one - o)};
                 for (int gate = 0; gate < 4; gate++) {
-                    input_gradient(it, row, 4 * H, gate * H + u, d[gate]);
-                    recurrent_gradient(it, row, 4 * H, gate * H + u, d[gate]);
+                    input_gradient(it, row, 4 * H, gate * H + unit, d[gate], lanes);
+                    recurrent_gradient(it, row, 4 * H, gate * H + unit, d[gate], lanes);
                 }
-            }
+            });
         }
         step_back(it, &way, 4, t, team);
     }
@@ -212,13 +226,13 @@ void NAME(rnn_backward)(const void *what, struct team *team) {
     for (int64_t t = it->T - 1; t >= 0; t--) {
         for (int64_t b = 0; b < B; b++) {
             const int64_t row = t * B + b;
-            for (int64_t u = way.first; u < way.last; u += LANES) {
-                vf d = load(it->grad_output + row * H + u) + load(it->carry + b * H + u);
-                d *= slope(it->activation, load(it->output + (row + B) * H + u));
-                store(it->carry + b * H + u, (vf){0});
-                input_gradient(it, row, H, u, d);
-                recurrent_gradient(it, row, H, u, d);
-            }
+            BY_UNITS(way.first, way.last, {
+                vf d = load_units(it->grad_output + row * H + unit, lanes) + load_units(it->carry + b * H + unit, lanes);
+                d *= slope(it->activation, load_units(it->output + (row + B) * H + unit, lanes));
+                store_units(it->carry + b * H + unit, (vf){0}, lanes);
+                input_gradient(it, row, H, unit, d, lanes);
+                recurrent_gradient(it, row, H, unit, d, lanes);
+            });
         }
         step_back(it, &way, 1, t, team);
     }

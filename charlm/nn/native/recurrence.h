@@ -18,7 +18,7 @@ struct recurrence {
     void *operands;             /* (T + 1, B, H): the states as operands; the memory of `output` if operands are float */
     float *memory;              /* (T + 1, B, H): c of an LSTM; index 0 is the initial one */
     float *saved;               /* (T, B, ·): what backward needs, or NULL */
-    void *packed;               /* (G, H) operands: work space for the packed weights */
+    void *packed;               /* (G, H) operands, both padded: work space for the packed weights */
     void *scratch;              /* (B, H) operands: work space for a state with zeroed rows */
     const float *grad_output;   /* (T, B, H) */
     float *carry;               /* (B, H): gradient of the state, read and written */

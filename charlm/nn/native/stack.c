@@ -12,22 +12,21 @@ void NAME(pack)(const float *w, float *to, int64_t gates, int64_t H, int64_t inn
 }
 
 /* out (B, gates, H) = a (B, inner) · packed w + bias, for units [first, last). */
-INLINE void dense_rows(int rows, int gates, int64_t b, int64_t unit, const float *a, const float *w, const float *bias,
-                       float *out, int64_t H, int64_t inner) {
+INLINE void dense_rows(int rows, int lanes, int gates, int64_t b, int64_t unit, const float *a, const float *w,
+                       const float *bias, float *out, int64_t H, int64_t inner) {
     vf acc[ROWS * 4];
-    biased_product(acc, rows, gates, bias + unit, H, a + b * inner, w, inner);
+    biased_product(acc, rows, lanes, gates, bias + unit, H, a + b * inner, w, inner);
     for (int r = 0; r < rows; r++)
-        for (int gate = 0; gate < gates; gate++) store(out + ((b + r) * gates + gate) * H + unit, acc[r * gates + gate]);
+        for (int gate = 0; gate < gates; gate++)
+            store_units(out + ((b + r) * gates + gate) * H + unit, acc[r * gates + gate], lanes);
 }
 
 INLINE void dense_units(int full, int gates, const float *a, const float *packed, const float *bias, float *out, int64_t B,
                         int64_t H, int64_t inner, int64_t first, int64_t last) {
-    for (int64_t unit = first; unit < last; unit += LANES) {
+    BY_UNITS(first, last, {
         const float *w = packed + unit * inner * gates;
-        int64_t b = 0;
-        for (; b + full <= B; b += full) dense_rows(full, gates, b, unit, a, w, bias, out, H, inner);
-        for (; b < B; b++) dense_rows(1, gates, b, unit, a, w, bias, out, H, inner);
-    }
+        BY_ROWS(full, B, dense_rows(rows, lanes, gates, b, unit, a, w, bias, out, H, inner));
+    });
 }
 
 static void dense(int64_t gates, const float *a, const float *packed, const float *bias, float *out, int64_t B, int64_t H,
@@ -37,13 +36,11 @@ static void dense(int64_t gates, const float *a, const float *packed, const floa
     if (gates == 4) dense_units(LSTM_ROWS, 4, a, packed, bias, out, B, H, inner, first, last);
 }
 
-#define STEP(cell, gates, full)                                                                    \
-    for (int64_t unit = first; unit < last; unit += LANES) {                                       \
-        const float *w = layer->packed_hh + unit * H * gates;                                      \
-        int64_t b = 0;                                                                             \
-        for (; b + full <= B; b += full) cell##_rows(full, &it, b, unit, layer->state + b * H, w); \
-        for (; b < B; b++) cell##_rows(1, &it, b, unit, layer->state + b * H, w);                  \
-    }
+#define STEP(cell, gates, full)                                                                \
+    BY_UNITS(first, last, {                                                                    \
+        const float *w = layer->packed_hh + unit * H * gates;                                  \
+        BY_ROWS(full, B, cell##_rows(rows, lanes, &it, b, unit, layer->state + b * H, w));     \
+    })
 
 /* Read a token in each row, and compute the next states and logits (B, V). */
 static void step(const struct stack *stack, float *logits, struct team *team) {
@@ -63,9 +60,9 @@ static void step(const struct stack *stack, float *logits, struct team *team) {
             it.projected = stack->projected;
             dense(gates, stack->layer[l - 1].state + B * H, layer->packed_ih, layer->bias_ih, stack->projected, B, H, H, first, last);
         }
-        if (gates == 3) STEP(gru, 3, ROWS)
-        if (gates == 4) STEP(lstm, 4, LSTM_ROWS)
-        if (gates == 1) STEP(rnn, 1, ROWS)
+        if (gates == 3) STEP(gru, 3, ROWS);
+        if (gates == 4) STEP(lstm, 4, LSTM_ROWS);
+        if (gates == 1) STEP(rnn, 1, ROWS);
         meet(team);
     }
     for (int64_t l = 0; l < stack->layers; l++) { /* the state after this step is the state before the next */

@@ -10,6 +10,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
 #include "recurrence.h"
 
 #if defined(__AVX512F__)
@@ -35,6 +39,37 @@ typedef float vf_at __attribute__((vector_size(LANES * 4), aligned(4), may_alias
 INLINE vf load(const float *p) { return *(const vf_at *)p; }
 INLINE void store(float *p, vf x) { *(vf_at *)p = x; }
 INLINE vf splat(float x) { return x - (vf){0}; }
+
+/* A block has LANES units. The last block of a width has fewer if the width is not a multiple of LANES: the lanes beyond
+ * the width are read as 0 and never written. In full blocks `lanes` is a constant, so these functions are plain ones.
+ */
+#if defined(__AVX512F__)
+INLINE __mmask16 mask_of(int lanes) { return (__mmask16)((1u << lanes) - 1); }
+INLINE vf load_part(const float *p, int lanes) { return (vf)_mm512_maskz_loadu_ps(mask_of(lanes), p); }
+INLINE void store_part(float *p, vf x, int lanes) { _mm512_mask_storeu_ps(p, mask_of(lanes), (__m512)x); }
+#elif defined(__AVX2__)
+INLINE __m256i mask_of(int lanes) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(lanes), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+INLINE vf load_part(const float *p, int lanes) { return (vf)_mm256_maskload_ps(p, mask_of(lanes)); }
+INLINE void store_part(float *p, vf x, int lanes) { _mm256_maskstore_ps(p, mask_of(lanes), (__m256)x); }
+#else
+INLINE vf load_part(const float *p, int lanes) {
+    vf x = {0};
+    for (int lane = 0; lane < lanes; lane++) x[lane] = p[lane];
+    return x;
+}
+INLINE void store_part(float *p, vf x, int lanes) {
+    for (int lane = 0; lane < lanes; lane++) p[lane] = x[lane];
+}
+#endif
+INLINE vf load_units(const float *p, int lanes) { return lanes == LANES ? load(p) : load_part(p, lanes); }
+INLINE void store_units(float *p, vf x, int lanes) {
+    if (lanes == LANES)
+        store(p, x);
+    else
+        store_part(p, x, lanes);
+}
 
 /* Lane by lane: a where the mask is set, else b. */
 INLINE vf choose_(vi mask, vf a, vf b) { return (vf)((mask & (vi)a) | (~mask & (vi)b)); }
@@ -62,12 +97,18 @@ INLINE vf tanh_(vf x) { return splat(1.0f) - splat(2.0f) / (splat(1.0f) + exp_(x
 
 /* A factor of a product. The inner index of a packed matrix advances by PAIR, since bfloat16 is multiplied in pairs. */
 #ifdef CHARLM_HALF
-#include <immintrin.h>
 #define PAIR 2
 typedef uint16_t operand;
-INLINE void store_operand(operand *p, vf x) { _mm256_storeu_si256((__m256i *)p, (__m256i)_mm512_cvtneps_pbh((__m512)x)); }
-INLINE vf load_operand(const operand *p) {
-    return (vf)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)), 16);
+INLINE void store_operand(operand *p, vf x, int lanes) {
+    __m256i half = (__m256i)_mm512_cvtneps_pbh((__m512)x);
+    if (lanes == LANES)
+        _mm256_storeu_si256((__m256i *)p, half);
+    else
+        _mm256_mask_storeu_epi16(p, mask_of(lanes), half);
+}
+INLINE vf load_operand(const operand *p, int lanes) {
+    __m256i half = lanes == LANES ? _mm256_loadu_si256((const __m256i *)p) : _mm256_maskz_loadu_epi16(mask_of(lanes), p);
+    return (vf)_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16);
 }
 INLINE operand operand_of(float x) { /* to the nearest, ties to even */
     uint32_t word;
@@ -77,64 +118,116 @@ INLINE operand operand_of(float x) { /* to the nearest, ties to even */
 #else
 #define PAIR 1
 typedef float operand;
-INLINE void store_operand(operand *p, vf x) { store(p, x); }
-INLINE vf load_operand(const operand *p) { return load(p); }
+INLINE void store_operand(operand *p, vf x, int lanes) { store_units(p, x, lanes); }
+INLINE vf load_operand(const operand *p, int lanes) { return load_units(p, lanes); }
 INLINE operand operand_of(float x) { return x; }
 #endif
 
-/* acc (rows × vectors) += a (rows × inner) · packed w (inner × vectors · LANES). */
-INLINE void product(vf *acc, int rows, int vectors, const operand *a, int64_t stride, const operand *w, int64_t inner) {
-    for (int64_t k = 0; k < inner; k += PAIR) {
-        vf column[4];
+/* One index of the inner sum of `product`, or a pair of them. `count` is PAIR, or 1 for the last of an odd number. */
+INLINE void product_step(vf *acc, int rows, int vectors, const operand *a, int64_t stride, const operand *w, int count) {
+    (void)count; /* floats have no pairs */
+    vf column[4];
 #pragma GCC unroll 4
-        for (int v = 0; v < vectors; v++) column[v] = load((const float *)(w + (k * vectors + v * PAIR) * LANES));
+    for (int v = 0; v < vectors; v++) column[v] = load((const float *)(w + v * PAIR * LANES));
 #pragma GCC unroll 8
-        for (int r = 0; r < rows; r++) {
+    for (int r = 0; r < rows; r++) {
 #ifdef CHARLM_HALF
-            int32_t two;
-            memcpy(&two, a + r * stride + k, 4);
-            __m512bh x = (__m512bh)_mm512_set1_epi32(two);
+        int32_t two = 0;
+        memcpy(&two, a + r * stride, sizeof(operand) * count);
+        __m512bh x = (__m512bh)_mm512_set1_epi32(two);
 #pragma GCC unroll 4
-            for (int v = 0; v < vectors; v++)
-                acc[r * vectors + v] = (vf)_mm512_dpbf16_ps((__m512)acc[r * vectors + v], x, (__m512bh)column[v]);
+        for (int v = 0; v < vectors; v++)
+            acc[r * vectors + v] = (vf)_mm512_dpbf16_ps((__m512)acc[r * vectors + v], x, (__m512bh)column[v]);
 #else
-            vf x = splat(a[r * stride + k]);
+        vf x = splat(a[r * stride]);
 #pragma GCC unroll 4
-            for (int v = 0; v < vectors; v++) acc[r * vectors + v] += x * column[v];
+        for (int v = 0; v < vectors; v++) acc[r * vectors + v] += x * column[v];
 #endif
-        }
     }
 }
 
+/* acc (rows × vectors) += a (rows × inner) · packed w (inner × vectors · LANES). */
+INLINE void product(vf *acc, int rows, int vectors, const operand *a, int64_t stride, const operand *w, int64_t inner) {
+    int64_t k = 0;
+    for (; k + PAIR <= inner; k += PAIR) product_step(acc, rows, vectors, a + k, stride, w + k * vectors * LANES, PAIR);
+    if (k < inner) product_step(acc, rows, vectors, a + k, stride, w + k * vectors * LANES, 1);
+}
+
 /* acc (rows × gates) = a (rows × inner) · packed w + bias, whose gates lie H apart. */
-INLINE void biased_product(vf *acc, int rows, int gates, const float *bias, int64_t H, const operand *a, const operand *w,
-                           int64_t inner) {
+INLINE void biased_product(vf *acc, int rows, int lanes, int gates, const float *bias, int64_t H, const operand *a,
+                           const operand *w, int64_t inner) {
 #pragma GCC unroll 4
     for (int gate = 0; gate < gates; gate++) {
-        vf start = load(bias + gate * H);
+        vf start = load_units(bias + gate * H, lanes);
 #pragma GCC unroll 8
         for (int r = 0; r < rows; r++) acc[r * gates + gate] = start;
     }
     product(acc, rows, gates, a, inner, w, inner);
 }
 
-/* Compute the units [first, last) of a thread. Borders are multiples of 16, so that two threads never share a cache line. */
+/* Run a statement for the rows b of a batch B, in groups of `full` rows, then the rest: `rows` of them, a constant. */
+#define BY_ROWS(full, B, ...)                                               \
+    do {                                                                    \
+        int64_t b = 0;                                                      \
+        for (; b + (full) <= (B); b += (full)) SOME_ROWS((full), __VA_ARGS__) \
+        LAST_ROWS(7, full, B, __VA_ARGS__)                                  \
+        LAST_ROWS(6, full, B, __VA_ARGS__)                                  \
+        LAST_ROWS(5, full, B, __VA_ARGS__)                                  \
+        LAST_ROWS(4, full, B, __VA_ARGS__)                                  \
+        LAST_ROWS(3, full, B, __VA_ARGS__)                                  \
+        LAST_ROWS(2, full, B, __VA_ARGS__)                                  \
+        LAST_ROWS(1, full, B, __VA_ARGS__)                                  \
+    } while (0)
+#define LAST_ROWS(count, full, B, ...) \
+    if ((count) < (full) && (B) - b == (count)) SOME_ROWS(count, __VA_ARGS__)
+#define SOME_ROWS(count, ...)    \
+    {                            \
+        const int rows = count;  \
+        __VA_ARGS__;             \
+    }
+
+/* Run a statement for the units [first, last), in blocks of `lanes` units: LANES, or fewer in the last block. */
+#define BY_UNITS(first, last, ...)                        \
+    do {                                                  \
+        int64_t unit = (first);                           \
+        for (; unit + LANES <= (last); unit += LANES) {   \
+            const int lanes = LANES;                      \
+            __VA_ARGS__;                                  \
+        }                                                 \
+        if (unit < (last)) {                              \
+            const int lanes = (int)((last) - unit);       \
+            __VA_ARGS__;                                  \
+        }                                                 \
+    } while (0)
+
+/* Compute the units [first, last) of a thread. Borders are multiples of 16, so two threads share no cache line if the
+ * width is a multiple of 16 too. */
 INLINE void share(const struct team *team, int64_t H, int64_t *first, int64_t *last) {
-    int64_t blocks = H / 16;
+    int64_t blocks = (H + 15) / 16, end = blocks * (team->index + 1) / team->size * 16;
     *first = blocks * team->index / team->size * 16;
-    *last = blocks * (team->index + 1) / team->size * 16;
+    *last = end < H ? end : H;
 }
 
-/* Weights (gates · H, inner) of units [first, last) as `product` streams them: block of LANES units, inner, gate, unit. */
+/* Return the inner width of packed weights, which consist of whole pairs. */
+INLINE int64_t even(int64_t inner) { return (inner + PAIR - 1) / PAIR * PAIR; }
+
+/* Weights (gates · H, inner) of units [first, last) as `product` streams them: block of LANES units, inner, gate, unit.
+ * The weights that fill up the last block and the last pair are 0. */
 INLINE void pack_units(const float *w, operand *to, int64_t gates, int64_t H, int64_t inner, int64_t first, int64_t last) {
-    for (int64_t unit = first; unit < last; unit += LANES, to += inner * gates * LANES)
+    const int64_t block = even(inner) * gates * LANES;
+    for (int64_t unit = first; unit < last; unit += LANES, to += block) {
+        if (last - unit < LANES || inner % PAIR) memset(to, 0, sizeof(operand) * block);
         for (int64_t gate = 0; gate < gates; gate++)
-            for (int64_t lane = 0; lane < LANES; lane++) { /* row by row: the starts of all rows share a few cache sets */
+            for (int64_t lane = 0; lane < LANES && unit + lane < last; lane++) {
+                /* row by row: the starts of all rows share a few cache sets */
                 const float *row = w + (gate * H + unit + lane) * inner;
                 operand *column = to + (gate * LANES + lane) * PAIR;
-                for (int64_t k = 0; k < inner; k += PAIR)
+                int64_t k = 0;
+                for (; k + PAIR <= inner; k += PAIR)
                     for (int64_t pair = 0; pair < PAIR; pair++) column[k * gates * LANES + pair] = operand_of(row[k + pair]);
+                if (k < inner) column[k * gates * LANES] = operand_of(row[k]);
             }
+    }
 }
 
 #endif
