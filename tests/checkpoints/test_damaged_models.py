@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,6 +12,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from memory_limit import limit_memory
 
 import charlm
 from charlm.checkpoints import checkpoint, write
@@ -167,24 +166,22 @@ def test_a_newer_model_is_refused_as_that(line_folder: Path) -> None:
             charlm.load(folder)
 
 
-HUGE = """
-import json, resource, sys
-from pathlib import Path
-import charlm
-charlm.load(sys.argv[1])
-used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (used + 2**28,) * 2)
-for folder in sys.argv[2:]:
-    try:
-        charlm.load(folder)
-    except charlm.ModelError as error:
-        print(json.dumps(str(error)))
-"""
+def open_in_little_memory(good: Path, folders: list[Path]) -> None:
+    """Print the error of each folder."""
+    charlm.load(good)
+    limit_memory(2**28)
+    for folder in folders:
+        try:
+            charlm.load(folder)
+        except charlm.ModelError as error:
+            print(json.dumps(str(error)))
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux to limit and measure memory")
 def test_a_file_that_claims_to_be_huge_is_refused_before_memory_is_taken(line_folder: Path, tmp_path: Path) -> None:
     """Each is opened in a process that may take 256 MiB more."""
+    from forked_trainer import result
+
     network = charlm.load(line_folder).network
     sizes = {"hidden_size": 65_536, "layers": 64, "embedding_size": 65_536}
     folders = [shutil.copytree(line_folder, tmp_path / str(number)) for number in range(6)]
@@ -197,7 +194,6 @@ def test_a_file_that_claims_to_be_huge_is_refused_before_memory_is_taken(line_fo
         with (folder / name).open("ab") as file:
             file.truncate(2**40)  # a hole: it takes no room on the disk
     (folders[5] / "model.safetensors").write_bytes((2**60).to_bytes(8, "little") + b"{}")
-    command = [sys.executable, "-c", HUGE, line_folder, *folders]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8")
-    assert done.stderr == ""
-    assert len(done.stdout.splitlines()) == len(folders)
+    done = result(open_in_little_memory, line_folder, folders)
+    assert (done.code, done.err) == (0, "")
+    assert len(done.out.splitlines()) == len(folders)

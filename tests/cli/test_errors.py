@@ -5,7 +5,6 @@ import gzip
 import json
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from conftest import LINES, QUICK, SMALL, TINY, Outcome
 
 import charlm
+from charlm import cli
 from charlm.checkpoints import model_folder
 from charlm.cli.remedies import REMEDIES
 
@@ -230,19 +230,23 @@ def test_a_disk_that_is_full_is_a_sentence(train: Run) -> None:
     assert train(LINES.encode()).code == 0
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere memory cannot be limited")
-def test_a_network_that_does_not_fit_is_a_sentence(start: Callable[..., subprocess.Popen[str]], tmp_path: Path) -> None:
-    """One matrix of a GRU 40,000 wide is 3 · 40,000² · 4 bytes = 19 GB; the process may have 8."""
+def train_too_much(place: Path) -> None:
     import resource
 
+    os.chdir(place)
+    resource.setrlimit(resource.RLIMIT_AS, (8 * 10**9, 8 * 10**9))
+    cli.main(["train", "text", "--hidden-size=40000", "--steps=1", "--quiet"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere memory cannot be limited")
+def test_a_network_that_does_not_fit_is_a_sentence(tmp_path: Path) -> None:
+    """One matrix of a GRU 40,000 wide is 3 · 40,000² · 4 bytes = 19 GB; the process may have 8."""
+    from forked_trainer import result
+
     (tmp_path / "text").write_text(LINES)
-    process = start(
-        *["train", "text", "--hidden-size=40000", "--steps=1", "--quiet"],
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (8 * 10**9, 8 * 10**9)),
-    )
-    out, err = process.communicate()
-    assert "memory" in refusal(Outcome(process.returncode, out, err), 1)
-    assert "--hidden-size" in err
+    done = result(train_too_much, tmp_path)
+    assert "memory" in refusal(Outcome(done.code or 0, done.out, done.err), 1)
+    assert "--hidden-size" in done.err
 
 
 def test_the_library_raises_what_the_command_says(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from conftest import QUICK, SMALL, STREAM, TINY, Outcome
 
 import charlm
+from charlm import cli
 from charlm.data import cache, corpus, token_store, windows
 from charlm.tasks.language import Dataset, prepare
 from charlm.training.events import Planned
@@ -94,17 +94,25 @@ def test_an_entry_that_is_damaged_is_written_anew(harm: Callable[[Path], object]
     assert {path.name: path.read_bytes() for path in entry().iterdir()} == whole
 
 
+def train_on_a_full_disk(place: Path, source: str) -> None:
+    import resource
+
+    os.chdir(place)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**18, 2**18))
+    corpus.IN_MEMORY = 0
+    cli.main(["train", source])
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on the size of files")
 @pytest.mark.parametrize("source", ["text", "-"], ids=["while encoding", "from a pipe"])
 def test_a_disk_that_is_full_is_told_and_nothing_is_left(source: str, own_cache: Path, tmp_path: Path) -> None:
     """A limit on file sizes simulates a full disk."""
-    (tmp_path / "text").write_text(STREAM * 5000)
-    limit = "import resource, signal; resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, 2**20))"
-    command = [sys.executable, "-c", f"{limit}; from charlm.cli import main; main(['train', {source!r}])"]
-    with (tmp_path / "text").open("rb") as stdin:
-        done = subprocess.run(command, stdin=stdin, capture_output=True, cwd=tmp_path, encoding="utf-8")
-    assert done.returncode == 1
-    *_, said = done.stderr.splitlines()
+    from forked_trainer import result
+
+    (tmp_path / "text").write_text(STREAM * 200)
+    done = result(train_on_a_full_disk, tmp_path, source, stdin=(tmp_path / "text").read_bytes())
+    assert done.code == 1
+    *_, said = done.err.splitlines()
     assert said.startswith("error: the corpus does not fit into memory, and ")
     assert f"cannot be written to {own_cache}: File too large" in said and "CHARLM_CACHE" in said
     assert list(own_cache.iterdir()) == [] and not (tmp_path / "checkpoints" / "text").exists()

@@ -1,9 +1,10 @@
 """Model folders made to do harm, signed with true checksums: every command refuses them, and nothing else happens."""
 
+import contextlib
+import io
 import json
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,44 +14,49 @@ import counters as tally
 import pytest
 from conftest import LINES, Outcome
 from hostile_models import FIRST, FOR_INFO, HOSTILE
+from memory_limit import limit_memory
 from soak import SOAK
+
+from charlm import cli
 
 Run = Callable[..., Outcome]
 COMMANDS = (["info"], ["score", "the cat"], ["sample", "--length=5"], ["evaluate", "text"])
 
 # Every event that runs what a file says, starts a program or reaches the network ends the process at once.
-CHILD = """
-import contextlib, io, json, os, resource, sys
-from pathlib import Path
-from charlm import cli
-good, soak, commands, *folders = sys.argv[1:]
-def run(*arguments):
+FORBIDDEN = ("pickle.", "socket.", "subprocess.", "os.exec", "os.posix_spawn", "os.spawn", "os.system", "os.fork")
+
+
+def answer(*arguments: str) -> tuple[object, str, str]:
     out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            cli.main([*arguments])
-        except SystemExit as ended:
-            return ended.code, out.getvalue(), err.getvalue()
-for command in json.loads(commands):
-    assert run(*command, "--model", good)[0] == 0, command
-forbidden = ("pickle.", "socket.", "subprocess.", "os.exec", "os.posix_spawn", "os.spawn", "os.system", "os.fork")
-def judge(event, arguments):
-    if event.startswith(forbidden):
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as ended:
+        cli.main([*arguments])
+    return ended.value.code, out.getvalue(), err.getvalue()
+
+
+def judge(event: str, arguments: object) -> None:
+    if event.startswith(FORBIDDEN):
         print(json.dumps([event]), flush=True)
         os._exit(99)
-sys.addaudithook(judge)
-used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (used + 2**28,) * 2)
-info, *others = json.loads(commands)
-for number, folder in enumerate(folders):
-    asked = [info, *(others if soak == "True" else [others[number % len(others)]])]
-    print(json.dumps([run(*command, "--model", folder) for command in asked]), flush=True)
-"""
+
+
+def ask(place: Path, good: Path, folders: list[Path]) -> None:
+    """Print what the commands answer to each folder, in a process that may take 256 MiB and must not run anything."""
+    os.chdir(place)
+    for command in COMMANDS:
+        assert answer(*command, "--model", str(good))[0] == 0, command
+    sys.addaudithook(judge)
+    limit_memory(2**28)
+    info, *others = COMMANDS
+    for number, folder in enumerate(folders):
+        asked = [info, *(others if SOAK else [others[number % len(others)]])]
+        print(json.dumps([answer(*command, "--model", str(folder)) for command in asked]), flush=True)
 
 
 @pytest.fixture(scope="module")
 def answers(line_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[int, str, str]]]:
-    """What each command answers to each folder, in one process that may take 256 MiB and must not run anything."""
+    """What each command answers to each folder."""
+    from forked_trainer import result
+
     place = tmp_path_factory.mktemp("hostile")
     (place / "text").write_text(LINES)
     kinds = HOSTILE | FOR_INFO
@@ -58,11 +64,10 @@ def answers(line_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
         (place / "models").mkdir(exist_ok=True)
         change(shutil.copytree(line_folder, place / "models" / str(number)))
     folders = [place / "models" / str(number) for number in range(len(kinds))]
-    command = [sys.executable, "-c", CHILD, line_folder, str(SOAK), json.dumps(COMMANDS), *folders]
-    done = subprocess.run(command, cwd=place, capture_output=True, encoding="utf-8")
-    assert (done.returncode, done.stderr) == (0, ""), done.stdout[-300:]
+    done = result(ask, place, line_folder, folders)
+    assert (done.code, done.err) == (0, ""), done.out[-300:]
     assert sorted(os.listdir(place)) == ["elsewhere", "models", "text"], "nothing was written"
-    return dict(zip(kinds, map(json.loads, done.stdout.splitlines()), strict=True))
+    return dict(zip(kinds, map(json.loads, done.out.splitlines()), strict=True))
 
 
 linux = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux to limit and measure memory")

@@ -1,6 +1,5 @@
 """Real training processes killed again and again, at any moment: resumed to the end, they are the run never killed."""
 
-import multiprocessing
 import os
 import random
 import shutil
@@ -23,13 +22,11 @@ from charlm.training.learner import Learner
 
 if sys.platform == "win32":
     pytest.skip("signals are those of POSIX", allow_module_level=True)
+from forked_trainer import PROCESSES
 
 KILLS = 100 if SOAK else 12  # in each of the two tests that kill
 CALLS = ("fsync", "replace", "rename", "mkdir", "unlink", "rmdir")  # all that a trainer does to the disk but write
 OLD = charlm.Plan(PLAN.model, PLAN.train, steps=1, validations=1)
-# Torch is imported once, by a process from which the trainers are forked.
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["charlm.training.train", "charlm.cli.view.display"])
 
 
 def watch(patch: pytest.MonkeyPatch, before: Callable[[int, str, Any], None]) -> None:

@@ -8,7 +8,8 @@ import termios
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
 import pexpect
 from pexpect.fdpexpect import fdspawn
@@ -16,7 +17,8 @@ from pexpect.fdpexpect import fdspawn
 from charlm import cli
 
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["charlm.training.train", "charlm.cli.view.display"])
+# Whatever a child would import again; what the tests import takes longer than most children.
+PROCESSES.set_forkserver_preload(["charlm.training.train", "charlm.cli.view.display", "pexpect.fdpexpect", "pytest"])
 EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}
 
 
@@ -25,6 +27,36 @@ def fork(function: Callable[..., None], *arguments: object) -> BaseProcess:
     process = PROCESSES.Process(target=function, args=arguments, daemon=True)
     process.start()
     return process
+
+
+class Done(NamedTuple):
+    """What a process did: its exit code and what it wrote."""
+
+    code: int | None
+    out: str
+    err: str
+
+
+def result(function: Callable[..., None], *arguments: object, stdin: bytes = b"") -> Done:
+    """What comes of a function in a process of its own, with this environment and this stdin."""
+    with TemporaryDirectory() as name:
+        streams = [Path(name, each) for each in ("stdin", "stdout", "stderr")]
+        for each, content in zip(streams, (stdin, b"", b""), strict=True):
+            each.write_bytes(content)
+        process = fork(_with_streams, dict(os.environ), streams, function, *arguments)
+        process.join(60)
+        process.kill()
+        process.join()
+        return Done(process.exitcode, *(each.read_text(encoding="utf-8") for each in streams[1:]))
+
+
+def _with_streams(environment: dict[str, str], streams: list[Path], function: Callable[..., None], *rest: Any) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    for number, path in enumerate(streams):
+        os.dup2(os.open(path, os.O_RDWR), number)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115  # as long as the process
+    function(*rest)
 
 
 def end(process: BaseProcess, *signals: str) -> int | None:
