@@ -31,11 +31,12 @@ ORDER = [
         "files",
         "progress",
     ),
-    *("tokenizers", "data", "measures", "nn", "generation", "scoring", "language_model", "tasks", "plan"),
+    *("tokenizers", "data", "examples", "measures", "nn", "generation", "scoring", "language_model", "tasks", "plan"),
     *("checkpoints", "system", "training", "comparison", "analysis", "pages", "kenlm", "charlm", "cli", "__main__"),
 ]
 VARIANTS = (  # packages in which a file is the value of an option
     "cli.formats",
+    "examples.formats",
     "generation.samplers",
     "nn.cells",
     "nn.embeddings",
