@@ -3,7 +3,15 @@
 V 65, B 32, T 64; torch: nn.Embedding + nn.GRU or nn.LSTM + nn.Linear, clipping, fused AdamW. By default, the factors
 of the recurrent products are bfloat16 if the processor multiplies bfloat16. Then all cells, most of which run on
 plain torch.
+
+    python benchmarks/training_step.py --widths
+
+compares widths and batches that do not fill the vectors of the processor with the next ones that do: seconds over those
+of the next multiple. CHARLM_NATIVE chooses the instruction set.
 """
+
+import sys
+from collections.abc import Callable
 
 import torch
 from timing import best_seconds
@@ -12,11 +20,15 @@ from torch.nn import functional
 
 from charlm.config import ModelConfig, TrainConfig
 from charlm.data.windows import Batch
+from charlm.generation.drawing import draws
+from charlm.nn.native.library import path_in_use, resolve_precision
 from charlm.nn.network import Network
 from charlm.registry import names
 from charlm.training.learner import Learner
 
 V, B, T, E = 65, 32, 64, 64
+WIDTHS = {"gru": (100, 200, 300, 500, 650, 1000, 1500), "lstm": (100, 300, 650), "rnn": (100, 300, 650)}
+ROWS = (1, 7, 17, 33)  # of a batch
 
 
 class TorchModel(nn.Module):
@@ -66,5 +78,38 @@ def all_cells(batch: Batch) -> None:
         print(f"| {cell} | " + " | ".join(f"{B * T / each:,.0f}" for each in seconds) + " |", flush=True)
 
 
+def widths() -> None:
+    used = f"{path_in_use()}, training in {resolve_precision('auto', torch.device('cpu'))}"
+    print(f"widths and batches over the next multiple, V {V}, T {T}, {torch.get_num_threads()} threads, {used}")
+    print("| cell | H | B | over H | over B | forward | training | sampling |\n|---|---|---|---|---|---|---|---|")
+    torch.set_flush_denormal(True)
+    for cell, some in WIDTHS.items():
+        for H in some:
+            compare(cell, (H, B), (H + -H % 16, B))
+    for rows in ROWS:
+        compare("gru", (256, rows), (256, rows + -rows % 8))
+
+
+def compare(cell: str, size: tuple[int, int], full: tuple[int, int]) -> None:
+    """Print the ratios of the seconds at a width and a batch to those of a full width and batch."""
+    rounds = 40 if size[0] < 400 else 8
+    ways = [actions(cell, *each) for each in (size, full)]
+    seconds = [best_seconds(*pair, rounds=rounds) for pair in zip(*ways, strict=True)]
+    ratios = " | ".join(f"{mine / theirs:.2f}" for mine, theirs in seconds)
+    print(f"| {cell} | {size[0]} | {size[1]} | {full[0]} | {full[1]} | {ratios} |", flush=True)
+
+
+def actions(cell: str, H: int, rows: int) -> list[Callable[[], object]]:
+    """Return what is timed of one network: reading a window, learning it, and drawing tokens."""
+    shape = ModelConfig(cell=cell, hidden_size=H, layers=1, embedding_size=E, dropout=0.0, sequence="stream")
+    network, learner = Network(shape, V).eval(), Learner(Network(shape, V), TrainConfig())
+    ids, targets = torch.randint(3, V, (2, T, rows))
+    chances = torch.rand(T, rows, dtype=torch.double)
+    with torch.inference_mode():
+        on = draws(network, [], torch.zeros(rows, V), network.zero_state(rows), ids[:0].t(), end=-1)
+    reading = torch.inference_mode()(lambda: network(ids))
+    return [reading, lambda: learner.step(Batch(ids, targets, None, fresh=False), 1e-3), lambda: on(chances)]
+
+
 if __name__ == "__main__":
-    main()
+    widths() if sys.argv[1:] == ["--widths"] else main()
