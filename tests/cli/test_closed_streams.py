@@ -50,32 +50,26 @@ def test_a_stream_that_is_closed_from_the_start_stops_nothing(
     assert "rror" not in err and bool(err) == (bool(expected.err) and closed != "stderr")
 
 
-def shell(place: Path, script: str, *arguments: object, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Run `script` in a shell; in it, "$@" is `charlm ARGUMENTS...`."""
-    words = [sys.executable, "-m", "charlm", *map(str, arguments)]
-    whole = ["sh", "-c", script, "sh", *words]
-    return subprocess.run(whole, cwd=place, env={**os.environ, **settings}, capture_output=True, encoding="utf-8")
-
-
 def test_a_shell_may_close_all_of_them(tmp_path: Path) -> None:
     (tmp_path / "text").write_text(LINES)
-    done = shell(tmp_path, '"$@" <&- >&- 2>&-', *COMMANDS["train"])
+    shell = ["sh", "-c", '"$@" <&- >&- 2>&-', "sh", sys.executable, "-m", "charlm", *COMMANDS["train"]]
+    done = subprocess.run(shell, cwd=tmp_path, capture_output=True, encoding="utf-8")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert charlm.load(tmp_path / "new").line
     assert sorted(os.listdir(tmp_path)) == ["checkpoints", "new", "text"]
 
 
 def test_a_command_does_not_wait_for_a_closed_stdin(line_folder: Path, tmp_path: Path) -> None:
-    done = shell(tmp_path, '"$@" <&-', "score", "--model", line_folder)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "error: stdin is closed, so no text can be read from it\n"
+    assert end(fork(partial(forked.command, closed="stdin"), tmp_path, "score", "--model", line_folder)) == 1
+    assert (tmp_path / "stdout").read_text() == ""
+    assert (tmp_path / "stderr").read_text() == "error: stdin is closed, so no text can be read from it\n"
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_a_result_that_the_disk_does_not_take_is_a_sentence(line_folder: Path, tmp_path: Path) -> None:
-    done = shell(tmp_path, '"$@" >/dev/full', "score", "the cat", "--model", line_folder, "--quiet")
-    assert done.returncode == 1
-    assert done.stderr == "error: stdout cannot be written: No space left on device\n"
+    (tmp_path / "stdout").symlink_to("/dev/full")
+    assert end(fork(forked.command, tmp_path, "score", "the cat", "--model", line_folder, "--quiet")) == 1
+    assert (tmp_path / "stderr").read_text() == "error: stdout cannot be written: No space left on device\n"
 
 
 def test_training_goes_on_when_nobody_listens_any_more(

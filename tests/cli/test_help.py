@@ -1,10 +1,11 @@
 """Help pages, and the completion of the shell."""
 
-import os
 import re
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -82,9 +83,12 @@ print("charlm.cli.info" in sys.modules, "charlm.cli.sample" in sys.modules)
 def completed(place: Path, *words: str) -> list[str]:
     """Return what the shell offers for the last of some words, as the program answers it."""
     asked = {"_CHARLM_COMPLETE": "complete_bash", "COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
-    command = [sys.executable, "-c", "from charlm.cli import app; app(prog_name='charlm')"]
-    done = subprocess.run(command, cwd=place, env={**os.environ, **asked}, capture_output=True, encoding="utf-8")
-    return done.stdout.split()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()) as printed, pytest.raises(SystemExit):
+        patch.chdir(place)
+        for name, value in asked.items():
+            patch.setenv(name, value)
+        app(prog_name="charlm")
+    return printed.getvalue().split()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="bash")

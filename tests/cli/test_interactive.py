@@ -131,20 +131,19 @@ def test_without_a_terminal_it_says_so(run, line_folder: Path) -> None:  # type:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are those of POSIX")
-def test_in_a_terminal_a_person_types_and_takes(stream_folder: Path) -> None:
+def test_in_a_terminal_a_person_types_and_takes(stream_folder: Path, tmp_path: Path) -> None:
     """The text is printed at the end, and the terminal is restored."""
-    import pexpect
+    from forked_trainer import Screen, command_at, end, fork
 
     expected = charlm.load(stream_folder).next_token_probabilities("the wo")[0].text
-    command = ["-m", "charlm", "sample", "-i", "--prompt=the ", "-m", str(stream_folder)]
-    child = pexpect.spawn(sys.executable, command, encoding="utf-8", timeout=60, dimensions=(30, 80))
-    child.expect("▏")
-    child.expect("temperature 1 ")
-    child.send("wx\x7fo\x1b[3~\x1bOP\x1b[B\x1bOB\x1b[D")
-    child.expect(r"temperature 0\.8 .*top-p 0\.95")
-    child.send("\t\x04")
-    child.expect(pexpect.EOF)
-    child.close()
-    assert child.exitstatus == 0
-    assert child.before.rstrip("\r\n").endswith(f"the wo{expected}")
-    assert child.before.rfind("\x1b[?25h") > child.before.rfind("\x1b[?25l"), "the cursor is shown again"
+    screen = Screen(80)
+    child = fork(command_at, screen.name, tmp_path, "sample", "-i", "--prompt=the ", "-m", stream_folder)
+    screen.person.expect("▏")
+    screen.person.expect("temperature 1 ")
+    screen.person.send("wx\x7fo\x1b[3~\x1bOP\x1b[B\x1bOB\x1b[D")
+    screen.person.expect(r"temperature 0\.8 .*top-p 0\.95")
+    screen.person.send("\t\x04")
+    shown = screen.rest()
+    assert end(child) == 0
+    assert shown.rstrip("\r\n").endswith(f"the wo{expected}")
+    assert shown.rfind("\x1b[?25h") > shown.rfind("\x1b[?25l"), "the cursor is shown again"

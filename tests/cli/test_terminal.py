@@ -24,6 +24,7 @@ from charlm.training import trainer as run_module
 if sys.platform == "win32":
     pytest.skip("pseudo-terminals are those of POSIX", allow_module_level=True)
 import pexpect
+from forked_trainer import Screen, command_at, end, fork
 
 Run = Callable[..., Outcome]
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -172,31 +173,26 @@ def test_quiet_shows_nothing_at_a_terminal(
     assert terminal.close() == ""
 
 
-def at_a_terminal(place: Path, *arguments: object, **settings: str) -> pexpect.spawn:
-    """Type a command in a window of 60 columns."""
-    bare = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
-    env = {**bare, "TERM": "xterm", **settings}
-    command, *rest = [*COMMAND, *map(str, arguments)]
-    return pexpect.spawn(command, rest, cwd=place, env=env, dimensions=(24, 60), encoding="utf-8", timeout=60)
-
-
 def test_ctrl_c_before_the_first_validation_keeps_what_there_is(tmp_path: Path) -> None:
     """With a million steps, the first validation is far away; the progress line shows that training has started."""
     (tmp_path / "text").write_text(STREAM)
-    child = at_a_terminal(tmp_path, "train", "text", *TINY, "--steps=1000000")
-    with child:
-        child.expect(r"train +\d\.\d")
-        assert "best so far" not in child.before
-        child.sendintr()
-        child.expect(pexpect.EOF)
-    assert child.exitstatus == 130
-    assert re.search(r"best model so far[^\r\n]* checkpoints/text\b", child.before), "in one piece, to be copied"
-    assert "\x1b[?25h" in child.before
+    screen = Screen(60)
+    child = fork(command_at, screen.name, tmp_path, "train", "text", *TINY, "--steps=1000000")
+    screen.person.expect(r"train +\d\.\d")
+    assert "best so far" not in screen.person.before
+    screen.ctrl_c()
+    shown = screen.rest()
+    assert end(child) == 130
+    assert re.search(r"best model so far[^\r\n]* checkpoints/text\b", shown), "in one piece, to be copied"
+    assert "\x1b[?25h" in shown
     assert charlm.load(tmp_path / "checkpoints/text").score("the word").logprob < 0
 
 
 def test_a_sample_appears_as_it_is_drawn_until_ctrl_c(stream_folder: Path, tmp_path: Path) -> None:
-    child = at_a_terminal(tmp_path, "sample", "-m", stream_folder, "--length=100000000", "--prompt=In the ")
+    """It is a program of its own, which has to load torch first."""
+    env = {**os.environ, "TERM": "xterm"}
+    command, *rest = [*COMMAND, "sample", "-m", str(stream_folder), "--length=100000000", "--prompt=In the "]
+    child = pexpect.spawn(command, rest, cwd=tmp_path, env=env, dimensions=(24, 60), encoding="utf-8", timeout=60)
     with child:
         child.expect_exact("loading torch ...\r\x1b[K")  # shown while it waits, and erased
         child.expect("In the .{30}")

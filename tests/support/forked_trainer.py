@@ -89,6 +89,7 @@ def command_at(terminal: str, place: Path, *arguments: object) -> None:
     os.setsid()
     for number in range(3):  # the first terminal that is opened now is the one whose keys and hang-up count
         os.dup2(os.open(terminal, os.O_RDWR), number)
+    sys.stdin = os.fdopen(0, encoding="utf-8")
     sys.stdout, sys.stderr = (os.fdopen(number, "w", encoding="utf-8") for number in (1, 2))
     del os.environ["COLUMNS"]
     os.environ["TERM"] = "xterm"
