@@ -41,10 +41,11 @@ class LayerContext(NamedTuple):
     """The surroundings of a layer, which a cell that feeds its output back (jordan) must know."""
 
     residual: bool = False  # whether the network adds the layer's input to its output
-    vocabulary: int | None = None  # V, in the last layer only
+    vocabulary: int | None = None  # V, in the last layer only; of predicted numbers, how many each step has
     # Turns the last layer's output (B, H) into the network's logits (B, V). It is a bound method of the network, not a
     # closure: copy.deepcopy of the network then binds it to the copy.
     logits: Callable[[Tensor], Tensor] | None = None
+    numbers: bool = False  # whether `logits` are predicted numbers, which are fed back unchanged
 
 
 class Cell(nn.Module, ABC):

@@ -2,8 +2,8 @@
 
 The state is that output, a distribution. In the last layer it is the network's own ŷ = softmax(W_y h + b_y), V wide,
 from the network's readout. In the layers below it is o = softmax(W_o h + b_o), H wide, from a readout of the layer.
-At the start of a sequence the state is zeros. With a residual connection the readout reads h + x in place of h, as the
-network's readout does.
+A network that predicts numbers feeds them back unchanged. At the start of a sequence the state is zeros. With a
+residual connection the readout reads h + x in place of h, as the network's readout does.
 """
 
 import torch
@@ -47,5 +47,5 @@ class Jordan(RecurrentCell):
         projected_h, x = projected.split_with_sizes([self.hidden_size, projected.shape[1] - self.hidden_size], dim=1)
         h = self.activation(projected_h + torch.addmm(self.bias_hh, o, self.weight_hh.t()))
         output = h + x if self._context.residual else h
-        readout = self._context.logits or self.readout
-        return h, (torch.softmax(readout(output), dim=1),)
+        answer = (self._context.logits or self.readout)(output)
+        return h, (answer if self._context.numbers else torch.softmax(answer, dim=1),)

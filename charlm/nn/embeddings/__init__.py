@@ -15,14 +15,22 @@ from charlm.nn.cells import Cell
 from charlm.nn.native.fused import Projected
 
 
-class Embedding(nn.Module, ABC):
-    """An input layer, made with V and E. `size` is the width of its vectors, the first cell's input size."""
+class InputLayer(nn.Module, ABC):
+    """What the first cell reads. `size` is the width of its vectors, the first cell's input size."""
 
     size: int
 
     @abstractmethod
     def vectors(self, ids: Tensor) -> Tensor:
         """Return the vectors of ids: (...) → (..., size)."""
+
+    @abstractmethod
+    def project(self, ids: Tensor, cell: Cell) -> Projected:
+        """Return `cell.project` of the vectors of ids: (T, B) → (T, B, G)."""
+
+
+class Embedding(InputLayer):
+    """An input layer for token ids, made with V and E."""
 
     @abstractmethod
     def projected_table(self, cell: Cell) -> Tensor:
@@ -38,10 +46,6 @@ class Embedding(nn.Module, ABC):
 
         Raises ConfigError if the embedding has no vectors of its own.
         """
-
-    @abstractmethod
-    def project(self, ids: Tensor, cell: Cell) -> Projected:
-        """Return `cell.project` of the vectors of ids: (T, B) → (T, B, G)."""
 
     def tie(self) -> Callable[[], Tensor]:
         """Share the table with the readout, and return a function that returns it: (V, E).
