@@ -37,8 +37,10 @@ class WordTags:
         for words, tags in sentences:
             for word, tag in zip(words, tags, strict=True):
                 counts.setdefault(word, Counter())[tag] += 1
-        total = sum(counts.values(), Counter())
-        return cls({word: majority(each.elements()) for word, each in counts.items()}, majority(total.elements()))
+        total: Counter[str] = Counter()
+        for each in counts.values():
+            total.update(each)
+        return cls({word: each.most_common(1)[0][0] for word, each in counts.items()}, majority(total.elements()))
 
     def tag(self, words: Sequence[str]) -> list[str]:
         """Return a tag for each word."""
