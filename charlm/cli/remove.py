@@ -52,7 +52,10 @@ def _agreed(folders: list[Path], size: int) -> bool:
         raise ConfigError("there is no terminal to ask on; to remove without a question, add --yes")
     which = f"{plural(len(folders), 'model')}, {listed([str(folder) for folder in folders])}"
     print(f"remove {which} ({size / 1e6:,.1f} MB)? [y/N] ", end="", file=sys.stderr, flush=True)
-    answer = sys.stdin.readline()
-    if not answer:  # Ctrl-D, which ends no line
-        say("")
+    answer = ""
+    try:
+        answer = sys.stdin.readline()
+    finally:
+        if not answer:  # Ctrl-C or Ctrl-D, which end no line
+            say("")
     return answer.strip().lower() in ("y", "yes")

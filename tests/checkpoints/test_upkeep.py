@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -211,6 +212,22 @@ def test_on_a_terminal_a_question_is_asked(
     assert "remove 2 models, checkpoints/poems and checkpoints/prose (0.0 MB)? [y/N] " in done.err
     assert (done.code == 0) == removed == ("poems" not in names())
     assert removed or done.err.endswith("error: nothing was removed\n")
+
+
+def test_ctrl_c_at_the_question_ends_its_line_and_removes_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted(StringIO):
+        def isatty(self) -> bool:
+            return True
+
+        def readline(self, size: int = -1) -> str:  # type: ignore[override]
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("sys.stdin", Interrupted())
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("NO_COLOR", "1")
+    done = run("remove", "poems")
+    assert (done.code, done.out) == (130, "") and done.err.endswith("? [y/N] \n")
+    assert "poems" in names()
 
 
 def test_files_that_charlm_did_not_write_are_kept(run: Run, models: Path) -> None:
