@@ -17,7 +17,7 @@ import torch
 
 import charlm
 from charlm.config import ModelConfig, TrainConfig
-from charlm.tasks.language import prepare
+from charlm.tasks.text.preparation import prepare
 
 WAYS = [("dynamic",), ("cache",), ("dynamic", "cache")]
 

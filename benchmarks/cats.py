@@ -16,7 +16,7 @@ from types import ModuleType
 
 import charlm
 from charlm.config import ModelConfig, TrainConfig
-from charlm.tasks.language import prepare
+from charlm.tasks.text.preparation import prepare
 
 CORPORA = Path(__file__).parent.parent / "corpora"
 

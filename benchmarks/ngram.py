@@ -24,7 +24,7 @@ from charlm.comparison.baseline import train_ngram
 from charlm.comparison.compare import ComparedModel, Comparison, compare
 from charlm.config import ModelConfig, TrainConfig
 from charlm.nn.probability import log_probabilities
-from charlm.tasks.language import prepare
+from charlm.tasks.text.preparation import prepare
 
 ORDERS = range(3, 9)
 

@@ -16,7 +16,8 @@ from pathlib import Path
 import charlm
 from charlm.checkpoints.checkpoint import describe
 from charlm.config import ModelConfig, TrainConfig
-from charlm.tasks.language import Dataset, prepare
+from charlm.tasks.text.dataset import TextDataset
+from charlm.tasks.text.preparation import prepare
 
 
 def main() -> None:
@@ -29,7 +30,7 @@ def main() -> None:
         print(row(corpus, minutes, seed, prepared), flush=True)
 
 
-def row(corpus: str, minutes: str, seed: str, prepared: Dataset) -> str:
+def row(corpus: str, minutes: str, seed: str, prepared: TextDataset) -> str:
     lines, held_out = prepared.mode == "line", prepared.split.valid
     with tempfile.TemporaryDirectory() as parent:
         folder = Path(parent) / "m"

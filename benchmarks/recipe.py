@@ -15,7 +15,7 @@ import torch
 from charlm.config import ModelConfig, TrainConfig
 from charlm.plan import Plan
 from charlm.scoring.evaluation import evaluate
-from charlm.tasks.language import prepare
+from charlm.tasks.text.preparation import prepare
 from charlm.training.learner import Learner
 from charlm.training.recipe import resolve, resolve_rates
 
@@ -29,7 +29,7 @@ def main() -> None:
         for kind in (ModelConfig, TrainConfig)
     )
     prepared = prepare(corpus, model, config, None)
-    batches = prepared.windows(config)
+    batches = prepared.batches(config)
     tokens = int(steps) * batches.batch_size * batches.seq_len
     model = resolve(model, batches.size, prepared.tokenizer.size, lambda size: tokens).config
     model = replace(model, sequence=prepared.mode.value, dropout=model.dropout or 0.0)

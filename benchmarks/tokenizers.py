@@ -17,7 +17,7 @@ import charlm
 from charlm.checkpoints.checkpoint import describe
 from charlm.config import ModelConfig, TrainConfig
 from charlm.registry import names
-from charlm.tasks.language import prepare
+from charlm.tasks.text.preparation import prepare
 
 
 def main() -> None:

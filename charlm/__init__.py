@@ -19,7 +19,6 @@ from charlm.version import __version__ as __version__
 
 if TYPE_CHECKING:
     # Each public name is written here only. Type checkers run these lines; `_modules` reads them.
-    from charlm.checkpoints.checkpoint import load as load
     from charlm.config import ModelConfig as ModelConfig
     from charlm.config import TrainConfig as TrainConfig
     from charlm.data.sequences import lines as lines
@@ -41,7 +40,8 @@ if TYPE_CHECKING:
     from charlm.plan import Plan as Plan
     from charlm.scoring.evaluation import Evaluation as Evaluation
     from charlm.scoring.score import Score as Score
-    from charlm.training.train import train as train
+    from charlm.typed import load as load
+    from charlm.typed import train as train
 
 # The first use of a name imports modules. A child that is forked meanwhile would wait forever for the import's locks.
 _importing = RLock()

@@ -7,10 +7,10 @@ run. None is a choice that depends on the corpus and the time budget; `training.
 import math
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from charlm.errors import ConfigError, UnknownNameError
 from charlm.registry import check_name, declarations
@@ -64,8 +64,9 @@ def check_activation(name: str) -> None:
 
 @dataclass(frozen=True, repr=False)
 class ModelConfig(Settings):
-    """The tokenizer and the shape of a model.
+    """The task, the tokenizer and the shape of a model.
 
+    task: what the network learns; auto: chosen by the data.
     tokenizer: what a token is: char, word, subword or byte.
     vocab_size: V, control tokens included; None: the tokenizer's choice.
     min_count: rarer units of text are not tokens; None: the tokenizer's default.
@@ -89,6 +90,7 @@ class ModelConfig(Settings):
     tokenizer, embedding or readout has.
     """
 
+    task: str = "language"
     tokenizer: str = "char"
     vocab_size: int | None = None
     min_count: int | None = None
@@ -120,11 +122,14 @@ class ModelConfig(Settings):
     # Files of older versions lack these fields. A field has its default there, or the value in OLD_DEFAULTS if the
     # default has changed.
     ADDED_LATER: ClassVar[frozenset[str]] = frozenset(
-        {"residual", "readout_layers", "readout", "tie_weights", *TOKENIZER_FIELDS, "vocabulary"}
+        {"task", "residual", "readout_layers", "readout", "tie_weights", *TOKENIZER_FIELDS, "vocabulary"}
     )
     OLD_DEFAULTS: ClassVar[dict[str, str]] = {"readout": "dense"}
+    # Fields that files leave out while they have this value, so that older versions read the files.
+    UNWRITTEN: ClassVar[dict[str, object]] = {"task": "language"}
     # The fields that name a variant, with the package that has a file for each.
     VARIANTS: ClassVar[dict[str, str]] = {
+        "task": "tasks",
         "tokenizer": "tokenizers",
         "embedding": "nn.embeddings",
         "cell": "nn.cells",
@@ -138,7 +143,7 @@ class ModelConfig(Settings):
         check_range("dropout", self.dropout, 0, 0.95)
         check_choice("model_type", self.model_type, ("unigram", "bpe"))
         for name, package in self.VARIANTS.items():
-            if (name, getattr(self, name)) != ("readout", "auto"):
+            if (name, getattr(self, name)) not in (("readout", "auto"), ("task", "auto")):
                 check_name(package, name, getattr(self, name))
         if self.activation is not None:
             check_activation(self.activation)
@@ -166,11 +171,15 @@ class ModelConfig(Settings):
         """Return the settings in parsed JSON. `source` names the file in errors. Raises ConfigError."""
         return from_mapping(cls, values, source, optional=cls.ADDED_LATER, old_defaults=cls.OLD_DEFAULTS)
 
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values, which `from_json` reads."""
+        return {name: value for name, value in asdict(self).items() if (name, value) not in self.UNWRITTEN.items()}
+
     @property
     def resolved(self) -> bool:
         """Whether every choice is made, as a network needs it."""
         sizes = (self.embedding_size, self.hidden_size, self.layers, self.dropout)
-        return self.sequence != "auto" and None not in sizes
+        return "auto" not in (self.task, self.sequence) and None not in sizes
 
     @property
     def brief_shape(self) -> str:

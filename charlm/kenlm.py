@@ -17,8 +17,9 @@ from typing import NamedTuple
 import numpy as np
 
 from charlm import raw_bytes
-from charlm.checkpoints.checkpoint import load
+from charlm.checkpoints.checkpoint import expect, load
 from charlm.errors import ConfigError
+from charlm.language_model import LanguageModel
 from charlm.nn.probability import perplexity
 from charlm.scoring import units
 from charlm.scoring.measure import NATS
@@ -46,7 +47,7 @@ class Model:
 
     def __init__(self, path: str | bytes | os.PathLike[str]) -> None:
         self.path = os.path.abspath(os.fsdecode(path))
-        self._model = load(self.path)
+        self._model = expect(load(self.path), LanguageModel)
 
     def score(self, sentence: str | bytes, bos: bool = True, eos: bool = True) -> float:
         """Return log10 P(sentence and its end | start). With bos=False the first token is context and is not scored.

@@ -23,6 +23,7 @@ class SamplerKeywords(TypedDict, total=False):
 class SettingKeywords(TypedDict, total=False):
     """Fields of ModelConfig and TrainConfig, except the tokenizer, which `train` takes by itself."""
 
+    task: str
     vocab_size: int | None
     min_count: int | None
     closed: bool

@@ -3,12 +3,10 @@
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol, Unpack
+from typing import Any, Unpack
 
 from charlm.arguments import (
     check_text,
-    checked_path,
     explained_by,
     explained_options,
     keywords_of,
@@ -16,6 +14,7 @@ from charlm.arguments import (
     with_keywords,
 )
 from charlm.config import TextMode, check_count
+from charlm.data import vocabulary
 from charlm.data.encoding import UnknownPolicy
 from charlm.errors import ConfigError
 from charlm.generation.beam import search
@@ -28,23 +27,28 @@ from charlm.generation.opening import Opening, open_prompt
 from charlm.generation.samplers import PACKAGE, chain
 from charlm.generation.samples import generate_samples
 from charlm.keywords import SamplerKeywords
+from charlm.model import Contents, Model, Record
 from charlm.nn.probability import TokenProgress
 from charlm.progress import ignore
 from charlm.randomness import new_seed
 from charlm.scoring.scoring_model import ScoringModel
+from charlm.tokenizers import Tokenizer
 from charlm.wording import plural, quoted
 
 LENGTH = {TextMode.STREAM: 500, TextMode.LINE: 1000}  # default for the most tokens of a sample
 
 
-class Record(Protocol):
-    """How a model was trained. It can write the model's folder."""
+TOKENIZER_FILE = "tokenizer.json"
+PREVIEW_TEMPERATURE = 0.8  # of the samples that a run shows
 
-    def save(self, model: "LanguageModel", folder: Path, overwrite: bool) -> None: ...
+
+def text_contents(tokenizer: Tokenizer) -> Contents:
+    """Return what the folder of a language model has of its task."""
+    return Contents({"vocabulary_size": tokenizer.size}, {TOKENIZER_FILE: vocabulary.describe(tokenizer)})
 
 
 @dataclass(frozen=True, repr=False)
-class LanguageModel(ScoringModel):
+class LanguageModel(ScoringModel, Model):
     """A trained network with its tokenizer, which scores, evaluates and generates text.
 
     `mode` says how it reads text.
@@ -66,19 +70,9 @@ class LanguageModel(ScoringModel):
         adapting = f", adapting by {' and '.join(self.adaptation.methods)}" if self.adaptation else ""
         return f"<LanguageModel{name}: {size}{adapting}>"
 
-    def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
-        """Write the model to a folder, from which `charlm.load` returns it with the same weights.
-
-        The folder has the weights, the vocabulary, the plan, the metrics and the model card. What a model has learned
-        by `adapted` is not saved. overwrite: replace the model that is in the folder.
-
-        Raises ModelExistsError if the folder exists, ModelInUseError while another process trains it, SaveError if the
-        disk refuses the model.
-        """
-        path = checked_path("save() takes", folder)
-        if self.record is None:
-            raise ConfigError("only a model that charlm has trained or loaded can be saved")
-        self.record.save(self, path, overwrite)
+    def contents(self) -> Contents:
+        """Return what the folder of this model has of its task."""
+        return text_contents(self.tokenizer)
 
     def adapting(self, *methods: str, **callback: TokenProgress) -> "LanguageModel":
         """Call `adapted`; this name is deprecated and will go in 0.3, like `told` for `on_progress`."""

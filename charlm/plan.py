@@ -171,7 +171,7 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for `plan.json`; without earlier runs, in the form that charlm 0.1 reads."""
-        values = asdict(self)
+        values = asdict(self) | {"model": self.model.to_json()}
         if not self.earlier:
             del values["earlier"]
         return values

@@ -92,13 +92,16 @@ def name_of(variant: object) -> str:
 
 
 @cache
-def declarations(package: str) -> tuple[Declaration, ...]:
+def declarations(package: str, contract: str = "") -> tuple[Declaration, ...]:
     """Return what each variant of a package declares, sorted by its class variable `order`, then by name.
+
+    contract: the class that a variant names as its base; "" if a file has one class with a base.
 
     Raises CharlmError if a file does not define exactly one public class that implements a contract, or if an option
     is not written in literals.
     """
-    declared = (_declaration(_folder(package) / f"{name.replace('-', '_')}.py", name) for name in names(package))
+    paths = {name: _folder(package) / f"{name.replace('-', '_')}.py" for name in names(package)}
+    declared = (_declaration(path, name, contract) for name, path in paths.items())
     return tuple(sorted(declared, key=lambda each: each.values.get("order", 0)))
 
 
@@ -106,9 +109,11 @@ def _folder(package: str) -> Path:
     return Path(__file__).parent.joinpath(*package.split("."))
 
 
-def _declaration(path: Path, name: str) -> Declaration:
+def _declaration(path: Path, name: str, contract: str) -> Declaration:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.bases and node.name[0] != "_"]
+    if contract:
+        classes = [each for each in classes if contract in map(ast.unparse, each.bases)]
     body = _only(classes, str(path), "the package's contract").body
     options = tuple(_option(*each, path) for each in _assignments(body) if _is_field(each[2]))
     values = {}

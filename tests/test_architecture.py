@@ -31,8 +31,10 @@ ORDER = [
         "files",
         "progress",
     ),
-    *("tokenizers", "data", "examples", "measures", "nn", "generation", "scoring", "language_model", "tasks", "plan"),
-    *("checkpoints", "system", "training", "comparison", "analysis", "pages", "kenlm", "charlm", "cli", "__main__"),
+    *("tokenizers", "data", "examples", "measures", "nn", "model", "generation", "scoring", "language_model", "numpy_loader"),
+    *("plan", "tasks"),
+    *("checkpoints", "system", "training", "typed", "comparison", "analysis", "pages", "kenlm", "charlm", "cli"),
+    "__main__",
 ]
 VARIANTS = (  # packages in which a file is the value of an option
     "cli.formats",
@@ -44,8 +46,10 @@ VARIANTS = (  # packages in which a file is the value of an option
     "nn.poolings",
     "nn.readouts",
     "scoring.adaptation",
+    "tasks",
     "tokenizers",
 )
+TASK_VIEWS = tuple(f"charlm.cli.view.{name}" for name in ("display", "messages", "plot", "progress", "training_view"))
 NAMED_IN_CONFIG = ("nn.cells", "nn.embeddings", "nn.readouts", "tokenizers")
 FOR_PEOPLE = {"typer", "rich"}  # libraries of the command line
 NETWORK = {"_socket", "asyncio", "ftplib", "http", "huggingface_hub", "httpx", "requests", "smtplib", "socket"}
@@ -115,7 +119,7 @@ def test_no_module_imports_a_variant_by_name() -> None:
 def test_no_module_has_a_case_for_a_variant() -> None:
     """What is true of one cell is written in that cell. `config` names variants as defaults, `numpy_loader` reads all
     of them without charlm, and a word is also a unit of scores."""
-    exempt = ("charlm.config", "charlm.checkpoints.numpy_loader", "charlm.scoring.units")
+    exempt = ("charlm.config", "charlm.numpy_loader", "charlm.scoring.units")
     wrong = []
     for file, tree in TREES.items():
         kinds = [kind for kind in NAMED_IN_CONFIG if not file.startswith(f"charlm.{kind}")]
@@ -124,6 +128,18 @@ def test_no_module_has_a_case_for_a_variant() -> None:
         if file not in exempt:
             wrong += [f"{file} has a case for {name!r}" for name in words & chosen]
     assert wrong == []
+
+
+def test_what_trains_stores_and_shows_a_model_knows_no_task() -> None:
+    """The trainer, the folder of a model and the live view know the contract of a task alone."""
+    of_a_task = ("language_model", "scoring", "generation", "numpy_loader")
+    words = re.compile(r"LanguageModel|bits_per_char|predictable|perplexity|TextMode")
+    for path in FILES:
+        file = dotted(path)
+        if package(file) in ("training", "checkpoints") or file in TASK_VIEWS:
+            known = {name for owner, name in OWN_IMPORTS if owner == file and package(name) in of_a_task}
+            known -= {"charlm.numpy_loader"} if file == "charlm.training.model_card" else set()
+            assert not known and not words.findall(path.read_text(encoding="utf-8")), file
 
 
 def test_only_the_command_line_knows_typer_and_rich() -> None:

@@ -9,9 +9,10 @@ from charlm.analysis.projection import Map, make_map
 from charlm.analysis.run_log import RunLog, read_log
 from charlm.analysis.surprisal import Surprisal, analyze_surprisal
 from charlm.analysis.vectors import Vectors
-from charlm.checkpoints.checkpoint import load_described
+from charlm.checkpoints.checkpoint import expect, load_described
 from charlm.comparison.own_text import NoTextError
 from charlm.data.corpus import Corpus
+from charlm.language_model import LanguageModel
 
 _TOKENS_ON_MAP = 300
 
@@ -37,7 +38,8 @@ def gather(folder: Path, corpus: Corpus | None = None) -> Report:
 
     Raises ModelError as `load` does.
     """
-    (model, described), log = load_described(folder), read_log(folder)
+    loaded, described = load_described(folder)
+    model, log = expect(loaded, LanguageModel), read_log(folder)
     surprisal, text = None, ""
     try:
         texts, text = held_out(described, corpus)

@@ -62,13 +62,18 @@ def _point(step: int, values: dict[str, Any]) -> Point:
     return Point(
         step=step,
         seconds=_number(values.get("seconds")),
-        train=_number(values.get("train_nats_per_token")),
+        train=_number(_first(values, "train_nats_per_")),
         valid=_valid(valid) if isinstance(valid, dict) else None,
         gradient_norm=_number(values.get("gradient_norm")),
         learning_rate=_number(values.get("learning_rate")),
-        speed=_number(values.get("characters_per_second")),
+        speed=_number(_first(values, "", "_per_second")),
         samples=tuple(map(str, samples)) if isinstance(samples, list) else (),
     )
+
+
+def _first(values: dict[str, Any], start: str, end: str = "") -> object:
+    """Return the value whose name has this start and end; the middle is a unit, such as token."""
+    return next((value for name, value in values.items() if name.startswith(start) and name.endswith(end)), None)
 
 
 def _valid(values: dict[str, Any]) -> float | None:

@@ -1,7 +1,7 @@
 """A trained model as a folder, which is complete: copy it to another machine to sample and score there.
 
     config.json        the configuration and the description of the corpus     written once
-    tokenizer.json     the vocabulary                                          written once
+    tokenizer.json     the vocabulary, or the other files of the task          written once
     model.safetensors  weights, with the step, validation and SHA-256 sums     replaced by one rename
     plan.json          how the model was trained; repeats the run
     metrics.jsonl      the machine, then the points of the curves, with the validations and samples
@@ -12,7 +12,7 @@ Weights are safetensors and all other files are JSON, so opening a model never r
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -21,22 +21,24 @@ from charlm.checkpoints import model_paths
 from charlm.checkpoints.config_file import check_config, is_corpus, is_model, read, read_json
 from charlm.checkpoints.model_folder import CONFIG, PLAN, TOKENIZER, WEIGHTS, exists, no_model, recover
 from charlm.checkpoints.record import TrainingRecord, read_files
-from charlm.data import vocabulary
 from charlm.errors import ConfigError, ModelError
 from charlm.files.atomic import parse_json
 from charlm.files.tensor_header import LARGEST_HEADER
 from charlm.files.tensors import unpack
-from charlm.language_model import LanguageModel
+from charlm.model import Contents, Model
 from charlm.nn.device import find_device
-from charlm.nn.network import Network, check_tensors
+from charlm.nn.network import check_tensors
+from charlm.nn.trainable import Trainable
 from charlm.plan import plan_from
 from charlm.registry import find
-from charlm.tokenizers import Tokenizer
+from charlm.tasks import BadFileError, Task, declared
 from charlm.wording import file_argument, shell_command
 
+Kind = TypeVar("Kind", bound=Model)
 
-def load(path: str | Path | None = None, device: str = "cpu") -> LanguageModel:
-    """Load a model to a device: cpu, cuda, mps, or auto.
+
+def load(path: str | Path | None = None, device: str = "cpu") -> Model:
+    """Load a model of any task to a device: cpu, cuda, mps, or auto.
 
     path: the folder of the model, or its name in `checkpoints/`; None is the model that was trained last there.
 
@@ -66,7 +68,7 @@ def _folder_of(path: str | Path | None) -> Path:
     return model_paths.existing_folder(path)
 
 
-def _open(folder: Path) -> tuple[LanguageModel, dict[str, Any], dict[str, str]]:
+def _open(folder: Path) -> tuple[Model, dict[str, Any], dict[str, str]]:
     """Return the model, the content of its config.json, and the metadata of its weights; check every file."""
     recover(folder)
     if not exists(folder):
@@ -74,34 +76,32 @@ def _open(folder: Path) -> tuple[LanguageModel, dict[str, Any], dict[str, str]]:
     if not folder.is_dir():
         raise ModelError(f"{folder} is a file, but a model is a folder; if it is an archive, unpack it first")
     values, digest = read_json(folder, CONFIG)
-    config, vocabulary_size = check_config(values, folder / CONFIG)
-    tokens, tokenizer_digest = read_json(folder, TOKENIZER)
+    config = check_config(values, folder / CONFIG)
+    task, files, digests = find(Task, config.task), {}, {CONFIG: digest}
+    for name in task.files:
+        files[name], digests[name] = read_json(folder, name)
+    corpus, stated = values.get("corpus"), dict[str, str]()
+    record = TrainingRecord(corpus if isinstance(corpus, dict) else {}, stated, read_files(folder))
     try:
-        find(Tokenizer, config.tokenizer)  # fails here if the configuration is wrong, not the vocabulary
-        tokenizer = vocabulary.rebuild(tokens, config.tokenizer)
         with torch.device("meta"):  # shapes without memory, until the file of the weights is known to have them
-            network = Network(config, vocabulary_size)
-    except ValueError as error:
-        raise ModelError(f"{folder / TOKENIZER} is not a vocabulary: {error}") from None
+            name = folder.resolve().name
+            model = task.empty_model(config, Contents(values, files), name=name, record=record)
+    except BadFileError as error:
+        raise ModelError(f"{folder / error.file} {error}") from None
     except ConfigError as error:
         raise ModelError(f"{folder / CONFIG}: {error}") from None
-    if tokenizer.size != vocabulary_size:
-        raise ModelError(f"{folder / TOKENIZER} has {tokenizer.size} tokens, but {CONFIG} says {vocabulary_size}")
-    tensors, metadata = unpack(folder / WEIGHTS, read(folder, WEIGHTS, _size(network) + LARGEST_HEADER))
-    for name, expected in ((CONFIG, digest), (TOKENIZER, tokenizer_digest)):
+    tensors, metadata = unpack(folder / WEIGHTS, read(folder, WEIGHTS, _size(model.network) + LARGEST_HEADER))
+    for name, expected in digests.items():
         if metadata.get(f"sha256_{Path(name).stem}") != expected:
             raise ModelError(
                 f"{folder / name} is not the file that the weights were trained with: it was changed or damaged"
             )
     try:
-        check_tensors(tensors, network.state_dict())
+        check_tensors(tensors, model.network.state_dict())
     except ValueError as error:
         raise ModelError(f"{folder / WEIGHTS}: {error}") from None
-    network.load_state_dict(tensors, assign=True)
-    stated = {name: text for name, text in metadata.items() if name in ("step", "validation")}
-    corpus = values.get("corpus")
-    record = TrainingRecord(corpus if isinstance(corpus, dict) else {}, stated, read_files(folder))
-    model = LanguageModel(config, tokenizer, network.eval(), name=folder.resolve().name, record=record)
+    model.network.load_state_dict(tensors, assign=True)
+    stated.update({name: text for name, text in metadata.items() if name in ("step", "validation")})
     return model, values, metadata
 
 
@@ -119,7 +119,15 @@ def corpus_of(folder: Path) -> dict[str, Any]:
     return corpus
 
 
-def load_described(folder: Path) -> tuple[LanguageModel, dict[str, Any]]:
+def expect(model: Model, kind: type[Kind]) -> Kind:
+    """Return a model of this kind. Raises ModelError for a model of another task."""
+    if isinstance(model, kind):
+        return model
+    task = declared()[model.config.task]
+    raise ModelError(f"{model.name} is a {task['kind']}, which cannot do this", remedy="other_task", verb=task["verb"])
+
+
+def load_described(folder: Path) -> tuple[Model, dict[str, Any]]:
     """Load a model together with what `describe` returns; every file is read once."""
     model, values, metadata = _open(folder)
     corpus = values.get("corpus")
@@ -139,7 +147,7 @@ def load_described(folder: Path) -> tuple[LanguageModel, dict[str, Any]]:
     return model, {
         "model": str(folder),
         "config": asdict(model.config),
-        "vocabulary_size": values["vocabulary_size"],
+        **{name: values[name] for name in model.contents().stated},
         "parameters": model.network.parameter_count(),
         "corpus": corpus,
         "step": step,
@@ -153,16 +161,14 @@ def load_described(folder: Path) -> tuple[LanguageModel, dict[str, Any]]:
 
 
 def _validation(values: Any) -> dict[str, float | None] | None:
-    """Check the validation result of the weights, None if they were not validated. Raises KeyError, TypeError."""
+    """Check the validation result of the weights, None if they were not validated. Raises TypeError."""
     if values is None:
         return None
-    result: dict[str, float | None] = {name: values[name] for name in ("nats_per_token", "bits_per_char", "tokens")}
-    result |= values
-    if not all(isinstance(value, int | float | None) for value in result.values()):
+    if not all(isinstance(value, int | float | None) for value in values.values()):
         raise TypeError
-    return result
+    return {str(name): value for name, value in values.items()}
 
 
-def _size(network: Network) -> int:
+def _size(network: Trainable) -> int:
     """Return the bytes of a network's tensors."""
     return sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values())

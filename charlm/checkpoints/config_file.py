@@ -4,18 +4,23 @@ import hashlib
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from charlm.checkpoints.model_folder import CONFIG, PLAN, TOKENIZER, has_state, no_model
-from charlm.config import MAX_VOCABULARY, ModelConfig
+from charlm.checkpoints.model_folder import CONFIG, PLAN, has_state, no_model
+from charlm.config import ModelConfig
 from charlm.data import vocabulary
 from charlm.errors import ConfigError, ModelError
 from charlm.files.atomic import parse_json, read_file
 from charlm.files.reading import read_errors
 from charlm.plan import LARGEST_PLAN
-from charlm.tokenizers import Tokenizer
+from charlm.tasks import declared
 
 FORMAT_VERSION = 1
-KIND = "charlm language model"
-_LARGEST = {CONFIG: 2**24, PLAN: LARGEST_PLAN, TOKENIZER: vocabulary.LARGEST}  # bytes
+_LARGEST = {CONFIG: 2**24, PLAN: LARGEST_PLAN}  # bytes
+_LARGEST_OF_TASK = vocabulary.LARGEST  # bytes of a file that belongs to the task
+
+
+def kind(task: str) -> str:
+    """Return what config.json calls a model of a task."""
+    return f"charlm {declared()[task]['kind']}"
 
 
 def is_model(folder: Path) -> bool:
@@ -24,7 +29,7 @@ def is_model(folder: Path) -> bool:
         values, _ = read_json(folder, CONFIG)
     except ModelError:
         return False
-    return isinstance(values, dict) and values.get("kind") == KIND and "format_version" in values
+    return isinstance(values, dict) and values.get("kind") in [*map(kind, declared())] and "format_version" in values
 
 
 def is_corpus(values: object) -> TypeGuard[dict[str, Any]]:
@@ -36,8 +41,8 @@ def is_corpus(values: object) -> TypeGuard[dict[str, Any]]:
     return known and all(isinstance(name, str) for name in names)
 
 
-def check_config(values: Any, path: Path) -> tuple[ModelConfig, int]:
-    """Return the configuration and the size of the vocabulary in a config.json. Raises ModelError for a wrong value."""
+def check_config(values: Any, path: Path) -> ModelConfig:
+    """Return the configuration in a config.json. Raises ModelError for a wrong value."""
     version = values.get("format_version") if isinstance(values, dict) else None
     if not isinstance(version, int):
         raise ModelError(f"{path} is not the configuration of a charlm model")
@@ -49,10 +54,7 @@ def check_config(values: Any, path: Path) -> tuple[ModelConfig, int]:
         raise ModelError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
     if not config.resolved:
         raise ModelError(f"{path} has an open size or text mode; that of a model has none")
-    size = values.get("vocabulary_size")
-    if type(size) is not int or not len(Tokenizer.CONTROL) <= size <= MAX_VOCABULARY:
-        raise ModelError(f"{path}: vocabulary_size is {size!r}, which is impossible")
-    return config, size
+    return config
 
 
 def read(folder: Path, name: str, limit: int) -> bytes:
@@ -68,7 +70,7 @@ def read(folder: Path, name: str, limit: int) -> bytes:
 
 def read_json(folder: Path, name: str) -> tuple[Any, str]:
     """Return the parsed content of a file and its SHA-256."""
-    data = read(folder, name, _LARGEST[name])
+    data = read(folder, name, _LARGEST.get(name, _LARGEST_OF_TASK))
     return parse_json(folder / name, data), sha256(data)
 
 

@@ -27,6 +27,7 @@ from charlm.files.atomic import parse_json, read_file
 from charlm.files.reading import reason
 from charlm.files.tensor_header import read_header
 from charlm.plan import plan_from
+from charlm.tasks import declared
 from charlm.wording import shell_command
 
 _LARGEST_VALUES = 2**26  # bytes of a state's values
@@ -81,7 +82,9 @@ class Summary:
     corpus: tuple[str, ...] = ()  # names of the files
     parameters: int | None = None
     step: int | None = None  # of the best model
-    bits_per_char: float | None = None  # of the known characters of the held-out part
+    figure: float | None = None  # of the held-out part, such as bits per character
+    figure_name: str = ""  # in a table
+    figure_key: str = ""  # in JSON
     trained: float | None = None  # when the weights were written, in seconds since the epoch
 
 
@@ -98,7 +101,7 @@ def summary(name: str) -> Summary:
     path = run.path if run and not folder.exists() else folder
     try:
         config, corpus = configuration(path)
-        weights = {} if path != folder else _weights(path)
+        weights = {} if path != folder else _weights(path, config.task)
     except (CharlmError, OSError) as error:
         return Summary(name, folder, run, problem=reason(error))
     return Summary(name, folder, run, config=config, corpus=tuple(corpus["files"]), **weights)
@@ -139,24 +142,27 @@ def configuration(folder: Path) -> tuple[ModelConfig, dict[str, Any]]:
     if folder.is_dir() and not (folder / CONFIG).exists():
         raise ModelError(f"{folder} is not a charlm model: it has no {CONFIG}")
     values, _ = read_json(folder, CONFIG)
-    config, _ = check_config(values, folder / CONFIG)
+    config = check_config(values, folder / CONFIG)
     if not is_corpus(values.get("corpus")):
         raise ModelError(f"{folder / CONFIG} does not describe the corpus")
     return config, values["corpus"]
 
 
-def _weights(folder: Path) -> dict[str, Any]:
+def _weights(folder: Path, task: str) -> dict[str, Any]:
     """Return what the header of the weights says, by the fields of Summary. Raises OSError, ModelError."""
     path = folder / WEIGHTS
     try:
         header = read_header(path)
         validation = parse_json(path, header.metadata["validation"].encode()) or {}
-        bits = validation.get("bits_per_char_known", validation.get("bits_per_char"))
+        of_task = declared()[task]
+        figure = next((validation[name] for name in of_task["figure"] if name in validation), None)
         shapes = [each["shape"] for each in header.tensors.values() if each["dtype"].startswith(("F", "BF"))]
         return {
             "parameters": sum(math.prod(shape) for shape in shapes),  # the other tensors are not trained
             "step": int(header.metadata["step"]),
-            "bits_per_char": None if bits is None else float(bits),
+            "figure": None if figure is None else float(figure),
+            "figure_name": of_task["figure_name"],
+            "figure_key": of_task["figure"][-1],
             "trained": written_at(folder),
         }
     except FileNotFoundError:

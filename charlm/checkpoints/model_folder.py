@@ -6,29 +6,43 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
 from charlm.errors import ModelError, ModelInUseError, SaveError
 from charlm.files.atomic import sync_folder, try_lock
 from charlm.files.reading import read_errors, reason
+from charlm.tasks import declared
 
-# The files of a model; `checkpoint` describes their content.
-FILES = CONFIG, TOKENIZER, WEIGHTS, PLAN, METRICS, CARD = (
+# The files of every model; `checkpoint` describes their content.
+FILES = CONFIG, WEIGHTS, PLAN, METRICS, CARD = (
     "config.json",
-    "tokenizer.json",
     "model.safetensors",
     "plan.json",
     "metrics.jsonl",
     "README.md",
 )
+TOKENIZER = "tokenizer.json"  # of the tasks that read text
 REPORT = "report.html"  # written by `charlm report`
 STEPS = "steps"  # the folder of training states while a run is unfinished; `training_state` describes their content
 MANIFEST, VALUES = "manifest.json", "state.json"  # files of a state; the manifest is written last
 ENDED = ".steps.tmp"  # the same folder while it is deleted after a run, or made for a run that continues from a model
 _SWAP_SECONDS = 1.0  # far more than a trainer takes from one rename to the next
 _ATTEMPTS = 5  # to lock a file that other processes delete
-_OURS = re.compile(r"\.?({})(\.\d+\.tmp)?".format("|".join(map(re.escape, (*FILES, REPORT)))))
+
+
+@cache
+def task_files() -> frozenset[str]:
+    """Return the names of all files that belong to one task or another."""
+    return frozenset(name for values in declared().values() for name in values["files"])
+
+
+@cache
+def _ours() -> re.Pattern[str]:
+    """Return the pattern of the names that charlm writes into a model's folder, complete or half-written."""
+    names = map(re.escape, (*FILES, *sorted(task_files()), REPORT))
+    return re.compile(rf"\.?({'|'.join(names)})(\.\d+\.tmp)?")
 
 
 def sibling_path(folder: Path, role: str) -> Path:
@@ -151,7 +165,7 @@ def _is_ours(folder: Path) -> bool:
 def is_written_by_charlm(path: Path) -> bool:
     """Whether something in a model's folder has the name and the kind of what charlm writes there."""
     if path.is_file():
-        return bool(_OURS.fullmatch(path.name))
+        return bool(_ours().fullmatch(path.name))
     return path.name in (STEPS, ENDED) and path.is_dir() and not path.is_symlink()
 
 

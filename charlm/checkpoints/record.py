@@ -11,7 +11,7 @@ from charlm.checkpoints.write import create, save_weights
 from charlm.errors import ModelError, SaveError
 from charlm.files.atomic import read_file, write_atomic
 from charlm.files.reading import reason
-from charlm.language_model import LanguageModel
+from charlm.model import Model
 from charlm.plan import LARGEST_PLAN
 
 _LARGEST = {PLAN: LARGEST_PLAN, METRICS: 2**24, CARD: 2**24}  # bytes
@@ -19,7 +19,7 @@ _LARGEST = {PLAN: LARGEST_PLAN, METRICS: 2**24, CARD: 2**24}  # bytes
 
 @dataclass(frozen=True)
 class TrainingRecord:
-    """The record of a training, which `LanguageModel.save` writes.
+    """The record of a training, which `Model.save` writes.
 
     corpus: its description in config.json. metadata: step and validation of the weights. files: the content of
     plan.json, metrics.jsonl and README.md, as far as the model has them.
@@ -29,7 +29,7 @@ class TrainingRecord:
     metadata: Mapping[str, str]
     files: Mapping[str, bytes]
 
-    def save(self, model: LanguageModel, folder: Path, overwrite: bool) -> None:
+    def save(self, model: Model, folder: Path, overwrite: bool) -> None:
         """Write a model to a folder, which is complete or does not change.
 
         Raises ModelExistsError if the folder exists and may not be replaced, ModelInUseError while it is trained, and
@@ -39,7 +39,7 @@ class TrainingRecord:
             path = claim(folder, overwrite, remedy="overwrite")
             try:
                 path.mkdir()
-                create(path, model.config, model.tokenizer, self.corpus)
+                create(path, model.config, model.contents(), self.corpus)
                 for name, content in self.files.items():
                     write_atomic(path / name, content)
                 save_weights(path, model.network.state_dict(), self.metadata)

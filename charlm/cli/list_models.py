@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from charlm.checkpoints.listing import Summary
 
 _HEADS = ("name", "cell", "parameters", "bits/char", "trained", "corpus", "")
-_NUMBERS = (2, 3)  # columns that are aligned to the right
+_FIGURE = 3
+_NUMBERS = (2, _FIGURE)  # columns that are aligned to the right
 _GAP = "  "
 
 
@@ -59,11 +60,19 @@ def _row(model: "Summary", latest: bool) -> list[str]:
         name,
         model.config.brief_shape if model.config else "",
         "" if model.parameters is None else f"{model.parameters:,}",
-        "" if model.parameters is None else figure(model.bits_per_char),
+        _figure(model),
         "" if model.trained is None else day(model.trained),
         ", ".join(model.corpus),
         run_in_words(model.run.active, model.run.step, model.run.steps) if model.run else "",
     ]
+
+
+def _figure(model: "Summary") -> str:
+    """Return the figure of a model, in bits per character unless its task has another one."""
+    if model.parameters is None:
+        return ""
+    unit = "" if model.figure_name == _HEADS[_FIGURE] else f" {model.figure_name}"
+    return f"{figure(model.figure)}{unit}"
 
 
 def _table(rows: Sequence[list[str]]) -> str:
@@ -98,7 +107,9 @@ def _values(model: "Summary", latest: bool) -> dict[str, Any]:
         "parameters": model.parameters,
         "corpus": list(model.corpus),
         "step": model.step,
-        "bits_per_char": model.bits_per_char,
+        "task": config and config.task,
+        "bits_per_char": None,
+        **({model.figure_key: model.figure} if model.figure_key else {}),
         "trained": timestamp(model.trained),
         "run": run and {"active": run.active, "step": run.step, "steps": run.steps},
         "problem": model.problem or None,

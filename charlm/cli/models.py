@@ -29,14 +29,15 @@ def takes_any_bytes(folder: Path) -> bool:
     from charlm.tokenizers import reads_any_bytes
 
     try:
-        config, _ = check_config(read_json(folder, CONFIG)[0], folder / CONFIG)
+        config = check_config(read_json(folder, CONFIG)[0], folder / CONFIG)
     except ModelError:
         return False
     return reads_any_bytes(config.tokenizer)
 
 
 def load_model(folder: Path, quiet: bool) -> "LanguageModel":
-    """Load a model. Raises ModelError as `charlm.load` does."""
+    """Load a language model. Raises ModelError as `charlm.load` does, and for a model of another task."""
     with loading(quiet):
-        from charlm.checkpoints.checkpoint import load
-    return load(folder)
+        from charlm.checkpoints.checkpoint import expect, load
+        from charlm.language_model import LanguageModel
+    return expect(load(folder), LanguageModel)

@@ -158,7 +158,7 @@ def train(
             "parameters": done.parameters,
             "steps": done.steps,
             "seconds": time.monotonic() - started,
-            "characters_per_second": done.characters_per_second,
+            f"{done.unit.read}_per_second": done.speed,
             "validation": done.evaluation.summary(),
         }
         write_json(result)

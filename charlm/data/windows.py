@@ -62,6 +62,26 @@ class Batch(NamedTuple):
     resets: Tensor | None  # (T, B), True where a sequence starts; None if none does
     fresh: bool
 
+    @property
+    def rows(self) -> int:
+        """B."""
+        return self.inputs.shape[1]
+
+    @property
+    def weight(self) -> int:
+        """B: every row has the same number of targets."""
+        return self.rows
+
+    def part(self, rows: slice, device: torch.device) -> "Batch":
+        """Return some of the rows, on a device."""
+        resets = None if self.resets is None else self.resets[:, rows].to(device)
+        return Batch(self.inputs[:, rows].to(device), self.targets[:, rows].to(device), resets, self.fresh)
+
+    def cut(self, length: int) -> "Batch":
+        """Return the first tokens of each row."""
+        resets = None if self.resets is None else self.resets[:length]
+        return Batch(self.inputs[:length], self.targets[:length], resets, self.fresh)
+
 
 class TrainingWindows:
     """Windows of a ring: `windows[step]` is the batch of one step, for any step ≥ 0.
@@ -92,6 +112,16 @@ class TrainingWindows:
         self._rows = np.arange(self.batch_size)[select_rows(self.batch_size)]
         self.steps_per_epoch = self.size // (self.seq_len * self.batch_size)
         self._read = 0  # targets since the ring was released
+
+    @property
+    def tokens_per_step(self) -> int:
+        """B · T."""
+        return self.batch_size * self.seq_len
+
+    @property
+    def targets_per_step(self) -> int:
+        """B · T: each token is a target."""
+        return self.tokens_per_step
 
     def __getitem__(self, step: int) -> Batch:
         self.ring.check()

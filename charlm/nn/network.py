@@ -5,6 +5,7 @@ Letters: T time, B batch, V vocabulary, E embedding, H hidden, L layers. Tensors
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,14 +13,15 @@ from torch import Tensor, nn
 from charlm.config import ModelConfig
 from charlm.nn.cells import LayerContext
 from charlm.nn.embeddings import Embedding
-from charlm.nn.encoder import Encoder, make_embedding
+from charlm.nn.encoder import make_embedding
 from charlm.nn.encoder import NetworkState as NetworkState
 from charlm.nn.native.threads import computing
 from charlm.nn.readouts import Readout, choose
+from charlm.nn.trainable import Read, Trainable
 from charlm.registry import find
 
 
-class Network(Encoder):
+class Network(Trainable):
     """A recurrent network that computes the logits of the next token.
 
     `config` must be resolved: every size is a number.
@@ -42,6 +44,11 @@ class Network(Encoder):
         self.register_buffer("predictable", torch.ones(vocabulary_size, dtype=torch.bool))
 
     @property
+    def choices(self) -> int:
+        """The number of tokens among which the network chooses: V."""
+        return self.predictable.numel()
+
+    @property
     def allowed_tokens(self) -> Tensor:
         """The tokens that can occur, a mask (V,). The logits of the others are -inf, so their probability is 0."""
         return self.predictable
@@ -60,6 +67,11 @@ class Network(Encoder):
         """
         outputs, state = self.outputs(ids, state, resets)
         return self.logits(outputs), state
+
+    def read(self, batch: Any, state: NetworkState | None, generator: torch.Generator | None = None) -> Read:
+        """Read a batch of training windows; the other arguments are those of `outputs`."""
+        outputs, after = self.outputs(batch.inputs, state, batch.resets, generator)
+        return Read(outputs.flatten(0, 1), batch.targets.flatten(), after)
 
     @computing()
     def logits(self, outputs: Tensor) -> Tensor:

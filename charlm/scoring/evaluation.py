@@ -58,6 +58,32 @@ class Evaluation(Measure):
         together = sum(streams) if streams else None
         return Evaluation(**vars(sums), streams=together, window=first.window, adapting=first.adapting)
 
+    @property
+    def objective(self) -> tuple[float, ...]:
+        """What a training run minimizes."""
+        return (self.known_nats,)
+
+    @property
+    def headline(self) -> float | None:
+        """The figure of a validation curve, in bits per character."""
+        return self.bits_per_char_known
+
+    @property
+    def brief(self) -> str:
+        """The figures in a line of a log."""
+        return f"{figure(self.known_nats_per_token)} nats  {figure(self.bits_per_char_known, '.3f')} bits/char"
+
+    @property
+    def sentence(self) -> str:
+        """The figures in words."""
+        unknown = f" (without {plural(self.unknown, 'unknown character')})" if self.unknown else ""
+        bits = figure(self.bits_per_char_known, ".3f")
+        return f"{figure(self.known_nats_per_token)} nats per token, {bits} bits per character{unknown}"
+
+    def curves(self) -> dict[str, float | None]:
+        """Return the figures for TensorBoard."""
+        return {"loss": self.known_nats_per_token, "bits per character": self.bits_per_char_known}
+
     def summary(self) -> dict[str, float | None]:
         """Return the figures of a validation, as they are stored and printed."""
         return {

@@ -1,10 +1,299 @@
-"""What a network can be trained to do. `language`, the task of a language model, is the only task."""
+"""What a network can be trained to do: the contract between a task and everything that trains, stores and shows it.
 
-from typing import NamedTuple
+A file of this folder is a task: `tasks/language.py` is `--task language`. A `Task` reads raw data, prepares it as a
+`Dataset`, and rebuilds a model (`charlm.model`) from its folder. A dataset has the batches, the network, the
+evaluation, and the description for a person.
+
+Importing this file does not import torch.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+
+from charlm.config import ModelConfig, TrainConfig
+from charlm.progress import OnProgress
+from charlm.registry import declarations
+from charlm.tasks._words import About as About
+from charlm.tasks._words import Card as Card
+from charlm.tasks._words import DataWarning as DataWarning
+from charlm.tasks._words import Row as Row
+from charlm.tasks._words import Unit as Unit
+
+if TYPE_CHECKING:
+    import torch
+
+    from charlm.model import Contents, Model, Record
+    from charlm.nn.trainable import Trainable
+    from charlm.plan import Plan
+    from charlm.tokenizers import Tokenizer
+
+ReadRows = Callable[[Sequence[Any]], list[Any]]  # arrays of any kind → arrays of float64, one for each
+# Rows, what reads them, and the length of each result → the results; several processes may share the rows.
+MapRows = Callable[[Sequence[Any], ReadRows, Sequence[int]], list[Any]]
 
 
-class DataWarning(NamedTuple):
-    """What a corpus cannot teach, or may not have been meant for; `remedy` is a key as in `CharlmError`."""
+def map_alone(rows: Sequence[Any], read: ReadRows, lengths: Sequence[int]) -> list[Any]:
+    """Read all rows in this process."""
+    return read(rows)
 
-    message: str
-    remedy: str = ""
+
+class Batch(Protocol):
+    """What a network reads in one training step; the network's `read` knows the rest of its fields."""
+
+    @property
+    def fresh(self) -> bool:
+        """Whether all rows begin with a zero state."""
+
+    @property
+    def rows(self) -> int:
+        """Number of rows in this process."""
+
+    @property
+    def weight(self) -> int:
+        """What the mean loss of this batch counts for beside other batches: proportional to its targets."""
+
+    def part(self, rows: slice, device: "torch.device") -> Self:
+        """Return some of the rows, on a device."""
+
+    def cut(self, length: int) -> Self:
+        """Return the first `length` steps in time."""
+
+
+class Batches(Protocol):
+    """The batches of a run as a pure function of (seed, step): `batches[step]` for any step ≥ 0.
+
+    size: tokens read in one pass over the data. batch_size, seq_len: rows of a batch, of all processes together, and
+    their length at most.
+    """
+
+    size: int
+    batch_size: int
+    seq_len: int
+
+    steps_per_epoch: int
+
+    @property
+    def tokens_per_step(self) -> int:
+        """Tokens that are read in a step, on average."""
+
+    @property
+    def targets_per_step(self) -> int:
+        """Targets of a step, on average."""
+
+    def __getitem__(self, step: int) -> Batch: ...
+
+
+class Metrics(Protocol):
+    """How well a network answers the held-out part."""
+
+    @property
+    def objective(self) -> tuple[float, ...]:
+        """What a run minimizes, compared number by number; NaN is never better."""
+
+    @property
+    def headline(self) -> float | None:
+        """The figure of the validation curve; None if there is none."""
+
+    @property
+    def brief(self) -> str:
+        """The figures in a line of a log."""
+
+    @property
+    def sentence(self) -> str:
+        """The figures in words."""
+
+    def summary(self) -> dict[str, float | None]:
+        """Return the figures of a validation, as they are stored and printed."""
+
+    def curves(self) -> dict[str, float | None]:
+        """Return the figures for TensorBoard, by their names."""
+
+
+class Dataset(ABC):
+    """Data made ready for a run. What it was read from is not read again.
+
+    sha256: of the training part and the held-out part.
+    """
+
+    sha256: str
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """The name of a model that is trained without a folder."""
+
+    @property
+    @abstractmethod
+    def unit(self) -> Unit: ...
+
+    @property
+    @abstractmethod
+    def validation(self) -> Sequence[Any]:
+        """The held-out examples."""
+
+    @property
+    @abstractmethod
+    def validation_size(self) -> int:
+        """The extent of the held-out part, in what the speed counts."""
+
+    @property
+    @abstractmethod
+    def identity(self) -> str:
+        """The data and what was learned from it before training, which all processes of a run must have in common."""
+
+    @property
+    @abstractmethod
+    def blind_guess(self) -> float:
+        """The loss in nats of a network that knows nothing."""
+
+    @abstractmethod
+    def first_examples(self, size: int) -> tuple[Sequence[Any], int]:
+        """Return the first examples of the held-out part that have about `size`, and their `validation_size`."""
+
+    @abstractmethod
+    def repeated(self, reason: str) -> Self:
+        """Return this dataset for a run that is repeated or continued, which is the `reason` for its choices."""
+
+    @abstractmethod
+    def complete(self, model: ModelConfig) -> ModelConfig:
+        """Fill in what the data decides."""
+
+    @abstractmethod
+    def choose_readout(self, model: ModelConfig) -> ModelConfig:
+        """Fill in the kind of the readout, if a new plan leaves it open."""
+
+    @abstractmethod
+    def batches(self, config: TrainConfig, rows: Callable[[int], slice], processes: int) -> Batches:
+        """Return the batches of a run, with the rows that `rows` selects for this process.
+
+        Raises ConfigError if there are fewer rows than processes.
+        """
+
+    @abstractmethod
+    def shape(self, model: ModelConfig) -> "Trainable":
+        """Build a network that knows nothing of the data, on torch's default device; `model` must be resolved."""
+
+    @abstractmethod
+    def network(self, model: ModelConfig, device: "torch.device", seed: int) -> "Trainable":
+        """Build the untrained network of a run; `model` must be resolved."""
+
+    @abstractmethod
+    def evaluate(self, network: "Trainable", examples: Sequence[Any], map_rows: MapRows = map_alone) -> Metrics:
+        """Evaluate examples of the held-out part as `charlm evaluate` does."""
+
+    @abstractmethod
+    def metrics_from(self, values: object) -> Metrics:
+        """Rebuild metrics from the fields in parsed JSON. Raises ConfigError."""
+
+    @abstractmethod
+    def previews(self, model: ModelConfig, network: "Trainable", seed: int) -> tuple[str, ...]:
+        """Show what the network does now, always from the same questions; () if an output is not finite."""
+
+    @abstractmethod
+    def about(self, batches: Batches, model: ModelConfig, config: TrainConfig) -> About:
+        """Describe the data for a person, before training."""
+
+    @abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """Describe the data for `config.json`, without any of its text."""
+
+    @abstractmethod
+    def contents(self) -> "Contents":
+        """Return what the folder of a model has of its task."""
+
+    @abstractmethod
+    def model(self, model: ModelConfig, network: "Trainable", *, name: str, record: "Record") -> "Model":
+        """Return a network that was trained on this data as a model."""
+
+    @abstractmethod
+    def card(self, plan: "Plan", metrics: Metrics | None, previews: Sequence[str]) -> Card:
+        """Return the parts of the model card."""
+
+
+class Source(Protocol):
+    """Raw data that was read, from which a dataset can be prepared."""
+
+    def check_same(self, model: "Model", described: Mapping[str, Any], figures: Mapping[str, Any]) -> None:
+        """Raise CorpusError if a model was not trained and validated on this data.
+
+        described: the data of the model, as in its config.json. figures: of its validation.
+        """
+
+
+class Task(ABC):
+    """A task. Its class variables are literals, which are read without importing the task.
+
+    kind: what a model of this task is, as config.json and messages call it. files: the files that only the folder of
+    such a model has. verb: the command that asks the model. figure: the names of the figure of a validation that tells
+    how good a model is, the first one that is stored. figure_name: that figure in a table.
+    """
+
+    kind: ClassVar[str]
+    files: ClassVar[tuple[str, ...]]
+    verb: ClassVar[str]
+    figure: ClassVar[tuple[str, ...]]
+    figure_name: ClassVar[str]
+
+    @classmethod
+    @abstractmethod
+    def read(
+        cls,
+        source: Any,
+        valid: Any | None,
+        model: ModelConfig,
+        *,
+        tokenizer: "Tokenizer | None" = None,
+        like: "Model | None" = None,
+        on_progress: OnProgress,
+    ) -> Source:
+        """Read the data, and the held-out part if it is separate.
+
+        tokenizer: a vocabulary to use unchanged. like: the model to continue from, whose vocabulary is used. Raises
+        CorpusError.
+        """
+
+    @classmethod
+    @abstractmethod
+    def prepare(
+        cls,
+        source: Any,
+        model: ModelConfig,
+        config: TrainConfig,
+        *,
+        tokenizer: "Tokenizer | None" = None,
+        like: "Model | None" = None,
+        on_progress: OnProgress,
+    ) -> Dataset:
+        """Hold out a part, and turn the rest into numbers.
+
+        source: what `read` returned. Raises CorpusError for data that cannot be trained on.
+        """
+
+    @classmethod
+    @abstractmethod
+    def empty_model(
+        cls, config: ModelConfig, contents: "Contents", *, name: str = "", record: "Record | None" = None
+    ) -> "Model":
+        """Return a model whose network has no weights yet, on torch's default device.
+
+        Raises ConfigError for a wrong configuration, BadFileError for a wrong file.
+        """
+
+
+class BadFileError(ValueError):
+    """A file of a model's folder is not what it should be. `file` is its name."""
+
+    def __init__(self, file: str, problem: str) -> None:
+        super().__init__(problem)
+        self.file = file
+
+
+def chosen(source: object) -> str:
+    """Return the name of the task that suits raw data."""
+    return "language"
+
+
+def declared() -> dict[str, Mapping[str, Any]]:
+    """Return the class variables of each task, by the name of the task; no task is imported."""
+    return {each.name: each.values for each in declarations("tasks", "Task")}

@@ -1,38 +1,37 @@
 """The network that a run keeps, which is the best so far, and its form in the training state."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from charlm.nn.network import check_tensors
-from charlm.scoring.evaluation import Evaluation
-from charlm.settings import from_mapping
+from charlm.tasks import Metrics
 
 _PREFIX = "best."  # of the names of its tensors in the training state
 
 
 class Best(NamedTuple):
-    """The network that a run keeps, with its step, its evaluation and its samples.
+    """The network that a run keeps, with its step, its metrics and its previews.
 
-    A run that is stopped before its first validation keeps a network without an evaluation.
+    A run that is stopped before its first validation keeps a network without metrics.
     """
 
     step: int
-    evaluation: Evaluation | None
-    samples: tuple[str, ...]
+    metrics: Metrics | None
+    previews: tuple[str, ...]
     weights: Mapping[str, Tensor]
 
     @property
-    def loss(self) -> float:
-        """Nats of the known tokens that are held out; infinite without an evaluation."""
-        return self.evaluation.known_nats if self.evaluation else math.inf
+    def objective(self) -> tuple[float, ...]:
+        """What the run minimizes; infinite without metrics."""
+        return self.metrics.objective if self.metrics else (math.inf,)
 
     def summary(self) -> dict[str, float | None] | None:
-        """Return the figures of the evaluation, as they are stored."""
-        return self.evaluation.summary() if self.evaluation else None
+        """Return the figures of the metrics, as they are stored."""
+        return self.metrics.summary() if self.metrics else None
 
     def nbytes(self) -> int:
         """Return the bytes of the weights."""
@@ -41,9 +40,9 @@ class Best(NamedTuple):
 
 def values_of(best: Best | None) -> dict[str, Any]:
     """Return everything but the weights, as values for JSON."""
-    if best is None or best.evaluation is None:
+    if best is None or best.metrics is None:
         return {"best": None, "best_step": 0, "best_samples": ()}
-    return {"best": vars(best.evaluation), "best_step": best.step, "best_samples": best.samples}
+    return {"best": vars(best.metrics), "best_step": best.step, "best_samples": best.previews}
 
 
 def tensors_of(best: Best | None) -> dict[str, Tensor]:
@@ -57,16 +56,23 @@ def without_best(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def best_from(
-    values: Mapping[str, Any], tensors: Mapping[str, Tensor], shapes: Mapping[str, Tensor], device: torch.device
+    values: Mapping[str, Any],
+    tensors: Mapping[str, Tensor],
+    shapes: Mapping[str, Tensor],
+    device: torch.device,
+    metrics_from: Callable[[object], Metrics],
 ) -> Best | None:
     """Rebuild the best network from a training state; its weights must have the `shapes` of the run's network.
 
+    metrics_from: rebuilds the metrics from their fields.
+
     Raises ConfigError, KeyError, TypeError, ValueError or OverflowError for a state that is not of this run.
     """
-    step, samples = int(values["best_step"]), tuple(str(text) for text in values["best_samples"])
+    step, previews = int(values["best_step"]), tuple(str(text) for text in values["best_samples"])
     weights = {name[len(_PREFIX) :]: tensor for name, tensor in tensors.items() if name.startswith(_PREFIX)}
     check_tensors(weights, shapes if values["best"] else {})
     if not values["best"]:
         return None
-    evaluation = from_mapping(Evaluation, values["best"], "best")
-    return Best(step, evaluation, samples, {name: tensor.to(device) for name, tensor in weights.items()})
+    return Best(
+        step, metrics_from(values["best"]), previews, {name: tensor.to(device) for name, tensor in weights.items()}
+    )

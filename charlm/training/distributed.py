@@ -121,13 +121,16 @@ class Group:
         return whole.to(part.device)
 
     def map_rows(
-        self, rows: Sequence[NDArray[Any]], read: Callable[[Sequence[NDArray[Any]]], list[NDArray[np.float64]]]
+        self,
+        rows: Sequence[NDArray[Any]],
+        read: Callable[[Sequence[NDArray[Any]]], list[NDArray[np.float64]]],
+        lengths: Sequence[int],
     ) -> list[NDArray[np.float64]]:
-        """Return what `read` gives for each row, (n,) → (n - 1,); each process reads some of the rows."""
+        """Return what `read` gives for each row, an array of a known length; each process reads some of the rows."""
         if self.size == 1:
             return read(rows)
         mine = range(self.rank, len(rows), self.size)
-        ends = np.cumsum([max(0, len(row) - 1) for row in rows])
+        ends = np.cumsum(lengths)
         whole = np.zeros(ends[-1])
         results = np.split(whole, ends[:-1])
         for index, values in zip(mine, read([rows[index] for index in mine]), strict=True):

@@ -7,23 +7,17 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from charlm.data.corpus import Corpus
 from charlm.plan import Plan
 from charlm.progress import ReadingProgress
-from charlm.tasks import DataWarning
+from charlm.tasks import About, Metrics, Unit
 from charlm.training.resume_events import AlreadyFinished as AlreadyFinished
 from charlm.training.resume_events import Continued as Continued
 from charlm.training.resume_events import NoEarlierRun as NoEarlierRun
 from charlm.training.resume_events import Resumed as Resumed
-from charlm.wording import clock, figure, for_terminal, plural
+from charlm.wording import clock, for_terminal, plural
 
-if TYPE_CHECKING:  # a display can start before torch is imported
-    from charlm.data.split import Split
-    from charlm.scoring.evaluation import Evaluation
-
-_SAMPLE_LENGTH = 56  # characters of a sample in a line
+_PREVIEW_LENGTH = 56  # characters of a preview in a line
 
 
 @dataclass(frozen=True)
@@ -39,28 +33,17 @@ class Planned:
     """The plan is made, and training begins. Times are in seconds."""
 
     plan: Plan
-    corpus: Corpus
-    characters: int  # of the corpus, with one for each line end
-    mode_reason: str  # why the corpus is read as lines or as a stream
+    about: About  # the data, in words
     size_reason: str  # why the network has its size
-    warnings: tuple[DataWarning, ...]  # what the corpus cannot teach
-    split: "Split"
-    own_valid: bool  # the held-out text is separate, not a part of the corpus
-    vocabulary: int
-    tokens: int  # training targets in one pass
     parameters: int
     device: str
     recurrence: str  # what runs the time loops on a CPU: an instruction set, or plain torch
     precision: str  # of the factors of the recurrent products
-    batch_size: int  # as used
-    seq_len: int
     micro_batches: int  # pieces into which a batch is split to fit into the device's memory
-    shrunk: bool  # the corpus is too small for the batch size or the window that the plan has
     epochs: float
     seconds: float | None  # expected from now on; None if the speed was not measured
     folder: Path | None
     processes: int = 1  # that train together, each with some rows of every batch
-    given_vectors: int | None = None  # tokens whose embedding begins with a vector of a file
 
     def __str__(self) -> str:
         return f"plan: {self.schedule}; {self.plan.model.brief_shape}, {plural(self.parameters, 'parameter')}"
@@ -70,7 +53,7 @@ class Planned:
         """The steps of the plan in words."""
         plan = self.plan
         new = plural(plan.total - plan.start, "more step" if plan.start else "step")
-        steps = f"{new} of {self.batch_size} × {self.seq_len} tokens"
+        steps = f"{new} of {self.about.of_step}"
         processes = f" by {self.processes} processes" if self.processes > 1 else ""
         passes = f"{self.epochs:.1f} passes over the corpus, {plural(plan.validations, 'validation')}"
         duration = f", about {clock(self.seconds)}" if self.seconds is not None else ""
@@ -83,35 +66,46 @@ class Progress:
 
     step: int
     steps: int
-    nats_per_token: float  # training loss, smoothed
-    bits_per_char: float  # the loss in bits per character of the training text
+    loss: float  # of training, smoothed, in nats per target
     gradient_norm: float  # of the last step, before clipping
     learning_rate: float
-    characters_per_second: float
+    speed: float  # what the unit counts, per second
     seconds_left: float
+    unit: Unit
+
+    @property
+    def figure(self) -> float:
+        """The loss in the other unit, such as bits per character; in nats if there is none."""
+        return self.loss * self.unit.per_nat
+
+    @property
+    def brief(self) -> str:
+        """The loss in a line of a log."""
+        figure = f"  {self.figure:.3f} {self.unit.figure}" if self.unit.figure else ""
+        return f"{self.loss:.3f} nats{figure}"
 
     def __str__(self) -> str:
-        loss = f"train {self.nats_per_token:.3f} nats  {self.bits_per_char:.3f} bits/char"
-        return f"step {self.step:,}/{self.steps:,}  {clock(self.seconds_left)} left  {loss}  {self.rates}"
+        step = f"step {self.step:,}/{self.steps:,}  {clock(self.seconds_left)} left"
+        return f"{step}  train {self.brief}  {self.rates}"
 
     @property
     def rates(self) -> str:
         """Gradient norm, learning rate and speed in words."""
         gradient, rate = f"gradient {self.gradient_norm:.2f}", f"learning rate {self.learning_rate:.1e}"
-        return f"{gradient}  {rate}  {self.characters_per_second:,.0f} char/s"
+        return f"{gradient}  {rate}  {self.speed:,.0f} {self.unit.read_short}"
 
 
 @dataclass(frozen=True)
 class Previewed:
-    """Samples of the current network, always from the empty prompt and with the same random numbers."""
+    """What the current network does, always asked the same with the same random numbers."""
 
     step: int
-    samples: tuple[str, ...]
+    previews: tuple[str, ...]
 
     def __str__(self) -> str:
-        """The beginning of the first sample."""
-        sample = " ".join(for_terminal("".join(self.samples[:1])).split())
-        return f"step {self.step:,}  sample  {sample[:_SAMPLE_LENGTH]}"
+        """The beginning of the first preview."""
+        preview = " ".join(for_terminal("".join(self.previews[:1])).split())
+        return f"step {self.step:,}  sample  {preview[:_PREVIEW_LENGTH]}"
 
 
 @dataclass(frozen=True)
@@ -119,22 +113,16 @@ class Validated:
     """The held-out part was evaluated. `best`: no earlier network was better, and this one is kept."""
 
     progress: Progress
-    evaluation: "Evaluation"
+    evaluation: Metrics
     best: bool
-    samples: tuple[str, ...]  # as in Previewed
+    previews: tuple[str, ...]  # as in Previewed
 
     def __str__(self) -> str:
         now, star = self.progress, "  best so far" if self.best else ""
         speed = ""  # unknown before the first step of a run that continues from a model
-        if math.isfinite(now.nats_per_token):
-            speed = f"  train {now.nats_per_token:.3f} nats  {now.bits_per_char:.3f} bits/char"
-            speed += f"  {now.characters_per_second:,.0f} char/s  {clock(now.seconds_left)} left"
-        bits = figure(self.evaluation.bits_per_char_known, ".3f")
-        return (
-            f"step {now.step:,}/{now.steps:,}"
-            f"  valid {figure(self.evaluation.known_nats_per_token)} nats  {bits} bits/char"
-            f"{speed}{star}"
-        )
+        if math.isfinite(now.loss):
+            speed = f"  train {now.brief}  {now.speed:,.0f} {now.unit.read_short}  {clock(now.seconds_left)} left"
+        return f"step {now.step:,}/{now.steps:,}  valid {self.evaluation.brief}{speed}{star}"
 
 
 @dataclass(frozen=True)
@@ -222,8 +210,9 @@ class Finished:
     steps: int  # trained
     best_step: int
     seconds: float  # of the whole command
-    characters_per_second: float  # training targets per second of the training steps
-    evaluation: "Evaluation"  # of the model that is kept
+    speed: float  # what the unit counts, per second of the training steps
+    unit: Unit
+    evaluation: Metrics  # of the model that is kept
     start: int = 0  # steps before this run
 
     def __str__(self) -> str:
@@ -244,11 +233,7 @@ class Finished:
 
     @property
     def _result(self) -> str:
-        valid, unknown = self.evaluation, ""
-        if valid.unknown:
-            unknown = f" (without {plural(valid.unknown, 'unknown character')})"
-        bits = figure(valid.bits_per_char_known, ".3f")
-        return f"valid {figure(valid.known_nats_per_token)} nats per token, {bits} bits per character{unknown}"
+        return f"valid {self.evaluation.sentence}"
 
 
 Event = (

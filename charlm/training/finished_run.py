@@ -12,16 +12,14 @@ from charlm.checkpoints.checkpoint import load_described
 from charlm.checkpoints.model_folder import METRICS, PLAN, finish_swap, unfinished
 from charlm.checkpoints.training_state import require_number
 from charlm.config import BUDGETS, TrainConfig
-from charlm.data import vocabulary
-from charlm.data.corpus import Corpus
-from charlm.data.sequences import all_sequences
-from charlm.errors import CorpusError, ModelError, ModelInUseError
+from charlm.errors import ModelError, ModelInUseError
 from charlm.files.atomic import parse_json, read_file, to_json
 from charlm.files.reading import read_errors
 from charlm.files.tensors import pack, unpack
-from charlm.language_model import LanguageModel
-from charlm.nn.network import Network
+from charlm.model import Contents, Model
 from charlm.plan import Plan, plan_from, read_plan
+from charlm.registry import find
+from charlm.tasks import Task
 from charlm.training.distributed import Group
 
 _FIRST_PROCESS = Path("the model of the first process")  # the source that errors name
@@ -31,11 +29,11 @@ _LARGEST_METRICS = 2**26  # bytes
 class FinishedRun(NamedTuple):
     """A run that has ended: its model, and what another run needs to continue from it."""
 
-    model: LanguageModel
+    model: Model
     plan: Plan
     step: int  # of the model
-    corpus: Mapping[str, Any]  # the description of the corpus, as in config.json
-    held_out: int | None  # characters of the held-out part; None for a model that does not tell
+    data: Mapping[str, Any]  # the description of the data, as in config.json
+    figures: Mapping[str, Any]  # of the validation of the model
     seconds: float  # spent on all runs of the model
     metrics: tuple[str, ...]  # the lines of all runs
 
@@ -71,8 +69,8 @@ def read_finished(folder: Path) -> FinishedRun:
         model=model,
         plan=read_plan(folder / PLAN),
         step=described["step"],
-        corpus=described["corpus"],
-        held_out=described["validation"].get("characters"),
+        data=described["corpus"],
+        figures=described["validation"],
         seconds=max((_seconds(folder / METRICS, line) for line in metrics[-1:]), default=0.0),
         metrics=metrics,
     )
@@ -104,37 +102,18 @@ def broadcast_finished(group: Group, run: FinishedRun | None) -> FinishedRun:
         return run
     plain, tensors = b"", b""
     if run:
-        tokens = vocabulary.describe(run.model.tokenizer)
-        plain = to_json([run.plan.to_json(), run.step, dict(run.corpus), run.held_out, run.seconds, tokens])
+        contents = [*map(dict, run.model.contents())]
+        plain = to_json([run.plan.to_json(), run.step, dict(run.data), dict(run.figures), run.seconds, contents])
         tensors = pack(run.model.network.state_dict(), {})
     plain, tensors = group.broadcast_bytes(plain), group.broadcast_bytes(tensors)
     if run:
         return run
-    values, step, corpus, held_out, seconds, tokens = parse_json(_FIRST_PROCESS, plain)
-    plan, tokenizer = plan_from(values, _FIRST_PROCESS), vocabulary.rebuild(tokens)
+    values, step, data, figures, seconds, contents = parse_json(_FIRST_PROCESS, plain)
+    plan = plan_from(values, _FIRST_PROCESS)
     with torch.device("meta"):
-        network = Network(plan.model, tokenizer.size)
-    network.load_state_dict(unpack(_FIRST_PROCESS, tensors)[0], assign=True)
-    model = LanguageModel(plan.model, tokenizer, network.eval())
-    return FinishedRun(model, plan, step, corpus, held_out, seconds, ())
-
-
-def check_text(run: FinishedRun, corpus: Corpus, valid: Corpus | None) -> None:
-    """Raise CorpusError if these are not the texts that the model was trained and validated on.
-
-    valid: a separate held-out text; None for a part of the corpus.
-    """
-    name, files, held_out = run.model.name, run.corpus["files"], run.corpus["held_out"]
-    if corpus.fingerprint() != run.corpus["sha256"]:
-        other = f"the text is not the one that {name} was trained on ({', '.join(files)})"
-        raise CorpusError(other, remedy="continue_same_text")
-    if valid is None and not held_out:
-        return
-    characters = all_sequences(valid.documents, run.model.mode).characters if valid and held_out else None
-    if characters is None or characters != (run.held_out or characters):
-        where = ", ".join(held_out) or "a part of the corpus"
-        other = f"the held-out text is not the one that {name} was validated on ({where})"
-        raise CorpusError(other, remedy="continue_same_valid" if held_out else "continue_no_valid")
+        model = find(Task, plan.model.task).empty_model(plan.model, Contents(*contents))
+    model.network.load_state_dict(unpack(_FIRST_PROCESS, tensors)[0], assign=True)
+    return FinishedRun(model, plan, step, data, figures, seconds, ())
 
 
 def check_unchanged(run: FinishedRun, folder: Path) -> None:

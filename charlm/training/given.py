@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 from charlm.arguments import checked_path, named
 from charlm.config import BUDGETS, ModelConfig, TrainConfig
 from charlm.data.corpus import Corpus
+from charlm.data.sources import Source
 from charlm.errors import ConfigError
 from charlm.plan import Plan, read_plan
-from charlm.tasks.language import Source
 from charlm.tokenizers import Tokenizer
 
 
@@ -27,6 +27,12 @@ class Given(NamedTuple):
     plan: Plan | None
     tokenizer: Tokenizer | None
     keywords: Mapping[str, Any]
+
+    @property
+    def task_is_open(self) -> bool:
+        """Whether the data decides the task. A task with its default value counts as not given, unless by name."""
+        given = self.keywords.get("task") not in (None, "auto")
+        return self.model.task == "auto" or (self.model.task == ModelConfig.task and not given)
 
 
 def settings(

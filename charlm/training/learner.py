@@ -9,10 +9,11 @@ from torch import Tensor
 from torch.optim.adamw import adamw
 
 from charlm.config import TrainConfig
-from charlm.data.windows import Batch
 from charlm.nn.native.library import resolve_precision
 from charlm.nn.native.threads import computing
-from charlm.nn.network import Network, NetworkState, check_tensors, detach, join, select
+from charlm.nn.network import NetworkState, check_tensors, detach, join, select
+from charlm.nn.trainable import Trainable
+from charlm.tasks import Batch
 from charlm.training.distributed import ALONE, Group
 
 _BETAS = (0.9, 0.99)
@@ -77,7 +78,7 @@ class Learner:
     processes of `group` hold the same network and read other rows of each batch.
     """
 
-    def __init__(self, network: Network, config: TrainConfig, group: Group = ALONE) -> None:
+    def __init__(self, network: Trainable, config: TrainConfig, group: Group = ALONE) -> None:
         self.network = network.train()
         if config.freeze_embedding:
             network.embedding.requires_grad_(False)
@@ -129,7 +130,7 @@ class Learner:
         self.state = tuple(tuple(part[rows] for part in layer) for layer in state) or None
 
     def step(self, batch: Batch, rate: float) -> tuple[float, float]:
-        """Take one step; return the loss (nats per token) and the gradient's norm before clipping.
+        """Take one step; return the loss (nats per target) and the gradient's norm before clipping.
 
         Change nothing if either number is not finite.
         """
@@ -144,7 +145,7 @@ class Learner:
         This first half of `step` may be interrupted at any moment: it changes nothing that the next step depends on.
         """
         loss, self._next_state = self._accumulate(batch)
-        loss = self.group.average_gradients(self.network.parameters(), loss, batch.inputs.shape[1])
+        loss = self.group.average_gradients(self.network.parameters(), loss, batch.weight)
         return loss, float(torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.clip))
 
     @computing()
@@ -168,29 +169,26 @@ class Learner:
                 self._accumulate(batch)
                 return
             except torch.OutOfMemoryError:
-                if self.micro_batches >= batch.inputs.shape[1]:
+                if self.micro_batches >= batch.rows:
                     raise
                 self.micro_batches *= 2
             finally:
                 self.network.zero_grad()
 
     @computing()
-    def _accumulate(self, batch: Batch) -> tuple[float, NetworkState]:
+    def _accumulate(self, batch: Batch) -> tuple[float, NetworkState | None]:
         """Add up the gradients of all micro-batches in the parameters; return the loss and the next state."""
         device = self.network.device
-        rows = batch.inputs.shape[1]
         self.network.zero_grad()
         total, states = 0.0, []
-        for indices in torch.arange(rows, device=device).chunk(self.micro_batches):
-            part = slice(int(indices[0]), int(indices[-1]) + 1)
-            resets = None if batch.resets is None else batch.resets[:, part].to(device)
+        for indices in torch.arange(batch.rows, device=device).chunk(self.micro_batches):
+            part = batch.part(slice(int(indices[0]), int(indices[-1]) + 1), device)
             before = None if batch.fresh or self.state is None else select(self.state, indices)
-            outputs, after = self.network.outputs(batch.inputs[:, part].to(device), before, resets, self._dropout)
-            total += self._backward(
-                outputs.flatten(0, 1), batch.targets[:, part].to(device).flatten(), len(indices) / rows
-            )
-            states.append(detach(after))
-        return total, join(states)
+            read = self.network.read(part, before, self._dropout)
+            total += self._backward(read.outputs, read.targets, part.weight / batch.weight)
+            if read.state:
+                states.append(detach(read.state))
+        return total, join(states) if states else None
 
     def _backward(self, outputs: Tensor, targets: Tensor, share: float) -> float:
         """Add the gradient of `share` times the mean loss of outputs (N, H) and targets (N,); return that product.
@@ -199,7 +197,7 @@ class Learner:
         are never in memory at once.
         """
         total, leaves = 0.0, outputs.detach().requires_grad_()
-        chunk = max(1, _MAX_LOGITS_PER_CHUNK // self.network.allowed_tokens.numel())
+        chunk = max(1, _MAX_LOGITS_PER_CHUNK // self.network.choices)
         for some, some_targets in zip(torch.split(leaves, chunk), torch.split(targets, chunk), strict=True):
             loss = -self.network.target_log_probability(some, some_targets).sum() * (share / len(targets))
             loss.backward()  # type: ignore[no-untyped-call]

@@ -9,13 +9,11 @@ from typing import Any
 import torch
 
 from charlm.checkpoints.training_state import require_number
-from charlm.data.windows import TrainingWindows
 from charlm.files.atomic import json_line
 from charlm.nn.native.library import path_in_use, resolve_precision
 from charlm.plan import Plan
-from charlm.scoring.evaluation import Evaluation
 from charlm.system import machine
-from charlm.tasks.language import Dataset
+from charlm.tasks import About, Batches, Dataset, Metrics
 from charlm.training import events
 from charlm.training.events import Progress, Report
 
@@ -24,17 +22,17 @@ _HIGH_LOSS = 1.5  # times the loss of a blind guess: the learning rate is too hi
 
 
 class Meter:
-    """Measures of a run: the smoothed training loss (nats per token), the last gradient norm, and the seconds spent.
+    """Measures of a run: the smoothed training loss (nats per target), the last gradient norm, and the seconds spent.
 
     report: receives every event. started: the time.monotonic() at which the command began.
     """
 
-    def __init__(self, report: Report, dataset: Dataset, windows: TrainingWindows, started: float) -> None:
+    def __init__(self, report: Report, dataset: Dataset, batches: Batches, started: float) -> None:
         self._report = report
         self.started = started  # moved back when a run is resumed, so that the seconds of both parts add up
-        self._characters_per_token = dataset.characters_per_token
-        self._tokens_per_step = windows.batch_size * windows.seq_len
-        self._blind_guess = math.log(dataset.tokenizer.size)  # nats
+        self.unit = dataset.unit
+        self._targets_per_step = batches.targets_per_step
+        self._blind_guess = dataset.blind_guess
         self._high_loss_reported = False
         self.loss = math.nan
         self.gradient_norm = math.nan
@@ -76,42 +74,40 @@ class Meter:
         if resumed:
             self.started -= seconds
 
-    def log(
-        self, progress: Progress, plan: Plan, evaluation: Evaluation | None = None, samples: Sequence[str] = ()
-    ) -> None:
-        """Add a line to the metrics, unless it has no evaluation and the step has a line.
+    def log(self, progress: Progress, plan: Plan, metrics: Metrics | None = None, previews: Sequence[str] = ()) -> None:
+        """Add a line to the metrics, unless nothing was validated and the step has a line.
 
         A run that is resumed passes the step of its last save a second time.
         """
-        if evaluation is None and self.lines and self.lines[-1].startswith(f'{{"step":{progress.step},'):
+        if metrics is None and self.lines and self.lines[-1].startswith(f'{{"step":{progress.step},'):
             return
         values = {
             "step": progress.step,
             "seconds": round(time.monotonic() - self.started, 3),
-            "train_nats_per_token": progress.nats_per_token,
-            **({"valid": evaluation.summary()} if evaluation else {}),
+            f"train_nats_per_{self.unit.target}": progress.loss,
+            **({"valid": metrics.summary()} if metrics else {}),
             "gradient_norm": progress.gradient_norm,
             "learning_rate": plan.learning_rate(progress.step - 1),
-            "characters_per_second": round(progress.characters_per_second),
-            **({"samples": list(samples)} if samples else {}),
+            f"{self.unit.read}_per_second": round(progress.speed),
+            **({"samples": list(previews)} if previews else {}),
         }
         self.lines.append(json_line(values))
 
     def progress(self, step: int, plan: Plan, seconds_left: float | None = None) -> Progress:
         """Return where the run is; the time left is estimated from the steps so far unless given."""
         steps = step - plan.start  # of this run
-        tokens_per_second = steps * self._tokens_per_step / max(self.learning_seconds, 1e-9)
+        targets_per_second = steps * self._targets_per_step / max(self.learning_seconds, 1e-9)
         if seconds_left is None:
             seconds_left = self.learning_seconds / max(1, steps) * (plan.total - step)
         return Progress(
             step=step,
             steps=plan.total,
-            nats_per_token=self.loss,
-            bits_per_char=self.loss / math.log(2) / self._characters_per_token,
+            loss=self.loss,
             gradient_norm=self.gradient_norm,
             learning_rate=plan.learning_rate(step),
-            characters_per_second=tokens_per_second * self._characters_per_token,
+            speed=targets_per_second * self.unit.per_target,
             seconds_left=seconds_left,
+            unit=self.unit,
         )
 
     def report_progress(self, progress: Progress) -> None:
@@ -121,56 +117,42 @@ class Meter:
     def report_plan(
         self,
         plan: Plan,
-        dataset: Dataset,
-        windows: TrainingWindows,
+        about: About,
         *,
         size_reason: str,
         parameters: int,
         micro_batches: int,
+        steps_per_epoch: int,
         device: torch.device,
         processes: int,
         seconds: float | None,
         folder: Path | None,
     ) -> None:
         """Report the plan and what it was made for. `seconds`: the time left for the run, None if it has no limit."""
-        train = plan.train
         self._report(
             events.Planned(
                 plan=plan,
-                corpus=dataset.corpus,
-                characters=dataset.characters,
-                mode_reason=dataset.mode_reason,
+                about=about,
                 size_reason=size_reason,
-                warnings=tuple(dataset.warnings()),
-                split=dataset.split,
-                own_valid=bool(dataset.valid_files),
-                vocabulary=dataset.tokenizer.size,
-                tokens=len(dataset.ring.targets),
                 parameters=parameters,
                 device=str(device),
                 recurrence=path_in_use(),
-                precision=resolve_precision(train.precision, device),
-                batch_size=windows.batch_size,
-                seq_len=windows.seq_len,
+                precision=resolve_precision(plan.train.precision, device),
                 micro_batches=micro_batches,
-                shrunk=(windows.batch_size, windows.seq_len) < (train.batch_size, train.seq_len),
-                epochs=(plan.total - plan.start) / windows.steps_per_epoch,
+                epochs=(plan.total - plan.start) / steps_per_epoch,
                 seconds=seconds,
                 folder=folder,
                 processes=processes,
-                given_vectors=int(dataset.vectors.known.sum()) if dataset.vectors else None,
             )
         )
 
-    def report_previews(self, step: int, samples: tuple[str, ...]) -> None:
-        """Report samples that were drawn between two validations."""
-        self._report(events.Previewed(step, samples))
+    def report_previews(self, step: int, previews: tuple[str, ...]) -> None:
+        """Report previews between two validations."""
+        self._report(events.Previewed(step, previews))
 
-    def report_validation(
-        self, progress: Progress, evaluation: Evaluation, *, best: bool, samples: tuple[str, ...]
-    ) -> None:
+    def report_validation(self, progress: Progress, metrics: Metrics, *, best: bool, previews: tuple[str, ...]) -> None:
         """Report an evaluation of the held-out part."""
-        self._report(events.Validated(progress, evaluation, best, samples))
+        self._report(events.Validated(progress, metrics, best, previews))
 
     def report_high_loss(self, step: int, plan: Plan) -> None:
         """Report, once in a run, that the smoothed loss is far above that of a blind guess."""
@@ -210,9 +192,9 @@ class Meter:
         folder: Path | None,
         parameters: int,
         best_step: int,
-        evaluation: Evaluation,
+        metrics: Metrics,
     ) -> None:
-        """Report the end of a run, complete or not; `evaluation` is of the model that is kept."""
+        """Report the end of a run, complete or not; `metrics` are of the model that is kept."""
         self._report(
             events.Finished(
                 folder=folder,
@@ -220,8 +202,9 @@ class Meter:
                 steps=progress.step,
                 best_step=best_step,
                 seconds=time.monotonic() - self.started,
-                characters_per_second=progress.characters_per_second,
-                evaluation=evaluation,
+                speed=progress.speed,
+                unit=self.unit,
+                evaluation=metrics,
                 start=plan.start,
             )
         )

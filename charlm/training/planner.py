@@ -10,13 +10,12 @@ from typing import NamedTuple
 import torch
 
 from charlm.config import ModelConfig, TrainConfig
-from charlm.data.windows import TrainingWindows
 from charlm.errors import ConfigError
 from charlm.nn.native.library import resolve_precision
-from charlm.nn.network import Network
+from charlm.nn.trainable import Trainable
 from charlm.plan import FEW_STEPS, MOST_VALIDATIONS, VALIDATION_SHARE, Plan
 from charlm.progress import ignore
-from charlm.tasks.language import Dataset
+from charlm.tasks import Batches, Dataset
 from charlm.training.distributed import ALONE, Group
 from charlm.training.finished_run import FinishedRun
 from charlm.training.learner import Learner
@@ -101,7 +100,7 @@ class PlannedRun(NamedTuple):
 
 def make_plan(
     dataset: Dataset,
-    windows: TrainingWindows,
+    batches: Batches,
     model: ModelConfig,
     config: TrainConfig,
     *,
@@ -118,22 +117,22 @@ def make_plan(
     it; otherwise that is a ConfigError.
     """
     config = replace(config, precision=resolve_precision(config.precision, device))
-    budget = None
+    model, budget = dataset.choose_readout(model), None
     start = after.plan.total if after else 0
-    if total := config.total_steps(windows.steps_per_epoch):
+    if total := config.total_steps(batches.steps_per_epoch):
         steps = total - start
-        tokens = windows.batch_size * windows.seq_len  # of a step
-        sized = resolve(model, windows.size, dataset.tokenizer.size, lambda size: steps * tokens)
-        characters = dataset.split.characters(dataset.split.valid)
-        affordable = int(VALIDATION_SHARE * _TOKENS_READ_PER_LEARNED * steps * tokens / characters)
+        tokens = batches.tokens_per_step
+        sized = resolve(model, batches.size, dataset.shape, lambda size: steps * tokens)
+        read = steps * batches.targets_per_step * _TOKENS_READ_PER_LEARNED
+        affordable = int(VALIDATION_SHARE * read / dataset.validation_size)
         validations = _between(1, affordable, MOST_VALIDATIONS)
     else:
         before = after.minutes if after else 0.0
         seconds = 60 * ((config.budget_minutes or 0) - before)
         check = ignore if force else partial(_check_time, group, before=before)
-        sized, budget = _measure(dataset, windows, model, config, device, started, seconds, group, check)
+        sized, budget = _measure(dataset, batches, model, config, device, started, seconds, group, check)
         steps, validations = budget.affordable_steps(), budget.validations
-    epochs = steps / windows.steps_per_epoch
+    epochs = steps / batches.steps_per_epoch
     model = resolve_dropout(sized.config, epochs)
     config = replace(resolve_rates(config, model, steps, epochs), threads=torch.get_num_threads())
     validations = min(validations, steps)
@@ -145,7 +144,7 @@ def make_plan(
 
 def _measure(
     dataset: Dataset,
-    windows: TrainingWindows,
+    batches: Batches,
     model: ModelConfig,
     config: TrainConfig,
     device: torch.device,
@@ -158,36 +157,35 @@ def _measure(
 
     check: raises an error as soon as the budget is known to be too small.
     """
-    vocabulary = dataset.tokenizer.size
-
     making = 0.0  # seconds to make the network
 
-    def trial(sized: ModelConfig) -> tuple[Network, float]:
+    def trial(sized: ModelConfig) -> tuple[Trainable, float]:
         nonlocal making
         before = time.monotonic()
         network = dataset.network(resolve_dropout(sized, epochs=0), device, config.seed)
         learner = Learner(network, config, group)
         making = group.broadcast_float(time.monotonic() - before)
         if device.type == "cuda":
-            learner.find_micro_batches(windows[0])
-        return network, step_seconds(learner, windows, seconds, group)
+            learner.find_micro_batches(batches[0])
+        return network, step_seconds(learner, batches, seconds, group)
 
     width, layers = _TRIAL_SIZE
     common = replace(
         model, hidden_size=model.hidden_size or width, layers=model.layers or (1 if model.hidden_size else layers)
     )
-    common = resolve(common, windows.size, vocabulary, lambda size: math.inf).config
-    usual = resolve(replace(common, hidden_size=width), windows.size, vocabulary, lambda size: math.inf).config
-    ratio = weights(common, vocabulary) / weights(usual, vocabulary)
+    common = resolve(common, batches.size, dataset.shape, lambda size: math.inf).config
+    usual = resolve(replace(common, hidden_size=width), batches.size, dataset.shape, lambda size: math.inf).config
+    ratio = weights(common, dataset.shape) / weights(usual, dataset.shape)
     if ratio > _MUCH_LARGER:  # it would take long to make, and to measure
         check(TimeBudget(started, seconds, trial(usual)[1] * ratio, 0.0, 1))
     network, of_step = trial(common)
     if config.threads is None and _TRIAL_STEPS * of_step < _TRIAL_SHARE * seconds:
         of_step = with_fewer_threads(of_step, lambda: trial(common)[1], group)
-    tokens_per_step = windows.batch_size * windows.seq_len
-    rate = tokens_per_step * weights(common, vocabulary) / of_step  # products of a token and a weight per second
+    rate = (
+        batches.tokens_per_step * weights(common, dataset.shape) / of_step
+    )  # products of a token and a weight per second
     left = group.broadcast_float(started + seconds - time.monotonic())
-    sized = resolve(model, windows.size, vocabulary, lambda size: left * rate / size)
+    sized = resolve(model, batches.size, dataset.shape, lambda size: left * rate / size)
     if sized.config != common:
         network, of_step = trial(sized.config)
     budget = TimeBudget(started, seconds, of_step, 0.0, 1, making)

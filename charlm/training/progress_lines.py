@@ -28,7 +28,7 @@ class Milestones:
                     self._next_line = event.step / event.steps + _LINE_EVERY
                 return is_due
             case Previewed():
-                return bool(event.samples)
+                return bool(event.previews)
         return True
 
 
@@ -53,7 +53,7 @@ class ProgressLines:
         else:
             yield str(event)
         if isinstance(event, Planned):
-            yield from (f"note: {note}" for note in event.corpus.notes)
-            for message, remedy in event.warnings:
+            yield from (f"note: {note}" for note in event.about.notes)
+            for message, remedy in event.about.warnings:
                 words = advice(remedy, {})
                 yield f"note: {message}{'. ' if words else ''}{words}"

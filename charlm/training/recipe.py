@@ -7,16 +7,16 @@ each of its tokens.
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 from typing import NamedTuple, cast
 
 import torch
 
 from charlm.config import ModelConfig, TrainConfig
 from charlm.nn.cells import Cell
-from charlm.nn.network import Network
-from charlm.nn.readouts import choose
+from charlm.nn.trainable import Trainable
 from charlm.registry import find
+
+Shape = Callable[[ModelConfig], Trainable]  # builds a network of a configuration, on torch's default device
 
 _EMBEDDING_SIZE = 64
 _SIZES = ((2, 640), (2, 512), (2, 384), (2, 256), (1, 256), (1, 192), (1, 128))  # layers, width
@@ -36,15 +36,14 @@ _SHORT_RUN = 1000  # steps in which weights hardly grow, so that decay can only 
 _DECAY_SHORT_RUN = 0.01
 
 
-@cache
-def weights(config: ModelConfig, vocabulary: int) -> int:
+def weights(config: ModelConfig, shape: Shape) -> int:
     """Count the weights that a token is multiplied by: all matrices but W_x of the lowest layer, which is looked up.
 
     An adaptive readout counts completely, although few tokens need all of it.
     """
     width = config.hidden_size if config.tie_weights else 1
     with torch.device("meta"):  # shapes without memory
-        network = Network(replace(config, embedding_size=width, dropout=0.0), vocabulary)
+        network = shape(replace(config, embedding_size=width, dropout=0.0))
     looked_up = [cast(Cell, network.cells[0]).weight_ih]
     if not config.tie_weights:
         looked_up += network.embedding.parameters()
@@ -59,25 +58,24 @@ class Sized(NamedTuple):
     reason: str
 
 
-def resolve(config: ModelConfig, corpus: int, vocabulary: int, affordable: Callable[[int], float]) -> Sized:
-    """Fill in the sizes and the readout that were left open.
+def resolve(config: ModelConfig, tokens: int, shape: Shape, affordable: Callable[[int], float]) -> Sized:
+    """Fill in the sizes that were left open.
 
-    corpus: number of training tokens. affordable: maps a number of weights to the number of tokens that a network of
-    that size can read within the budget.
+    tokens: number of training tokens. shape: builds a network. affordable: maps a number of weights to the number of
+    tokens that a network of that size can read within the budget.
     """
     asked = config
-    config = replace(config, readout=choose(config.readout, vocabulary, tied=config.tie_weights))
     if not config.tie_weights:
         config = replace(config, embedding_size=config.embedding_size or _EMBEDDING_SIZE)
     objection = ""  # to the next larger size
     for layers, width in _SIZES:
         sized = replace(config, layers=config.layers or layers, hidden_size=config.hidden_size or width)
-        needed = weights(sized, vocabulary)
+        needed = weights(sized, shape)
         if sized == config:
             return Sized(sized, "as asked")
         if _MIN_TOKENS_PER_WEIGHT * needed > affordable(needed):
             objection = f"see fewer than {_MIN_TOKENS_PER_WEIGHT} tokens per weight in this run"
-        elif needed > _MAX_WEIGHTS_PER_TOKEN * corpus:
+        elif needed > _MAX_WEIGHTS_PER_TOKEN * tokens:
             objection = f"have more than {_MAX_WEIGHTS_PER_TOKEN} weights per token of the corpus"
         else:
             return Sized(sized, _reason(asked, objection))

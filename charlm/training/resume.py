@@ -17,7 +17,7 @@ from charlm.errors import ConfigError, CorpusError, ModelError
 from charlm.files.atomic import parse_json, to_json
 from charlm.files.tensors import pack, unpack
 from charlm.plan import Plan, plan_from
-from charlm.tasks.language import Dataset
+from charlm.tasks import Dataset
 from charlm.training.best import without_best
 from charlm.training.distributed import Group
 from charlm.training.finished_run import FinishedRun, broadcast_finished, read_finished

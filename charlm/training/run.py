@@ -10,10 +10,9 @@ import torch
 from charlm.checkpoints import model_paths
 from charlm.checkpoints.claim import claim
 from charlm.config import ModelConfig, TrainConfig
-from charlm.data.windows import TrainingWindows
 from charlm.errors import DivergenceError
 from charlm.plan import Plan
-from charlm.tasks.language import Dataset
+from charlm.tasks import Batches, Dataset
 from charlm.training.distributed import Group
 from charlm.training.events import Event, Finished, Measuring, Report
 from charlm.training.finished_run import FinishedRun, check_unchanged
@@ -24,7 +23,7 @@ from charlm.training.run_folder import RunFolder
 from charlm.training.trained import trained_model
 from charlm.training.trainer import Trainer
 
-STORED = "as in the stored plan"  # why a size, or the text mode, is what it is
+STORED = "as in the stored plan"  # why a size, or another choice, is what it is
 
 
 class Job(NamedTuple):
@@ -32,7 +31,7 @@ class Job(NamedTuple):
 
     group: Group
     dataset: Dataset
-    windows: TrainingWindows
+    batches: Batches
     model: ModelConfig
     device: torch.device
     folder: Path | None
@@ -66,17 +65,17 @@ def follow(
     run_folder = RunFolder(
         job.folder,
         path,
-        tokenizer=job.dataset.tokenizer,
-        corpus=job.dataset.describe(),
+        contents=job.dataset.contents(),
+        data=job.dataset.describe(),
         saved_step=state.step if state and path else None,
         continues=after is not None,
     )
     report = job.report if last else _without_end(job.report, plan.total)
     try:
-        meter = Meter(report, job.dataset, job.windows, started)
+        meter = Meter(report, job.dataset, job.batches, started)
         trainer = Trainer(
             dataset=job.dataset,
-            windows=job.windows,
+            batches=job.batches,
             plan=plan,
             run_folder=run_folder,
             meter=meter,
@@ -89,11 +88,11 @@ def follow(
         run_folder.open(plan, trainer.nbytes(), trainer.rollback_state if after else None)
         meter.report_plan(
             plan,
-            job.dataset,
-            job.windows,
+            job.dataset.about(job.batches, plan.model, plan.train),
             size_reason=planned.size_reason,
             parameters=trainer.network.parameter_count(),
             micro_batches=trainer.learner.micro_batches,
+            steps_per_epoch=job.batches.steps_per_epoch,
             device=job.device,
             processes=job.group.size,
             seconds=budget.seconds_left() if budget else None,
@@ -135,7 +134,7 @@ def _planned(job: Job, plan: Plan | None, config: TrainConfig, started: float, a
             job.report(Measuring())
         return make_plan(
             job.dataset,
-            job.windows,
+            job.batches,
             job.model,
             after.continued(config) if after else config,
             device=job.device,
@@ -159,14 +158,14 @@ def _without_end(report: Report, total: int) -> Report:
 
 
 def _finished(job: Job, trainer: Trainer) -> FinishedRun:
-    model, split = trained_model(trainer), job.dataset.split
+    model = trained_model(trainer)
     assert trainer.best
     return FinishedRun(
         model=model,
         plan=trainer.plan,
         step=trainer.best.step,
-        corpus=job.dataset.describe(),
-        held_out=split.characters(split.valid),
+        data=job.dataset.describe(),
+        figures=trainer.best.summary() or {},
         seconds=monotonic() - trainer.meter.started,
         metrics=tuple(trainer.meter.lines),
     )

@@ -14,7 +14,6 @@ from charlm.checkpoints.model_folder import (
     FILES,
     METRICS,
     PLAN,
-    TOKENIZER,
     is_unfinished,
     remove_model,
     swap_in,
@@ -23,8 +22,8 @@ from charlm.checkpoints.training_state import TrainingState
 from charlm.errors import SaveError
 from charlm.files.atomic import to_json, write_atomic
 from charlm.files.reading import reason
+from charlm.model import Contents
 from charlm.plan import Plan
-from charlm.tokenizers import Tokenizer
 from charlm.training.best import Best
 
 
@@ -36,9 +35,9 @@ def metrics_file(lines: Sequence[str]) -> bytes:
 class RunFolder:
     """Writes to `path` until the first model is kept, then to `folder`; writes nothing if they are None.
 
-    corpus: the description of the corpus for `config.json`. saved_step: the step of the state in `path`, if the run is
-    resumed. continues: whether `path` has a finished model, from which the run continues. Every method that writes
-    raises OSError, and leaves what was on the disk before untouched.
+    contents: what the folder has of the task. data: the description of the data for `config.json`. saved_step: the step
+    of the state in `path`, if the run is resumed. continues: whether `path` has a finished model, from which the run
+    continues. Every method that writes raises OSError, and leaves what was on the disk before untouched.
     """
 
     def __init__(
@@ -46,8 +45,8 @@ class RunFolder:
         folder: Path | None,
         path: Path | None,
         *,
-        tokenizer: Tokenizer,
-        corpus: Mapping[str, Any],
+        contents: Contents,
+        data: Mapping[str, Any],
         saved_step: int | None = None,
         continues: bool = False,
     ) -> None:
@@ -55,7 +54,7 @@ class RunFolder:
         self.saved_step = saved_step  # of the last saved state
         self.model_step = 0  # of the model on the disk; 0 while there is none that is complete and was validated
         self._path = path  # where files are written now
-        self._tokenizer, self._corpus = tokenizer, corpus
+        self._contents, self._data = contents, data
         self._created = continues or saved_step is not None  # whether the files that never change are on the disk
         self._stored_plan: Plan | None = None  # the plan on the disk
         self._stored_lines = 0  # lines of the metrics on the disk
@@ -89,10 +88,10 @@ class RunFolder:
         """Write the files that exist from the start, and again what a failure or a person has removed."""
         if self._path is None:
             return
-        if not self._created or not all((self._path / name).exists() for name in (CONFIG, TOKENIZER, PLAN)):
+        if not self._created or not all((self._path / name).exists() for name in (CONFIG, PLAN, *self._contents.files)):
             self._created, self._stored_plan, self.model_step = False, None, 0
             training_state.begin(self._path)
-            write.create(self._path, plan.model, self._tokenizer, dict(self._corpus))
+            write.create(self._path, plan.model, self._contents, self._data)
             self._created = True
         if self._stored_plan != plan:
             self._stored_plan = None
@@ -119,7 +118,7 @@ class RunFolder:
             finally:  # a failure may come after the rename
                 if self.folder.exists() and not self._path.exists():
                     self._path = self.folder
-        self.model_step = best.step if best.evaluation else 0
+        self.model_step = best.step if best.metrics else 0
 
     def save_state(self, plan: Plan, state: TrainingState) -> None:
         """Save the whole state of the run."""
@@ -147,7 +146,9 @@ class RunFolder:
         """Whether the disk has the model of this step, with this plan and these metrics."""
         if self.folder is None or self._path is None:
             return True
-        complete = self._path == self.folder and all((self.folder / name).exists() for name in FILES)
+        complete = self._path == self.folder and all(
+            (self.folder / name).exists() for name in (*FILES, *self._contents.files)
+        )
         stored = self._stored_plan == plan and self._stored_lines == len(metrics)
         return complete and stored and self.model_step == step
 

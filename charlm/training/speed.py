@@ -9,22 +9,20 @@ from collections.abc import Callable
 
 import torch
 
-from charlm.data.documents import first_texts
-from charlm.data.windows import Batch, TrainingWindows
 from charlm.nn.native.threads import use_threads
-from charlm.nn.network import Network
-from charlm.tasks.language import Dataset
+from charlm.nn.trainable import Trainable
+from charlm.tasks import Batch, Batches, Dataset
 from charlm.training.distributed import Group
 from charlm.training.learner import Learner
 
 _SHARE = 0.01  # of the budget, spent on measuring the speed of training
 _BOUNDS = (0.3, 3.0)  # seconds
 _SHORT, _LONGER = 2, 8  # tokens of a window that is cut
-_FEW_CHARACTERS, _MORE_CHARACTERS = 2_000, 100_000  # of the held-out part, to measure the speed of validation
+_SMALL, _LARGER = 2_000, 100_000  # sizes of parts of the held-out part, to measure the speed of validation
 _MUCH_FASTER = 1.3
 
 
-def step_seconds(learner: Learner, windows: TrainingWindows, budget: float, group: Group) -> float:
+def step_seconds(learner: Learner, batches: Batches, budget: float, group: Group) -> float:
     """Return the seconds of a training step, the median of several unless one takes long.
 
     The steps change nothing but the optimizer's state. budget: seconds of the whole run.
@@ -36,19 +34,19 @@ def step_seconds(learner: Learner, windows: TrainingWindows, budget: float, grou
         learner.step(batch, 0.0)
         return group.broadcast_float(time.perf_counter() - before)
 
-    length = windows.seq_len
+    length = batches.seq_len
     if length > _LONGER:
-        seconds(_cut(windows[0], _SHORT))  # warm-up
-        short = seconds(_cut(windows[0], _SHORT))
+        seconds(batches[0].cut(_SHORT))  # warm-up
+        short = seconds(batches[0].cut(_SHORT))
         if short * length / _SHORT > allowed:
-            longer = seconds(_cut(windows[0], _LONGER))
+            longer = seconds(batches[0].cut(_LONGER))
             estimate = short + max(0.0, longer - short) / (_LONGER - _SHORT) * (length - _SHORT)
             if estimate > allowed:
                 return estimate
     until = time.monotonic() + allowed
     times: list[float] = []
     while group.broadcast_float(len(times) < 4 or time.monotonic() < until):
-        times.append(seconds(windows[len(times)]))
+        times.append(seconds(batches[len(times)]))
     settled = sorted(times[1:])
     return settled[len(settled) // 2]
 
@@ -65,29 +63,23 @@ def with_fewer_threads(seconds: float, measure: Callable[[], float], group: Grou
     return seconds
 
 
-def validation_seconds(dataset: Dataset, network: Network, budget: float, group: Group) -> float:
-    """Return the seconds of a validation, estimated from a part of the held-out text. budget: as in `step_seconds`."""
-    valid, characters = dataset.split.valid, dataset.split.characters
+def validation_seconds(dataset: Dataset, network: Trainable, budget: float, group: Group) -> float:
+    """Return the seconds of a validation, estimated from some of its examples. budget: as in `step_seconds`."""
+    whole = dataset.validation_size
 
-    def estimate(count: int) -> float:
-        some = first_texts(valid, count)
+    def estimate(size: int) -> float:
+        some, part = dataset.first_examples(size)
         before = time.perf_counter()
         dataset.evaluate(network, some, group.map_rows)
-        return group.broadcast_float(time.perf_counter() - before) * characters(valid) / characters(some)
+        return group.broadcast_float(time.perf_counter() - before) * whole / part
 
     network.eval()
-    seconds = estimate(_FEW_CHARACTERS)
-    share = min(1.0, _MORE_CHARACTERS / characters(valid))
-    return estimate(_MORE_CHARACTERS) if seconds * share < _allowed(budget) else seconds
+    seconds = estimate(_SMALL)
+    share = min(1.0, _LARGER / whole)
+    return estimate(_LARGER) if seconds * share < _allowed(budget) else seconds
 
 
 def _allowed(budget: float) -> float:
     """Return the seconds for one measurement."""
     low, high = _BOUNDS
     return min(high, max(low, _SHARE * budget))
-
-
-def _cut(batch: Batch, length: int) -> Batch:
-    """Return the first tokens of each row of a window."""
-    resets = None if batch.resets is None else batch.resets[:length]
-    return Batch(batch.inputs[:length], batch.targets[:length], resets, batch.fresh)

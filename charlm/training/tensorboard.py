@@ -43,16 +43,13 @@ class Events:
                 self._figures(event)
             case Validated():
                 self._figures(event.progress)
-                step, evaluation = event.progress.step, event.evaluation
-                for tag, value in (
-                    ("loss/held out", evaluation.known_nats_per_token),
-                    ("bits per character/held out", evaluation.bits_per_char_known),
-                ):
+                step = event.progress.step
+                for tag, value in event.evaluation.curves().items():
                     if value is not None:
-                        self._writer.add_scalar(tag, value, step)
-                self(Previewed(step, event.samples))
+                        self._writer.add_scalar(f"{tag}/held out", value, step)
+                self(Previewed(step, event.previews))
             case Previewed():
-                for number, text in enumerate(event.samples, 1):
+                for number, text in enumerate(event.previews, 1):
                     self._writer.add_text(f"sample {number}", _as_code(text), event.step)
             case Resumed():
                 self._last_step = event.step
@@ -71,12 +68,13 @@ class Events:
         if now.step <= self._last_step:
             return
         self._last_step = now.step
+        figure = [(f"{now.unit.figure_in_words}/training", now.figure)] if now.unit.figure else []
         for tag, value in (
-            ("loss/training", now.nats_per_token),
-            ("bits per character/training", now.bits_per_char),
+            ("loss/training", now.loss),
+            *figure,
             ("run/gradient norm", now.gradient_norm),
             ("run/learning rate", now.learning_rate),
-            ("run/characters per second", now.characters_per_second),
+            (f"run/{now.unit.read} per second", now.speed),
         ):
             self._writer.add_scalar(tag, value, now.step)
 

@@ -15,20 +15,22 @@ from charlm.arguments import checked_path, field_keywords, named, with_keywords
 from charlm.checkpoints.claim import check_free
 from charlm.checkpoints.model_folder import lock
 from charlm.config import ModelConfig, TrainConfig
+from charlm.data.given_vocabulary import with_tokenizer
+from charlm.data.sources import Source, check_inputs
 from charlm.errors import ConfigError, CorpusError
 from charlm.keywords import SettingKeywords
-from charlm.language_model import LanguageModel
+from charlm.model import Model
 from charlm.nn.device import find_device
 from charlm.nn.native.threads import use_threads
 from charlm.plan import Plan
 from charlm.progress import ignore
-from charlm.tasks.given import check_inputs, with_tokenizer
-from charlm.tasks.language import Source, as_corpus, prepare
+from charlm.registry import find
+from charlm.tasks import Task, chosen
 from charlm.tokenizers import Tokenizer
 from charlm.training import given
 from charlm.training.distributed import Group, join
 from charlm.training.events import AlreadyFinished, NoEarlierRun, NotLocked, Report, both
-from charlm.training.finished_run import FinishedRun, check_text
+from charlm.training.finished_run import FinishedRun
 from charlm.training.given import checked_source
 from charlm.training.progress_lines import ProgressLines
 from charlm.training.resume import find_run, plans_to_follow, restarted
@@ -55,8 +57,8 @@ def train(
     report: Report = ignore,
     started: float | None = None,
     **settings: Unpack[SettingKeywords],
-) -> LanguageModel:
-    """Train on files, folders or a text, and return the model that predicts the held-out part best.
+) -> Model:
+    """Train on files, folders or a text, and return the model that answers the held-out part best.
 
     source: one path or several, or a text (a string that contains a newline).
     model: the settings of the network; what is None there fits the corpus and the time.
@@ -109,34 +111,36 @@ def train(
         model, config, tokenizer = asked.model, asked.config, asked.tokenizer
         if run and run.plan:
             model, config = run.plan.model, run.plan.train
-        if isinstance(run, FinishedRun):
-            tokenizer = run.model.tokenizer
-        else:
+        if not isinstance(run, FinishedRun):
             model = with_tokenizer(model, tokenizer)
         device = _device(config.device, group)
         # Fail before the work, and name a wrong setting before a model that is in the way.
         check_inputs(source, model, config, valid)
+        if run is None and not plan and asked.task_is_open:
+            model = replace(model, task=chosen(source))
+        task = find(Task, model.task)
         if folder and group.first and run is None:
             check_free(folder, overwrite)  # `claim` checks again: another process may train while the corpus is read
         if folder and continues and run is None:
             report(NoEarlierRun(folder))
         with group.local_leader_first():
+            like = run.model if isinstance(run, FinishedRun) else None
+            material = task.read(source, valid, model, tokenizer=tokenizer, like=like, on_progress=report)
             if isinstance(run, FinishedRun):
-                source, valid = as_corpus(source, report), None if valid is None else as_corpus(valid, report)
-                check_text(run, source, valid)
+                material.check_same(run.model, run.data, run.figures)
                 if not plans:
                     return _already_finished(run, report)
-            dataset = prepare(source, model, config, valid, report, tokenizer)
+            dataset = task.prepare(material, model, config, tokenizer=tokenizer, like=like, on_progress=report)
         if run and run.plan:
-            dataset = replace(dataset, mode_reason="as in the earlier run")
+            dataset = dataset.repeated("as in the earlier run")
         elif plan:
-            dataset = replace(dataset, mode_reason=STORED)
+            dataset = dataset.repeated(STORED)
         _check_same(dataset.identity, group)
-        windows = dataset.windows(config, group.rows, group.size)
-        if isinstance(run, FinishedRun) and not plan and not run.allows(asked.config, windows.steps_per_epoch):
-            return _already_finished(run, report)  # a budget in epochs, which only the windows turn into steps
+        batches = dataset.batches(config, group.rows, group.size)
+        if isinstance(run, FinishedRun) and not plan and not run.allows(asked.config, batches.steps_per_epoch):
+            return _already_finished(run, report)  # a budget in epochs, which only the batches turn into steps
         folder = folder if group.first else None
-        job = Job(group, dataset, windows, dataset.complete(model), device, folder, overwrite, force, report)
+        job = Job(group, dataset, batches, dataset.complete(model), device, folder, overwrite, force, report)
         with _torch_settings(config, device), lock(folder) if folder else nullcontext("") as refusal:
             if folder and refusal:
                 report(NotLocked(folder, refusal))
@@ -147,7 +151,7 @@ def train(
         return run.model
 
 
-def _already_finished(run: FinishedRun, report: Report) -> LanguageModel:
+def _already_finished(run: FinishedRun, report: Report) -> Model:
     report(AlreadyFinished(run.model.name, run.plan.total, run.seconds))
     return run.model
 

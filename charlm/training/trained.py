@@ -4,12 +4,12 @@ from charlm.checkpoints import write
 from charlm.checkpoints.model_folder import CARD, METRICS, PLAN
 from charlm.checkpoints.record import TrainingRecord
 from charlm.files.atomic import to_json
-from charlm.language_model import LanguageModel
+from charlm.model import Model
 from charlm.training.run_folder import metrics_file
 from charlm.training.trainer import Trainer
 
 
-def trained_model(trainer: Trainer) -> LanguageModel:
+def trained_model(trainer: Trainer) -> Model:
     """Return the best network of a run that has ended. Raises DivergenceError if no validation gave a finite loss."""
     best = trainer.best
     if best is None:
@@ -25,4 +25,4 @@ def trained_model(trainer: Trainer) -> LanguageModel:
         },
     )
     network = trainer.network.eval()
-    return LanguageModel(trainer.plan.model, trainer.dataset.tokenizer, network, name=trainer.name, record=record)
+    return trainer.dataset.model(trainer.plan.model, network, name=trainer.name, record=record)

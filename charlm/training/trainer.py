@@ -9,14 +9,11 @@ from collections.abc import Callable
 import torch
 
 from charlm.checkpoints.training_state import TrainingState
-from charlm.data import corpus
-from charlm.data.windows import TrainingWindows
 from charlm.errors import ConfigError, DivergenceError, ModelError, SaveError
 from charlm.interrupts import Interrupts, Terminated
 from charlm.plan import Plan
 from charlm.randomness import bits
-from charlm.scoring.evaluation import Evaluation
-from charlm.tasks.language import Dataset
+from charlm.tasks import Batches, Dataset, Metrics
 from charlm.training.best import Best, best_from, tensors_of, values_of, without_best
 from charlm.training.distributed import ALONE, Group
 from charlm.training.divergence import diverged
@@ -30,7 +27,7 @@ from charlm.training.resume import broadcast_state
 from charlm.training.run_folder import RunFolder
 
 _REPORT_EVERY = 0.25  # seconds between two progress reports
-_DROPOUT = 3  # the first random stream for dropout, one per process; the windows use streams 0 to 2
+_DROPOUT = 3  # the first random stream for dropout, one per process; the batches use streams 0 to 2
 
 
 class Trainer:
@@ -45,7 +42,7 @@ class Trainer:
         self,
         *,
         dataset: Dataset,
-        windows: TrainingWindows,
+        batches: Batches,
         plan: Plan,
         run_folder: RunFolder,
         meter: Meter,
@@ -55,7 +52,7 @@ class Trainer:
         state: TrainingState | None = None,
         after: FinishedRun | None = None,
     ) -> None:
-        self.dataset, self.windows, self.plan, self.budget = dataset, windows, plan, budget
+        self.dataset, self.batches, self.plan, self.budget = dataset, batches, plan, budget
         self.run_folder, self.meter, self.device, self.group = run_folder, meter, device, group
         # With several processes, none may stop while the others wait for it.
         self.interrupts = Interrupts(always_held=group.size > 1)
@@ -70,7 +67,7 @@ class Trainer:
             meter.go_on(plan.start, after.metrics, after.seconds)
         self.learner = Learner(self.network, plan.train, group)
         if device.type == "cuda":
-            self.learner.find_micro_batches(windows[0])
+            self.learner.find_micro_batches(batches[0])
         self.rollback_state = copy.deepcopy(self._state())  # the first state; for a run without a folder, the last one
         if state:
             self._restore(state, resumed=True)
@@ -93,8 +90,8 @@ class Trainer:
 
     @property
     def name(self) -> str:
-        """Name of the model: that of its folder, or of the corpus."""
-        return self.run_folder.name or "".join(map(corpus.stem, self.dataset.corpus.names[:1]))
+        """Name of the model: that of its folder, or of the data."""
+        return self.run_folder.name or self.dataset.name
 
     def card(self, best: Best) -> str:
         """Return the model card of a network that is kept."""
@@ -150,7 +147,7 @@ class Trainer:
     def _learn(self) -> None:
         if self.plan.model.dropout:
             self.learner.seed_dropout(int(bits(self.plan.train.seed, _DROPOUT + self.group.rank, self.step)[0]))
-        batch, rate = self.windows[self.step], self.plan.learning_rate(self.step)
+        batch, rate = self.batches[self.step], self.plan.learning_rate(self.step)
         before = time.perf_counter()
         loss, norm = self.learner.backward(batch)
         if not math.isfinite(loss + norm):
@@ -177,37 +174,37 @@ class Trainer:
 
     def _validate(self) -> None:
         before, network = time.monotonic(), self.learner.averaged_network.eval()
-        evaluation = self.dataset.evaluate(network, self.dataset.split.valid, self.group.map_rows)
-        samples = self._previews()
-        best = evaluation.known_nats < (self.best.loss if self.best else math.inf)  # False for a NaN
+        metrics = self.dataset.evaluate(network, self.dataset.validation, self.group.map_rows)
+        previews = self._previews()
+        best = metrics.objective < (self.best.objective if self.best else (math.inf,))  # False for a NaN
         with self.interrupts.held():
             self.validated_step = self.step
             if best:
                 # A copy, because training continues in the memory of the original.
                 weights = {name: tensor.clone() for name, tensor in network.state_dict().items()}
                 step = self.step if self.step > self.plan.start else self.plan.kept_before
-                self.best = Best(step, evaluation, samples, weights)
-            self._log(samples, evaluation)
+                self.best = Best(step, metrics, previews, weights)
+            self._log(previews, metrics)
         if best:
             self._write(lambda: self._save_best(self.best))
         if self.budget:
             self.budget.validation_seconds = time.monotonic() - before
             self.budget.pause(self.budget.validation_seconds)
-        self.meter.report_validation(self._progress(), evaluation, best=best, samples=samples)
+        self.meter.report_validation(self._progress(), metrics, best=best, previews=previews)
 
     def _previews(self) -> tuple[str, ...]:
-        samples: tuple[str, ...] = ()
+        previews: tuple[str, ...] = ()
         if self.group.first:
             seed = self.plan.train.seed
-            samples = self.dataset.previews(self.plan.model, self.learner.averaged_network, seed)
+            previews = self.dataset.previews(self.plan.model, self.learner.averaged_network, seed)
         self.network.train()
-        return samples
+        return previews
 
-    def _log(self, samples: tuple[str, ...] = (), evaluation: Evaluation | None = None) -> None:
-        if samples and evaluation is None:
-            self.meter.report_previews(self.step, samples)
-        self.meter.log(self._progress(), self.plan, evaluation, samples)
-        if evaluation:
+    def _log(self, previews: tuple[str, ...] = (), metrics: Metrics | None = None) -> None:
+        if previews and metrics is None:
+            self.meter.report_previews(self.step, previews)
+        self.meter.log(self._progress(), self.plan, metrics, previews)
+        if metrics:
             self._write(lambda: self.run_folder.save_metrics(self.meter.lines))
 
     def _progress(self) -> Progress:
@@ -243,9 +240,9 @@ class Trainer:
 
     def _report_end(self) -> None:
         folder, best = self.run_folder.folder, self.best
-        if best and best.evaluation and (self.run_folder.model_step or folder is None):
+        if best and best.metrics and (self.run_folder.model_step or folder is None):
             parameters = self.network.parameter_count()
-            self.meter.report_finished(self._progress(), self.plan, folder, parameters, best.step, best.evaluation)
+            self.meter.report_finished(self._progress(), self.plan, folder, parameters, best.step, best.metrics)
 
     def _save(self, state: TrainingState) -> None:
         if self.run_folder.folder is None:
@@ -288,7 +285,9 @@ class Trainer:
         """Return to a state, of another process if `resumed`. Raises ModelError for a state that is not of this run."""
         try:
             self.learner.restore(without_best(state.tensors))
-            self.best = best_from(state.values, state.tensors, self.network.state_dict(), self.device)
+            self.best = best_from(
+                state.values, state.tensors, self.network.state_dict(), self.device, self.dataset.metrics_from
+            )
             self.validated_step = int(state.values["validated"])
             self.meter.restore(state.values, resumed=resumed)
         except (ConfigError, KeyError, TypeError, ValueError, OverflowError) as error:

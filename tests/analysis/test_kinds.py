@@ -17,7 +17,7 @@ from charlm.cli.interactive import Editor
 from charlm.comparison import long_documents as segments
 from charlm.data import documents
 from charlm.data.corpus import read
-from charlm.tasks.language import prepare
+from charlm.tasks.text.preparation import prepare
 
 Run = Callable[..., Outcome]
 STREAM = "Im Anfang war das Wort.\n\nUnd das Wort war grün, schön und naïve – so war es.\n" * 30

@@ -84,7 +84,7 @@ def test_metrics_begin_with_the_machine_and_follow_the_curve_between_validations
     assert not any(str(tmp_path) in str(value) for value in first["machine"].values())
     assert [line["step"] for line in points] == list(range(1, PLAN.steps + 1)), "a short run has every step, once"
     assert all(line["gradient_norm"] > 0 and line["learning_rate"] > 0 for line in points)
-    drawn = {event.step: list(event.samples) for event in events if isinstance(event, Previewed)}
+    drawn = {event.step: list(event.previews) for event in events if isinstance(event, Previewed)}
     assert drawn and drawn.items() <= {line["step"]: line.get("samples") for line in points}.items()
 
 

@@ -13,7 +13,9 @@ import torch
 from safetensors.numpy import save_file
 
 import charlm
-from charlm.checkpoints import numpy_loader, write
+from charlm import numpy_loader
+from charlm.checkpoints import write
+from charlm.language_model import text_contents
 from charlm.nn.cells import ACTIVATIONS
 from charlm.nn.network import Network
 from charlm.registry import name_of, names
@@ -104,7 +106,7 @@ def make(folder: Path, case: Case, symbols: Tokenizer = SYMBOLS) -> Path:
         torch.nn.init.normal_(parameter, std=0.4)
     network.allowed_tokens[: symbols.EOS] = False
     folder.mkdir()
-    write.create(folder, config, symbols, {})
+    write.create(folder, config, text_contents(symbols), {})
     write.save_weights(folder, network.state_dict(), write.metadata(1, {}))
     return folder
 

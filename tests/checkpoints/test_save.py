@@ -10,7 +10,7 @@ import pytest
 from conftest import LINES, QUICK, SMALL, STREAM, Outcome
 
 import charlm
-from charlm.checkpoints.model_folder import FILES, lock
+from charlm.checkpoints.model_folder import FILES, TOKENIZER, lock
 from charlm.tokenizers import Tokenizer
 
 Run = Callable[..., Outcome]
@@ -24,7 +24,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_a_saved_model_loads_to_the_same_values(model: charlm.LanguageModel, tmp_path: Path) -> None:
     model.save(tmp_path / "m")
     again = charlm.load(tmp_path / "m")
-    assert sorted(os.listdir(tmp_path / "m")) == sorted(FILES)
+    assert sorted(os.listdir(tmp_path / "m")) == sorted([*FILES, TOKENIZER])
     assert os.listdir(tmp_path) == ["m"], "neither a lock nor a half-written folder is left"
     assert (again.config, again.tokenizer.to_json()) == (model.config, model.tokenizer.to_json())
     assert again.score("the") == model.score("the")
@@ -160,5 +160,5 @@ def test_a_model_without_its_card_is_saved_without_one(line_folder: Path, tmp_pa
     model = charlm.load(folder)
     shutil.rmtree(folder)
     model.save(folder)
-    assert sorted(os.listdir(folder)) == sorted(set(FILES) - {"README.md"})
+    assert sorted(os.listdir(folder)) == sorted({*FILES, TOKENIZER} - {"README.md"})
     assert model.tokenizer.size == charlm.load(folder).tokenizer.size > len(Tokenizer.CONTROL)

@@ -84,6 +84,7 @@ def test_json_has_an_object_for_each(run: Run) -> None:
         "parameters": draft["parameters"],
         "corpus": ["text.txt"],
         "step": 2,
+        "task": "language",
         "bits_per_char": draft["validation"]["bits_per_char"],
         "trained": None,
         "run": {"active": False, "step": 2, "steps": 4},
@@ -126,7 +127,7 @@ def test_the_figures_of_the_list_are_those_of_the_model(models: Path, name: str)
     assert listed.parameters == described["parameters"]
     assert listed.step == described["step"]
     valid = described["validation"]
-    assert listed.bits_per_char == valid.get("bits_per_char_known", valid["bits_per_char"])
+    assert listed.figure == valid.get("bits_per_char_known", valid["bits_per_char"])
 
 
 def test_the_list_imports_no_torch(tmp_path: Path) -> None:

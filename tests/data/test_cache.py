@@ -13,7 +13,8 @@ from conftest import QUICK, SMALL, STREAM, TINY, Outcome
 import charlm
 from charlm import cli
 from charlm.data import cache, corpus, token_store, windows
-from charlm.tasks.language import Dataset, prepare
+from charlm.tasks.text.dataset import TextDataset
+from charlm.tasks.text.preparation import prepare
 from charlm.training.events import Planned
 
 Run = Callable[..., Outcome]
@@ -26,7 +27,7 @@ def text(tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> No
     (tmp_path / "text").write_text(STREAM)
 
 
-def prepared(folder: Path, sequence: str = "auto") -> Dataset:
+def prepared(folder: Path, sequence: str = "auto") -> TextDataset:
     return prepare(folder / "text", charlm.ModelConfig(sequence=sequence), QUICK, None)
 
 
@@ -152,7 +153,7 @@ def test_an_entry_that_is_cut_short_while_it_is_in_use_ends_the_run_in_a_sentenc
 def test_what_was_read_of_a_mapped_file_does_not_stay_in_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = prepared(tmp_path).windows(QUICK)
+    found = prepared(tmp_path).batches(QUICK)
     mapped = re.compile(rf"{entry()}/targets\n(?:Size|KernelPageSize|MMUPageSize).*\n(?:.*\n){{0,2}}?Rss: +(\d+) kB")
 
     def resident() -> int:

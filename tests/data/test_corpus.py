@@ -207,7 +207,7 @@ def test_a_fingerprint_is_that_of_the_texts_and_their_borders() -> None:
 
 
 def test_a_text_a_path_and_several_paths_are_all_a_corpus(file: Path) -> None:
-    from charlm.tasks.language import as_corpus
+    from charlm.data.sources import as_corpus
 
     file.write_text("a\nb")
     expected = as_corpus("a\nb").fingerprint()

@@ -24,7 +24,8 @@ from charlm.data.documents import Document, StoredDocument
 from charlm.data.token_store import map_ring
 from charlm.progress import ReadingProgress
 from charlm.randomness import bits
-from charlm.tasks.language import Dataset, prepare
+from charlm.tasks.text.dataset import TextDataset
+from charlm.tasks.text.preparation import prepare
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 KINDS = pytest.mark.parametrize("kind", ["line", "stream"])
@@ -34,7 +35,7 @@ MODEST = settings(
 Run = Callable[..., Outcome]
 
 
-def everything(found: Dataset) -> dict[str, object]:
+def everything(found: TextDataset) -> dict[str, object]:
     """Return everything that a run depends on or reports."""
     split = found.split
     return {
@@ -50,11 +51,11 @@ def everything(found: Dataset) -> dict[str, object]:
     }
 
 
-def prepared(source: object, kind: str = "auto") -> Dataset:
+def prepared(source: object, kind: str = "auto") -> TextDataset:
     return prepare(source, charlm.ModelConfig(sequence=kind), QUICK, None)  # type: ignore[arg-type]
 
 
-def in_memory(found: Dataset) -> bool:
+def in_memory(found: TextDataset) -> bool:
     return all(isinstance(document, Document) for document in found.corpus.documents) and not found.ring.mappings
 
 
@@ -279,9 +280,9 @@ def print_growth(small: Path, large: Path) -> None:
 
     corpus.IN_MEMORY = 2**20
     config = charlm.TrainConfig(batch_size=64, seq_len=512)
-    prepare(small, charlm.ModelConfig(), config, None).windows(config)[0]
+    prepare(small, charlm.ModelConfig(), config, None).batches(config)[0]
     before = peak()
-    windows = prepare(large, charlm.ModelConfig(), config, None).windows(config)
+    windows = prepare(large, charlm.ModelConfig(), config, None).batches(config)
     for step in range(windows.steps_per_epoch):
         windows[step]
     print(peak() - before)

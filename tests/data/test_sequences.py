@@ -13,7 +13,7 @@ from charlm.data.corpus import Corpus
 from charlm.data.documents import Document
 from charlm.data.sequences import sequences_of
 from charlm.data.split import choose_mode, hold_out
-from charlm.tasks.language import prepare
+from charlm.tasks.text.preparation import prepare
 
 MODEST = settings(max_examples=100, deadline=None, derandomize=True)
 MEGABYTE = 1_000_000

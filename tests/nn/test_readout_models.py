@@ -48,7 +48,7 @@ def test_probabilities_sum_to_one_and_a_score_is_their_product(folder: Path) -> 
 def test_it_has_learned_and_training_told_what_evaluate_says(folder: Path) -> None:
     model = charlm.load(folder)
     stored = json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])["valid"]
-    held_out = charlm.tasks.language.prepare(LINES, model.config, CONFIG, None).split.valid
+    held_out = charlm.tasks.text.preparation.prepare(LINES, model.config, CONFIG, None).split.valid
     found = model.evaluate("\n".join(held_out) + "\n")
     assert found.nats_per_token == pytest.approx(stored["nats_per_token"], rel=1e-5) and found.nats_per_token < 1.5
 

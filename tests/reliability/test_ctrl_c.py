@@ -22,12 +22,12 @@ from reference_run import PLAN, TEXT, begin_or_go_on, ending, outcome, undisturb
 import charlm
 from charlm.checkpoints import training_state
 from charlm.checkpoints.model_folder import unfinished
-from charlm.tasks.language import Dataset
+from charlm.tasks.text.dataset import TextDataset
 from charlm.training.learner import Learner
 
 BEGUN = re.escape("<begun>")
 WORK: dict[str, tuple[Any, str, str]] = {  # and the option with which the run begins, or goes on
-    "validating": (Dataset, "evaluate", "--plan=plan.json"),
+    "validating": (TextDataset, "evaluate", "--plan=plan.json"),
     "saving": (training_state, "save", "--resume"),
 }
 

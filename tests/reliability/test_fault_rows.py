@@ -126,7 +126,7 @@ def test_opening_a_model_takes_at_most_twice_its_size(line_folder: Path, tmp_pat
     model = charlm.load(line_folder)
     config = replace(model.config, hidden_size=2048)
     (tmp_path / "large").mkdir()
-    write.create(tmp_path / "large", config, model.tokenizer, {})
+    write.create(tmp_path / "large", config, model.contents(), {})
     with torch.device("meta"):  # the shapes alone
         shapes = Network(config, model.tokenizer.size).state_dict()
     zeros = {name: torch.zeros_like(each, device="cpu") for name, each in shapes.items()}

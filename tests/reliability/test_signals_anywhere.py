@@ -27,7 +27,7 @@ import charlm
 from charlm.checkpoints import training_state, write
 from charlm.checkpoints.model_folder import unfinished
 from charlm.data import corpus
-from charlm.tasks.language import Dataset
+from charlm.tasks.text.dataset import TextDataset
 from charlm.tokenizers.char import CharTokenizer
 from charlm.training import planner
 from charlm.training.learner import AdamW, Learner
@@ -41,7 +41,7 @@ BEFORE: dict[str, tuple[Any, str, tuple[str, ...]]] = {
 }
 UNDER_WAY: dict[str, tuple[Any, str, tuple[str, ...]]] = {
     "taking a slow step": (Learner, "backward", PLANNED),
-    "validating": (Dataset, "evaluate", PLANNED),
+    "validating": (TextDataset, "evaluate", PLANNED),
     "saving a state": (training_state, "save", PLANNED),
     "saving a model": (write, "save_weights", PLANNED),
 }
@@ -55,7 +55,7 @@ def train(place: Path, what: str, reached: Any) -> None:
 
 
 def validate_at(terminal: str, place: Path) -> None:
-    forked.repeat(Dataset, "evaluate", lambda: os.write(2, b"<begun>"), 10**6, always=False)
+    forked.repeat(TextDataset, "evaluate", lambda: os.write(2, b"<begun>"), 10**6, always=False)
     forked.command_at(terminal, place, "train", "text", "--model=./m", "--plan=plan.json")
 
 

@@ -23,8 +23,9 @@ from charlm.checkpoints.model_folder import STEPS, unfinished
 from charlm.cli.remedies import sentence
 from charlm.interrupts import Terminated
 from charlm.plan import plan_from, read_plan
-from charlm.tasks.language import prepare
-from charlm.training import planner, train
+from charlm.tasks.text import preparation
+from charlm.tasks.text.preparation import prepared
+from charlm.training import planner
 from charlm.training.distributed import ALONE
 from charlm.training.events import AlreadyFinished, Continued, Finished, NoEarlierRun, Resumed, Validated
 from charlm.training.finished_run import FinishedRun
@@ -375,9 +376,9 @@ def test_a_model_that_another_process_has_trained_meanwhile_is_left_alone(
     def read_slowly(*arguments: Any) -> Any:
         monkeypatch.undo()
         charlm.train(STREAM, config=charlm.TrainConfig(steps=25), folder=folder, resume=True)
-        return prepare(*arguments)
+        return prepared(*arguments)
 
-    monkeypatch.setattr(train, "prepare", read_slowly)
+    monkeypatch.setattr(preparation, "prepared", read_slowly)
     with pytest.raises(charlm.ModelInUseError, match="another process has trained"):
         charlm.train(STREAM, config=MORE, folder=folder, resume=True)
     assert describe(folder)["steps"] == 25 and unfinished(folder) is None

@@ -5,16 +5,18 @@ import pytest
 import charlm
 from charlm.cli.remedies import advise, sentence
 from charlm.config import ModelConfig, TrainConfig
-from charlm.tasks.language import Dataset, prepare
+from charlm.tasks.text.about import warnings
+from charlm.tasks.text.dataset import TextDataset
+from charlm.tasks.text.preparation import prepare
 from charlm.tokenizers.byte import ByteTokenizer
 from charlm.tokenizers.char import CharTokenizer
 
 SENTENCES = "".join(f"{who} {what}\n" for who in ("the cat", "a dog", "a fish") for what in ("ran", "sat")) * 40
 
 
-def sentences(dataset: Dataset) -> list[str]:
+def sentences(dataset: TextDataset) -> list[str]:
     """The warnings, as the command line words them."""
-    return [advise(*each) for each in dataset.warnings()]
+    return [advise(*each) for each in warnings(dataset)]
 
 
 def told(text: str, sequence: str = "auto") -> list[str]:

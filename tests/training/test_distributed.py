@@ -19,7 +19,7 @@ from charlm.checkpoints import training_state
 from charlm.checkpoints.checkpoint import describe
 from charlm.checkpoints.model_folder import unfinished
 from charlm.data.windows import TokenRing, TrainingWindows
-from charlm.tasks.language import prepare
+from charlm.tasks.text.preparation import prepare
 from charlm.training.distributed import Group
 from charlm.training.torchrun import Launch, launched
 

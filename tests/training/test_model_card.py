@@ -22,13 +22,14 @@ from charlm.checkpoints.claim import claim
 from charlm.data.corpus import Corpus
 from charlm.data.documents import Document
 from charlm.nn.network import Network
-from charlm.tasks.language import Dataset, prepare
+from charlm.tasks.text.dataset import TextDataset
+from charlm.tasks.text.preparation import prepare
 from charlm.training.best import Best
 from charlm.training.model_card import model_card
 from charlm.training.run_folder import RunFolder
 
 
-def trained(source: Any = LINES, valid: Any = None) -> tuple[charlm.Plan, Dataset, Network]:
+def trained(source: Any = LINES, valid: Any = None) -> tuple[charlm.Plan, TextDataset, Network]:
     """All that a card is about, but for the training."""
     prepared = prepare(source, SMALL, QUICK, valid)
     plan = charlm.Plan(replace(SMALL, sequence=prepared.mode, dropout=0.0), QUICK, steps=1234, validations=1)
@@ -204,7 +205,7 @@ def test_the_samples_of_a_run_are_in_the_folder_and_without_any_there_is_no_head
     plan, prepared, network = trained()
     found = prepared.evaluate(network, prepared.split.valid)
     place = claim(tmp_path / "m", overwrite=False)
-    run_folder = RunFolder(tmp_path / "m", place, tokenizer=prepared.tokenizer, corpus=prepared.describe())
+    run_folder = RunFolder(tmp_path / "m", place, contents=prepared.contents(), data=prepared.describe())
     for samples in (("the cat ran", "a dog", "sat"), ()):
         best = Best(1, found, samples, network.state_dict())
         text = model_card("m", plan, prepared, network.parameter_count(), best)

@@ -11,6 +11,7 @@ from conftest import LINES, QUICK, SMALL
 import charlm
 from charlm.progress import ReadingProgress
 from charlm.scoring.evaluation import Evaluation
+from charlm.tasks import Unit
 from charlm.training import events
 from charlm.training.events import Event, Finished, Planned, Progress, Validated
 from charlm.training.progress_lines import ProgressLines
@@ -25,7 +26,8 @@ def evaluation(nats: float, tokens: int = 10, unknown: int = 0) -> Evaluation:
     return Evaluation(**sums, **letters, unknown=unknown, streams=None, window=None)
 
 
-NOW = Progress(40, 200, 1.5, 2.16, 0.25, 0.004, 12345.6, 125.0)
+UNIT = Unit("token", "bits/char", "bits per character", "bits/char", 1.44, "characters", "char/s", 1.0)
+NOW = Progress(40, 200, 1.5, 0.25, 0.004, 12345.6, 125.0, UNIT)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +63,7 @@ NOW = Progress(40, 200, 1.5, 2.16, 0.25, 0.004, 12345.6, 125.0)
         (events.Stopped(40, 30), "stopped at step 40; the state of step 30 is saved"),
         (events.Stopped(40, None), "stopped at step 40; no state was saved"),
         (
-            Finished(None, 100, 200, 160, 3725.0, 1.0, evaluation(13.862943611198906, unknown=1)),
+            Finished(None, 100, 200, 160, 3725.0, 1.0, UNIT, evaluation(13.862943611198906, unknown=1)),
             "done: 200 steps in 1:02:05, best at step 160: valid 1.3863 nats per token, 2.000 bits per character"
             " (without 1 unknown character)",
         ),
@@ -112,7 +114,7 @@ def test_a_run_that_was_stopped_is_not_called_done() -> None:
     stream = io.StringIO()
     lines = ProgressLines(stream)
     lines(events.Stopped(40, 40))
-    lines(Finished(None, 100, 40, 30, 1.0, 1.0, evaluation(13.862943611198906)))
+    lines(Finished(None, 100, 40, 30, 1.0, 1.0, UNIT, evaluation(13.862943611198906)))
     assert stream.getvalue().splitlines()[-1] == "best: step 30: valid 1.3863 nats per token, 2.000 bits per character"
 
 

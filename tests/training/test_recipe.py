@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charlm.config import ModelConfig
+from charlm.nn.network import Network
 from charlm.training import speed
 from charlm.training.distributed import ALONE
 from charlm.training.recipe import resolve, resolve_dropout, weights
@@ -15,22 +16,28 @@ from charlm.training.recipe import resolve, resolve_dropout, weights
 MANY = 10**9
 
 
+def shape(vocabulary: int) -> Callable[[ModelConfig], Network]:
+    return lambda config: Network(config, vocabulary)
+
+
 def size(corpus: int = MANY, budget: float = 1e15, **asked: object) -> int:
     """Weights of the network for a budget of so many weights applied to a token each."""
-    return weights(resolve(ModelConfig(**asked), corpus, 65, lambda needed: budget / needed).config, 65)  # type: ignore[arg-type]
+    return weights(resolve(ModelConfig(**asked), corpus, shape(65), lambda needed: budget / needed).config, shape(65))  # type: ignore[arg-type]
 
 
 def test_the_weights_a_token_meets_are_those_of_the_equations() -> None:
     """Two layers of a GRU: W_h twice, W_x once, since the lowest is looked up; and the readout."""
-    assert weights(ModelConfig(cell="gru", hidden_size=10, layers=2), 7) == 3 * (3 * 10 * 10) + 7 * 10
-    assert weights(ModelConfig(cell="lstm", hidden_size=10, layers=1), 7) == 4 * 10 * 10 + 7 * 10
+    assert weights(ModelConfig(cell="gru", hidden_size=10, layers=2), shape(7)) == 3 * (3 * 10 * 10) + 7 * 10
+    assert weights(ModelConfig(cell="lstm", hidden_size=10, layers=1), shape(7)) == 4 * 10 * 10 + 7 * 10
 
 
 def test_what_a_cell_or_a_readout_has_besides_counts() -> None:
     """No W_h in a minGRU; a read-out of its own in all but the last layer of a Jordan network; V come back there."""
-    assert weights(ModelConfig(cell="mingru", hidden_size=10, layers=2), 7) == 2 * 10 * 10 + 7 * 10
-    assert weights(ModelConfig(cell="jordan", hidden_size=10, layers=2), 7) == (3 * 10 * 10 + 10 * 7) + 7 * 10
-    assert weights(ModelConfig(cell="rnn", hidden_size=10, layers=1, readout_layers=3), 7) == 3 * 10 * 10 + 7 * 10
+    assert weights(ModelConfig(cell="mingru", hidden_size=10, layers=2), shape(7)) == 2 * 10 * 10 + 7 * 10
+    assert weights(ModelConfig(cell="jordan", hidden_size=10, layers=2), shape(7)) == (3 * 10 * 10 + 10 * 7) + 7 * 10
+    assert (
+        weights(ModelConfig(cell="rnn", hidden_size=10, layers=1, readout_layers=3), shape(7)) == 3 * 10 * 10 + 7 * 10
+    )
 
 
 @given(st.floats(1, 1e15), st.floats(1, 100), st.integers(2, MANY))
@@ -47,7 +54,7 @@ def test_nor_does_a_larger_corpus(corpus: int, more: int) -> None:
 def test_what_a_megabyte_gets_where_the_rule_was_measured(minutes: float, expected: tuple[int, int]) -> None:
     """It applies 47 billion weights to a token each a second, and spends six seconds on other things."""
     budget = (60 * minutes - 6) * 47e9
-    found = resolve(ModelConfig(), 1_000_000, 65, lambda needed: budget / needed).config
+    found = resolve(ModelConfig(), 1_000_000, shape(65), lambda needed: budget / needed).config
     assert (found.layers, found.hidden_size) == expected
 
 
@@ -73,13 +80,13 @@ def test_what_a_megabyte_gets_where_the_rule_was_measured(minutes: float, expect
     ids=str,
 )
 def test_a_size_has_its_reason(asked: ModelConfig, corpus: int, tokens: float, why: str) -> None:
-    assert why in resolve(asked, corpus, 65, lambda needed: tokens).reason
+    assert why in resolve(asked, corpus, shape(65), lambda needed: tokens).reason
 
 
 def test_what_is_asked_for_is_taken() -> None:
-    found = resolve(ModelConfig(hidden_size=999, embedding_size=7), 10, 65, lambda needed: 0.0).config
+    found = resolve(ModelConfig(hidden_size=999, embedding_size=7), 10, shape(65), lambda needed: 0.0).config
     assert (found.hidden_size, found.layers, found.embedding_size) == (999, 1, 7)
-    assert resolve(ModelConfig(layers=5), 10, 65, lambda needed: 0.0).config.layers == 5
+    assert resolve(ModelConfig(layers=5), 10, shape(65), lambda needed: 0.0).config.layers == 5
     assert resolve_dropout(ModelConfig(dropout=0.1), 100.0).dropout == 0.1
 
 

@@ -61,11 +61,11 @@ def test_every_figure_that_is_told_is_an_event(train: Run, monkeypatch: pytest.M
     (valid,) = (event for event in told if isinstance(event, Validated))
     assert kept.scalars["loss/held out"] == {20: valid.evaluation.known_nats_per_token}
     figures = {each.step: each for each in told if isinstance(each, Progress)} | {20: valid.progress}
-    for tag, name in (("loss/training", "nats_per_token"), ("run/gradient norm", "gradient_norm")):
+    for tag, name in (("loss/training", "loss"), ("run/gradient norm", "gradient_norm")):
         assert kept.scalars[tag] == {step: getattr(each, name) for step, each in figures.items()}
     drawn = {each.step for each in told if isinstance(each, Previewed)} | {20}
     assert set(kept.texts["sample 1"]) == drawn
-    assert kept.texts["sample 1"][20].replace("    ", "", 1) == valid.samples[0]
+    assert kept.texts["sample 1"][20].replace("    ", "", 1) == valid.previews[0]
 
 
 def test_a_sample_cannot_become_markup_there() -> None:

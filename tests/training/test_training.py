@@ -100,8 +100,8 @@ def test_it_tells_the_plan_first_then_how_it_goes_and_the_end_last() -> None:
     told = events[0]
     assert isinstance(told, Planned) and isinstance(events[-1], Finished)
     assert not of(Planned, events[1:]) and not of(Finished, events[:-1])
-    assert told.corpus.characters == len(STREAM)
-    assert told.vocabulary == len(set(STREAM)) + 3
+    assert told.about.facts["characters"] == len(STREAM)
+    assert told.about.facts["vocabulary"] == len(set(STREAM)) + 3
     assert told.parameters == events[-1].parameters == sum(each.numel() for each in model.network.parameters())
     assert [event.progress.step for event in of(Validated, events)] == [5, 10, 15, 20, 25, 30, 35, 40]
     assert events[-1].steps == 40
@@ -138,7 +138,7 @@ def test_the_validation_number_is_that_of_evaluate(text: str, sequence: str) -> 
 
 
 def test_the_held_out_part_knows_no_seed() -> None:
-    parts = [events_of(LINES, SMALL, replace(FAST, seed=seed))[1][0].split for seed in (0, 1, 2**63 - 1)]
+    parts = [events_of(LINES, SMALL, replace(FAST, seed=seed))[1][0].about.before for seed in (0, 1, 2**63 - 1)]
     assert parts[0] == parts[1] == parts[2]
 
 

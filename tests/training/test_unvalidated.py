@@ -12,8 +12,7 @@ from conftest import QUICK, SMALL, STREAM, TINY, Outcome
 from reference_run import ending, outcome
 
 import charlm
-from charlm import kenlm
-from charlm.checkpoints import numpy_loader
+from charlm import kenlm, numpy_loader
 from charlm.checkpoints.checkpoint import describe
 from charlm.checkpoints.model_folder import sibling_path, unfinished
 from charlm.interrupts import Terminated

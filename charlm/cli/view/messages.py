@@ -3,7 +3,6 @@
 import textwrap
 
 from charlm.cli.remedies import advise
-from charlm.config import TextMode
 from charlm.plan import FEW_STEPS
 from charlm.progress import ReadingProgress
 from charlm.training.events import (
@@ -19,7 +18,7 @@ from charlm.training.events import (
     Stopped,
     Validated,
 )
-from charlm.wording import plural, vocabulary_size
+from charlm.wording import plural
 
 LABEL_WIDTH = 11  # columns of the word before a line
 _WIDE = 40  # columns from which a continued line is indented below its text
@@ -36,9 +35,9 @@ def lines(event: Event) -> list[str]:
         case Planned():
             return _plan(event)
         case Previewed():
-            return [str(event)] if event.samples else []
+            return [str(event)] if event.previews else []
         case Validated():
-            return [str(event), *lines(Previewed(event.progress.step, event.samples))]
+            return [str(event), *lines(Previewed(event.progress.step, event.previews))]
         case Finished():
             done = f"{'done':<{LABEL_WIDTH}}{event.outcome}"
             few = f"after {plural(event.steps, 'step')}, the model has hardly learned anything; give it more time"
@@ -76,72 +75,23 @@ def _stopped(event: Stopped) -> str:
 def _plan(event: Planned) -> list[str]:
     model = event.plan.model
     dropout = f", dropout {model.dropout:g}" if model.dropout else ""
-    vocabulary = f"vocabulary of {vocabulary_size(event.vocabulary)}"
     rows = [
-        ("corpus", f"{plural(event.characters, 'character')}, {vocabulary}, {_texts(event)}"),
-        *_tokens(event),
-        ("sequence", f"{model.sequence}: {event.mode_reason}"),
-        ("split", _split(event)),
+        *event.about.before,
         (
             "model",
             f"{model.shape}, {model.embedding} embedding{dropout}: {plural(event.parameters, 'parameter')};"
             f" {event.size_reason}",
         ),
         ("plan", event.schedule),
-        ("window", _window(event)),
-        *(("vectors", text) for text in _vectors(event)),
+        *event.about.after,
         *(("note", note) for note in _notes(event)),
     ]
     return [f"{label:<{LABEL_WIDTH}}{text}" for label, text in rows]
 
 
-def _texts(event: Planned) -> str:
-    split, texts = event.split, len(event.corpus.documents)
-    if split.mode == TextMode.LINE:
-        return plural(len(split.train) + (len(split.valid) if split.held_out else 0), "line")
-    return plural(texts, "text")
-
-
-def _tokens(event: Planned) -> list[tuple[str, str]]:
-    """The number and length of the training tokens, unless each is a character."""
-    characters = event.split.characters(event.split.train)
-    if event.tokens == characters:
-        return []
-    length = f"{characters / event.tokens:.2f} characters each on average"
-    return [("tokens", f"{event.plan.model.tokenizer}: {plural(event.tokens, 'training token')}, {length}")]
-
-
-def _split(event: Planned) -> str:
-    split = event.split
-    train = f"{plural(split.characters(split.train), 'character')} for training"
-    if not split.held_out:
-        return f"{train}, none held out: the corpus is too short, so validation uses the training text"
-    held_out = f"{train}, {split.characters(split.valid):,} held out"
-    if event.own_valid:
-        return f"{held_out}: a separate text"
-    if split.mode == TextMode.LINE:
-        how = "chosen by line number, so the same for every seed"
-        return f"{held_out} in {plural(len(split.valid), 'line')}: {how}"
-    return f"{held_out}: the last part of each text, never trained on"
-
-
-def _window(event: Planned) -> str:
-    carried = "the state carries over to the next window"
-    where = "in a longer line, " if event.split.mode == TextMode.LINE else ""
-    return f"gradients reach back {plural(event.seq_len, 'token')}; {where}{carried}"
-
-
-def _vectors(event: Planned) -> list[str]:
-    if event.given_vectors is None:
-        return []
-    train, random = event.plan.train, event.vocabulary - event.given_vectors
-    start = f"{plural(event.given_vectors, 'token')} with a vector from {train.embedding_file}, {random:,} at random"
-    return [f"{start}; {'the embedding is not trained' if train.freeze_embedding else 'all are trained'}"]
-
-
 def _notes(event: Planned) -> list[str]:
     """What the user may not expect."""
-    plan, notes = event.plan, [*event.corpus.notes, *(advise(*each) for each in event.warnings)]
+    plan, notes = event.plan, [*event.about.notes, *(advise(*each) for each in event.about.warnings)]
     if event.recurrence == "torch" and event.device == "cpu":
         notes.append(
             "the compiled loops are not in use, so training takes two to four times as long; they need a C compiler"
@@ -155,10 +105,6 @@ def _notes(event: Planned) -> list[str]:
             f"a batch does not fit into the device's memory; it is read in {event.micro_batches} parts, which gives the"
             " same model more slowly"
         )
-    if event.shrunk:
-        size = f"{plan.train.batch_size} × {plan.train.seq_len}"
-        notes.append(f"the corpus is too short for steps of {size} tokens, so the steps are smaller")
-    if lines := event.split.crlf_lines:
-        ends = "line ends" if lines == 1 else "lines end"
-        notes.append(f"{lines:,} {ends} in CR LF; the CR is read as part of the line end")
+    if event.about.shrunk:
+        notes.append(f"the corpus is too short for steps of {event.about.shrunk}, so the steps are smaller")
     return notes

@@ -1,4 +1,4 @@
-"""A training run in a few lines: how far it is, its curves, and its latest sample."""
+"""A training run in a few lines: how far it is, its curves, and its latest preview."""
 
 import math
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from charlm.wording import clock, for_terminal
 _MOST_POINTS = 4096  # of a curve that are kept
 _FIGURES_WIDTH = 24  # columns before a curve
 _LONGEST_BAR = 40
-_SAMPLE_LINES = 6
+_PREVIEW_LINES = 6
 
 
 class TrainingView:
@@ -25,8 +25,8 @@ class TrainingView:
         self._now: Progress | None = None
         self._train: list[float] = []
         self._valid: list[float] = []
-        self._sample = ""
-        self._sample_step = 0
+        self._preview = ""
+        self._preview_step = 0
         self._revised: Revised | None = None
 
     def update(self, event: Event) -> None:
@@ -37,18 +37,18 @@ class TrainingView:
                 self._activity = ""
             case Progress():
                 self._now = event
-                if math.isfinite(event.bits_per_char):
-                    self._train.append(event.bits_per_char)
+                if math.isfinite(event.figure):
+                    self._train.append(event.figure)
                 if len(self._train) > _MOST_POINTS:
                     self._train = self._train[::2]
             case Previewed():
-                if event.samples:
-                    self._sample, self._sample_step = "\n".join(event.samples), event.step
+                if event.previews:
+                    self._preview, self._preview_step = "\n".join(event.previews), event.step
             case Validated():
-                bits = event.evaluation.bits_per_char_known
-                if bits is not None and math.isfinite(bits):
-                    self._valid.append(bits)
-                self.update(Previewed(event.progress.step, event.samples))
+                headline = event.evaluation.headline
+                if headline is not None and math.isfinite(headline):
+                    self._valid.append(headline)
+                self.update(Previewed(event.progress.step, event.previews))
                 self.update(event.progress)
             case Revised():
                 self._revised = event
@@ -60,18 +60,20 @@ class TrainingView:
         for row in self._rows(self._now, width) if self._now else ():
             row.no_wrap, row.overflow = True, "ellipsis"
             yield row
-        if self._sample and console.height > 2 * _SAMPLE_LINES + 2:
+        if self._preview and console.height > 2 * _PREVIEW_LINES + 2:
             yield Text()
-            yield Text(f"sample at step {self._sample_step:,}:", style="dim", no_wrap=True, overflow="ellipsis")
-            text = Text(for_terminal(self._sample).expandtabs())
-            yield from text.wrap(console, width)[:_SAMPLE_LINES]
+            yield Text(f"sample at step {self._preview_step:,}:", style="dim", no_wrap=True, overflow="ellipsis")
+            text = Text(for_terminal(self._preview).expandtabs())
+            yield from text.wrap(console, width)[:_PREVIEW_LINES]
 
     def _rows(self, now: Progress, width: int) -> Iterator[Text]:
         curve_width = max(0, width - _FIGURES_WIDTH)
         yield _bar(now, width)
-        yield _curve(f"train {now.bits_per_char:6.3f} bits/char  ", sparkline(self._train, curve_width), "cyan")
+        unit = now.unit.figure or f"nats/{now.unit.target}"
+        yield _curve(f"train {now.figure:6.3f} {unit}  ", sparkline(self._train, curve_width), "cyan")
         if self._valid:
-            yield _curve(f"valid {self._valid[-1]:6.3f} bits/char  ", sparkline(self._valid, curve_width), "green")
+            figures = f"valid {self._valid[-1]:6.3f} {now.unit.headline}  "
+            yield _curve(figures, sparkline(self._valid, curve_width), "green")
         yield Text(now.rates, style="dim")
         if self._revised:
             yield Text(str(self._revised), style="dim")

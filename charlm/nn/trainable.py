@@ -1,0 +1,40 @@
+"""A network that a run can train: it reads a batch, and knows the probability of each target."""
+
+from abc import ABC, abstractmethod
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from charlm.nn.encoder import Encoder, NetworkState
+
+
+class Read(NamedTuple):
+    """What a network made of a batch: N outputs, each with the target that it has to predict.
+
+    state: what the network carries to the next batch; None if the next one begins anew.
+    """
+
+    outputs: Tensor  # (N, H)
+    targets: Tensor  # (N,) or (N, k)
+    state: NetworkState | None
+
+
+class Trainable(Encoder, ABC):
+    """An encoder with a readout."""
+
+    @property
+    @abstractmethod
+    def choices(self) -> int:
+        """The number of scores that the readout computes for each output."""
+
+    @abstractmethod
+    def read(self, batch: Any, state: NetworkState | None, generator: torch.Generator | None = None) -> Read:
+        """Read a batch of the network's task, from the state after the batch before it, or from a zero state.
+
+        generator: draws the dropout; None means torch's default generator.
+        """
+
+    @abstractmethod
+    def target_log_probability(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return log P (nats) of the target of each output, (N, H) and (N,) or (N, k) → (N,)."""

@@ -1,0 +1,1 @@
+"""The inside of the task `language`: texts become training windows of tokens."""

@@ -1,0 +1,155 @@
+"""A corpus made ready for training a language model: it knows its windows, its network and its evaluation."""
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from charlm.config import ModelConfig, TextMode, TrainConfig
+from charlm.data import corpus
+from charlm.data.documents import first_texts
+from charlm.data.windows import TrainingWindows
+from charlm.errors import ConfigError, ModelError
+from charlm.language_model import PREVIEW_TEMPERATURE, LanguageModel, text_contents
+from charlm.model import Contents, Record
+from charlm.nn.network import Network
+from charlm.nn.probability import log_probabilities
+from charlm.nn.random_numbers import Seeded
+from charlm.nn.readouts import choose
+from charlm.plan import Plan
+from charlm.scoring.evaluation import Evaluation, evaluate
+from charlm.settings import from_mapping
+from charlm.tasks import About, Batches, Card, Dataset, MapRows, Metrics, Unit, map_alone
+from charlm.tasks.text import about, card
+from charlm.tasks.text.prepared import PreparedText
+from charlm.tokenizers import Ids
+
+_PREVIEWS, _PREVIEW_LENGTH = 3, 200  # number of samples, and tokens of each at most
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextDataset(PreparedText, Dataset):
+    """A corpus made ready for training. Its text is not read again."""
+
+    @property
+    def name(self) -> str:
+        return "".join(map(corpus.stem, self.corpus.names[:1]))
+
+    @property
+    def identity(self) -> str:
+        """The text and the vocabulary."""
+        return f"{self.sha256} {json.dumps(self.tokenizer.to_json())}"
+
+    @property
+    def validation(self) -> tuple[str, ...]:
+        """The sequences that are held out."""
+        return self.split.valid
+
+    def first_examples(self, size: int) -> tuple[Sequence[str], int]:
+        """Return sequences of about `size` characters; the last may be cut."""
+        some = first_texts(self.split.valid, size)
+        return some, self.split.characters(some)
+
+    @property
+    def unit(self) -> Unit:
+        per_token = self.characters_per_token
+        per_nat = 1 / (math.log(2) * per_token)
+        bits = "bits/char"
+        return Unit("token", bits, "bits per character", bits, per_nat, "characters", "char/s", per_token)
+
+    @property
+    def blind_guess(self) -> float:
+        """The loss of a uniform distribution over the vocabulary."""
+        return math.log(self.tokenizer.size)
+
+    def describe(self) -> dict[str, Any]:
+        """Describe the corpus."""
+        split = self.split
+        return {
+            "files": list(self.corpus.names),
+            "held_out": list(self.valid_files),
+            "characters": self.characters,
+            "sequences": len(split.train) + (len(split.valid) if split.held_out else 0),
+            "sha256": self.corpus.fingerprint(),
+        }
+
+    def contents(self) -> Contents:
+        return text_contents(self.tokenizer)
+
+    def repeated(self, reason: str) -> "TextDataset":
+        return replace(self, mode_reason=reason)
+
+    def complete(self, model: ModelConfig) -> ModelConfig:
+        """Fill in the text mode, and the width that the vector file has."""
+        if self.vectors:
+            model = replace(model, embedding_size=self.vectors.matrix.shape[1])
+        return replace(model, sequence=self.mode.value)
+
+    def choose_readout(self, model: ModelConfig) -> ModelConfig:
+        return replace(model, readout=choose(model.readout, self.tokenizer.size, tied=model.tie_weights))
+
+    def batches(self, config: TrainConfig, rows: Callable[[int], slice] = slice, processes: int = 1) -> TrainingWindows:
+        windows = TrainingWindows(
+            self.ring,
+            config.batch_size,
+            config.seq_len,
+            config.seed,
+            align_to_starts=self.mode == TextMode.LINE,
+            line_ends=self.tokenizer.line_ends(),
+            select_rows=rows,
+        )
+        if windows.batch_size < processes:
+            few = f"{processes} processes cannot share a batch of {windows.batch_size}"
+            if config.batch_size < processes:
+                raise ConfigError(few, remedy="larger_batch")
+            raise ConfigError(few, remedy="longer_corpus")
+        return windows
+
+    def shape(self, model: ModelConfig) -> Network:
+        return Network(model, self.tokenizer.size)
+
+    def network(self, model: ModelConfig, device: torch.device, seed: int) -> Network:
+        with Seeded(seed):
+            network = self.shape(model)
+        network.set_output_statistics(*map(torch.from_numpy, (self.allowed_tokens, self.counts)))
+        if self.vectors:
+            network.embedding.load_vectors(*map(torch.from_numpy, self.vectors[:2]))
+        return network.to(device)
+
+    def evaluate(self, network: Network, examples: Sequence[str], map_rows: MapRows = map_alone) -> Evaluation:
+        """Evaluate sequences."""
+
+        def read(rows: Sequence[Ids]) -> list[NDArray[np.float64]]:
+            return map_rows(rows, partial(log_probabilities, network), [max(0, len(row) - 1) for row in rows])
+
+        return evaluate(network, self.tokenizer, self.mode, [examples], read=read)[0]
+
+    def metrics_from(self, values: object) -> Evaluation:
+        return from_mapping(Evaluation, values, "best")
+
+    def previews(self, model: ModelConfig, network: Network, seed: int) -> tuple[str, ...]:
+        """Sample from the empty prompt, always with the same random numbers."""
+        language_model = LanguageModel(model, self.tokenizer, network.eval())
+        try:
+            samples = language_model.sample(
+                count=_PREVIEWS, length=_PREVIEW_LENGTH, temperature=PREVIEW_TEMPERATURE, seed=seed
+            )
+        except ModelError:
+            return ()
+        return tuple(sample.text for sample in samples)
+
+    def about(self, batches: Batches, model: ModelConfig, config: TrainConfig) -> About:
+        return about.about(self, batches, model, config, self.unit)
+
+    def model(self, model: ModelConfig, network: Network, *, name: str, record: Record) -> LanguageModel:
+        return LanguageModel(model, self.tokenizer, network, name=name, record=record)
+
+    def card(self, plan: Plan, metrics: Metrics | None, previews: Sequence[str]) -> Card:
+        assert isinstance(metrics, Evaluation | None)
+        return card.card(self, plan, metrics, previews)
