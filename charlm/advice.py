@@ -44,6 +44,7 @@ ADVICE: dict[str, str] = {
     "other_model": "Choose another folder.",
     "other_tokenizer": "Try another vocab_size, model_type, or tokenizer.",
     "other_valid": "Give another text of the same kind as valid=, or leave valid out.",
+    "other_task": "Call its own methods, such as {verb}.",
     "other_vocabulary": "Give another vocabulary as tokenizer=, or leave tokenizer out.",
     "overwrite": "Replace it with overwrite=True, or choose another folder.",
     "resume_budget": "Resume it first without {settings}, then give {settings} again.",

@@ -44,6 +44,14 @@ TIME, TEXT, NETWORK, ADVANCED, TRAINING = (  # headings of the help page
     "Other parts of the network",
     "Training",
 )
+_TASK = {
+    "task": Help(
+        f"What the network learns: {_variants('tasks')}.",
+        "auto: chosen by the file",
+        choices=("auto", *names("tasks")),
+        metavar="NAME",
+    ),
+}
 TOKENIZER_OPTIONS = _under(
     TEXT,
     {
@@ -102,6 +110,7 @@ _TRAINING = {
 }
 TRAIN_OPTIONS = {
     **_under(TIME, _TIME),
+    **_under(TEXT, _TASK),
     **TOKENIZER_OPTIONS,
     **_under(TEXT, {"valid_fraction": Help("Share of the corpus to hold out for validation.")}),
     **_under(NETWORK, _NETWORK),

@@ -52,6 +52,7 @@ REMEDIES: dict[str, str] = {
     "other_output": "choose another --output",
     "other_tokenizer": "try another --vocab-size, --model-type, or --tokenizer",
     "other_valid": "give another text of the same kind with --valid, or leave --valid out",
+    "other_task": "use charlm {verb}",
     "other_vocabulary": "give another --tokenizer-file, or leave it out",
     "other_new_name": "choose another name",
     "overwrite": "replace it with --overwrite, or choose another --model",

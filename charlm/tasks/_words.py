@@ -37,8 +37,8 @@ class Card(NamedTuple):
     """What a model card says of a model of this task, in Markdown.
 
     pipeline: the Hub's name of the task. purpose: the first paragraph. rows: of the table. after_table: a paragraph.
-    figures: how well the model works. results: the figures as YAML, or "". examples: a section, or "". commands: lines
-    of a shell. python: one line. limits: a paragraph.
+    figures: how well the model works. results: the figures as YAML, or "". examples: a section, or "". commands:
+    what to ask the model, each a command and its argument. python: one line. limits: a paragraph.
     """
 
     pipeline: str
@@ -48,7 +48,7 @@ class Card(NamedTuple):
     figures: str
     results: str
     examples: str
-    commands: str
+    commands: tuple[tuple[str, str], ...]
     python: str
     limits: str
 

@@ -32,7 +32,7 @@ def model_card(name: str, plan: Plan, dataset: Dataset, parameters: int, best: B
 
 ```sh
 # run these commands in this folder
-{card.commands}
+{_commands(card)}
 # what the model is, and the command that repeats its training
 charlm info --model ./
 ```
@@ -50,6 +50,11 @@ This program reads them with numpy:
 
 {card.limits}
 """
+
+
+def _commands(card: Card) -> str:
+    arguments = ((verb, f' "{argument}"' if argument else "") for verb, argument in card.commands)
+    return "\n".join(f"charlm {verb} --model ./{argument}" for verb, argument in arguments)
 
 
 def _front_matter(name: str, plan: Plan, card: Card) -> str:

@@ -120,7 +120,7 @@ def load_in_twice_its_size(small: Path, large: Path) -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux to limit and measure memory")
 def test_opening_a_model_takes_at_most_twice_its_size(line_folder: Path, tmp_path: Path) -> None:
-    """Of 50 MB nearly all is one matrix, so that whatever copies a tensor is found out."""
+    """Nearly all of the 50 MB is one matrix, so that a copy of a tensor is found out."""
     from forked_trainer import result
 
     model = charlm.load(line_folder)

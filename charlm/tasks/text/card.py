@@ -33,7 +33,7 @@ def card(data: PreparedText, plan: Plan, evaluation: Evaluation | None, samples:
         figures=_figures(data, evaluation, len(plan.runs())),
         results=_results(data, evaluation) if evaluation else "",
         examples=_samples(samples),
-        commands='charlm sample --model ./\ncharlm score --model ./ "a text"',
+        commands=(("sample", ""), ("score", "a text")),
         python='charlm.load("folder").sample("a text")',
         limits="The model knows its corpus and nothing else. The text that it generates may be wrong, offensive, or"
         " copied from the\ncorpus: the weights contain traces of the corpus, and `tokenizer.json` contains every token"
