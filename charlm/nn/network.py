@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from charlm.config import ModelConfig
 from charlm.nn.cells import LayerContext
 from charlm.nn.embeddings import Embedding
-from charlm.nn.encoder import make_embedding
 from charlm.nn.encoder import NetworkState as NetworkState
+from charlm.nn.encoder import make_embedding
 from charlm.nn.native.threads import computing
 from charlm.nn.readouts import Readout, choose
 from charlm.nn.trainable import Read, Trainable

@@ -179,7 +179,7 @@ class Dataset(ABC):
         """Build the untrained network of a run; `model` must be resolved."""
 
     @abstractmethod
-    def evaluate(self, network: "Trainable", examples: Sequence[Any], map_rows: MapRows = map_alone) -> Metrics:
+    def evaluate(self, network: Any, examples: Sequence[Any], map_rows: MapRows = map_alone) -> Metrics:
         """Evaluate examples of the held-out part as `charlm evaluate` does."""
 
     @abstractmethod
@@ -187,7 +187,7 @@ class Dataset(ABC):
         """Rebuild metrics from the fields in parsed JSON. Raises ConfigError."""
 
     @abstractmethod
-    def previews(self, model: ModelConfig, network: "Trainable", seed: int) -> tuple[str, ...]:
+    def previews(self, model: ModelConfig, network: Any, seed: int) -> tuple[str, ...]:
         """Show what the network does now, always from the same questions; () if an output is not finite."""
 
     @abstractmethod
@@ -203,7 +203,7 @@ class Dataset(ABC):
         """Return what the folder of a model has of its task."""
 
     @abstractmethod
-    def model(self, model: ModelConfig, network: "Trainable", *, name: str, record: "Record") -> "Model":
+    def model(self, model: ModelConfig, network: Any, *, name: str, record: "Record") -> "Model":
         """Return a network that was trained on this data as a model."""
 
     @abstractmethod
