@@ -164,7 +164,7 @@ def _validation(values: Any) -> dict[str, float | None] | None:
     """Check the validation result of the weights, None if they were not validated. Raises TypeError."""
     if values is None:
         return None
-    if not all(isinstance(value, int | float | None) for value in values.values()):
+    if not isinstance(values, dict) or not all(isinstance(value, int | float | None) for value in values.values()):
         raise TypeError
     return {str(name): value for name, value in values.items()}
 

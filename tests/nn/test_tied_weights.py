@@ -14,6 +14,7 @@ from torch import Tensor
 import charlm
 from charlm.config import ModelConfig
 from charlm.nn.network import Network
+from charlm.nn.readouts import choose
 from charlm.tokenizers import Tokenizer
 from charlm.training.learner import Learner
 from charlm.training.recipe import resolve, weights
@@ -96,16 +97,19 @@ def test_a_fresh_network_reads_symbols_of_unit_size_and_guesses_evenly() -> None
 
 def test_the_plan_makes_the_embedding_as_wide_as_a_layer() -> None:
     anything: Callable[[int], float] = lambda needed: 1e15  # noqa: E731
-    found = resolve(ModelConfig(tie_weights=True), 10**9, 65, anything).config
-    assert found.embedding_size == found.hidden_size and (found.readout, found.tie_weights) == ("dense", True)
+    shape = lambda config: Network(config, 65)  # noqa: E731
+    found = resolve(ModelConfig(tie_weights=True), 10**9, shape, anything).config
+    assert found.embedding_size == found.hidden_size and found.tie_weights
+    assert choose("auto", 10**6, tied=True) == "dense"
     for given in ({"embedding_size": 100}, {"hidden_size": 100}):
-        found = resolve(ModelConfig(tie_weights=True, **given), 10**9, 65, anything).config
+        found = resolve(ModelConfig(tie_weights=True, **given), 10**9, shape, anything).config
         assert (found.embedding_size, found.hidden_size) == (100, 100)
 
 
 def test_the_table_counts_among_the_weights_of_a_token_as_the_readout_does() -> None:
     two = ModelConfig(cell="gru", hidden_size=10, layers=2)
-    assert weights(replace(two, tie_weights=True), 7) == weights(two, 7)
+    shape = lambda config: Network(config, 7)  # noqa: E731
+    assert weights(replace(two, tie_weights=True), shape) == weights(two, shape)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import charlm
 from charlm.checkpoints.checkpoint import describe
-from charlm.checkpoints.config_file import KIND
+from charlm.checkpoints.config_file import kind
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "fuzz"))
 import fuzz_parsers
@@ -33,7 +33,9 @@ VALUES = st.one_of(
     st.booleans(),
     st.integers(-3, 70),
     st.sampled_from([2**31, 2**53, 2**63, 2**64, -(2**63), 10**400, 0.0, -0.0, 1e308, 5e-324, float("inf")]),
-    st.sampled_from(["char", "gru", "learned", "line", "auto", "F32", "BOOL", "I8", "", "\ud800", "../x", KIND]),
+    st.sampled_from(
+        ["char", "gru", "learned", "line", "auto", "F32", "BOOL", "I8", "", "\ud800", "../x", kind("language")]
+    ),
     st.text(max_size=5),
 )
 JSON: st.SearchStrategy[Any] = st.recursive(
@@ -104,7 +106,7 @@ PLAN = {
 CONFIG = {
     "format_version": 1,
     "charlm_version": "0.1.0",
-    "kind": KIND,
+    "kind": kind("language"),
     "model": PLAN["model"],
     "vocabulary_size": 7,
     "corpus": {"files": ["a"], "held_out": [], "characters": 9, "sequences": 2, "sha256": "0"},
