@@ -1,7 +1,7 @@
 """BLEU (Papineni et al. 2002), by sacreBLEU, which is an extra: `pip install charlm-rnn[bleu]`."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 MISSING = "BLEU needs sacreBLEU; install charlm-rnn[bleu]"
 
@@ -19,14 +19,16 @@ def bleu(answers: Sequence[str], targets: Sequence[Sequence[str]]) -> Bleu | Non
     Answers and targets are texts as people write them, since sacreBLEU cuts them into words.
     """
     try:
-        from sacrebleu.metrics import BLEU  # type: ignore[import-untyped,import-not-found,unused-ignore]
+        from sacrebleu.metrics.bleu import BLEU  # type: ignore[import-untyped,import-not-found,unused-ignore]
     except ImportError:
         return None
     if not answers:
         return None
     columns = range(max(map(len, targets)))
     metric = BLEU(force=True)  # do not warn about text that looks as if it were cut into words already
-    score = metric.corpus_score(
-        list(answers), [[each[column] if column < len(each) else None for each in targets] for column in columns]
-    )
+    # None is a target that is missing, which sacreBLEU's types do not say.
+    missing: list[list[Any]] = [
+        [each[column] if column < len(each) else None for each in targets] for column in columns
+    ]
+    score = metric.corpus_score(list(answers), missing)
     return Bleu(float(score.score), str(metric.get_signature()))
