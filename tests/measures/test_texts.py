@@ -127,7 +127,7 @@ def test_bleu_is_that_of_sacrebleu_with_its_signature() -> None:
 
 
 def test_without_sacrebleu_one_sentence_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "sacrebleu.metrics", None)
+    monkeypatch.setitem(__import__("sys").modules, "sacrebleu.metrics.bleu", None)
     values = TextMeasures(["a"], [["a"]]).values()
     assert values["bleu"] is None
     assert values["bleu_missing"] == bleu_module.MISSING == "BLEU needs sacreBLEU; install charlm-rnn[bleu]"
