@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from charlm.plan import Plan as Plan
     from charlm.scoring.evaluation import Evaluation as Evaluation
     from charlm.scoring.score import Score as Score
+    from charlm.tasks.labels.classifier import Classifier as Classifier
+    from charlm.tasks.labels.classifier import Prediction as Prediction
     from charlm.typed import load as load
     from charlm.typed import train as train
 

@@ -149,7 +149,6 @@ def test_what_trains_stores_and_shows_a_model_knows_no_task() -> None:
         file = dotted(path)
         if package(file) in ("training", "checkpoints") or file in TASK_VIEWS:
             known = {name for owner, name in OWN_IMPORTS if owner == file and package(name) in of_a_task}
-            known -= {"charlm.numpy_loader"} if file == "charlm.training.model_card" else set()
             assert not known and not words.findall(path.read_text(encoding="utf-8")), file
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from charlm.cli.examples import evaluate_labels, verb_of
 from charlm.cli.inputs import check_not_models, files_or_stdin, read_files, report_unknown, warn_learned
 from charlm.cli.models import find_model, load_model, takes_any_bytes
 from charlm.cli.options import Json, Model, Quiet, Unknown, optional
@@ -53,6 +54,10 @@ def evaluate(
     if held_out and files:
         raise ConfigError("--held-out measures a part of the model's own corpus; leave the files out")
     folder = find_model(model, quiet)
+    if verb_of(folder) == "predict":
+        if held_out or window or streams or adaptations:
+            raise ConfigError("a classifier is measured on files of labelled texts; give only files")
+        return evaluate_labels(folder, files_or_stdin(files), json, quiet)
     check_not_models(files or ())
     any_bytes = takes_any_bytes(folder)
     documents = () if held_out else read_files(files_or_stdin(files), quiet, any_bytes=any_bytes).documents

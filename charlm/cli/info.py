@@ -85,6 +85,7 @@ def _rows(values: dict[str, Any]) -> dict[str, str]:
     rows = {
         "model": values["model"],
         "cell": ModelConfig(**shape).shape,
+        "task": shape["task"],
         "embedding": shape["embedding"],
         "dropout": f"{shape['dropout']:g}",
         "tokenizer": shape["tokenizer"],
@@ -108,7 +109,10 @@ def _figures(values: dict[str, Any]) -> dict[str, str]:
     """Return the lines of a model that has been trained."""
     valid, plan = values["validation"], values["plan"]
     step = f"{'best' if valid else 'stopped'} at {values['step']:,} of {values['steps']:,}"
-    batch = f"{plan['train']['batch_size']} × {plan['train']['seq_len']} tokens"
+    train = plan["train"]
+    batch = f"{train['batch_size']} × {train['seq_len']} tokens"
+    if "labels" in values:
+        batch = plural(train["batch_size"], "text")
     spent = "" if values["seconds"] is None else f", in {clock(values['seconds'])}"
     return {
         "tokenizer": f"{values['config']['tokenizer']}, {vocabulary_size(values['vocabulary_size'])}",
@@ -125,6 +129,9 @@ def _validation(values: dict[str, Any] | None) -> dict[str, str]:
     """Return the figures of the held-out part, over the known tokens."""
     if values is None:
         return {"held out": "not validated, because the run was stopped before that"}
+    if "nats_per_token" not in values:  # of another task than a language model
+        named = {name.replace("_", " "): value for name, value in values.items()}
+        return {label: f"{value:,}" if isinstance(value, int) else figure(value) for label, value in named.items()}
     nats, bits = (values.get(f"{name}_known", values[name]) for name in ("nats_per_token", "bits_per_char"))
     return {"held out": plural(values["tokens"], "token"), "nats/token": figure(nats), "bits/char": figure(bits)}
 

@@ -11,6 +11,7 @@ import typer
 from charlm.checkpoints import model_paths
 from charlm.checkpoints.model_folder import WEIGHTS, has_state, unfinished
 from charlm.cli.config_options import TEXT, TRAIN_OPTIONS, TRAINING, configured, with_options
+from charlm.cli.examples import verb_of
 from charlm.cli.inputs import files_or_stdin, read_vocabulary
 from charlm.cli.options import OUTPUT, Json, Quiet, option_name, run_names
 from charlm.cli.output import say, write, write_json
@@ -151,7 +152,7 @@ def train(
     _mark_latest(name, folder)
     if not json:
         write(f"{folder}\n")
-        say(f"next       charlm sample -m {shell_word(name)}", quiet)
+        say(f"next       charlm {verb_of(folder)} -m {shell_word(name)}", quiet)
     elif done := display.finished:
         result = {
             "model": str(folder),

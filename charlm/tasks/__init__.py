@@ -289,11 +289,6 @@ class BadFileError(ValueError):
         self.file = file
 
 
-def chosen(source: object) -> str:
-    """Return the name of the task that suits raw data."""
-    return "language"
-
-
 def declared() -> dict[str, Mapping[str, Any]]:
     """Return the class variables of each task, by the name of the task; no task is imported."""
     return {each.name: each.values for each in declarations("tasks", "Task")}

@@ -38,7 +38,8 @@ class Card(NamedTuple):
 
     pipeline: the Hub's name of the task. purpose: the first paragraph. rows: of the table. after_table: a paragraph.
     figures: how well the model works. results: the figures as YAML, or "". examples: a section, or "". commands:
-    what to ask the model, each a command and its argument. python: one line. limits: a paragraph.
+    what to ask the model, each a command and its argument. python: one line. program: Python
+    that reads the model without charlm, or "". limits: a paragraph.
     """
 
     pipeline: str
@@ -50,6 +51,7 @@ class Card(NamedTuple):
     examples: str
     commands: tuple[tuple[str, str], ...]
     python: str
+    program: str
     limits: str
 
 

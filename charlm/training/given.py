@@ -10,9 +10,12 @@ from typing import Any, NamedTuple
 from charlm.arguments import checked_path, named
 from charlm.config import BUDGETS, ModelConfig, TrainConfig
 from charlm.data.corpus import Corpus
-from charlm.data.sources import Source
-from charlm.errors import ConfigError
+from charlm.data.sources import Source, is_text
+from charlm.errors import ConfigError, CorpusError, CorpusNotFoundError
+from charlm.examples import LANGUAGE
+from charlm.examples.detection import detect
 from charlm.plan import Plan, read_plan
+from charlm.registry import names
 from charlm.tokenizers import Tokenizer
 
 
@@ -100,3 +103,19 @@ def _check_class(name: str, value: object, expected: type) -> None:
     other = {"ModelConfig": "model", "TrainConfig": "config", "Plan": "plan"}.get(named(value))
     hint = f"; give it as {other}=" if other else ""
     raise TypeError(f"train() takes a {expected.__name__} as {name}, its {position} argument, not {named(value)}{hint}")
+
+
+def chosen_task(source: Source) -> str:
+    """Return the name of the task that suits raw data.
+
+    Plain text is a language model, and so is a file that may be read in two ways, unless its task is named.
+    """
+    if is_text(source) or isinstance(source, Corpus):
+        return LANGUAGE
+    try:
+        task = detect([source] if isinstance(source, str | Path) else list(source)).task
+    except CorpusNotFoundError:
+        raise
+    except CorpusError:
+        return LANGUAGE
+    return task if task in names("tasks") else LANGUAGE

@@ -1,8 +1,5 @@
 """The model card: the README of a model's folder, for people and for the Hugging Face Hub."""
 
-import inspect
-
-from charlm import numpy_loader
 from charlm.checkpoints import card_name
 from charlm.files.markdown import block
 from charlm.plan import Plan
@@ -42,14 +39,15 @@ In Python: `{card.python}`.
 ## Without charlm
 
 `config.json` and `tokenizer.json` are plain JSON. `model.safetensors` contains the weights under the names of torch.nn.
-This program reads them with numpy:
-
-{block(inspect.getsource(numpy_loader).rstrip(), "python")}
-
+{_program(card)}
 ## Limits
 
 {card.limits}
 """
+
+
+def _program(card: Card) -> str:
+    return f"This program reads them with numpy:\n\n{block(card.program, 'python')}\n" if card.program else ""
 
 
 def _commands(card: Card) -> str:

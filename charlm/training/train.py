@@ -25,7 +25,7 @@ from charlm.nn.native.threads import use_threads
 from charlm.plan import Plan
 from charlm.progress import ignore
 from charlm.registry import find
-from charlm.tasks import Task, chosen
+from charlm.tasks import Task
 from charlm.tokenizers import Tokenizer
 from charlm.training import given
 from charlm.training.distributed import Group, join
@@ -117,7 +117,7 @@ def train(
         # Fail before the work, and name a wrong setting before a model that is in the way.
         check_inputs(source, model, config, valid)
         if run is None and not plan and asked.task_is_open:
-            model = replace(model, task=chosen(source))
+            model = replace(model, task=given.chosen_task(source))
         task = find(Task, model.task)
         if folder and group.first and run is None:
             check_free(folder, overwrite)  # `claim` checks again: another process may train while the corpus is read

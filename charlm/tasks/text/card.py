@@ -1,7 +1,9 @@
 """What the model card of a language model says of its corpus, its figures and its samples."""
 
+import inspect
 from collections.abc import Sequence
 
+from charlm import numpy_loader
 from charlm.config import TextMode
 from charlm.data.sequences import Lines, Streams
 from charlm.files.markdown import block, printable
@@ -35,6 +37,7 @@ def card(data: PreparedText, plan: Plan, evaluation: Evaluation | None, samples:
         examples=_samples(samples),
         commands=(("sample", ""), ("score", "a text")),
         python='charlm.load("folder").sample("a text")',
+        program=inspect.getsource(numpy_loader).rstrip(),
         limits="The model knows its corpus and nothing else. The text that it generates may be wrong, offensive, or"
         " copied from the\ncorpus: the weights contain traces of the corpus, and `tokenizer.json` contains every token"
         " that was learned.",

@@ -1,0 +1,159 @@
+"""A trained classifier, and its network: encoder → pooling → one score for each label."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from charlm.config import ModelConfig
+from charlm.data import vocabulary
+from charlm.errors import ConfigError
+from charlm.examples.source import MOST_LABELS
+from charlm.model import Contents, Model, Record
+from charlm.nn.encoder import NetworkState, make_embedding
+from charlm.nn.native.threads import computing
+from charlm.nn.poolings import Pooling
+from charlm.nn.probability import log_softmax
+from charlm.nn.trainable import Read, Trainable
+from charlm.registry import find
+from charlm.tasks import BadFileError
+from charlm.tasks.labels.batches import padded
+from charlm.tokenizers import Ids, Tokenizer
+from charlm.wording import plural
+
+_LONGEST_LABEL = 1000  # characters
+_LONGEST_TEXT = 2000  # tokens that are read of a text
+_ROWS_AT_ONCE = 64
+_POOLING = "concat"
+
+
+class Prediction(NamedTuple):
+    """An answer: the likeliest label, its probability, and the probability of every label, the likeliest first."""
+
+    label: str
+    probability: float
+    probabilities: dict[str, float]
+
+
+class LabelNetwork(Trainable):
+    """A recurrent network that gives each text a score for each label."""
+
+    @computing()
+    def __init__(self, config: ModelConfig, vocabulary_size: int, labels: int) -> None:
+        if config.tie_weights or config.readout_layers > 1 or config.readout != "auto":
+            raise ConfigError(
+                "a classifier has one layer above its pooling", remedy="leave_out", settings=["readout_layers"]
+            )
+        super().__init__(config, make_embedding(config, vocabulary_size), bidirectional=True)
+        self.pooling = find(Pooling, _POOLING)(self.width, self.hidden_size)
+        self.readout = nn.Linear(self.pooling.width, labels)
+
+    @property
+    def choices(self) -> int:
+        """The number of labels: K."""
+        return self.readout.out_features
+
+    def read(self, batch: Any, state: NetworkState | None, generator: torch.Generator | None = None) -> Read:
+        """Read a batch of texts."""
+        return Read(self.pooled(batch.ids, batch.lengths, generator), batch.labels, None)
+
+    @computing()
+    def pooled(self, ids: Tensor, lengths: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Return a vector for each text from ids (T, B) and their lengths (B,): (B, D)."""
+        pooled: Tensor = self.pooling(self.encode(ids, lengths, generator), lengths)
+        return pooled
+
+    @computing()
+    def target_log_probability(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return log P of the label of each vector: (N, D) and (N,) → (N,)."""
+        return log_softmax(self.readout(outputs)).gather(1, targets[:, None])[:, 0]
+
+    @torch.inference_mode()
+    def log_probabilities(self, rows: Sequence[Ids]) -> list[NDArray[np.float64]]:
+        """Return log P of every label for each row: (K,). Rows of similar length are read together."""
+        results: list[NDArray[np.float64]] = [np.empty(0)] * len(rows)
+        by_length = sorted(range(len(rows)), key=lambda index: len(rows[index]))
+        for first in range(0, len(rows), _ROWS_AT_ONCE):
+            chosen = by_length[first : first + _ROWS_AT_ONCE]
+            ids, lengths = padded([rows[index] for index in chosen])
+            vectors = self.pooled(ids.to(self.device), lengths.to(self.device))
+            logprobs = log_softmax(self.readout(vectors)).double().cpu().numpy()
+            for index, values in zip(chosen, logprobs, strict=True):
+                results[index] = values
+        return results
+
+
+@dataclass(frozen=True, repr=False)
+class Classifier(Model):
+    """A trained network that gives a text one of its labels.
+
+    config: the shape of the network.
+    tokenizer: maps text to token ids.
+    labels: all labels, sorted.
+    majority: the most frequent label in training.
+    network: a torch module that maps ids (T, B) and lengths to a vector for each text.
+    name: the name of its folder, or of its data if it was trained without a folder.
+    record: how the model was trained, which `save` writes.
+    """
+
+    config: ModelConfig
+    tokenizer: Tokenizer
+    labels: tuple[str, ...]
+    majority: str
+    network: LabelNetwork
+    name: str = ""
+    record: Record | None = None
+
+    def __repr__(self) -> str:
+        name = f" {repr(self.name)[1:-1]}" if self.name else ""  # without characters that control a terminal
+        parameters = plural(self.network.parameter_count(), "parameter")
+        return f"<Classifier{name}: {plural(len(self.labels), 'label')}, {self.config.brief_shape}, {parameters}>"
+
+    def contents(self) -> Contents:
+        """Return what the folder of this model has of its task."""
+        return label_contents(self.tokenizer, self.labels, self.majority)
+
+    def predict(self, texts: Iterable[str]) -> list[Prediction]:
+        """Return the answer to each text, in order. The probabilities of an answer sum to 1."""
+        answers = []
+        for logprobs in self.network.eval().log_probabilities(encoded(self.tokenizer, list(texts))):
+            order = np.argsort(-logprobs, kind="stable")
+            shares = {self.labels[index]: float(np.exp(logprobs[index])) for index in order}
+            answers.append(Prediction(self.labels[order[0]], shares[self.labels[order[0]]], shares))
+        return answers
+
+
+def encoded(tokenizer: Tokenizer, texts: Sequence[str]) -> list[Ids]:
+    """Return each text as START, its first tokens, and EOS."""
+    start, end = np.array([tokenizer.START], dtype=np.int32), np.array([tokenizer.EOS], dtype=np.int32)
+    return [np.concatenate((start, tokenizer.encode(text)[:_LONGEST_TEXT], end)) for text in texts]
+
+
+def label_contents(tokenizer: Tokenizer, labels: Sequence[str], majority: str) -> Contents:
+    """Return what the folder of a classifier has of its task."""
+    files = {
+        "tokenizer.json": vocabulary.describe(tokenizer),
+        "labels.json": {"labels": list(labels), "majority": majority},
+    }
+    return Contents({"vocabulary_size": tokenizer.size, "labels": len(labels)}, files)
+
+
+def check_labels(values: Any) -> tuple[tuple[str, ...], str]:
+    """Return the labels in a labels.json, and the most frequent one. Raises BadFileError for anything else."""
+    known = isinstance(values, dict) and set(values) == {"labels", "majority"}
+    labels = values["labels"] if known else None
+    if not isinstance(labels, list) or not all(isinstance(each, str) for each in labels):
+        raise BadFileError("labels.json", "is not a list of labels")
+    if labels != sorted(set(labels)) or not 2 <= len(labels) <= MOST_LABELS:
+        raise BadFileError(
+            "labels.json", f"has {len(labels):,} labels; there should be at least 2, sorted and different"
+        )
+    if any(len(each) > _LONGEST_LABEL for each in labels):
+        raise BadFileError("labels.json", f"has a label of more than {_LONGEST_LABEL:,} characters")
+    if values["majority"] not in labels:
+        raise BadFileError("labels.json", "has a most frequent label that is not one of the labels")
+    return tuple(labels), str(values["majority"])
