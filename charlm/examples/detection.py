@@ -14,8 +14,8 @@ from charlm.data.documents import PIECE
 from charlm.errors import ConfigError, CorpusError
 from charlm.examples import AUTO, COLUMNS_OF, LANGUAGE, TASKS, Columns, Example, Labelled, Pair, Series, Tagged
 from charlm.examples.formats import Format
-from charlm.examples.source import Source, beginning, from_text
-from charlm.wording import nearest, quoted
+from charlm.examples.source import Source, beginning, from_text, read_with_examples
+from charlm.wording import nearest, plural, quoted
 
 _SHOWN = 60  # characters of a text in the description of an example
 _FIRST = 2**16  # characters among which the first example is
@@ -141,7 +141,7 @@ def describe(example: Example) -> str:
     assert isinstance(example, Series)
     values = ", ".join(f"{value:g}" for value in example.values[:_SHOWN_ITEMS])
     more = ", …" if len(example.values) > _SHOWN_ITEMS else ""
-    inputs = f"; {example.inputs.shape[1]} inputs" if example.inputs.shape[1] else ""
+    inputs = f"; {plural(example.inputs.shape[1], 'input')}" if example.inputs.shape[1] else ""
     return f"series {quoted(example.name)} from {quoted(example.times[0])}: {values}{more}{inputs}"
 
 
@@ -150,7 +150,9 @@ def _detect_file(name: str, task: str, columns: Columns) -> Detected:
     if source is None:
         if task == AUTO:
             return Detected(LANGUAGE, "text", "the file is plain text")
-        raise CorpusError(f"{name} cannot be looked at before it is read, or is not text; give a file of examples")
+        if not os.path.isfile(name):
+            raise CorpusError(f"{name} is not a file, so its examples cannot be looked at before they are read")
+        source = head(read_with_examples(name, []))
     return detect_source(source, task, columns)
 
 

@@ -22,7 +22,7 @@ from charlm.examples.detection import (
 from charlm.examples.formats import plain_input
 from charlm.examples.sentences import check_tag, span_tag
 from charlm.examples.shifts import first_shifted_line
-from charlm.examples.source import MOST_LABELS, Source, checked_text, read, refuse_nul
+from charlm.examples.source import MOST_LABELS, Source, checked_text, read, read_with_examples
 from charlm.wording import plural, quoted
 
 PARALLEL = "parallel"  # the format of two files, one with sources and one with their targets
@@ -66,11 +66,7 @@ def read_examples(
     that `detect` refuses.
     """
     notes: list[str] = []
-    sources = [read(path, notes, any_bytes=any_bytes) for path in paths(files)]
-    for source in sources:
-        if not source.text.strip():
-            raise CorpusError(f"{source.name} contains no example: {plural(len(source.text), 'character')}")
-        refuse_nul(source)
+    sources = [read_with_examples(path, notes, any_bytes=any_bytes) for path in paths(files)]
     if isinstance(choice, str):
         task = wanted_task(choice, columns)
         choice = agreed([(source.name, detect_source(head(source), task, columns)) for source in sources])
@@ -95,11 +91,7 @@ def read_parallel(
     Raises CorpusError if one file is longer, with the line from which they do not fit, or if a line is too long.
     """
     notes: list[str] = []
-    left, right = (read(os.fspath(path), notes, any_bytes=any_bytes) for path in (source, target))
-    for each in (left, right):
-        refuse_nul(each)
-        if not each.text.strip():
-            raise CorpusError(f"{each.name} contains no example: {plural(len(each.text), 'character')}")
+    left, right = (read_with_examples(os.fspath(path), notes, any_bytes=any_bytes) for path in (source, target))
     if len(left.lines) != len(right.lines):
         short, long = sorted((left, right), key=lambda each: len(each.lines))
         line = first_shifted_line(short.lines, long.lines)

@@ -95,6 +95,17 @@ def read(path: str, notes: list[str], *, any_bytes: bool = False) -> Source:
     return from_text(path, text)
 
 
+def read_with_examples(path: str, notes: list[str], *, any_bytes: bool = False) -> Source:
+    """Read a file as `read` does. Raises CorpusError if it is empty or contains NUL too."""
+    source = read(path, notes, any_bytes=any_bytes)
+    if not source.filled:
+        raise CorpusError(f"{source.name} contains no example: {plural(len(source.text), 'character')}")
+    if "\0" in source.text:
+        line = source.text.count("\n", 0, source.text.index("\0")) + 1
+        raise CorpusError(f"{source.at(line)} contains NUL, which no format of examples has; remove it")
+    return source
+
+
 def beginning(path: str) -> Source | None:
     """Return the first megabyte of a file, up to a line end. Bytes that are not UTF-8 are kept.
 
@@ -143,10 +154,3 @@ def few_columns(where: Place, count: int) -> None:
     """Raise CorpusError if a row has more columns than any table needs."""
     if count > MOST_COLUMNS:
         raise CorpusError(f"{where} has {count:,} columns, and at most {MOST_COLUMNS:,} are read; check the separator")
-
-
-def refuse_nul(source: Source) -> None:
-    """Raise CorpusError if a text contains NUL."""
-    if "\0" in source.text:
-        line = source.text.count("\n", 0, source.text.index("\0")) + 1
-        raise CorpusError(f"{source.at(line)} contains NUL, which no format of examples has; remove it")

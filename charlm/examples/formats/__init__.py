@@ -65,8 +65,13 @@ def plain_input(task: str, text: str, where: Place) -> Example:
     raise CorpusError(f"{where} is not part of a table of numbers; give the values of a series in a table")
 
 
-def nearly_all(lines: Sequence[Any], matching: int) -> bool:
-    """Return whether so many lines match that the others are mistakes in a file of this format."""
+def nearly_all(lines: Sequence[Any], matching: int, task: str = AUTO) -> bool:
+    """Return whether so many lines match that the others are mistakes in a file of this format.
+
+    If the user names the task, half of them are enough.
+    """
+    if not is_auto(task):
+        return matching > 0 and 2 * matching >= len(lines)
     return matching > 0 and (matching == len(lines) or (len(lines) >= 50 and matching >= _NEARLY_ALL * len(lines)))
 
 

@@ -64,7 +64,7 @@ class Conll(Format):
         lines = [line.split(separator) for line in source.filled if not line.startswith((_DOCUMENT, "#"))]
         width = len(lines[0]) if lines else 0
         same = [fields for fields in lines if len(fields) == width and all(fields)]
-        if width < 2 or not nearly_all(lines, len(same)):
+        if width < 2 or not nearly_all(lines, len(same), task):
             return None
         token, tag = _index(columns.token, 1, width), _index(columns.tag, width, width)
         if token is None or tag is None:

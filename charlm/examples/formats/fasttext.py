@@ -18,7 +18,7 @@ class FastText(Format):
 
     def recognize(self, source: Source, task: str, columns: Columns) -> Recognition | None:
         lines = source.filled
-        if not nearly_all(lines, sum(line.startswith(_PREFIX) for line in lines)):
+        if not nearly_all(lines, sum(line.startswith(_PREFIX) for line in lines), task):
             return None
         return Recognition("classify", f"every line begins with {_PREFIX}", columns)
 

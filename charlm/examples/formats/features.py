@@ -22,7 +22,7 @@ class Features(Format):
     def recognize(self, source: Source, task: str, columns: Columns) -> Recognition | None:
         lines = [line.split(TAB) for line in source.filled]
         fitting = [fields for fields in lines if len(fields) == _WIDTH and all(fields)]
-        if not nearly_all(lines, len(fitting)) or (is_auto(task) and len(fitting) < 2):
+        if not nearly_all(lines, len(fitting), task) or (is_auto(task) and len(fitting) < 2):
             return None
         if columns.given():
             return None

@@ -22,7 +22,7 @@ from charlm.examples.formats import (
 from charlm.examples.numbers import is_measurement
 from charlm.examples.rows import name_column, names
 from charlm.examples.source import Source, checked_label, checked_text, few_columns
-from charlm.wording import listed, quoted
+from charlm.wording import listed, plural, quoted
 
 _KEYS = {
     "text": TEXT_NAMES,
@@ -48,7 +48,7 @@ class JsonLines(Format):
     def recognize(self, source: Source, task: str, columns: Columns) -> Recognition | None:
         lines = source.filled
         value = _value(lines[0]) if lines else None
-        if not isinstance(value, dict) or not nearly_all(lines, sum(line.lstrip()[:1] == "{" for line in lines)):
+        if not isinstance(value, dict) or not nearly_all(lines, sum(line.lstrip()[:1] == "{" for line in lines), task):
             return None
         if is_auto(task) and not nearly_all(lines, sum(isinstance(_value(line), dict) for line in lines)):
             return None
@@ -146,9 +146,7 @@ def _is_kind(role: str, value: Any) -> bool:
     if role == "value":
         return isinstance(value, list) and all(isinstance(each, int | float) for each in value)
     if role == "label":
-        return isinstance(value, _KINDS) or (
-            isinstance(value, list) and all(isinstance(each, _KINDS) for each in value)
-        )
+        return all(isinstance(each, (*_KINDS, float)) for each in (value if isinstance(value, list) else [value]))
     return role == "time" or isinstance(value, str)
 
 
@@ -196,7 +194,9 @@ def _list(where: Place, key: str, value: Any) -> tuple[str, ...]:
 def _tagged(where: Place, value: Mapping[str, Any], one: str, other: str) -> Tagged:
     tokens, tags = _list(where, one, value[one]), _list(where, other, value[other])
     if len(tokens) != len(tags):
-        raise CorpusError(f"{where} has {len(tokens):,} tokens and {len(tags):,} tags; give each token one tag")
+        raise CorpusError(
+            f"{where} has {plural(len(tokens), 'token')} and {plural(len(tags), 'tag')}; give each token one tag"
+        )
     return Tagged(tokens, tuple(checked_label(where, tag, "tag") for tag in tags), where=where)
 
 

@@ -17,6 +17,8 @@ _VALUES = ("y", "value", "target")
 _TIMES = ("ds", "date", "time", "timestamp", "datetime", "month", "year", "day", "hour", "week", "quarter", "step", "t")
 _FEWEST = 5  # rows from which numbers are a series
 _SAMPLE = 500
+_MOST_OF = 0.8  # share of the fields from which a column of a table has numbers; the reader names the others
+_TABLES = (".csv", ".tsv", ".tab")
 _SHOWN = 6  # columns that an error lists
 
 
@@ -32,9 +34,10 @@ class SeriesColumns(Format):
             return None
         body = [row.fields for row in _sample(source, header)]
         same = [fields for fields in body if len(fields) == len(header.header)]
-        if not nearly_all(body, len(same)) or (is_auto(task) and len(body) < _FEWEST):
+        if not nearly_all(body, len(same), task) or (is_auto(task) and len(body) < _FEWEST):
             return None
-        kinds = [_kind([fields[index] for fields in same]) for index in range(len(header.header))]
+        is_table = source.suffix in _TABLES
+        kinds = [_kind([fields[index] for fields in same], is_table) for index in range(len(header.header))]
         if is_auto(task) and "other" in kinds:
             return None
         time = _time(header, kinds, columns)
@@ -106,10 +109,11 @@ def _sample(source: Source, header: Table) -> list[Row]:
     return sample(source, header.delimiter, _SAMPLE)[not _is_headerless(header) :]
 
 
-def _kind(values: Sequence[str]) -> str:
-    """Return what a column has: "date", "number", or "other"."""
+def _kind(values: Sequence[str], is_table: bool = True) -> str:
+    """Return what a column has: "date", "number", or "other". In a file called a table, a few fields may be wrong."""
     for kind, test in (("date", is_date), ("number", is_number)):
-        if nearly_all(values, sum(map(test, values))):
+        matching = sum(map(test, values))
+        if nearly_all(values, matching) or (is_table and matching > _MOST_OF * len(values)):
             return kind
     return "other"
 
@@ -133,7 +137,7 @@ def _value(
     by_name = [index for index in numeric if header.lower()[index] in _VALUES]
     if len(numeric) == 1 or len(by_name) == 1:
         return (by_name or numeric)[0]
-    if not numeric or (is_auto(task) and time is None and not _may_be_series(source)):
+    if not numeric or (is_auto(task) and time is None and source.suffix not in _TABLES):
         return None
     shown = [quoted(_title(header, index)) for index in numeric[:_SHOWN]] + ["others"] * (len(numeric) > _SHOWN)
     raise name_column(
@@ -141,8 +145,3 @@ def _value(
         "value",
         _title(header, numeric[-1]),
     )
-
-
-def _may_be_series(source: Source) -> bool:
-    """Return whether a table of numbers without times is called one."""
-    return source.suffix in (".csv", ".tsv", ".tab")

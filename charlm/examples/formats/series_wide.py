@@ -71,7 +71,7 @@ def _is_series(fields: Sequence[str], width: int) -> bool:
         and not is_number(fields[0])
         and not is_date(fields[0])
         and len(values) > 0
-        and sum(map(is_number, values)) >= 0.9 * len(values)
+        and sum(is_number(value) or not value for value in values) >= 0.9 * len(values)
     )
 
 

@@ -20,7 +20,7 @@ class Slots(Format):
     def recognize(self, source: Source, task: str, columns: Columns) -> Recognition | None:
         lines = source.filled
         matching = sum(_SIGN in line and ":" in line.partition(" ")[0] for line in lines)
-        if not nearly_all(lines, matching):
+        if not nearly_all(lines, matching, task):
             return None
         if task == "classify":
             return Recognition(task, "every line ends with <=> and a label", Columns())

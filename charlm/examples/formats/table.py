@@ -37,9 +37,10 @@ class HeaderTable(Format):
         tasks = [each for each in self.tasks if task in (each, AUTO) and _has_columns(header, each)]
         if is_auto(task):
             body = _sample(source, header) if tasks else []
-            if not body or len(body[0].fields) != len(header.header):
+            is_table = source.suffix in _TABLES and len(source.filled) > 1  # the reader says which row is wrong
+            if not tasks or not (is_table or (body and len(body[0].fields) == len(header.header))):
                 return None
-            if "pair" in tasks and all(is_number(field) for row in body for field in row.fields):
+            if "pair" in tasks and body and all(is_number(field) for row in body for field in row.fields):
                 return None  # a table of series
             if len(tasks) > 1:
                 raise CorpusError(

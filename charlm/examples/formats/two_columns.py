@@ -32,7 +32,7 @@ class TwoColumns(Format):
             fitting = [line.split(TAB) for line in lines if line.count(TAB) >= width - 1]
         else:
             fitting = [fields for line in lines if line.count(TAB) == 1 and all(fields := line.split(TAB))]
-        if not nearly_all(source.filled, len(fitting)) or source.filled[0].split(TAB) != fitting[0]:
+        if not nearly_all(source.filled, len(fitting), task) or source.filled[0].split(TAB) != fitting[0]:
             return None  # the first line of prose above a table does not fit
         if task == "pair":
             chosen = Columns(source=int(columns.source or 1), target=int(columns.target or 2))
@@ -61,11 +61,10 @@ class TwoColumns(Format):
     def examples(self, source: Source, task: str, columns: Columns, notes: list[str]) -> Iterator[Example]:
         first, second = (columns.text, columns.label) if task == "classify" else (columns.source, columns.target)
         one, other = int(first or 1), int(second or 2)
+        width = 0
         for row in rows(source, TAB):
-            if max(one, other) == 2:
-                check_width(row, 2, "each other line")
-            elif len(row.fields) < max(one, other):
-                raise CorpusError(f"{row.where} has no column {max(one, other)}; correct or remove the line")
+            width = width or max(one, other, len(row.fields))
+            check_width(row, width, "each other line")
             left, right = row.fields[one - 1], row.fields[other - 1]
             if task == "classify":
                 yield Labelled(checked_text(row.where, left), (checked_label(row.where, right),), row.where)
