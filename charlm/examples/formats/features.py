@@ -16,7 +16,7 @@ _WIDTH = 3
 class Features(Format):
     """A lemma and features to a form."""
 
-    order = 75
+    order = 54
     tasks = ("pair",)
 
     def recognize(self, source: Source, task: str, columns: Columns) -> Recognition | None:
