@@ -13,6 +13,7 @@ from charlm.errors import ConfigError, CorpusError
 from charlm.examples.holding_out import hold_out, overlap
 from charlm.examples.reading import Examples, read_examples
 from charlm.model import Contents, Model, Record
+from charlm.nn.probability import fit_temperature
 from charlm.nn.random_numbers import Seeded
 from charlm.plan import Plan
 from charlm.progress import OnProgress, ignore
@@ -109,9 +110,14 @@ class LabelledTexts(Dataset):
             return self.shape(model).to(device)
 
     def evaluate(self, network: Any, examples: Sequence[tuple[str, str]], map_rows: MapRows = map_alone) -> Metrics:
-        rows = encoded(self.tokenizer, [text for text, _ in examples])
-        logprobs = map_rows(rows, network.log_probabilities, [len(self.labels)] * len(rows))
-        return evaluation_of([label for _, label in examples], self.labels, np.array(logprobs), self.majority)
+        """Evaluate texts with their labels. The temperature of the network is fitted to them."""
+        rows, truth = encoded(self.tokenizer, [text for text, _ in examples]), [label for _, label in examples]
+        scores = np.array(map_rows(rows, network.scores, [len(self.labels)] * len(rows)))
+        known = [index for index, label in enumerate(truth) if label in self.labels]
+        if known and np.isfinite(scores).all():
+            answers = torch.tensor([self.labels.index(truth[index]) for index in known])
+            network.temperature.fill_(fit_temperature(torch.from_numpy(scores[known]), answers))
+        return evaluation_of(truth, self.labels, network.log_probabilities(scores), self.majority)
 
     @property
     def majority(self) -> str:

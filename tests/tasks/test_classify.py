@@ -57,6 +57,15 @@ def test_an_answer_is_a_label_with_probabilities_that_sum_to_one(classifier: cha
         assert answer.probability == max(answer.probabilities.values()) == answer.probabilities[answer.label]
 
 
+def test_a_higher_temperature_makes_the_probabilities_flatter_and_keeps_the_label(folder: Path) -> None:
+    model = charlm.load(folder)
+    assert isinstance(model, charlm.Classifier) and model.network.temperature != 1
+    (before,) = model.predict(["there is nothing to like"])
+    model.network.temperature.mul_(2)
+    (after,) = model.predict(["there is nothing to like"])
+    assert after.label == before.label and 0.5 < after.probability < before.probability
+
+
 def test_there_is_an_answer_to_every_text_in_order(classifier: charlm.Classifier) -> None:
     texts = ["", "a", "nothing to like", " ", "x" * 5000, "a\nb", "\0"]
     assert len(classifier.predict(texts)) == len(texts)

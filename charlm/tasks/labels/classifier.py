@@ -28,6 +28,7 @@ from charlm.wording import plural
 _LONGEST_LABEL = 1000  # characters
 _LONGEST_TEXT = 2000  # tokens that are read of a text
 _ROWS_AT_ONCE = 64
+_LEAST_TEMPERATURE = 1e-3
 _POOLING = "concat"
 
 
@@ -42,6 +43,8 @@ class Prediction(NamedTuple):
 class LabelNetwork(Trainable):
     """A recurrent network that gives each text a score for each label."""
 
+    temperature: Tensor
+
     @computing()
     def __init__(self, config: ModelConfig, vocabulary_size: int, labels: int) -> None:
         if config.tie_weights or config.readout_layers > 1 or config.readout != "auto":
@@ -51,6 +54,8 @@ class LabelNetwork(Trainable):
         super().__init__(config, make_embedding(config, vocabulary_size), bidirectional=True)
         self.pooling = find(Pooling, _POOLING)(self.width, self.hidden_size)
         self.readout = nn.Linear(self.pooling.width, labels)
+        # Fitted to held-out answers, so that probabilities are not too bold. Training does not use it.
+        self.register_buffer("temperature", torch.ones(()))
 
     @property
     def choices(self) -> int:
@@ -73,18 +78,24 @@ class LabelNetwork(Trainable):
         return log_softmax(self.readout(outputs)).gather(1, targets[:, None])[:, 0]
 
     @torch.inference_mode()
-    def log_probabilities(self, rows: Sequence[Ids]) -> list[NDArray[np.float64]]:
-        """Return log P of every label for each row: (K,). Rows of similar length are read together."""
+    def scores(self, rows: Sequence[Ids]) -> list[NDArray[np.float64]]:
+        """Return the score of every label for each row: (K,). Rows of similar length are read together."""
         results: list[NDArray[np.float64]] = [np.empty(0)] * len(rows)
         by_length = sorted(range(len(rows)), key=lambda index: len(rows[index]))
         for first in range(0, len(rows), _ROWS_AT_ONCE):
             chosen = by_length[first : first + _ROWS_AT_ONCE]
             ids, lengths = padded([rows[index] for index in chosen])
             vectors = self.pooled(ids.to(self.device), lengths.to(self.device))
-            logprobs = log_softmax(self.readout(vectors)).double().cpu().numpy()
-            for index, values in zip(chosen, logprobs, strict=True):
+            scores = self.readout(vectors).double().cpu().numpy()
+            for index, values in zip(chosen, scores, strict=True):
                 results[index] = values
         return results
+
+    def log_probabilities(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return log P of every label from the scores of rows, at the fitted temperature: (N, K) → (N, K)."""
+        temperature = max(float(self.temperature), _LEAST_TEMPERATURE)  # a file may have any number
+        logprobs: NDArray[np.float64] = log_softmax(torch.from_numpy(scores), temperature).numpy()
+        return logprobs
 
 
 @dataclass(frozen=True, repr=False)
@@ -120,7 +131,8 @@ class Classifier(Model):
     def predict(self, texts: Iterable[str]) -> list[Prediction]:
         """Return the answer to each text, in order. The probabilities of an answer sum to 1."""
         answers = []
-        for logprobs in self.network.eval().log_probabilities(encoded(self.tokenizer, list(texts))):
+        scores = self.network.eval().scores(encoded(self.tokenizer, list(texts)))
+        for logprobs in self.network.log_probabilities(np.array(scores).reshape(-1, len(self.labels))):
             order = np.argsort(-logprobs, kind="stable")
             shares = {self.labels[index]: float(np.exp(logprobs[index])) for index in order}
             answers.append(Prediction(self.labels[order[0]], shares[self.labels[order[0]]], shares))
