@@ -26,7 +26,7 @@ def number(where: Place, text: str, what: str) -> float:
     """Return a number. Raises CorpusError if the text is not one, or not finite. what: such as "column 'y'"."""
     text = text.strip()
     if text.lower() in MISSING:
-        raise CorpusError(f"{where} has no value in {what}; fill the gap, or keep the rows on one side of it")
+        raise CorpusError(f"{where} has a gap at {what}; fill it, or keep the rows on one side of it")
     if not is_number(text):
         raise CorpusError(f"{where} has {quoted(text)} in {what}, which is not a number; write numbers as 1234.5")
     value = float(text)

@@ -1,7 +1,6 @@
 """The held-out part: by the text alone, with the share of each label, and at the end of a series."""
 
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -84,6 +83,6 @@ def test_an_overlap_is_counted() -> None:
 
 
 @pytest.mark.parametrize("fraction", [-0.1, 1, float("nan")])
-def test_a_fraction_out_of_range_is_refused(fraction: float, tmp_path: Path) -> None:
+def test_a_fraction_out_of_range_is_refused(fraction: float) -> None:
     with pytest.raises(charlm.ConfigError, match=r"valid_fraction is .*; it must be at least 0 and less than 1"):
         hold_out(labelled({"a": 3}), fraction)

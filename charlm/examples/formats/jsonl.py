@@ -194,9 +194,8 @@ def _list(where: Place, key: str, value: Any) -> tuple[str, ...]:
 def _tagged(where: Place, value: Mapping[str, Any], one: str, other: str) -> Tagged:
     tokens, tags = _list(where, one, value[one]), _list(where, other, value[other])
     if len(tokens) != len(tags):
-        raise CorpusError(
-            f"{where} has {plural(len(tokens), 'token')} and {plural(len(tags), 'tag')}; give each token one tag"
-        )
+        counts = f"{plural(len(tokens), 'token')} and {plural(len(tags), 'tag')}"
+        raise CorpusError(f"{where} has {counts}; give each token one tag")
     return Tagged(tokens, tuple(checked_label(where, tag, "tag") for tag in tags), where=where)
 
 
