@@ -25,6 +25,8 @@ TokenProgress = Callable[[int], None]  # receives the number of tokens read sinc
 LOGPROB = "logprob"  # the name in `Values` of log P of the targets
 _MAX_NATS_PER_TOKEN = 700  # exp(710) exceeds the largest float64
 _MAX_ROWS_PER_BATCH = 64
+_MAX_TEMPERATURE = 100.0  # that is fitted; the lowest is its inverse
+_HALVINGS = 50
 # Two limits bound the memory: tokens per block, whatever the length of a row, and logits per chunk, whatever the
 # vocabulary. A chunk of logits nearly fits the processor's caches.
 _MAX_TOKENS_PER_BLOCK = 16_384
@@ -38,9 +40,27 @@ def perplexity(nats: float, tokens: int) -> float | None:
     return math.exp(nats / tokens) if nats / tokens < _MAX_NATS_PER_TOKEN else math.inf
 
 
-def log_softmax(logits: Tensor) -> Tensor:
-    """Return log P of every token: (..., V) → (..., V)."""
-    return torch.log_softmax(logits, dim=-1)
+def log_softmax(logits: Tensor, temperature: float = 1.0) -> Tensor:
+    """Return log P of every token or label: (..., V) → (..., V). A temperature above 1 makes P flatter."""
+    return torch.log_softmax(logits if temperature == 1.0 else logits / temperature, dim=-1)
+
+
+def fit_temperature(logits: Tensor, targets: Tensor) -> float:
+    """Return the temperature that gives held-out answers the highest probability (Guo et al. 2017): (N, K) and (N,).
+
+    The slope of the mean log P falls steadily with the temperature's inverse, so halving an interval finds its zero.
+    """
+    logits = logits.double()
+    chosen = logits.gather(1, targets[:, None])[:, 0]
+    low, high = 1 / _MAX_TEMPERATURE, _MAX_TEMPERATURE  # of the inverse
+    for _ in range(_HALVINGS):
+        inverse = math.sqrt(low * high)
+        expected = (torch.softmax(logits * inverse, dim=1) * logits).sum(1)
+        if expected.mean() <= chosen.mean():  # equal where every P is 1 to rounding
+            low = inverse
+        else:
+            high = inverse
+    return 1 / math.sqrt(low * high)
 
 
 def mixture(logprobs: Tensor, others: Tensor, share: Tensor) -> Tensor:

@@ -6,11 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from conftest import QUICK, SMALL, STREAM
 
 import charlm
 from charlm.generation import opening as generation
 from charlm.nn import probability
+from charlm.nn.probability import fit_temperature, log_softmax
 from charlm.tokenizers import Tokenizer
 
 TEXT = "the cats and a dog ran"  # in the vocabulary of both models but for a letter or two
@@ -122,3 +124,18 @@ def test_the_table_of_a_known_model_is_read_back(bigram_model: charlm.LanguageMo
         (1, None, 0),
     ]
     assert bigram_model.next_token_probabilities("ab")[0].text is None  # after b the end is likeliest
+
+
+def test_the_fitted_temperature_gives_the_share_of_right_answers() -> None:
+    """Three of four answers are right, and each has the logit 3: P = 3/4 at 3 / T = ln 3."""
+    logits, answers = torch.tensor([[3.0, 0.0]]).expand(4, 2), torch.tensor([0, 0, 0, 1])
+    temperature = fit_temperature(logits, answers)
+    assert temperature == pytest.approx(3 / math.log(3), rel=1e-6)
+    torch.testing.assert_close(log_softmax(logits, temperature).exp()[0], torch.tensor([0.75, 0.25]))
+    assert torch.equal(log_softmax(logits), torch.log_softmax(logits, dim=-1))
+
+
+def test_the_fitted_temperature_has_bounds() -> None:
+    logits = torch.tensor([[2.0, 0.0], [1.0, 0.0]])
+    assert fit_temperature(logits, torch.tensor([0, 0])) == pytest.approx(0.01)
+    assert fit_temperature(logits, torch.tensor([1, 1])) == pytest.approx(100)
