@@ -29,7 +29,7 @@ _LONGEST_LABEL = 1000  # characters
 _LONGEST_TEXT = 2000  # tokens that are read of a text
 _ROWS_AT_ONCE = 64
 _LEAST_TEMPERATURE = 1e-3
-_POOLING = "concat"
+_POOLING = "attention"  # the best on the held-out parts of TREC and SST-2, by half a point
 
 
 class Prediction(NamedTuple):
