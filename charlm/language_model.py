@@ -14,7 +14,6 @@ from charlm.arguments import (
     with_keywords,
 )
 from charlm.config import TextMode, check_count
-from charlm.data import vocabulary
 from charlm.data.encoding import UnknownPolicy
 from charlm.errors import ConfigError
 from charlm.generation.beam import search
@@ -27,24 +26,17 @@ from charlm.generation.opening import Opening, open_prompt
 from charlm.generation.samplers import PACKAGE, chain
 from charlm.generation.samples import generate_samples
 from charlm.keywords import SamplerKeywords
-from charlm.model import Contents, Model, Record
+from charlm.model import Contents, Model, Record, text_contents
 from charlm.nn.probability import TokenProgress
 from charlm.progress import ignore
 from charlm.randomness import new_seed
 from charlm.scoring.scoring_model import ScoringModel
-from charlm.tokenizers import Tokenizer
 from charlm.wording import plural, quoted
 
 LENGTH = {TextMode.STREAM: 500, TextMode.LINE: 1000}  # default for the most tokens of a sample
 
 
-TOKENIZER_FILE = "tokenizer.json"
 PREVIEW_TEMPERATURE = 0.8  # of the samples that a run shows
-
-
-def text_contents(tokenizer: Tokenizer) -> Contents:
-    """Return what the folder of a language model has of its task."""
-    return Contents({"vocabulary_size": tokenizer.size}, {TOKENIZER_FILE: vocabulary.describe(tokenizer)})
 
 
 @dataclass(frozen=True, repr=False)

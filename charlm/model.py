@@ -6,9 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from charlm.arguments import checked_path
-from charlm.config import ModelConfig
+from charlm.config import MAX_VOCABULARY, ModelConfig
+from charlm.data import vocabulary
 from charlm.errors import ConfigError
 from charlm.nn.trainable import Trainable
+from charlm.registry import find
+from charlm.tokenizers import Tokenizer
+
+_TOKENIZER_FILE = "tokenizer.json"
 
 
 class Contents(NamedTuple):
@@ -21,6 +26,34 @@ class Contents(NamedTuple):
     files: Mapping[str, Any]
 
 
+class BadFileError(ValueError):
+    """A file of a model's folder is not what it should be. `file` is its name."""
+
+    def __init__(self, file: str, problem: str) -> None:
+        super().__init__(problem)
+        self.file = file
+
+
+def text_contents(tokenizer: Tokenizer) -> Contents:
+    """Return what the folder of a model has of its vocabulary."""
+    return Contents({"vocabulary_size": tokenizer.size}, {_TOKENIZER_FILE: vocabulary.describe(tokenizer)})
+
+
+def rebuilt_tokenizer(config: ModelConfig, contents: Contents) -> Tokenizer:
+    """Return the vocabulary of a folder. Raises ConfigError for a wrong setting, BadFileError for a wrong file."""
+    stated = contents.stated.get("vocabulary_size")
+    if type(stated) is not int or not len(Tokenizer.CONTROL) <= stated <= MAX_VOCABULARY:
+        raise ConfigError(f"vocabulary_size is {stated!r}, which is impossible")
+    find(Tokenizer, config.tokenizer)  # fails here if the configuration is wrong, not the vocabulary
+    try:
+        tokenizer = vocabulary.rebuild(contents.files[_TOKENIZER_FILE], config.tokenizer)
+    except ValueError as error:
+        raise BadFileError(_TOKENIZER_FILE, f"is not a vocabulary: {error}") from None
+    if tokenizer.size != stated:
+        raise BadFileError(_TOKENIZER_FILE, f"has {tokenizer.size} tokens, but config.json says {stated}")
+    return tokenizer
+
+
 class Record(Protocol):
     """How a model was trained. It can write the model's folder."""
 
@@ -30,12 +63,14 @@ class Record(Protocol):
 class Model(ABC):
     """A trained model.
 
-    config: the shape of the network, and the task. network: a torch module. name: the name of its folder, or of its
-    data if it was trained without a folder. record: how it was trained; None for a model that was put together by hand.
+    config: the shape of the network, and the task. tokenizer: maps text to token ids; None for a model that reads no
+    text. network: a torch module. name: the name of its folder, or of its data if it was trained without a folder.
+    record: how it was trained; None for a model that was put together by hand.
     """
 
     if TYPE_CHECKING:  # a model declares them
         config: ModelConfig
+        tokenizer: Tokenizer | None
         network: Trainable
         name: str
         record: Record | None

@@ -25,13 +25,13 @@ from charlm.errors import ConfigError, ModelError
 from charlm.files.atomic import parse_json
 from charlm.files.tensor_header import LARGEST_HEADER
 from charlm.files.tensors import unpack
-from charlm.model import Contents, Model
+from charlm.model import BadFileError, Contents, Model
 from charlm.nn.device import find_device
 from charlm.nn.network import check_tensors
 from charlm.nn.trainable import Trainable
 from charlm.plan import plan_from
 from charlm.registry import find
-from charlm.tasks import BadFileError, Task, declared
+from charlm.tasks import Task, declared
 from charlm.wording import file_argument, shell_command
 
 Kind = TypeVar("Kind", bound=Model)

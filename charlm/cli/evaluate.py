@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charlm.cli.examples import evaluate_labels, verb_of
+from charlm.cli.examples import evaluate_labels
 from charlm.cli.inputs import check_not_models, files_or_stdin, read_files, report_unknown, warn_learned
-from charlm.cli.models import find_model, load_model, takes_any_bytes
+from charlm.cli.models import find_model, load_model, takes_any_bytes, verb_of
 from charlm.cli.options import Json, Model, Quiet, Unknown, optional
 from charlm.cli.output import say, write_json, write_lines
 from charlm.cli.variant_options import NONE, Given, OptionsOf, chosen, with_variant_options
@@ -56,7 +56,7 @@ def evaluate(
     folder = find_model(model, quiet)
     if verb_of(folder) == "predict":
         if held_out or window or streams or adaptations:
-            raise ConfigError("a classifier is measured on files of labelled texts; give only files")
+            raise ConfigError("a classifier is measured on files of labeled texts; give only files")
         return evaluate_labels(folder, files_or_stdin(files), json, quiet)
     check_not_models(files or ())
     any_bytes = takes_any_bytes(folder)

@@ -3,25 +3,11 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charlm.checkpoints.model_folder import CONFIG
 from charlm.cli.output import say, write, write_json
 from charlm.cli.waiting import loading
-from charlm.errors import ModelError
 
 if TYPE_CHECKING:
     from charlm.examples.detection import Detected
-
-
-def verb_of(folder: Path) -> str:
-    """Return the command that asks a model, by its configuration; "" if that cannot be read."""
-    from charlm.checkpoints.config_file import check_config, read_json
-    from charlm.tasks import declared
-
-    try:
-        task = check_config(read_json(folder, CONFIG)[0], folder / CONFIG).task
-    except ModelError:
-        return ""
-    return str(declared()[task]["verb"])
 
 
 def form_of(folder: Path, task: str) -> "Detected":
@@ -33,7 +19,7 @@ def form_of(folder: Path, task: str) -> "Detected":
 
 
 def evaluate_labels(folder: Path, files: list[str], json: bool, quiet: bool) -> None:
-    """Measure a classifier on files of labelled texts, and print the figures beside those of the naive answer."""
+    """Measure a classifier on files of labeled texts, and print the figures beside those of the naive answer."""
     with loading(quiet):
         from charlm.checkpoints.checkpoint import expect, load
         from charlm.examples.reading import read_examples

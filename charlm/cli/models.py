@@ -10,6 +10,7 @@ from charlm.cli.waiting import loading
 from charlm.errors import ModelError
 
 if TYPE_CHECKING:
+    from charlm.config import ModelConfig
     from charlm.language_model import LanguageModel
 
 
@@ -25,14 +26,28 @@ def find_model(name: str | None, quiet: bool, *, run: bool = False) -> Path:
 
 def takes_any_bytes(folder: Path) -> bool:
     """Return whether a model reads a text that is not UTF-8, by its configuration; `load_model` checks the model."""
-    from charlm.checkpoints.config_file import check_config, read_json
     from charlm.tokenizers import reads_any_bytes
 
+    config = _configuration(folder)
+    return config is not None and reads_any_bytes(config.tokenizer)
+
+
+def verb_of(folder: Path) -> str:
+    """Return the command that asks a model, by its configuration; "" if that cannot be read."""
+    from charlm.tasks import declared
+
+    config = _configuration(folder)
+    return str(declared()[config.task]["verb"]) if config else ""
+
+
+def _configuration(folder: Path) -> "ModelConfig | None":
+    """Return the configuration of a model, or None if it cannot be read."""
+    from charlm.checkpoints.config_file import check_config, read_json
+
     try:
-        config = check_config(read_json(folder, CONFIG)[0], folder / CONFIG)
+        return check_config(read_json(folder, CONFIG)[0], folder / CONFIG)
     except ModelError:
-        return False
-    return reads_any_bytes(config.tokenizer)
+        return None
 
 
 def load_model(folder: Path, quiet: bool) -> "LanguageModel":

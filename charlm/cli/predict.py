@@ -44,7 +44,7 @@ def predict(
     folder = find_model(model, quiet)
     with loading(quiet):
         from charlm.checkpoints.checkpoint import expect, load
-        from charlm.examples import Labelled
+        from charlm.examples import Labeled
         from charlm.examples.reading import read_inputs, texts_as_inputs
         from charlm.tasks.labels.classifier import Classifier
 
@@ -57,7 +57,7 @@ def predict(
         inputs = read_inputs(file or STDIN, form_of(folder, classifier.config.task), any_bytes=any_bytes)
     for note in inputs.notes:
         say(note, quiet)
-    asked = [each.text for each in inputs.items if isinstance(each, Labelled)]
+    asked = [each.text for each in inputs.items if isinstance(each, Labeled)]
     for first in range(0, len(asked), _AT_ONCE):
         some = asked[first : first + _AT_ONCE]
         for text, answer in zip(some, classifier.predict(some), strict=True):

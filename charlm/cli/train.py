@@ -11,8 +11,8 @@ import typer
 from charlm.checkpoints import model_paths
 from charlm.checkpoints.model_folder import WEIGHTS, has_state, unfinished
 from charlm.cli.config_options import TEXT, TRAIN_OPTIONS, TRAINING, configured, with_options
-from charlm.cli.examples import verb_of
 from charlm.cli.inputs import files_or_stdin, read_vocabulary
+from charlm.cli.models import verb_of
 from charlm.cli.options import OUTPUT, Json, Quiet, option_name, run_names
 from charlm.cli.output import say, write, write_json
 from charlm.cli.started import began

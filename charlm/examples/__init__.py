@@ -1,4 +1,4 @@
-"""Examples of the tasks that are not language models: labelled texts, tagged sentences, pairs of texts, and series.
+"""Examples of the tasks that are not language models: labeled texts, tagged sentences, pairs of texts, and series.
 
 formats/       read one format of a file each, such as `__label__` lines, tables, and CoNLL columns
 detection      find the task and the format of a file
@@ -45,7 +45,7 @@ NOWHERE = Place("", 0)
 
 
 @dataclass(frozen=True)
-class Labelled:
+class Labeled:
     """A text with its labels; an input of a prediction has none. `where` is not part of a comparison."""
 
     text: str
@@ -91,7 +91,7 @@ class Series:
     where: Place = field(default=NOWHERE, compare=False)
 
 
-Example = Labelled | Tagged | Pair | Series
+Example = Labeled | Tagged | Pair | Series
 
 
 @dataclass(frozen=True)

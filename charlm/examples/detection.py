@@ -12,7 +12,7 @@ from functools import cache
 from charlm import registry
 from charlm.data.documents import PIECE
 from charlm.errors import ConfigError, CorpusError
-from charlm.examples import AUTO, COLUMNS_OF, LANGUAGE, TASKS, Columns, Example, Labelled, Pair, Series, Tagged
+from charlm.examples import AUTO, COLUMNS_OF, LANGUAGE, TASKS, Columns, Example, Labeled, Pair, Series, Tagged
 from charlm.examples.formats import Format
 from charlm.examples.source import Source, beginning, from_text, read_with_examples
 from charlm.wording import nearest, plural, quoted
@@ -129,7 +129,7 @@ def wanted_task(task: str, columns: Columns) -> str:
 
 def describe(example: Example) -> str:
     """Return an example in words, for a user who checks that the right columns are read."""
-    if isinstance(example, Labelled):
+    if isinstance(example, Labeled):
         labels = ", ".join(quoted(label) for label in example.labels)
         return f"text = {quoted(example.text, _SHOWN)}, label = {labels}"
     if isinstance(example, Pair):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from charlm.errors import ConfigError
-from charlm.examples import Example, Labelled, Pair, Series, Tagged
+from charlm.examples import Example, Labeled, Pair, Series, Tagged
 from charlm.examples.reading import Examples
 from charlm.raw_bytes import to_bytes
 from charlm.wording import plural, quoted
@@ -48,7 +48,7 @@ def overlap(train: Examples, valid: Examples) -> int:
 
 def key(example: Example) -> str:
     """Return the text of an example without its answer: the text, the source, the tokens, or the name of a series."""
-    if isinstance(example, Labelled):
+    if isinstance(example, Labeled):
         return example.text
     if isinstance(example, Pair):
         return example.source
@@ -63,7 +63,7 @@ def _groups(items: Sequence[Example]) -> dict[tuple[str, ...], list[str]]:
         text = key(example)
         if text not in seen:
             seen.add(text)
-            groups[example.labels if isinstance(example, Labelled) else ()].append(text)
+            groups[example.labels if isinstance(example, Labeled) else ()].append(text)
     return {labels: sorted(texts, key=_hash) for labels, texts in sorted(groups.items())}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from charlm.errors import ConfigError, CorpusError
-from charlm.examples import LANGUAGE, Columns, Example, Labelled, Pair, Place, Series, Tagged
+from charlm.examples import LANGUAGE, Columns, Example, Labeled, Pair, Place, Series, Tagged
 from charlm.examples.detection import (
     NO_COLUMNS,
     Detected,
@@ -147,9 +147,9 @@ def _checked(items: list[Example], task: str, name: str, reason: str, notes: lis
     kinds: set[str] = set()
     for example in items:
         if not isinstance(example, Series | Pair):
-            kinds.update(example.labels if isinstance(example, Labelled) else example.tags)
+            kinds.update(example.labels if isinstance(example, Labeled) else example.tags)
             if len(kinds) > MOST_LABELS:
-                what = "labels" if isinstance(example, Labelled) else "tags"
+                what = "labels" if isinstance(example, Labeled) else "tags"
                 raise CorpusError(
                     f"{example.where} has more than {MOST_LABELS:,} different {what} before it; check which column has"
                     f" the {what}"
@@ -173,7 +173,7 @@ def _checked(items: list[Example], task: str, name: str, reason: str, notes: lis
 def _contents(items: Iterable[Example]) -> Iterator[str]:
     """Yield what an example says, as one text, by which equal examples are known."""
     for each in items:
-        if isinstance(each, Labelled):
+        if isinstance(each, Labeled):
             yield json.dumps([each.text, each.labels])
         elif isinstance(each, Pair):
             yield json.dumps([each.source, each.target])

@@ -164,11 +164,8 @@ class Dataset(ABC):
         """Fill in the kind of the readout, if a new plan leaves it open."""
 
     @abstractmethod
-    def batches(self, config: TrainConfig, rows: Callable[[int], slice], processes: int) -> Batches:
-        """Return the batches of a run, with the rows that `rows` selects for this process.
-
-        Raises ConfigError if there are fewer rows than processes.
-        """
+    def batches(self, config: TrainConfig, rows: Callable[[int], slice]) -> Batches:
+        """Return the batches of a run, with the rows that `rows` selects for this process."""
 
     @abstractmethod
     def shape(self, model: ModelConfig) -> "Trainable":
@@ -244,13 +241,11 @@ class Task(ABC):
         model: ModelConfig,
         *,
         tokenizer: "Tokenizer | None" = None,
-        like: "Model | None" = None,
         on_progress: OnProgress,
     ) -> Source:
         """Read the data, and the held-out part if it is separate.
 
-        tokenizer: a vocabulary to use unchanged. like: the model to continue from, whose vocabulary is used. Raises
-        CorpusError.
+        tokenizer: a vocabulary to use unchanged. Raises CorpusError.
         """
 
     @classmethod
@@ -262,7 +257,6 @@ class Task(ABC):
         config: TrainConfig,
         *,
         tokenizer: "Tokenizer | None" = None,
-        like: "Model | None" = None,
         on_progress: OnProgress,
     ) -> Dataset:
         """Hold out a part, and turn the rest into numbers.
@@ -277,16 +271,8 @@ class Task(ABC):
     ) -> "Model":
         """Return a model whose network has no weights yet, on torch's default device.
 
-        Raises ConfigError for a wrong configuration, BadFileError for a wrong file.
+        Raises ConfigError for a wrong configuration, charlm.model.BadFileError for a wrong file.
         """
-
-
-class BadFileError(ValueError):
-    """A file of a model's folder is not what it should be. `file` is its name."""
-
-    def __init__(self, file: str, problem: str) -> None:
-        super().__init__(problem)
-        self.file = file
 
 
 def declared() -> dict[str, Mapping[str, Any]]:

@@ -37,9 +37,9 @@ class Card(NamedTuple):
     """What a model card says of a model of this task, in Markdown.
 
     pipeline: the Hub's name of the task. purpose: the first paragraph. rows: of the table. after_table: a paragraph.
-    figures: how well the model works. results: the figures as YAML, or "". examples: a section, or "". commands:
-    what to ask the model, each a command and its argument. python: one line. program: Python
-    that reads the model without charlm, or "". limits: a paragraph.
+    figures: how well the model works. results: the figures as YAML, or "". examples: a section, or "". commands: what
+    to ask the model, each a command and its argument. python: one line. program: Python that reads the model without
+    charlm, or "". limits: a paragraph.
     """
 
     pipeline: str

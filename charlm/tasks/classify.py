@@ -9,10 +9,10 @@ import torch
 
 from charlm.config import ModelConfig, TrainConfig
 from charlm.data import corpus, vocabulary
-from charlm.errors import ConfigError, CorpusError
+from charlm.errors import CorpusError
 from charlm.examples.holding_out import hold_out, overlap
 from charlm.examples.reading import Examples, read_examples
-from charlm.model import Contents, Model, Record
+from charlm.model import BadFileError, Contents, Record, rebuilt_tokenizer
 from charlm.nn.probability import fit_temperature
 from charlm.nn.random_numbers import Seeded
 from charlm.plan import Plan
@@ -20,7 +20,6 @@ from charlm.progress import OnProgress, ignore
 from charlm.settings import from_mapping
 from charlm.tasks import (
     About,
-    BadFileError,
     Batches,
     Card,
     Dataset,
@@ -34,7 +33,7 @@ from charlm.tasks import (
 from charlm.tasks.labels.batches import LabelBatches
 from charlm.tasks.labels.classifier import Classifier, LabelNetwork, check_labels, encoded, label_contents
 from charlm.tasks.labels.evaluation import LabelEvaluation, evaluation_of
-from charlm.tasks.labels.preparation import LabelledSource, learned_tokenizer, one_label_each
+from charlm.tasks.labels.preparation import LabeledSource, learned_tokenizer, one_label_each
 from charlm.tokenizers import Ids, Tokenizer, reads_any_bytes
 from charlm.wording import plural, quoted, vocabulary_size
 
@@ -44,10 +43,10 @@ _LARGE_MAJORITY = 0.8  # share of the examples
 
 
 @dataclass(frozen=True, kw_only=True)
-class LabelledTexts(Dataset):
+class LabeledTexts(Dataset):
     """Texts with one label each, as rows of token ids."""
 
-    source: LabelledSource
+    source: LabeledSource
     train: Examples
     valid: Examples
     tokenizer: Tokenizer
@@ -86,7 +85,7 @@ class LabelledTexts(Dataset):
     def blind_guess(self) -> float:
         return float(np.log(len(self.labels)))
 
-    def repeated(self, reason: str) -> "LabelledTexts":
+    def repeated(self, reason: str) -> "LabeledTexts":
         return replace(self, reason=reason)
 
     def complete(self, model: ModelConfig) -> ModelConfig:
@@ -95,12 +94,8 @@ class LabelledTexts(Dataset):
     def choose_readout(self, model: ModelConfig) -> ModelConfig:
         return model
 
-    def batches(self, config: TrainConfig, rows: Callable[[int], slice] = slice, processes: int = 1) -> LabelBatches:
-        batches = LabelBatches(self.rows, self.targets, config.batch_size, config.seed, rows)
-        if batches.batch_size < processes:
-            few = f"{processes} processes cannot share a batch of {batches.batch_size}"
-            raise ConfigError(few, remedy="larger_batch" if config.batch_size < processes else "longer_corpus")
-        return batches
+    def batches(self, config: TrainConfig, rows: Callable[[int], slice] = slice) -> LabelBatches:
+        return LabelBatches(self.rows, self.targets, config.batch_size, config.seed, rows)
 
     def shape(self, model: ModelConfig) -> LabelNetwork:
         return LabelNetwork(model, self.tokenizer.size, len(self.labels))
@@ -134,7 +129,7 @@ class LabelledTexts(Dataset):
         if not all(np.isfinite(answer.probability) for answer in answers):
             return ()
         return tuple(
-            f"{answer.label} ({answer.probability:.2f}), is {label}: {text[:_PREVIEW_LENGTH]}"
+            f"{answer.label} ({answer.probability:.2f}), truth {label}: {text[:_PREVIEW_LENGTH]}"
             for answer, (text, label) in zip(answers, some, strict=True)
         )
 
@@ -166,7 +161,8 @@ class LabelledTexts(Dataset):
         if share > _LARGE_MAJORITY:
             warnings.append(DataWarning(f"{share:.0%} of the texts have the label {quoted(self.majority, 20)}"))
         if both := overlap(self.train, self.valid):
-            warnings.append(DataWarning(f"{plural(both, 'held-out text')} also occur in the training part"))
+            occur = "occurs" if both == 1 else "occur"
+            warnings.append(DataWarning(f"{plural(both, 'held-out text')} also {occur} in the training part"))
         new = [each for each in self.valid.items if set(each.labels) - set(self.labels)]  # type: ignore[union-attr]
         if new:
             where = f"{new[0].where} is the first"
@@ -194,7 +190,7 @@ class LabelledTexts(Dataset):
     def card(self, plan: Plan, metrics: Metrics | None, previews: Sequence[str]) -> Card:
         return Card(
             pipeline="text-classification",
-            purpose="This classifier was trained on labelled texts with charlm (`charlm-rnn` on the Python Package"
+            purpose="This classifier was trained on labeled texts with charlm (`charlm-rnn` on the Python Package"
             " Index).",
             rows={
                 "tokens": f"{self.tokenizer.size:,} ({plan.model.tokenizer}), {plan.model.embedding} input",
@@ -232,38 +228,33 @@ class Classify(Task):
         model: ModelConfig,
         *,
         tokenizer: Tokenizer | None = None,
-        like: Model | None = None,
         on_progress: OnProgress = ignore,
-    ) -> LabelledSource:
-        tokenizer = like.tokenizer if isinstance(like, Classifier) else tokenizer
+    ) -> LabeledSource:
         any_bytes = tokenizer.READS_ANY_BYTES if tokenizer else reads_any_bytes(model.tokenizer)
         train = read_examples(source, model.task, any_bytes=any_bytes)
         held_out = None if valid is None else read_examples(valid, model.task, any_bytes=any_bytes)
-        return LabelledSource.of(source, train, valid, held_out)
+        return LabeledSource.of(source, train, valid, held_out)
 
     @classmethod
     def prepare(
         cls,
-        source: LabelledSource,
+        source: LabeledSource,
         model: ModelConfig,
         config: TrainConfig,
         *,
         tokenizer: Tokenizer | None = None,
-        like: Model | None = None,
         on_progress: OnProgress = ignore,
-    ) -> LabelledTexts:
+    ) -> LabeledTexts:
         train, valid = (source.train, source.valid) if source.valid else hold_out(source.train, config.valid_fraction)
         pairs = one_label_each(train)
         labels = tuple(sorted({label for _, label in pairs}))
         if len(labels) < 2 or not len(valid):
             few = f"{plural(len(pairs), 'text')} with {plural(len(labels), 'label')}, {len(valid):,} held out"
             raise CorpusError(f"{few}: a classifier needs two labels, and a text of each to hold out")
-        if isinstance(like, Classifier):
-            tokenizer = like.tokenizer
         texts = [text for text, _ in pairs]
         tokenizer = tokenizer or learned_tokenizer(texts, model, on_progress)
         number = {label: index for index, label in enumerate(labels)}
-        return LabelledTexts(
+        return LabeledTexts(
             source=source,
             train=train,
             valid=valid,
@@ -279,12 +270,9 @@ class Classify(Task):
     def empty_model(
         cls, config: ModelConfig, contents: Contents, *, name: str = "", record: Record | None = None
     ) -> Classifier:
-        try:
-            tokenizer = vocabulary.rebuild(contents.files["tokenizer.json"], config.tokenizer)
-        except ValueError as error:
-            raise BadFileError("tokenizer.json", f"is not a vocabulary: {error}") from None
+        tokenizer = rebuilt_tokenizer(config, contents)
         labels, majority = check_labels(contents.files["labels.json"])
-        if contents.stated.get("vocabulary_size") != tokenizer.size or contents.stated.get("labels") != len(labels):
-            raise BadFileError("labels.json", "or the vocabulary does not have the size that config.json states")
+        if contents.stated.get("labels") != len(labels):
+            raise BadFileError("labels.json", "does not have the number of labels that config.json states")
         network = LabelNetwork(config, tokenizer.size, len(labels))
         return Classifier(config, tokenizer, labels, majority, network.eval(), name=name, record=record)

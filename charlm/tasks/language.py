@@ -2,15 +2,12 @@
 
 from typing import Any
 
-from charlm.config import MAX_VOCABULARY, ModelConfig, TrainConfig
-from charlm.data import vocabulary
-from charlm.errors import ConfigError
-from charlm.language_model import TOKENIZER_FILE, LanguageModel
-from charlm.model import Contents, Model, Record
+from charlm.config import ModelConfig, TrainConfig
+from charlm.language_model import LanguageModel
+from charlm.model import Contents, Record, rebuilt_tokenizer
 from charlm.nn.network import Network
 from charlm.progress import OnProgress, ignore
-from charlm.registry import find
-from charlm.tasks import BadFileError, Task
+from charlm.tasks import Task
 from charlm.tasks.text import preparation
 from charlm.tasks.text.dataset import TextDataset
 from charlm.tasks.text.preparation import TextSource
@@ -34,10 +31,8 @@ class Language(Task):
         model: ModelConfig,
         *,
         tokenizer: Tokenizer | None = None,
-        like: Model | None = None,
         on_progress: OnProgress = ignore,
     ) -> TextSource:
-        tokenizer = like.tokenizer if isinstance(like, LanguageModel) else tokenizer
         return preparation.read(source, valid, model, tokenizer, on_progress)
 
     @classmethod
@@ -48,25 +43,14 @@ class Language(Task):
         config: TrainConfig,
         *,
         tokenizer: Tokenizer | None = None,
-        like: Model | None = None,
         on_progress: OnProgress = ignore,
     ) -> TextDataset:
-        tokenizer = like.tokenizer if isinstance(like, LanguageModel) else tokenizer
         return preparation.prepared(source, model, config, tokenizer, on_progress)
 
     @classmethod
     def empty_model(
         cls, config: ModelConfig, contents: Contents, *, name: str = "", record: Record | None = None
     ) -> LanguageModel:
-        stated = contents.stated.get("vocabulary_size")
-        if type(stated) is not int or not len(Tokenizer.CONTROL) <= stated <= MAX_VOCABULARY:
-            raise ConfigError(f"vocabulary_size is {stated!r}, which is impossible")
-        find(Tokenizer, config.tokenizer)  # fails here if the configuration is wrong, not the vocabulary
-        try:
-            tokenizer = vocabulary.rebuild(contents.files[TOKENIZER_FILE], config.tokenizer)
-        except ValueError as error:
-            raise BadFileError(TOKENIZER_FILE, f"is not a vocabulary: {error}") from None
-        if tokenizer.size != stated:
-            raise BadFileError(TOKENIZER_FILE, f"has {tokenizer.size} tokens, but config.json says {stated}")
+        tokenizer = rebuilt_tokenizer(config, contents)
         network = Network(config, tokenizer.size)
         return LanguageModel(config, tokenizer, network.eval(), name=name, record=record)

@@ -181,9 +181,8 @@ def _measure(
     network, of_step = trial(common)
     if config.threads is None and _TRIAL_STEPS * of_step < _TRIAL_SHARE * seconds:
         of_step = with_fewer_threads(of_step, lambda: trial(common)[1], group)
-    rate = (
-        batches.tokens_per_step * weights(common, dataset.shape) / of_step
-    )  # products of a token and a weight per second
+    # Products of a token and a weight per second.
+    rate = batches.tokens_per_step * weights(common, dataset.shape) / of_step
     left = group.broadcast_float(started + seconds - time.monotonic())
     sized = resolve(model, batches.size, dataset.shape, lambda size: left * rate / size)
     if sized.config != common:

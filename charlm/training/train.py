@@ -111,7 +111,9 @@ def train(
         model, config, tokenizer = asked.model, asked.config, asked.tokenizer
         if run and run.plan:
             model, config = run.plan.model, run.plan.train
-        if not isinstance(run, FinishedRun):
+        if isinstance(run, FinishedRun):
+            tokenizer = run.model.tokenizer
+        else:
             model = with_tokenizer(model, tokenizer)
         device = _device(config.device, group)
         # Fail before the work, and name a wrong setting before a model that is in the way.
@@ -124,19 +126,19 @@ def train(
         if folder and continues and run is None:
             report(NoEarlierRun(folder))
         with group.local_leader_first():
-            like = run.model if isinstance(run, FinishedRun) else None
-            material = task.read(source, valid, model, tokenizer=tokenizer, like=like, on_progress=report)
+            material = task.read(source, valid, model, tokenizer=tokenizer, on_progress=report)
             if isinstance(run, FinishedRun):
                 material.check_same(run.model, run.data, run.figures)
                 if not plans:
                     return _already_finished(run, report)
-            dataset = task.prepare(material, model, config, tokenizer=tokenizer, like=like, on_progress=report)
+            dataset = task.prepare(material, model, config, tokenizer=tokenizer, on_progress=report)
         if run and run.plan:
             dataset = dataset.repeated("as in the earlier run")
         elif plan:
             dataset = dataset.repeated(STORED)
         _check_same(dataset.identity, group)
-        batches = dataset.batches(config, group.rows, group.size)
+        batches = dataset.batches(config, group.rows)
+        _check_rows(batches.batch_size, config.batch_size, group)
         if isinstance(run, FinishedRun) and not plan and not run.allows(asked.config, batches.steps_per_epoch):
             return _already_finished(run, report)  # a budget in epochs, which only the batches turn into steps
         folder = folder if group.first else None
@@ -163,6 +165,13 @@ def _check_same(identity: str, group: Group) -> None:
             "the corpus, or its tokens, differ from those of the first process; give all machines the same files and"
             " the same versions"
         )
+
+
+def _check_rows(rows: int, asked: int, group: Group) -> None:
+    """Raise ConfigError if a batch has fewer rows than there are processes; `asked` is its size in the settings."""
+    if rows < group.size:
+        few = f"{group.size} processes cannot share a batch of {rows}"
+        raise ConfigError(few, remedy="larger_batch" if asked < group.size else "longer_corpus")
 
 
 def _device(name: str, group: Group) -> torch.device:

@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 import charlm
 from charlm import numpy_loader
 from charlm.checkpoints import write
-from charlm.language_model import text_contents
+from charlm.model import text_contents
 from charlm.nn.cells import ACTIVATIONS
 from charlm.nn.network import Network
 from charlm.registry import name_of, names

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from charlm.examples import Columns, Example, Labelled, Pair, Place, Series, Tagged
+from charlm.examples import Columns, Example, Labeled, Pair, Place, Series, Tagged
 from charlm.examples.detection import NO_COLUMNS, detect
 from charlm.examples.reading import read_examples, read_parallel
 
@@ -27,27 +27,27 @@ FORMATS: list[tuple[str, str, Columns, str, str, str, list[Example]]] = [
     (
         *("lines.txt", "__label__a __label__b one  two\n__label__c three", Columns()),
         *("classify", "fasttext", "every line begins with __label__"),
-        [Labelled("one  two", ("a", "b")), Labelled("three", ("c",))],
+        [Labeled("one  two", ("a", "b")), Labeled("three", ("c",))],
     ),
     (
         *("reviews.csv", 'id,Text,label\n1,"a ""good""\nfilm, yes",pos\n2,bad,neg\n', Columns()),
         *("classify", "table", "the header has the columns 'Text' and 'label'"),
-        [Labelled('a "good"\nfilm, yes', ("pos",)), Labelled("bad", ("neg",))],
+        [Labeled('a "good"\nfilm, yes', ("pos",)), Labeled("bad", ("neg",))],
     ),
     (
         *("reviews.tsv", 'sentence\tlabel\n"a" b\t1\nx, "\t0\n', Columns()),
         *("classify", "table", "the header has the columns 'sentence' and 'label'"),
-        [Labelled('"a" b', ("1",)), Labelled('x, "', ("0",))],
+        [Labeled('"a" b', ("1",)), Labeled('x, "', ("0",))],
     ),
     (
         *("reviews.csv", "stars,kind,text\n5,a,good\n1,b,bad\n", Columns(label="stars")),
         *("classify", "table", "the header has the columns 'text' and 'stars'"),
-        [Labelled("good", ("5",)), Labelled("bad", ("1",))],
+        [Labeled("good", ("5",)), Labeled("bad", ("1",))],
     ),
     (
         *("news.csv", '"3","T","one"\n"1","U","two"\n' * 5, Columns(text=3, label="1")),
         *("classify", "table", "columns 3 and 1 are the text and the label"),
-        [Labelled("one", ("3",)), Labelled("two", ("1",))] * 5,
+        [Labeled("one", ("3",)), Labeled("two", ("1",))] * 5,
     ),
     (
         *("words.csv", "word;pronunciation\ncat;k a t\ndog;d o g\n", Columns()),
@@ -57,7 +57,7 @@ FORMATS: list[tuple[str, str, Columns, str, str, str, list[Example]]] = [
     (
         *("names.tsv", "es\tGarcia\nde\tMeier\nes\tDiaz\nde\tHahn\n" * 3, Columns()),
         *("classify", "two-columns", "the first of two columns has 2 labels"),
-        [Labelled(*each) for each in [("Garcia", ("es",)), ("Meier", ("de",)), ("Diaz", ("es",)), ("Hahn", ("de",))]]
+        [Labeled(*each) for each in [("Garcia", ("es",)), ("Meier", ("de",)), ("Diaz", ("es",)), ("Hahn", ("de",))]]
         * 3,
     ),
     (
@@ -73,24 +73,24 @@ FORMATS: list[tuple[str, str, Columns, str, str, str, list[Example]]] = [
     (
         *("sst", "1 a fine film\n0 a dull film\n" * 5, Columns()),
         *("classify", "first-word", "every line begins with one of 2 labels"),
-        [Labelled("a fine film", ("1",)), Labelled("a dull film", ("0",))] * 5,
+        [Labeled("a fine film", ("1",)), Labeled("a dull film", ("0",))] * 5,
     ),
     (
         *("trec", QUESTIONS, Columns()),
         "classify",
         "first-word",
         "every line begins with a label, such as 'DESC:manner'; the label is the part before the colon",
-        [Labelled(f"Why {n} ?", (["DESC", "NUM"][n % 2],)) for n in range(10)],
+        [Labeled(f"Why {n} ?", (["DESC", "NUM"][n % 2],)) for n in range(10)],
     ),
     (
         *("trec", QUESTIONS, Columns(label="fine")),
         *("classify", "first-word", "every line begins with a label, such as 'DESC:manner', which is read whole"),
-        [Labelled(f"Why {n} ?", (["DESC:manner", "NUM:date"][n % 2],)) for n in range(10)],
+        [Labeled(f"Why {n} ?", (["DESC:manner", "NUM:date"][n % 2],)) for n in range(10)],
     ),
     (
         *("a.jsonl", '{"text": "a", "label": "x"}\n\n{"label": ["x", 1], "text": "b"}\n', Columns()),
         *("classify", "jsonl", "each line is an object with 'text' and 'label'"),
-        [Labelled("a", ("x",)), Labelled("b", ("x", "1"))],
+        [Labeled("a", ("x",)), Labeled("b", ("x", "1"))],
     ),
     (
         *("b.jsonl", '{"tokens": ["a", "b"], "ner_tags": [0, 3]}\n', Columns()),
@@ -256,7 +256,7 @@ def test_one_file_serves_several_tasks(tmp_path: Path) -> None:
     (tmp_path / "names.tsv").write_text("es\tGarcia\nde\tMeier\n" * 5)
     assert read(tmp_path / "names.tsv", task="pair")[0] == Pair("es", "Garcia")
     (tmp_path / "atis").write_text("at:O 10:30:B-time <=> flight\n")
-    assert read(tmp_path / "atis", task="classify") == [Labelled("at 10:30", ("flight",))]
+    assert read(tmp_path / "atis", task="classify") == [Labeled("at 10:30", ("flight",))]
 
 
 def test_the_first_example_is_shown_in_words(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import charlm
-from charlm.examples import Example, Labelled, Pair, Place, Series, Tagged
+from charlm.examples import Example, Labeled, Pair, Place, Series, Tagged
 from charlm.examples.holding_out import hold_out, overlap
 from charlm.examples.reading import Examples
 
@@ -15,18 +15,18 @@ def examples(items: list[Example], task: str = "classify") -> Examples:
     return Examples(tuple(items), task, "table", "")
 
 
-def labelled(counts: dict[str, int]) -> Examples:
-    return examples([Labelled(f"{label} {n}", (label,)) for label, count in counts.items() for n in range(count)])
+def labeled(counts: dict[str, int]) -> Examples:
+    return examples([Labeled(f"{label} {n}", (label,)) for label, count in counts.items() for n in range(count)])
 
 
 def test_each_label_keeps_its_share() -> None:
-    train, valid = hold_out(labelled({"a": 100, "b": 50, "c": 10}), 0.2)
-    assert Counter(each.labels[0] for each in valid.items if isinstance(each, Labelled)) == {"a": 20, "b": 10, "c": 2}
+    train, valid = hold_out(labeled({"a": 100, "b": 50, "c": 10}), 0.2)
+    assert Counter(each.labels[0] for each in valid.items if isinstance(each, Labeled)) == {"a": 20, "b": 10, "c": 2}
     assert len(train) == 128 and overlap(train, valid) == 0
 
 
 def test_the_part_depends_on_the_texts_and_not_on_their_order() -> None:
-    everything = labelled({"a": 40, "b": 40})
+    everything = labeled({"a": 40, "b": 40})
     _, valid = hold_out(everything, 0.1)
     _, other = hold_out(examples(list(reversed(everything.items))), 0.1)
     assert set(valid.items) == set(other.items) and len(valid) == 8
@@ -35,7 +35,7 @@ def test_the_part_depends_on_the_texts_and_not_on_their_order() -> None:
 @pytest.mark.parametrize(
     "items",
     [
-        [Labelled(f"t{n % 20}", ("a",)) for n in range(100)],
+        [Labeled(f"t{n % 20}", ("a",)) for n in range(100)],
         [Pair(f"s{n % 20}", f"t{n}") for n in range(100)],
         [Tagged((f"w{n % 20}", "x"), ("A", "B")) for n in range(100)],
     ],
@@ -47,21 +47,21 @@ def test_equal_texts_fall_on_one_side(items: list[Example]) -> None:
 
 
 def test_many_rare_labels_do_not_enlarge_the_part() -> None:
-    train, valid = hold_out(labelled({f"l{n}": 2 for n in range(100)}), 0.1)
+    train, valid = hold_out(labeled({f"l{n}": 2 for n in range(100)}), 0.1)
     assert (len(train), len(valid)) == (180, 20)
 
 
 def test_a_label_with_one_text_stays_in_the_training_part_and_is_named() -> None:
-    items: list[Example] = [Labelled(f"t{n}", ("common",)) for n in range(10)]
-    train, valid = hold_out(examples([*items, Labelled("x", ("rare",), Place("a.csv", 12))]), 0.5)
+    items: list[Example] = [Labeled(f"t{n}", ("common",)) for n in range(10)]
+    train, valid = hold_out(examples([*items, Labeled("x", ("rare",), Place("a.csv", 12))]), 0.5)
     assert train.notes == ("only one text has the label 'rare' (a.csv:12), so it is not held out",)
-    assert Labelled("x", ("rare",)) in train.items and len(valid) == 5 and valid.notes == ()
+    assert Labeled("x", ("rare",)) in train.items and len(valid) == 5 and valid.notes == ()
 
 
 def test_a_small_fraction_holds_one_text_out_if_there_are_two() -> None:
-    assert len(hold_out(labelled({"a": 2}), 0.01)[1]) == 1
-    assert len(hold_out(labelled({"a": 1}), 0.5)[1]) == 0
-    assert len(hold_out(labelled({"a": 9}), 0)[1]) == 0
+    assert len(hold_out(labeled({"a": 2}), 0.01)[1]) == 1
+    assert len(hold_out(labeled({"a": 1}), 0.5)[1]) == 0
+    assert len(hold_out(labeled({"a": 9}), 0)[1]) == 0
 
 
 def test_a_series_is_cut_in_time() -> None:
@@ -77,12 +77,12 @@ def test_a_series_is_cut_in_time() -> None:
 
 
 def test_an_overlap_is_counted() -> None:
-    train = examples([Labelled("a", ("x",)), Labelled("b", ("x",))])
-    valid = examples([Labelled("a", ("y",)), Labelled("a", ("x",)), Labelled("c", ("x",))])
+    train = examples([Labeled("a", ("x",)), Labeled("b", ("x",))])
+    valid = examples([Labeled("a", ("y",)), Labeled("a", ("x",)), Labeled("c", ("x",))])
     assert overlap(train, valid) == 2
 
 
 @pytest.mark.parametrize("fraction", [-0.1, 1, float("nan")])
 def test_a_fraction_out_of_range_is_refused(fraction: float) -> None:
     with pytest.raises(charlm.ConfigError, match=r"valid_fraction is .*; it must be at least 0 and less than 1"):
-        hold_out(labelled({"a": 3}), fraction)
+        hold_out(labeled({"a": 3}), fraction)

@@ -20,7 +20,7 @@ SHAPE = {"hidden_size": 32, "layers": 1, "tokenizer": "word", "threads": 1}
 
 @pytest.fixture(scope="module")
 def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Remarks on films, as labelled lines."""
+    """Remarks on films, as labeled lines."""
     return Path(shutil.copy(FILMS, tmp_path_factory.mktemp("films")))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from charlm.errors import CorpusError
-from charlm.examples import AUTO, Columns, Example, Labelled, Pair, Place, Tagged
+from charlm.examples import AUTO, Columns, Example, Labeled, Pair, Place, Tagged
 from charlm.examples.source import Source
 from charlm.wording import plural
 
@@ -57,7 +57,7 @@ class Format(ABC):
 def plain_input(task: str, text: str, where: Place) -> Example:
     """Return the input of a task that a line of plain text is."""
     if task == "classify":
-        return Labelled(text, (), where)
+        return Labeled(text, (), where)
     if task == "pair":
         return Pair(text, "", where)
     if task == "tag":

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from charlm.errors import CorpusError
-from charlm.examples import Columns, Labelled
+from charlm.examples import Columns, Labeled
 from charlm.examples.formats import Format, Recognition, nearly_all
 from charlm.examples.source import Source, checked_label, checked_text
 
@@ -22,18 +22,18 @@ class FastText(Format):
             return None
         return Recognition("classify", f"every line begins with {_PREFIX}", columns)
 
-    def examples(self, source: Source, task: str, columns: Columns, notes: list[str]) -> Iterator[Labelled]:
+    def examples(self, source: Source, task: str, columns: Columns, notes: list[str]) -> Iterator[Labeled]:
         for where, line in source.numbered():
             labels, text = _split(line)
             if not labels:
                 raise CorpusError(f"{where} does not begin with {_PREFIX}; give the line a label, or remove it")
-            yield Labelled(
+            yield Labeled(
                 checked_text(where, text), tuple(dict.fromkeys(checked_label(where, each) for each in labels)), where
             )
 
-    def inputs(self, source: Source, task: str, columns: Columns) -> Iterator[Labelled]:
+    def inputs(self, source: Source, task: str, columns: Columns) -> Iterator[Labeled]:
         for number, line in enumerate(source.lines, 1):
-            yield Labelled(_split(line)[1] if line.startswith(_PREFIX) else line, (), source.at(number))
+            yield Labeled(_split(line)[1] if line.startswith(_PREFIX) else line, (), source.at(number))
 
 
 def _split(line: str) -> tuple[list[str], str]:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from charlm.errors import CorpusError
-from charlm.examples import Columns, Labelled
+from charlm.examples import Columns, Labeled
 from charlm.examples.formats import (
     MOST_KINDS,
     Format,
@@ -61,13 +61,13 @@ class FirstWord(Format):
         reason = f"every line begins with one of {kinds_in_words(source, words)}"
         return Recognition("classify", reason, Columns(label="fine"))
 
-    def examples(self, source: Source, task: str, columns: Columns, notes: list[str]) -> Iterator[Labelled]:
+    def examples(self, source: Source, task: str, columns: Columns, notes: list[str]) -> Iterator[Labeled]:
         for where, line in source.numbered():
             match = _LINE.fullmatch(line)
             if not match:
                 raise CorpusError(f"{where} is not a label, a space, and a text; write both, or remove the line")
             label = match[1] if columns.label == "fine" else match[1].partition(":")[0]
-            yield Labelled(checked_text(where, match[2]), (checked_label(where, label),), where)
+            yield Labeled(checked_text(where, match[2]), (checked_label(where, label),), where)
 
 
 def _look_like_labels(words: set[str]) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from charlm.errors import CorpusError
-from charlm.examples import COLUMNS_OF, Columns, Example, Labelled, Pair, Place, Series, Tagged
+from charlm.examples import COLUMNS_OF, Columns, Example, Labeled, Pair, Place, Series, Tagged
 from charlm.examples.formats import (
     LABEL_NAMES,
     SOURCE_NAMES,
@@ -94,7 +94,7 @@ class JsonLines(Format):
                 yield Pair(left, checked_text(where, _text(where, other, value[other]), "a target"), where)
             else:
                 text = checked_text(where, _text(where, one, value[one]))
-                yield Labelled(text, _labels(where, other, value[other]), where)
+                yield Labeled(text, _labels(where, other, value[other]), where)
 
     def inputs(self, source: Source, task: str, columns: Columns) -> Iterator[Example]:
         """Yield the input of each object. A line that is not an object is a text."""

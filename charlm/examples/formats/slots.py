@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from charlm.errors import CorpusError
-from charlm.examples import Columns, Example, Labelled, Tagged
+from charlm.examples import Columns, Example, Labeled, Tagged
 from charlm.examples.formats import Format, Recognition, nearly_all
 from charlm.examples.source import Source, checked_label, checked_text
 from charlm.wording import quoted
@@ -40,7 +40,7 @@ class Slots(Format):
                 tags.append(checked_label(where, tag, "tag"))
             label = checked_label(where, label)
             if task == "classify":
-                yield Labelled(" ".join(tokens), (label,), where)
+                yield Labeled(" ".join(tokens), (label,), where)
             else:
                 yield Tagged(tuple(tokens), tuple(tags), label, where=where)
 
@@ -54,4 +54,4 @@ class Slots(Format):
             if task == "tag":
                 yield Tagged(tokens, where=where)
             else:
-                yield Labelled(" ".join(tokens) if sign else line, (), where)
+                yield Labeled(" ".join(tokens) if sign else line, (), where)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from charlm.errors import CorpusError
-from charlm.examples import AUTO, COLUMNS_OF, Columns, Example, Labelled, Pair, Place
+from charlm.examples import AUTO, COLUMNS_OF, Columns, Example, Labeled, Pair, Place
 from charlm.examples.formats import (
     LABEL_NAMES,
     SOURCE_NAMES,
@@ -77,7 +77,7 @@ class HeaderTable(Format):
                 empty.append(row.where)
             elif task == "classify":
                 label = checked_label(row.where, right)
-                yield Labelled(checked_text(row.where, left), (label,), row.where)
+                yield Labeled(checked_text(row.where, left), (label,), row.where)
             else:
                 left = checked_text(row.where, left, "a source")
                 yield Pair(left, checked_text(row.where, right, "a target"), row.where)
@@ -98,7 +98,7 @@ class HeaderTable(Format):
         for row in rows(source, header.delimiter, blank=True):
             if row.where != header.where:
                 text = row.fields[index] if index < len(row.fields) else ""
-                yield Labelled(text, (), row.where) if task == "classify" else Pair(text, "", row.where)
+                yield Labeled(text, (), row.where) if task == "classify" else Pair(text, "", row.where)
 
 
 def _has_columns(header: Table, task: str) -> bool:

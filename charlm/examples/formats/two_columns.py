@@ -6,7 +6,7 @@ If one column has few different values, they are labels. If the values of both d
 from collections.abc import Iterator, Sequence
 
 from charlm.errors import CorpusError
-from charlm.examples import Columns, Example, Labelled, Pair
+from charlm.examples import Columns, Example, Labeled, Pair
 from charlm.examples.formats import Format, Recognition, by_number, is_diverse, is_kind, kinds_in_words, nearly_all
 from charlm.examples.rows import TAB, Row, check_width, rows
 from charlm.examples.source import LONGEST_LABEL, Source, checked_label, checked_text
@@ -67,7 +67,7 @@ class TwoColumns(Format):
             check_width(row, width, "each other line")
             left, right = row.fields[one - 1], row.fields[other - 1]
             if task == "classify":
-                yield Labelled(checked_text(row.where, left), (checked_label(row.where, right),), row.where)
+                yield Labeled(checked_text(row.where, left), (checked_label(row.where, right),), row.where)
             else:
                 yield Pair(_source(row, left), checked_text(row.where, right, "a target"), row.where)
 
@@ -78,7 +78,7 @@ class TwoColumns(Format):
             fields = line.split(TAB)
             text = fields[wanted - 1] if len(fields) > 1 and wanted <= len(fields) else line
             where = source.at(number)
-            yield Labelled(text, (), where) if task == "classify" else Pair(text, "", where)
+            yield Labeled(text, (), where) if task == "classify" else Pair(text, "", where)
 
 
 def _is_label(values: Sequence[str]) -> bool:

@@ -1,1 +1,1 @@
-"""The inside of the task `classify`: labelled texts become batches, a network gives each text a label."""
+"""The inside of the task `classify`: labeled texts become batches, a network gives each text a label."""

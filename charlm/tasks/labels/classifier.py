@@ -10,17 +10,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from charlm.config import ModelConfig
-from charlm.data import vocabulary
 from charlm.errors import ConfigError
 from charlm.examples.source import MOST_LABELS
-from charlm.model import Contents, Model, Record
+from charlm.model import BadFileError, Contents, Model, Record, text_contents
 from charlm.nn.encoder import NetworkState, make_embedding
 from charlm.nn.native.threads import computing
 from charlm.nn.poolings import Pooling
 from charlm.nn.probability import log_softmax
 from charlm.nn.trainable import Read, Trainable
 from charlm.registry import find
-from charlm.tasks import BadFileError
 from charlm.tasks.labels.batches import padded
 from charlm.tokenizers import Ids, Tokenizer
 from charlm.wording import plural
@@ -147,11 +145,9 @@ def encoded(tokenizer: Tokenizer, texts: Sequence[str]) -> list[Ids]:
 
 def label_contents(tokenizer: Tokenizer, labels: Sequence[str], majority: str) -> Contents:
     """Return what the folder of a classifier has of its task."""
-    files = {
-        "tokenizer.json": vocabulary.describe(tokenizer),
-        "labels.json": {"labels": list(labels), "majority": majority},
-    }
-    return Contents({"vocabulary_size": tokenizer.size, "labels": len(labels)}, files)
+    stated, files = text_contents(tokenizer)
+    own = {"labels.json": {"labels": list(labels), "majority": majority}}
+    return Contents({**stated, "labels": len(labels)}, {**files, **own})
 
 
 def check_labels(values: Any) -> tuple[tuple[str, ...], str]:

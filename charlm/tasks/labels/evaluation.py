@@ -47,8 +47,8 @@ class LabelEvaluation:
     @property
     def sentence(self) -> str:
         naive = figure(self.naive / self.examples if self.examples else None)
-        of = f"of {plural(self.examples, 'text')}; the most frequent label alone has {naive}"
-        return f"accuracy {figure(self.headline)} {of}; {figure(self.nats_per_label)} nats per label"
+        on = f"on {plural(self.examples, 'text')}; the most frequent label alone has {naive}"
+        return f"accuracy {figure(self.headline)} {on}; {figure(self.nats_per_label)} nats per label"
 
     def summary(self) -> dict[str, float | None]:
         return {

@@ -1,4 +1,4 @@
-"""Labelled texts that were read from files, and the vocabulary that is learned from them."""
+"""Labeled texts that were read from files, and the vocabulary that is learned from them."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +11,7 @@ from charlm.data import vocabulary
 from charlm.data.documents import Document
 from charlm.data.sequences import all_sequences
 from charlm.errors import CorpusError
-from charlm.examples import Labelled
+from charlm.examples import Labeled
 from charlm.examples.reading import Examples
 from charlm.model import Model
 from charlm.progress import OnProgress
@@ -19,8 +19,8 @@ from charlm.tokenizers import Tokenizer
 
 
 @dataclass(frozen=True)
-class LabelledSource:
-    """Labelled texts, and separate ones to validate on, if there are any; `files` are the paths as given."""
+class LabeledSource:
+    """Labeled texts, and separate ones to validate on, if there are any; `files` are the paths as given."""
 
     train: Examples
     valid: Examples | None
@@ -28,7 +28,7 @@ class LabelledSource:
     valid_files: tuple[str, ...]
 
     @classmethod
-    def of(cls, source: Any, train: Examples, valid_source: Any, valid: Examples | None) -> "LabelledSource":
+    def of(cls, source: Any, train: Examples, valid_source: Any, valid: Examples | None) -> "LabeledSource":
         return cls(train, valid, _names(source), _names(valid_source))
 
     def fingerprint(self, fraction: float) -> str:
@@ -51,7 +51,7 @@ def one_label_each(examples: Examples) -> Sequence[tuple[str, str]]:
     """Return each text with its label. Raises CorpusError, with file and line, for a text with several labels."""
     pairs = []
     for example in examples.items:
-        assert isinstance(example, Labelled)
+        assert isinstance(example, Labeled)
         if len(example.labels) != 1:
             raise CorpusError(f"{example.where} has {len(example.labels)} labels; give each text one label")
         pairs.append((example.text, example.labels[0]))

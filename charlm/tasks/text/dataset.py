@@ -15,9 +15,9 @@ from charlm.config import ModelConfig, TextMode, TrainConfig
 from charlm.data import corpus
 from charlm.data.documents import first_texts
 from charlm.data.windows import TrainingWindows
-from charlm.errors import ConfigError, ModelError
-from charlm.language_model import PREVIEW_TEMPERATURE, LanguageModel, text_contents
-from charlm.model import Contents, Record
+from charlm.errors import ModelError
+from charlm.language_model import PREVIEW_TEMPERATURE, LanguageModel
+from charlm.model import Contents, Record, text_contents
 from charlm.nn.network import Network
 from charlm.nn.probability import log_probabilities
 from charlm.nn.random_numbers import Seeded
@@ -94,8 +94,8 @@ class TextDataset(PreparedText, Dataset):
     def choose_readout(self, model: ModelConfig) -> ModelConfig:
         return replace(model, readout=choose(model.readout, self.tokenizer.size, tied=model.tie_weights))
 
-    def batches(self, config: TrainConfig, rows: Callable[[int], slice] = slice, processes: int = 1) -> TrainingWindows:
-        windows = TrainingWindows(
+    def batches(self, config: TrainConfig, rows: Callable[[int], slice] = slice) -> TrainingWindows:
+        return TrainingWindows(
             self.ring,
             config.batch_size,
             config.seq_len,
@@ -104,12 +104,6 @@ class TextDataset(PreparedText, Dataset):
             line_ends=self.tokenizer.line_ends(),
             select_rows=rows,
         )
-        if windows.batch_size < processes:
-            few = f"{processes} processes cannot share a batch of {windows.batch_size}"
-            if config.batch_size < processes:
-                raise ConfigError(few, remedy="larger_batch")
-            raise ConfigError(few, remedy="longer_corpus")
-        return windows
 
     def shape(self, model: ModelConfig) -> Network:
         return Network(model, self.tokenizer.size)
