@@ -6,15 +6,14 @@ run. None is a choice that depends on the corpus and the time budget; `training.
 
 import math
 import os
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from numbers import Integral, Real
 from typing import Any, ClassVar
 
 from charlm.errors import ConfigError, UnknownNameError
 from charlm.registry import check_name, declarations
-from charlm.settings import Settings, from_mapping, is_number
+from charlm.settings import Settings, check_choice, check_count, check_range, from_mapping
+from charlm.task_settings import TaskSettings
 
 TOKENIZER_FIELDS = ("vocab_size", "min_count", "closed", "model_type")  # fields of ModelConfig for training a tokenizer
 BUDGETS = ("minutes", "epochs", "steps")  # fields of TrainConfig, of which one is given
@@ -29,33 +28,6 @@ class TextMode(StrEnum):
     STREAM = "stream"  # each document is one running text without an end
 
 
-def check_range(name: str, value: float | None, low: float, high: float, *, open_low: bool = False) -> None:
-    """Raise ConfigError unless `value` is None or a number in [low, high], or in ]low, high] with `open_low`."""
-    if value is None:
-        return
-    if not is_number(value, Real):
-        raise ConfigError(f"{name} is {repr(value)[:30]}; it must be a number", setting=name)
-    if low < value <= high if open_low else low <= value <= high:
-        return
-    lower = f"more than {low:g}" if open_low else f"at least {low:g}"
-    upper = "" if high == float("inf") else f" and at most {high:g}"
-    raise ConfigError(f"{name} is {str(value)[:30]}; it must be {lower}{upper}", setting=name)
-
-
-def check_count(name: str, value: int | None, low: int, high: float = float("inf")) -> None:
-    """Raise ConfigError unless `value` is None or a whole number in [low, high]."""
-    if not (value is None or is_number(value, Integral)):
-        raise ConfigError(f"{name} is {repr(value)[:30]}; it must be a whole number", setting=name)
-    check_range(name, value, low, high)
-
-
-def check_choice(name: str, value: str, choices: Iterable[str]) -> None:
-    """Raise ConfigError unless `value` is one of `choices`."""
-    *others, last = choices
-    if value not in (*others, last):
-        raise ConfigError(f"{name} is {str(value)[:40]!r}; it must be {', '.join(others)} or {last}", setting=name)
-
-
 def check_activation(name: str) -> None:
     """Raise UnknownNameError unless `name` is one of ACTIVATIONS."""
     if name not in ACTIVATIONS:
@@ -63,10 +35,9 @@ def check_activation(name: str) -> None:
 
 
 @dataclass(frozen=True, repr=False)
-class ModelConfig(Settings):
+class ModelConfig(TaskSettings):
     """The task, the tokenizer and the shape of a model.
 
-    task: what the network learns; auto: chosen by the data.
     tokenizer: what a token is: char, word, subword or byte.
     vocab_size: V, control tokens included; None: the tokenizer's choice.
     min_count: rarer units of text are not tokens; None: the tokenizer's default.
@@ -90,7 +61,6 @@ class ModelConfig(Settings):
     tokenizer, embedding or readout has.
     """
 
-    task: str = "language"
     tokenizer: str = "char"
     vocab_size: int | None = None
     min_count: int | None = None
@@ -122,11 +92,9 @@ class ModelConfig(Settings):
     # Files of older versions lack these fields. A field has its default there, or the value in OLD_DEFAULTS if the
     # default has changed.
     ADDED_LATER: ClassVar[frozenset[str]] = frozenset(
-        {"task", "residual", "readout_layers", "readout", "tie_weights", *TOKENIZER_FIELDS, "vocabulary"}
+        {"residual", "readout_layers", "readout", "tie_weights", *TOKENIZER_FIELDS, "vocabulary", *TaskSettings.unset()}
     )
     OLD_DEFAULTS: ClassVar[dict[str, str]] = {"readout": "dense"}
-    # Fields that files leave out while they have this value, so that older versions read the files.
-    UNWRITTEN: ClassVar[dict[str, object]] = {"task": "language"}
     # The fields that name a variant, with the package that has a file for each.
     VARIANTS: ClassVar[dict[str, str]] = {
         "task": "tasks",
@@ -134,17 +102,21 @@ class ModelConfig(Settings):
         "embedding": "nn.embeddings",
         "cell": "nn.cells",
         "readout": "nn.readouts",
+        "pooling": "nn.poolings",
+        "density": "nn.densities",
     }
 
     def _check(self) -> None:
+        super()._check()
         check_choice("sequence", self.sequence, ("auto", *TextMode))
         for name, bound in self.UPPER_BOUNDS.items():
             check_count(name, getattr(self, name), 1, bound)
         check_range("dropout", self.dropout, 0, 0.95)
         check_choice("model_type", self.model_type, ("unigram", "bpe"))
         for name, package in self.VARIANTS.items():
-            if (name, getattr(self, name)) not in (("readout", "auto"), ("task", "auto")):
-                check_name(package, name, getattr(self, name))
+            value = getattr(self, name)
+            if value is not None and (name, value) not in (("readout", "auto"), ("task", "auto")):
+                check_name(package, name, value)
         if self.activation is not None:
             check_activation(self.activation)
             self._check_cell_has_activation()
@@ -173,7 +145,8 @@ class ModelConfig(Settings):
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values, which `from_json` reads."""
-        return {name: value for name, value in asdict(self).items() if (name, value) not in self.UNWRITTEN.items()}
+        unset = self.unset()
+        return {name: value for name, value in asdict(self).items() if name not in unset or value != unset[name]}
 
     @property
     def resolved(self) -> bool:

@@ -24,6 +24,24 @@ class SettingKeywords(TypedDict, total=False):
     """Fields of ModelConfig and TrainConfig, except the tokenizer, which `train` takes by itself."""
 
     task: str
+    text_column: str | None
+    label_column: str | None
+    source_column: str | None
+    target_column: str | None
+    token_column: str | None
+    tag_column: str | None
+    time_column: str | None
+    value_column: str | None
+    multi_label: bool
+    class_weights: str
+    metric: str | None
+    bidirectional: bool | None
+    pooling: str | None
+    attention: bool | None
+    horizon: int | None
+    season: int | None
+    scale: str | None
+    density: str | None
     vocab_size: int | None
     min_count: int | None
     closed: bool

@@ -13,7 +13,7 @@ from charlm.arguments import (
     option_keywords,
     with_keywords,
 )
-from charlm.config import TextMode, check_count
+from charlm.config import TextMode
 from charlm.data.encoding import UnknownPolicy
 from charlm.errors import ConfigError
 from charlm.generation.beam import search
@@ -31,6 +31,7 @@ from charlm.nn.probability import TokenProgress
 from charlm.progress import ignore
 from charlm.randomness import new_seed
 from charlm.scoring.scoring_model import ScoringModel
+from charlm.settings import check_count
 from charlm.wording import plural, quoted
 
 LENGTH = {TextMode.STREAM: 500, TextMode.LINE: 1000}  # default for the most tokens of a sample

@@ -40,6 +40,7 @@ class Option:
     short: str | None = None  # a second name of one letter: -t
     default: Any = None
     required: bool = False  # the field has no default
+    only: str | None = None  # the command that has this option, if others of its package's commands have not
 
 
 @dataclass(frozen=True)
@@ -161,6 +162,7 @@ def _option(name: str, annotation: ast.expr | None, value: ast.expr, path: Path)
         metadata.get("short"),
         arguments.get("default"),
         "default" not in arguments,
+        metadata.get("only"),
     )
 
 

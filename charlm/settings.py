@@ -37,6 +37,33 @@ def is_number(value: object, kind: type) -> bool:
     return isinstance(value, kind) and not isinstance(value, bool)
 
 
+def check_range(name: str, value: float | None, low: float, high: float, *, open_low: bool = False) -> None:
+    """Raise ConfigError unless `value` is None or a number in [low, high], or in ]low, high] with `open_low`."""
+    if value is None:
+        return
+    if not is_number(value, Real):
+        raise ConfigError(f"{name} is {repr(value)[:30]}; it must be a number", setting=name)
+    if low < value <= high if open_low else low <= value <= high:
+        return
+    lower = f"more than {low:g}" if open_low else f"at least {low:g}"
+    upper = "" if high == float("inf") else f" and at most {high:g}"
+    raise ConfigError(f"{name} is {str(value)[:30]}; it must be {lower}{upper}", setting=name)
+
+
+def check_count(name: str, value: int | None, low: int, high: float = float("inf")) -> None:
+    """Raise ConfigError unless `value` is None or a whole number in [low, high]."""
+    if not (value is None or is_number(value, Integral)):
+        raise ConfigError(f"{name} is {repr(value)[:30]}; it must be a whole number", setting=name)
+    check_range(name, value, low, high)
+
+
+def check_choice(name: str, value: str, choices: Iterable[str]) -> None:
+    """Raise ConfigError unless `value` is one of `choices`."""
+    *others, last = choices
+    if value not in (*others, last):
+        raise ConfigError(f"{name} is {str(value)[:40]!r}; it must be {', '.join(others)} or {last}", setting=name)
+
+
 def typed(name: str, value: Any, annotation: Any) -> Any:
     """Return a value of the annotated type; a number or text of numpy becomes Python's own. Raises ConfigError."""
     allowed = _type_names(annotation)

@@ -25,6 +25,7 @@ ORDER = [
         "arguments",
         "keywords",
         "settings",
+        "task_settings",
         "config",
         "randomness",
         "interrupts",
@@ -48,6 +49,7 @@ ORDER = [
     "__main__",
 ]
 VARIANTS = (  # packages in which a file is the value of an option
+    "cli.answers",
     "cli.formats",
     "examples.formats",
     "generation.samplers",

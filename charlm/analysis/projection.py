@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from charlm.analysis.token_classes import CLASSES, token_class
 from charlm.analysis.vectors import Vectors
-from charlm.config import check_choice, check_count
 from charlm.errors import ConfigError
+from charlm.settings import check_choice, check_count
 from charlm.wording import plural
 
 METHODS = ("pca", "tsne")

@@ -15,11 +15,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.config import check_choice, check_count
 from charlm.errors import ConfigError
 from charlm.language_model import LanguageModel
 from charlm.nn.cells import Cell
 from charlm.scoring.units import has_single_characters
+from charlm.settings import check_choice, check_count
 from charlm.wording import nearest, plural
 
 SIDES = ("input", "output")

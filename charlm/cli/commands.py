@@ -19,7 +19,7 @@ COMMANDS = {
     "Train and use a model": {
         "train": "Train a model on a text.",
         "sample": "Generate text from a model.",
-        "predict": "Give each text a label, with its probability.",
+        "predict": "Answer each text: with a label, tags, another text, or a forecast.",
         "score": "Print how likely a text is, token by token.",
         "evaluate": "Measure how well a model predicts files.",
         "compare": "Compare two models on one text, or a model with an n-gram.",

@@ -12,10 +12,12 @@ from charlm.cli.options import one_of, option_name
 from charlm.cli.variant_options import Given
 from charlm.config import ModelConfig, TrainConfig
 from charlm.registry import names
+from charlm.tasks import declared
 
 Config = TypeVar("Config", ModelConfig, TrainConfig)
 
 _CHOSEN = "chosen to fit the corpus and the time"
+_BY_FILE, _BY_TASK = "found in the file", "chosen by the task"
 
 
 @dataclass(frozen=True)
@@ -37,18 +39,52 @@ def _under(panel: str, options: dict[str, Help]) -> dict[str, Help]:
     return {name: replace(help, panel=panel) for name, help in options.items()}
 
 
-TIME, TEXT, NETWORK, ADVANCED, TRAINING = (  # headings of the help page
+TIME, TASK, TEXT, NETWORK, ADVANCED, TRAINING = (  # headings of the help page
     "Time",
+    "Task",
     "Text and vocabulary",
     "Size of the network",
     "Other parts of the network",
     "Training",
 )
-_TASK = {
+_OF_TASKS = {
     "task": Help(
         f"What the network learns: {_variants('tasks')}.",
         "auto: chosen by the file",
         choices=("auto", *names("tasks")),
+        metavar="NAME",
+    ),
+    "text_column": Help("classify: the column of the texts, by its name or number.", _BY_FILE, metavar="COLUMN"),
+    "label_column": Help("classify: the column of the labels.", _BY_FILE, metavar="COLUMN"),
+    "source_column": Help("pair: the column of the sources.", _BY_FILE, metavar="COLUMN"),
+    "target_column": Help("pair: the column of the targets.", _BY_FILE, metavar="COLUMN"),
+    "token_column": Help("tag: the column of the tokens.", _BY_FILE, metavar="COLUMN"),
+    "tag_column": Help("tag: the column of the tags.", _BY_FILE, metavar="COLUMN"),
+    "time_column": Help("series: the column of the times.", _BY_FILE, metavar="COLUMN"),
+    "value_column": Help("series: the column of the values.", _BY_FILE, metavar="COLUMN"),
+    "multi_label": Help("classify: each text may have several labels."),
+    "class_weights": Help("classify: what a label counts for: none, balanced, or spam:2,ham:1.", metavar="WEIGHTS"),
+    "metric": Help("The figure by which the best network is chosen.", _BY_TASK, metavar="NAME"),
+    "bidirectional": Help("Read each example in both directions.", _BY_TASK),
+    "pooling": Help(
+        f"classify: how a text becomes one vector: {_variants('nn.poolings')}.",
+        _BY_TASK,
+        choices=names("nn.poolings"),
+        metavar="NAME",
+    ),
+    "attention": Help("pair: let each token of the target see the whole source.", _BY_TASK),
+    "horizon": Help("series: the number of steps to forecast.", _BY_FILE),
+    "season": Help("series: the number of steps after which the values repeat.", _BY_FILE),
+    "scale": Help(
+        "series: divide values by their mean, standard deviation, or nothing.",
+        _BY_TASK,
+        choices=("mean", "standard", "none"),
+        metavar="NAME",
+    ),
+    "density": Help(
+        f"series: the distribution of the next value: {_variants('nn.densities')}.",
+        _BY_TASK,
+        choices=names("nn.densities"),
         metavar="NAME",
     ),
 }
@@ -108,9 +144,11 @@ _TRAINING = {
     "threads": Help("Number of CPU threads.", "torch's choice"),
     "save_every": Help("Seconds between two saves of the state from which a run can resume."),
 }
+_offered = {"task", *(name for task in declared().values() for name in task["settings"])}
+_TASK = {name: help for name, help in _OF_TASKS.items() if name in _offered}  # a setting that no task has is no option
 TRAIN_OPTIONS = {
     **_under(TIME, _TIME),
-    **_under(TEXT, _TASK),
+    **_under(TASK, _TASK),
     **TOKENIZER_OPTIONS,
     **_under(TEXT, {"valid_fraction": Help("Share of the corpus to hold out for validation.")}),
     **_under(NETWORK, _NETWORK),
@@ -163,7 +201,8 @@ def _parameter(name: str, help: Help) -> inspect.Parameter:
     if help.choices:
         settings["autocompletion"] = one_of(help.choices)
     text = f"{help.text} [{described}]" if described else help.text
-    option = typer.Option(option_name(name), help=text, show_default=False, **settings)
+    names = f"{option_name(name)}/{option_name(f'no_{name}')}" if annotation == bool | None else option_name(name)
+    option = typer.Option(names, help=text, show_default=False, **settings)
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[annotation | None, option]
     )

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charlm.cli.examples import evaluate_labels
+from charlm.cli.answers import CONTRACT, PACKAGE
+from charlm.cli.examples import evaluate_answers
 from charlm.cli.inputs import check_not_models, files_or_stdin, read_files, report_unknown, warn_learned
 from charlm.cli.models import find_model, load_model, takes_any_bytes, verb_of
-from charlm.cli.options import Json, Model, Quiet, Unknown, optional
+from charlm.cli.options import Json, Model, Quiet, Unknown, option_name, optional
 from charlm.cli.output import say, write_json, write_lines
 from charlm.cli.variant_options import NONE, Given, OptionsOf, chosen, with_variant_options
 from charlm.cli.view.progress import ReadingLine, token_bar
@@ -40,6 +41,7 @@ def evaluate(
     ] = None,
     streams: Annotated[int | None, optional("Number of parts of a stream to read in parallel.", "auto")] = None,
     adaptations: Annotated[Given, OptionsOf(_ADAPTATIONS)] = NONE,
+    options: Annotated[Given, OptionsOf(PACKAGE, contract=CONTRACT, command="evaluate")] = NONE,
     unknown: Unknown = "unk",
     json: Json = False,
     quiet: Quiet = False,
@@ -56,8 +58,10 @@ def evaluate(
     folder = find_model(model, quiet)
     if verb_of(folder) == "predict":
         if held_out or window or streams or adaptations:
-            raise ConfigError("a classifier is measured on files of labeled texts; give only files")
-        return evaluate_labels(folder, files_or_stdin(files), json, quiet)
+            raise ConfigError("this model answers questions, and is measured on files of examples; give only files")
+        return evaluate_answers(folder, files_or_stdin(files), options, json, quiet)
+    if options:
+        raise ConfigError(f"{option_name(next(iter(options)))} is for models that answer questions; leave it out")
     check_not_models(files or ())
     any_bytes = takes_any_bytes(folder)
     documents = () if held_out else read_files(files_or_stdin(files), quiet, any_bytes=any_bytes).documents

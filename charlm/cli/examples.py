@@ -1,47 +1,77 @@
-"""Files of examples, for the commands that ask a model of another task than a language model."""
+"""Models that answer questions: their options, their files of examples, and the measure of their answers."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from charlm.cli.answers import CONTRACT, PACKAGE, Answers
+from charlm.cli.options import option_name
 from charlm.cli.output import say, write, write_json
+from charlm.cli.variant_options import Given, chosen
 from charlm.cli.waiting import loading
+from charlm.config import ModelConfig
+from charlm.errors import ConfigError, ModelError
+from charlm.registry import find
 
 if TYPE_CHECKING:
     from charlm.examples.detection import Detected
+    from charlm.model import Model
+
+
+def answers_of(task: str, given: Given) -> Answers:
+    """Return how a task answers, with its options. Raises ConfigError for an option of another task."""
+    options = chosen(PACKAGE, given, CONTRACT)
+    for other, values in options.items():
+        if other != task:
+            raise ConfigError(f"{option_name(next(iter(values)))} is an option of the task {other}; leave it out")
+    return find(Answers, task)(**options.get(task, {}))
+
+
+def load_answering(folder: Path) -> "Model":
+    """Load a model that answers questions. Raises ModelError for a language model."""
+    from charlm.checkpoints.checkpoint import load
+
+    model = load(folder)
+    if model.config.task == ModelConfig.task:
+        raise ModelError(
+            f"{model.name} is a language model, which answers no questions", remedy="other_task", verb="sample"
+        )
+    return model
+
+
+def reads_any_bytes(model: "Model") -> bool:
+    """Whether a model reads a text that is not UTF-8."""
+    return bool(model.tokenizer and model.tokenizer.READS_ANY_BYTES)
 
 
 def form_of(folder: Path, task: str) -> "Detected":
     """Return the form of the file that a model was trained on. Raises ModelError."""
     from charlm.checkpoints.checkpoint import corpus_of
+    from charlm.examples import columns_from
     from charlm.examples.detection import Detected
 
-    return Detected(task, str(corpus_of(folder).get("format", "")), "as in training")
+    corpus = corpus_of(folder)
+    try:
+        columns = columns_from(corpus.get("columns", {}))
+    except (AttributeError, TypeError, ConfigError):
+        raise ModelError(f"{folder} does not describe the columns of its data") from None
+    return Detected(task, str(corpus.get("format", "")), "as in training", columns=columns)
 
 
-def evaluate_labels(folder: Path, files: list[str], json: bool, quiet: bool) -> None:
-    """Measure a classifier on files of labeled texts, and print the figures beside those of the naive answer."""
+def evaluate_answers(folder: Path, files: list[str], given: Given, json: bool, quiet: bool) -> None:
+    """Measure a model on files of examples, and print the figures beside those of naive answers."""
     with loading(quiet):
-        from charlm.checkpoints.checkpoint import expect, load
         from charlm.examples.reading import read_examples
-        from charlm.measures.classification import LabelMeasures
         from charlm.measures.reports import report
-        from charlm.tasks.labels.classifier import Classifier
-        from charlm.tasks.labels.preparation import one_label_each
 
-    classifier = expect(load(folder), Classifier)
-    any_bytes = classifier.tokenizer.READS_ANY_BYTES
-    examples = read_examples(files, form_of(folder, classifier.config.task), any_bytes=any_bytes)
+    model = load_answering(folder)
+    task = model.config.task
+    answers = answers_of(task, given)
+    examples = read_examples(files, form_of(folder, task), any_bytes=reads_any_bytes(model))
     for note in examples.notes:
         say(note, quiet)
-    pairs = one_label_each(examples)
-    truth = [label for _, label in pairs]
-    answers = classifier.predict([text for text, _ in pairs])
-    shares = [[answer.probabilities[label] for label in classifier.labels] for answer in answers]
-    measures = LabelMeasures(truth, [answer.label for answer in answers], classifier.labels, shares)
-    naive = {"majority": LabelMeasures(truth, [classifier.majority] * len(truth), classifier.labels)}
+    measures, naive, nats = answers.evaluate(model, examples)
     if json:
-        values = measures.values(naive)
-        nats = {"task": classifier.config.task, "examples": len(truth), "nats": values.get("log_loss")}
-        write_json({**nats, **values})
+        values: dict[str, Any] = {"task": task, "examples": measures.examples, "nats": nats}
+        write_json({**values, **measures.values(naive)})
     else:
         write("\n".join(report(measures, naive)) + "\n")

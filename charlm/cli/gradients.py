@@ -14,9 +14,10 @@ from charlm.cli.options import Json, Model, Quiet, option_name, optional
 from charlm.cli.output import say, write, write_json
 from charlm.cli.view.plot import plot
 from charlm.cli.waiting import loading, waiting
-from charlm.config import ModelConfig, TrainConfig, check_count
+from charlm.config import ModelConfig, TrainConfig
 from charlm.errors import ConfigError
 from charlm.registry import names
+from charlm.settings import check_count
 from charlm.wording import plural
 
 if TYPE_CHECKING:

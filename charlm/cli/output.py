@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
@@ -141,7 +141,7 @@ def write(text: str) -> None:
     sys.stdout.flush()
 
 
-def write_json(values: dict[str, Any]) -> None:
+def write_json(values: Mapping[str, Any]) -> None:
     """Write a compact JSON line to stdout; numbers that are not finite become null.
 
     A byte that is not UTF-8 is an escape, such as \\udcf1, as a lone surrogate has no other form in JSON.

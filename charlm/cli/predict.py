@@ -4,20 +4,19 @@ from typing import Annotated
 
 import typer
 
-from charlm.cli.examples import form_of
+from charlm.cli.answers import CONTRACT, PACKAGE
+from charlm.cli.examples import answers_of, form_of, load_answering, reads_any_bytes
 from charlm.cli.inputs import hint_at_files
 from charlm.cli.models import find_model
-from charlm.cli.options import Json, Model, Quiet
+from charlm.cli.options import OUTPUT, Json, Model, Quiet
 from charlm.cli.output import say, write, write_json
+from charlm.cli.variant_options import NONE, Given, OptionsOf, with_variant_options
 from charlm.cli.waiting import loading
-from charlm.config import check_count
 from charlm.data.corpus import STDIN
 from charlm.errors import ConfigError
-from charlm.wording import for_terminal
-
-_AT_ONCE = 4096  # texts that are answered before the answers are written
 
 
+@with_variant_options
 def predict(
     texts: Annotated[
         list[str] | None, typer.Argument(metavar="TEXT", help="Texts to answer. Without any, stdin has one per line.")
@@ -27,43 +26,46 @@ def predict(
         typer.Option("--file", metavar="FILE", help="Answer the texts in this file, one for each line or row."),
     ] = None,
     model: Model = None,
-    top_k: Annotated[int, typer.Option("--top-k", "-k", help="Print this many labels, the likeliest first.")] = 1,
+    options: Annotated[Given, OptionsOf(PACKAGE, contract=CONTRACT, command="predict")] = NONE,
+    tsv: Annotated[
+        bool, typer.Option("--tsv", help="Print a row for each answer, with tabs between.", rich_help_panel=OUTPUT)
+    ] = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Give each text a label, with its probability.
+    """Answer each text: with a label, tags, another text, or a forecast.
 
-    There is one line of output for each text, in order, also for a blank one. The file may have the format of the
-    training file; its labels are ignored.
+    There is an answer to each text, in order, also to a blank one. The file may have the format of the training file;
+    the answers in it are ignored.
 
     Example: charlm predict "a moving film" --model reviews
     """
     if texts and file:
         raise ConfigError("give texts or --file, not both")
-    check_count("top_k", top_k, 1)
+    if tsv and json:
+        raise ConfigError("give --tsv or --json, not both")
     folder = find_model(model, quiet)
     with loading(quiet):
-        from charlm.checkpoints.checkpoint import expect, load
-        from charlm.examples import Labeled
         from charlm.examples.reading import read_inputs, texts_as_inputs
-        from charlm.tasks.labels.classifier import Classifier
 
-    classifier = expect(load(folder), Classifier)
+    answering = load_answering(folder)
+    task = answering.config.task
+    answers = answers_of(task, options)
     if texts:
         hint_at_files(texts, "--file {}", quiet)
-        inputs = texts_as_inputs(texts, classifier.config.task)
+        inputs = texts_as_inputs(texts, task)
+    elif file or not answers.answers_alone:
+        inputs = read_inputs(file or STDIN, form_of(folder, task), any_bytes=reads_any_bytes(answering))
     else:
-        any_bytes = classifier.tokenizer.READS_ANY_BYTES
-        inputs = read_inputs(file or STDIN, form_of(folder, classifier.config.task), any_bytes=any_bytes)
-    for note in inputs.notes:
+        inputs = None
+    for note in inputs.notes if inputs else ():
         say(note, quiet)
-    asked = [each.text for each in inputs.items if isinstance(each, Labeled)]
-    for first in range(0, len(asked), _AT_ONCE):
-        some = asked[first : first + _AT_ONCE]
-        for text, answer in zip(some, classifier.predict(some), strict=True):
-            best = list(answer.probabilities.items())[:top_k]
-            if json:
-                values = {"text": text, "label": answer.label, "probability": answer.probability}
-                write_json({**values, "probabilities": answer.probabilities})
-            else:
-                write("\t".join(f"{for_terminal(label)}\t{probability:.4f}" for label, probability in best) + "\n")
+    if not (tsv or json) and (header := answers.header()):
+        write(f"{header}\n")
+    for answer in answers.answers(answering, inputs):
+        if json:
+            write_json(answer.values)
+        elif tsv:
+            write("\t".join(answer.cells) + "\n")
+        else:
+            write(f"{answer.text}\n")

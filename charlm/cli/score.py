@@ -23,12 +23,13 @@ from charlm.cli.output import result_in, say, say_renamed
 from charlm.cli.variant_options import NONE, Given, OptionsOf, chosen, with_variant_options
 from charlm.cli.view.progress import text_bar
 from charlm.cli.waiting import loading
-from charlm.config import TextMode, check_choice
+from charlm.config import TextMode
 from charlm.data.corpus import STDIN
 from charlm.data.documents import AnyDocument, Document
 from charlm.errors import ConfigError
 from charlm.files.atomic import check_output
 from charlm.registry import declarations
+from charlm.settings import check_choice
 
 if TYPE_CHECKING:
     from charlm.language_model import LanguageModel

@@ -29,10 +29,15 @@ NONE: Given = MappingProxyType({})
 
 @dataclass(frozen=True)
 class OptionsOf:
-    """Mark of the parameter that receives the options of a package's variants. panel: their heading in the help."""
+    """Mark of the parameter that receives the options of a package's variants.
+
+    panel: their heading in the help. contract: as in `registry.declarations`. command: leave out the options of others.
+    """
 
     package: str
     panel: str | None = None
+    contract: str = ""
+    command: str = ""
 
 
 def with_variant_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -45,7 +50,7 @@ def with_variant_options(command: Callable[..., None]) -> Callable[..., None]:
     def run(**values: Any) -> None:
         for name, mark in marks.items():
             given = {each.name: values.pop(each.name) for each in generated[name]}
-            _accept_former_names(mark.package, given, quiet=values.get("quiet", False))
+            _accept_former_names(mark, given, quiet=values.get("quiet", False))
             values[name] = {
                 option: value for option, value in given.items() if value is not None and value is not False
             }
@@ -57,10 +62,10 @@ def with_variant_options(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def chosen(package: str, given: Given) -> dict[str, dict[str, Any]]:
+def chosen(package: str, given: Given, contract: str = "") -> dict[str, dict[str, Any]]:
     """Return the variants of which an option was given, in their order, each with the values of its fields."""
     variants = {}
-    for declaration in declarations(package):
+    for declaration in declarations(package, contract):
         fields = {option.name: given[option.name] for option in declaration.options if option.name in given}
         if fields or _flag_name(declaration) in given:
             variants[declaration.name] = fields
@@ -88,10 +93,12 @@ def _marks(signature: inspect.Signature) -> Iterator[tuple[str, OptionsOf]]:
 
 def _parameters(mark: OptionsOf) -> Iterator[inspect.Parameter]:
     """Yield the parameters for the options of a package's variants, in the order of the help."""
-    for declaration in declarations(mark.package):
+    for declaration in declarations(mark.package, mark.contract):
         if "flag" in declaration.values:
             yield _flag(_flag_name(declaration), declaration.values["flag"], mark.panel)
         for option in declaration.options:
+            if option.only not in (None, mark.command):
+                continue
             yield _flag(option.name, option.help, mark.panel) if option.type is bool else _value(option, mark.panel)
         if "former_flag_name" in declaration.values:
             yield _flag(_parameter_name(declaration.values["former_flag_name"]), "", None, hidden=True)
@@ -119,8 +126,8 @@ def _value(option: Option, panel: str | None) -> inspect.Parameter:
     )
 
 
-def _accept_former_names(package: str, given: dict[str, Any], *, quiet: bool) -> None:
-    for declaration in declarations(package):
+def _accept_former_names(mark: OptionsOf, given: dict[str, Any], *, quiet: bool) -> None:
+    for declaration in declarations(mark.package, mark.contract):
         former = _parameter_name(declaration.values.get("former_flag_name", ""))
         if given.pop(former, False):
             name = _flag_name(declaration)

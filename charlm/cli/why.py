@@ -8,7 +8,7 @@ import typer
 from charlm.cli.inputs import load_model_and_text
 from charlm.cli.options import Json, Model, Quiet, optional
 from charlm.cli.output import write_json
-from charlm.config import check_choice
+from charlm.settings import check_choice
 
 _METHODS = ("deletion", "gradient")
 

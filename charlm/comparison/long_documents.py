@@ -10,7 +10,7 @@ from itertools import groupby
 
 import numpy as np
 
-from charlm.config import TextMode, check_count
+from charlm.config import TextMode
 from charlm.data.documents import AnyDocument, StoredDocument
 from charlm.data.encoding import UnknownPolicy, encode
 from charlm.data.sequences import iterate_lines
@@ -21,6 +21,7 @@ from charlm.scoring.batching import batches
 from charlm.scoring.evaluation import Evaluation, evaluate, one_stream, row_reader
 from charlm.scoring.lines import line_batches
 from charlm.scoring.passages import CONTEXT_TOKENS, cut_stream, read_logprobs
+from charlm.settings import check_count
 from charlm.tokenizers import Ids
 
 _SEGMENT_CHARACTERS = 2**22

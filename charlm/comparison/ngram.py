@@ -19,9 +19,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.config import check_count
 from charlm.progress import ignore
 from charlm.scoring.batching import batches
+from charlm.settings import check_count
 from charlm.tokenizers import Ids, Tokenizer
 
 MAX_ORDER = 99

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm import raw_bytes
-from charlm.config import check_choice
 from charlm.errors import UnknownCharacterError
+from charlm.settings import check_choice
 from charlm.tokenizers import Ids, Tokenizer, select_text
 
 _FORMS: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")  # é as one code point, or as e and a combining accent

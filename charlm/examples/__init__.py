@@ -11,6 +11,7 @@ numbers, times, shifts    values of a series, regular steps, and parallel texts 
 No file of this package imports torch.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.arguments import named
+from charlm.config import ModelConfig
 from charlm.errors import ConfigError
 
 LANGUAGE, AUTO = "language", "auto"
@@ -118,3 +120,14 @@ class Columns:
         """Return the columns that were chosen."""
         values = {each.name: getattr(self, each.name) for each in fields(self)}
         return {name: value for name, value in values.items() if value is not None}
+
+
+def columns_of(model: ModelConfig) -> Columns:
+    """Return the columns that a configuration names; a number counts columns from 1."""
+    return columns_from(model.columns())
+
+
+def columns_from(named: Mapping[str, Any]) -> Columns:
+    """Return columns by their roles; a text of digits is a number. Raises ConfigError."""
+    numbered = {role: int(each) if str(each).isdecimal() else each for role, each in named.items()}
+    return Columns(**numbered)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from charlm.arguments import check_text
-from charlm.config import check_choice, check_count
 from charlm.errors import ConfigError
+from charlm.settings import check_choice, check_count
 
 Unit = Literal["word", "line", "sentence"]
 Stopped = Literal["eos", "length", "stop", "whole", "match"]

@@ -15,11 +15,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.config import TextMode, check_count
+from charlm.config import TextMode
 from charlm.data.encoding import Encoded, UnknownPolicy, encode
 from charlm.errors import CorpusError
 from charlm.nn.probability import LOGPROB, Values
 from charlm.scoring.measure import Measure, measure
+from charlm.settings import check_count
 from charlm.tokenizers import Ids, Tokenizer
 
 CONTEXT_TOKENS = 256

@@ -8,7 +8,7 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.config import TextMode, check_count
+from charlm.config import TextMode
 from charlm.data.encoding import Encoded, UnknownPolicy
 from charlm.errors import ConfigError
 from charlm.nn import probability
@@ -19,6 +19,7 @@ from charlm.scoring.adapting import AdaptiveReader
 from charlm.scoring.context import InContext, encode_in_context
 from charlm.scoring.measure import measure
 from charlm.scoring.units import Unit
+from charlm.settings import check_count
 from charlm.tokenizers import Ids, Tokenizer, select_text
 from charlm.wording import figure, plural, quoted
 

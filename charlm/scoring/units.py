@@ -27,8 +27,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.config import check_choice
 from charlm.errors import ConfigError
+from charlm.settings import check_choice
 from charlm.tokenizers import Tokenizer
 
 Unit = Literal["char", "token", "word"]

@@ -223,7 +223,8 @@ class Task(ABC):
 
     kind: what a model of this task is, as config.json and messages call it. files: the files that only the folder of
     such a model has. verb: the command that asks the model. figure: the names of the figure of a validation that tells
-    how good a model is, the first one that is stored. figure_name: that figure in a table.
+    how good a model is, the first one that is stored. figure_name: that figure in a table. settings: the fields of
+    charlm.task_settings.TaskSettings that the task has.
     """
 
     kind: ClassVar[str]
@@ -231,6 +232,7 @@ class Task(ABC):
     verb: ClassVar[str]
     figure: ClassVar[tuple[str, ...]]
     figure_name: ClassVar[str]
+    settings: ClassVar[tuple[str, ...]]
 
     @classmethod
     @abstractmethod

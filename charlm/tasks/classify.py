@@ -10,6 +10,7 @@ import torch
 from charlm.config import ModelConfig, TrainConfig
 from charlm.data import corpus, vocabulary
 from charlm.errors import CorpusError
+from charlm.examples import columns_of
 from charlm.examples.holding_out import hold_out, overlap
 from charlm.examples.reading import Examples, read_examples
 from charlm.model import BadFileError, Contents, Record, rebuilt_tokenizer
@@ -179,6 +180,7 @@ class LabeledTexts(Dataset):
             "sequences": len(self.train) + len(self.valid),
             "sha256": self.source.train.sha256,
             "format": self.train.format,
+            "columns": self.train.columns.given(),
         }
 
     def contents(self) -> Contents:
@@ -219,6 +221,7 @@ class Classify(Task):
     verb = "predict"
     figure = ("accuracy",)
     figure_name = "accuracy"
+    settings = ("text_column", "label_column")
 
     @classmethod
     def read(
@@ -231,8 +234,9 @@ class Classify(Task):
         on_progress: OnProgress = ignore,
     ) -> LabeledSource:
         any_bytes = tokenizer.READS_ANY_BYTES if tokenizer else reads_any_bytes(model.tokenizer)
-        train = read_examples(source, model.task, any_bytes=any_bytes)
-        held_out = None if valid is None else read_examples(valid, model.task, any_bytes=any_bytes)
+        columns = columns_of(model)
+        train = read_examples(source, model.task, columns, any_bytes=any_bytes)
+        held_out = None if valid is None else read_examples(valid, model.task, columns, any_bytes=any_bytes)
         return LabeledSource.of(source, train, valid, held_out)
 
     @classmethod

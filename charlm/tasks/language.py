@@ -22,6 +22,7 @@ class Language(Task):
     verb = "sample"
     figure = ("bits_per_char_known", "bits_per_char")
     figure_name = "bits/char"
+    settings = ()
 
     @classmethod
     def read(

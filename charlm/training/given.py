@@ -11,8 +11,8 @@ from charlm.arguments import checked_path, named
 from charlm.config import BUDGETS, ModelConfig, TrainConfig
 from charlm.data.corpus import Corpus
 from charlm.data.sources import Source, is_text
-from charlm.errors import ConfigError, CorpusError, CorpusNotFoundError
-from charlm.examples import LANGUAGE
+from charlm.errors import ConfigError
+from charlm.examples import LANGUAGE, Columns
 from charlm.examples.detection import detect
 from charlm.plan import Plan, read_plan
 from charlm.registry import names
@@ -105,17 +105,12 @@ def _check_class(name: str, value: object, expected: type) -> None:
     raise TypeError(f"train() takes a {expected.__name__} as {name}, its {position} argument, not {named(value)}{hint}")
 
 
-def chosen_task(source: Source) -> str:
-    """Return the name of the task that suits raw data.
+def chosen_task(source: Source, columns: Columns) -> str:
+    """Return the name of the task that suits raw data; columns may decide it.
 
-    Plain text is a language model, and so is a file that may be read in two ways, unless its task is named.
+    Plain text is a language model. Raises CorpusError if a file may be read in two ways, or if files differ.
     """
     if is_text(source) or isinstance(source, Corpus):
         return LANGUAGE
-    try:
-        task = detect([source] if isinstance(source, str | Path) else list(source)).task
-    except CorpusNotFoundError:
-        raise
-    except CorpusError:
-        return LANGUAGE
+    task = detect([source] if isinstance(source, str | Path) else list(source), columns=columns).task
     return task if task in names("tasks") else LANGUAGE

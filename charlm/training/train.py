@@ -18,6 +18,7 @@ from charlm.config import ModelConfig, TrainConfig
 from charlm.data.given_vocabulary import with_tokenizer
 from charlm.data.sources import Source, check_inputs
 from charlm.errors import ConfigError, CorpusError
+from charlm.examples import columns_of
 from charlm.keywords import SettingKeywords
 from charlm.model import Model
 from charlm.nn.device import find_device
@@ -119,7 +120,8 @@ def train(
         # Fail before the work, and name a wrong setting before a model that is in the way.
         check_inputs(source, model, config, valid)
         if run is None and not plan and asked.task_is_open:
-            model = replace(model, task=given.chosen_task(source))
+            model = replace(model, task=given.chosen_task(source, columns_of(model)))
+        model.check_fits_task()
         task = find(Task, model.task)
         if folder and group.first and run is None:
             check_free(folder, overwrite)  # `claim` checks again: another process may train while the corpus is read

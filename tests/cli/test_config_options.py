@@ -7,6 +7,8 @@ from conftest import Outcome
 
 from charlm.cli.config_options import TOKENIZER_OPTIONS, TRAIN_OPTIONS, with_options
 from charlm.config import ModelConfig, TrainConfig
+from charlm.task_settings import TaskSettings
+from charlm.tasks import declared
 
 Run = Callable[..., Outcome]
 WITHOUT_OPTION = {"vocabulary", "weight_decay", "precision"}  # a given vocabulary's hash, and two choices of the plan
@@ -15,7 +17,8 @@ WITHOUT_OPTION = {"vocabulary", "weight_decay", "precision"}  # a given vocabula
 def test_every_field_has_an_option_or_is_known_to_have_none() -> None:
     """A new field of a configuration is an option of `train` after one more line in `TRAIN_OPTIONS`."""
     names = {field.name for kind in (ModelConfig, TrainConfig) for field in fields(kind)}
-    assert set(TRAIN_OPTIONS) == names - WITHOUT_OPTION
+    of_a_task = {"task", *(name for task in declared().values() for name in task["settings"])}
+    assert set(TRAIN_OPTIONS) == names - WITHOUT_OPTION - (set(TaskSettings.unset()) - of_a_task)
     assert set(TOKENIZER_OPTIONS) < set(TRAIN_OPTIONS)
 
 

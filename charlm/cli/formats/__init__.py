@@ -8,12 +8,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple, cast
 
-from charlm.config import check_choice
 from charlm.scoring.adapting import in_words
 from charlm.scoring.measure import NATS, Base
 from charlm.scoring.score import Score, ScoreConfig
 from charlm.scoring.summary import Logarithms
 from charlm.scoring.units import TOKEN, Unit
+from charlm.settings import check_choice
 from charlm.tokenizers import Tokenizer
 
 PACKAGE = "cli.formats"

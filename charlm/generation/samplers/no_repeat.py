@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from charlm.config import check_count
 from charlm.generation.samplers import Sampler, repeating
+from charlm.settings import check_count
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from charlm.config import check_count, check_range
 from charlm.generation.samplers import Sampler, repeating
+from charlm.settings import check_count, check_range
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from charlm.config import check_range
 from charlm.generation.samplers import Sampler
+from charlm.settings import check_range
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from charlm.config import check_count
 from charlm.generation.samplers import Sampler
+from charlm.settings import check_count
 
 
 @dataclass(frozen=True)

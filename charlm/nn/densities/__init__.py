@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from charlm.config import check_range
+from charlm.settings import check_range
 
 _RAW_SCALE = math.log(math.e - 1)  # its softplus is 1
 _LEAST_SCALE = 1e-5  # of numbers whose own scale is about 1

@@ -1,0 +1,55 @@
+"""What a model of each task answers on the command line: the contract `Answers`, with a file for each task.
+
+The file has the name of the task. The fields of its class are the task's own options of `charlm predict` and `charlm
+evaluate`; the metadata "only" names the command if just one of them has the option.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+if TYPE_CHECKING:
+    from charlm.examples.reading import Examples, Inputs
+    from charlm.measures import Measures
+
+PACKAGE, CONTRACT = "cli.answers", "Answers"
+
+
+class Answer(NamedTuple):
+    """An answer in the three forms in which it can be printed.
+
+    text: for people and pipes, without the last newline. values: of a JSON object. cells: of a row of a table.
+    """
+
+    text: str
+    values: Mapping[str, Any]
+    cells: Sequence[str]
+
+
+class Measured(NamedTuple):
+    """How well a model answers, beside naive answers, which have names; nats: minus log P of what is right, a mean."""
+
+    measures: "Measures"
+    naive: Mapping[str, "Measures"]
+    nats: float | None
+
+
+class Answers(ABC):
+    """How the models of a task answer questions, and how their answers are measured.
+
+    answers_alone: whether a model answers without a question; `inputs` is then None.
+    """
+
+    answers_alone: ClassVar[bool] = False
+
+    def header(self) -> str:
+        """Return what comes before the first answer, without the last newline; "" for nothing."""
+        return ""
+
+    @abstractmethod
+    def answers(self, model: Any, inputs: "Inputs | None") -> Iterator[Answer]:
+        """Yield the answer to each input, in order."""
+
+    @abstractmethod
+    def evaluate(self, model: Any, examples: "Examples") -> Measured:
+        """Measure the answers to examples. Raises CorpusError for examples that cannot be measured."""

@@ -1,0 +1,71 @@
+"""Settings of the tasks beside the language model: what a file says, and what the network makes of it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+from charlm.errors import ConfigError
+from charlm.registry import declarations
+from charlm.settings import Settings, check_choice, check_count
+
+MOST_STEPS_AHEAD = 100_000
+
+
+@dataclass(frozen=True, repr=False, kw_only=True)
+class TaskSettings(Settings):
+    """The task, and the settings that only some tasks have; None is the choice of the task.
+
+    A column is a name in the header, or a number from 1.
+    """
+
+    task: str = "language"  # what the network learns; auto: chosen by the data
+    text_column: str | None = None  # of the texts to classify
+    label_column: str | None = None  # of their labels
+    source_column: str | None = None  # of the texts to answer
+    target_column: str | None = None  # of their answers
+    token_column: str | None = None  # of the tokens to tag
+    tag_column: str | None = None  # of their tags
+    time_column: str | None = None  # of the times of a series
+    value_column: str | None = None  # of its values
+    multi_label: bool = False  # whether a text may have several labels
+    class_weights: str = "none"  # what a label counts for: none, balanced, or as in spam:2,ham:1
+    metric: str | None = None  # the figure by which the best network is chosen
+    bidirectional: bool | None = None  # whether a second stack of cells reads each example from its end to its start
+    pooling: str | None = None  # how the outputs of an example become one vector
+    attention: bool | None = None  # whether each target token sees a weighted mean of the source
+    horizon: int | None = None  # steps to forecast
+    season: int | None = None  # steps after which a series repeats itself; 1: it does not
+    scale: str | None = None  # what the values of a series are divided by: mean, standard or none
+    density: str | None = None  # of the next value of a series
+
+    # The fields of columns, each with its role in charlm.examples.Columns.
+    COLUMNS: ClassVar[tuple[str, ...]] = ("text", "label", "source", "target", "token", "tag", "time", "value")
+
+    def check_fits_task(self) -> None:
+        """Raise ConfigError for a setting that this task does not have."""
+        own = next(each.values["settings"] for each in declarations("tasks", "Task") if each.name == self.task)
+        for name in self._given():
+            if name not in own:
+                raise ConfigError(
+                    f"{name} is not a setting of the task {self.task}", remedy="leave_out", settings=[name]
+                )
+
+    def columns(self) -> dict[str, str]:
+        """Return the columns that were chosen, by their roles."""
+        chosen = ((role, getattr(self, f"{role}_column")) for role in self.COLUMNS)
+        return {role: column for role, column in chosen if column is not None}
+
+    @classmethod
+    def unset(cls) -> dict[str, Any]:
+        """Return each field with its default, which files leave out so that older versions read them."""
+        return {field.name: field.default for field in fields(TaskSettings)}
+
+    def _check(self) -> None:
+        check_count("horizon", self.horizon, 1, MOST_STEPS_AHEAD)
+        check_count("season", self.season, 1, MOST_STEPS_AHEAD)
+        if self.scale is not None:
+            check_choice("scale", self.scale, ("mean", "standard", "none"))
+
+    def _given(self) -> Iterator[str]:
+        unset = self.unset()
+        return (name for name, default in unset.items() if name != "task" and getattr(self, name) != default)
