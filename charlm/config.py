@@ -193,6 +193,9 @@ class TrainConfig(Settings):
     precision: of the factors of recurrent products, auto, float32 or bfloat16; sums are float32.
     embedding_file: word2vec text file with the embedding's initial vectors.
     freeze_embedding: whether the embedding stays as it is in that file.
+    start_from: the language model, by its name or path, whose weights the network starts with.
+    start_sha256: SHA-256 of its weights, which the run fills in.
+    freeze: whether the embedding and the cells that came from it are not trained.
 
     Raises ConfigError for a value of the wrong type or outside its bounds, or for two budgets at once.
     """
@@ -213,14 +216,21 @@ class TrainConfig(Settings):
     precision: str = "auto"
     embedding_file: str | None = None
     freeze_embedding: bool = False
+    start_from: str | None = None
+    start_sha256: str | None = None
+    freeze: bool = False
 
     # Plans of older versions lack these fields, which then have their defaults.
-    ADDED_LATER: ClassVar[frozenset[str]] = frozenset({"embedding_file", "freeze_embedding"})
+    ADDED_LATER: ClassVar[frozenset[str]] = frozenset(
+        {"embedding_file", "freeze_embedding", "start_from", "start_sha256", "freeze"}
+    )
+    UNWRITTEN: ClassVar[tuple[str, ...]] = ("start_from", "start_sha256", "freeze")  # in files, while they are not set
     DEFAULT_MINUTES: ClassVar[float] = 3.0  # the budget if none is given
 
     def __post_init__(self) -> None:
-        if isinstance(self.embedding_file, os.PathLike):
-            object.__setattr__(self, "embedding_file", os.fspath(self.embedding_file))
+        for name in ("embedding_file", "start_from"):
+            if isinstance(path := getattr(self, name), os.PathLike):
+                object.__setattr__(self, name, os.fspath(path))
         super().__post_init__()
 
     @property
@@ -247,6 +257,11 @@ class TrainConfig(Settings):
             raise ConfigError(f"give one of minutes, epochs and steps, not {' and '.join(budgets)}")
         if self.freeze_embedding and self.embedding_file is None:
             raise ConfigError("freeze_embedding needs an embedding_file, and none is given")
+        if self.start_from is not None and self.embedding_file is not None:
+            both = "start_from brings the vectors of its model, and embedding_file has others"
+            raise ConfigError(both, remedy="leave_out", settings=["embedding_file"])
+        if self.freeze and self.start_from is None:
+            raise ConfigError("freeze needs a model to start from, and none is given", remedy="give_start")
         infinity = float("inf")
         check_count("batch_size", self.batch_size, 1, 65_536)
         check_count("seq_len", self.seq_len, 1, 65_536)
@@ -265,3 +280,8 @@ class TrainConfig(Settings):
     def from_json(cls, values: object, source: str) -> "TrainConfig":
         """Return the settings in parsed JSON. `source` names the file in errors. Raises ConfigError."""
         return from_mapping(cls, values, source, optional=cls.ADDED_LATER)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values, which `from_json` reads."""
+        unset = {name: getattr(type(self), name) for name in self.UNWRITTEN}
+        return {name: value for name, value in asdict(self).items() if name not in unset or value != unset[name]}

@@ -21,7 +21,7 @@ class SamplerKeywords(TypedDict, total=False):
 
 
 class SettingKeywords(TypedDict, total=False):
-    """Fields of ModelConfig and TrainConfig, except the tokenizer, which `train` takes by itself."""
+    """Fields of ModelConfig and TrainConfig, except two that `train` also takes as objects."""
 
     task: str
     text_column: str | None
@@ -75,3 +75,5 @@ class SettingKeywords(TypedDict, total=False):
     precision: str
     embedding_file: str | None
     freeze_embedding: bool
+    start_sha256: str | None
+    freeze: bool

@@ -171,7 +171,8 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for `plan.json`; without earlier runs, in the form that charlm 0.1 reads."""
-        values = asdict(self) | {"model": self.model.to_json()}
+        values = asdict(self) | {"model": self.model.to_json(), "train": self.train.to_json()}
+        values["earlier"] = [asdict(run) | {"train": run.train.to_json()} for run in self.earlier]
         if not self.earlier:
             del values["earlier"]
         return values

@@ -78,7 +78,8 @@ At run time, the samplers and the configurations themselves decide.
 from typing import TypedDict
 '''
 _SAMPLER_KEYWORDS = "Settings of the samplers in charlm/generation/samplers/."
-_SETTING_KEYWORDS = "Fields of ModelConfig and TrainConfig, except the tokenizer, which `train` takes by itself."
+_SETTING_KEYWORDS = "Fields of ModelConfig and TrainConfig, except two that `train` also takes as objects."
+_OBJECTS = ("tokenizer", "start_from")
 _SAMPLERS = "Keywords of `sample`, `stream`, and `generate`. They apply in this order, after `must_match`."
 _GROUPS = {
     "Functions": lambda thing: inspect.isroutine(thing),
@@ -137,7 +138,7 @@ def typed_keywords() -> str:
     """Return a module in which type checkers find the keywords that variants and configurations declare."""
     samplers = {option.name: str(option.type | None) for option in _sampler_options()}
     configured = [*fields(charlm.ModelConfig), *fields(charlm.TrainConfig)]
-    settings = {each.name: inspect.formatannotation(each.type) for each in configured if each.name != "tokenizer"}
+    settings = {each.name: inspect.formatannotation(each.type) for each in configured if each.name not in _OBJECTS}
     classes = (
         _typed_dict("SamplerKeywords", _SAMPLER_KEYWORDS, samplers),
         _typed_dict("SettingKeywords", _SETTING_KEYWORDS, settings),

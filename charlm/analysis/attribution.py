@@ -9,6 +9,7 @@ Both are in nats, and positive where the token helped. The network always reads 
 
 import copy
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from charlm.nn.embeddings import Embedding
 from charlm.nn.native.fused import Projected
 from charlm.nn.network import Network
 from charlm.nn.probability import log_probabilities, log_softmax, target_log_probability
+from charlm.nn.rows import Rows
 from charlm.tokenizers import Ids
 
 MOST = 300  # tokens: the work grows with the square of their number
@@ -105,6 +107,9 @@ class _WatchedEmbedding(Embedding):
 
     def load_vectors(self, vectors: Tensor, known: Tensor) -> None:
         self._embedding.load_vectors(vectors, known)
+
+    def start_from(self, source: Self, rows: Rows) -> None:
+        self._embedding.start_from(source._embedding, rows)
 
     def project(self, ids: Tensor, cell: Cell) -> Projected:
         return cell.project(self.vectors(ids))

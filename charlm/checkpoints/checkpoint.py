@@ -46,12 +46,12 @@ def load(path: str | Path | None = None, device: str = "cpu") -> Model:
     the configuration; ConfigError if this machine does not have the device.
     """
     on = find_device(device)
-    model, _, _ = _open(_folder_of(path))
+    model, _, _ = _open(find_folder(path))
     model.network.to(on)
     return model
 
 
-def _folder_of(path: str | Path | None) -> Path:
+def find_folder(path: str | Path | None) -> Path:
     """Return the folder of a model: a path, the name of a model in `checkpoints/`, or the latest.
 
     A folder with the name wins if it is a model. Raises ModelError if there is no model, TypeError for another type.

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
-from charlm.cli.options import one_of, option_name
+from charlm.cli.options import model_names, one_of, option_name
 from charlm.cli.variant_options import Given
 from charlm.config import ModelConfig, TrainConfig
 from charlm.registry import names
@@ -29,6 +29,7 @@ class Help:
     choices: Sequence[str] = ()
     metavar: str | None = None
     panel: str | None = None  # heading above the option on the help page
+    names_model: bool = False
 
 
 def _variants(package: str) -> str:
@@ -39,10 +40,11 @@ def _under(panel: str, options: dict[str, Help]) -> dict[str, Help]:
     return {name: replace(help, panel=panel) for name, help in options.items()}
 
 
-TIME, TASK, TEXT, NETWORK, ADVANCED, TRAINING = (  # headings of the help page
+TIME, TASK, TEXT, START, NETWORK, ADVANCED, TRAINING = (  # headings of the help page
     "Time",
     "Task",
     "Text and vocabulary",
+    "Start from a model",
     "Size of the network",
     "Other parts of the network",
     "Training",
@@ -134,6 +136,14 @@ _ADVANCED = {
     "readout_layers": Help("Number of dense layers above the recurrent ones, output layer included."),
     "tie_weights": Help("Use one table for the embedding and the readout."),
 }
+_START = {
+    "start_from": Help(
+        "Start from this language model: with its shape, and its weights for all known tokens.",
+        metavar="MODEL",
+        names_model=True,
+    ),
+    "freeze": Help("Do not train the embedding and the cells that come from it (needs --from)."),
+}
 _TRAINING = {
     "batch_size": Help("Number of sequences trained in parallel."),
     "seq_len": Help("Number of tokens through which the gradient flows back."),
@@ -151,6 +161,7 @@ TRAIN_OPTIONS = {
     **_under(TASK, _TASK),
     **TOKENIZER_OPTIONS,
     **_under(TEXT, {"valid_fraction": Help("Share of the corpus to hold out for validation.")}),
+    **_under(START, _START),
     **_under(NETWORK, _NETWORK),
     **_under(ADVANCED, _ADVANCED),
     **_under(TRAINING, _TRAINING),
@@ -200,6 +211,8 @@ def _parameter(name: str, help: Help) -> inspect.Parameter:
     settings: dict[str, Any] = {"metavar": help.metavar, "rich_help_panel": help.panel}
     if help.choices:
         settings["autocompletion"] = one_of(help.choices)
+    if help.names_model:
+        settings["autocompletion"] = model_names
     text = f"{help.text} [{described}]" if described else help.text
     names = f"{option_name(name)}/{option_name(f'no_{name}')}" if annotation == bool | None else option_name(name)
     option = typer.Option(names, help=text, show_default=False, **settings)

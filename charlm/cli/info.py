@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from charlm.checkpoints.origin import in_words
 from charlm.cli.dates import minute, timestamp
 from charlm.cli.list_models import run_in_words
 from charlm.cli.models import find_model
@@ -92,6 +93,7 @@ def _rows(values: dict[str, Any]) -> dict[str, str]:
         "sequence": shape["sequence"],
         "corpus": f"{', '.join(corpus['files'])}: {plural(corpus['characters'], 'character')}",
         "SHA-256": corpus["sha256"],
+        **({"started from": origin} if (origin := in_words(corpus.get("start"))) else {}),
     }
     if "step" in values:
         rows |= _figures(values)

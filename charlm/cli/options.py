@@ -43,9 +43,12 @@ Quiet = Annotated[
 ]
 
 
+_OPTIONS = {"start_from": "--from"}  # of settings with another name, since `from` is a keyword of Python
+
+
 def option_name(name: str) -> str:
     """Return the option of a parameter or a setting: --hidden-size for hidden_size."""
-    return f"--{name.replace('_', '-')}"
+    return _OPTIONS.get(name) or f"--{name.replace('_', '-')}"
 
 
 def optional(

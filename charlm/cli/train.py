@@ -101,6 +101,8 @@ def train(
         raise ConfigError(f"--plan sets the number of steps; leave out {option_name(budgets[0])}")
     if tokenizer_file and (own := [each for each in ("tokenizer", *TOKENIZER_FIELDS) if each in options]):
         raise ConfigError(f"--tokenizer-file brings its own vocabulary; leave out {option_name(own[0])}")
+    if tokenizer_file and "start_from" in options:
+        raise ConfigError("--tokenizer-file brings a vocabulary, and --from learns one from the text; give one of them")
     if valid and "valid_fraction" in options:
         raise ConfigError("give --valid or --valid-fraction, not both; --valid holds out a whole file")
     shape = with_options(stored.model if stored else ModelConfig(), options)

@@ -13,10 +13,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from charlm.config import ModelConfig
+from charlm.errors import ConfigError
 from charlm.nn.cells import Cell, LayerContext, State
 from charlm.nn.embeddings import Embedding, InputLayer
 from charlm.nn.native.threads import computing
 from charlm.nn.random_numbers import dropout
+from charlm.nn.rows import TokenRows
 from charlm.registry import find
 from charlm.tokenizers import Ids
 
@@ -180,6 +182,29 @@ class Encoder(nn.Module):
     def zero_state(self, batch_size: int) -> NetworkState:
         """Return the state at the start of a sequence."""
         return _zero_state(self._stack(), batch_size)
+
+    @torch.no_grad()
+    def start_from(self, source: "Encoder", rows: TokenRows) -> None:
+        """Take the weights of another encoder of the same shape, which reads tokens from left to right.
+
+        The backward stack stays as it is. Raises ConfigError if a cell does not fit.
+        """
+        embedding = cast(Embedding, self.embedding)
+        embedding.start_from(cast(Embedding, source.embedding), rows.inputs)
+        for layer, (cell, old) in enumerate(zip(self._stack(), source._stack(), strict=True)):
+            columns = {"weight_ih": rows.inputs} if layer == 0 and embedding.tokens_are_columns else {}
+            if old.feeds_tokens_back:
+                columns["weight_hh"] = rows.outputs
+            if cell.feeds_tokens_back != old.feeds_tokens_back:
+                raise ConfigError("a cell that feeds back the tokens it predicts starts only a language model")
+            for name, weight in cell.named_parameters():
+                given = old.get_parameter(name)
+                weight.copy_(columns[name].of(given.t()).t() if name in columns else given)
+
+    def started_parts(self) -> list[list[nn.Parameter]]:
+        """Return the weights that `start_from` gives: those of each cell, the highest first, then the embedding."""
+        parts = [list(cell.parameters()) for cell in reversed(self._stack())]
+        return [*parts, list(self.embedding.parameters())]
 
     def _stack(self) -> list[Cell]:
         return cast("list[Cell]", list(self.cells))

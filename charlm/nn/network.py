@@ -13,10 +13,11 @@ from torch import Tensor, nn
 from charlm.config import ModelConfig
 from charlm.nn.cells import LayerContext
 from charlm.nn.embeddings import Embedding
+from charlm.nn.encoder import Encoder, make_embedding
 from charlm.nn.encoder import NetworkState as NetworkState
-from charlm.nn.encoder import make_embedding
 from charlm.nn.native.threads import computing
 from charlm.nn.readouts import Readout, choose
+from charlm.nn.rows import TokenRows
 from charlm.nn.trainable import Read, Trainable
 from charlm.registry import find
 
@@ -57,6 +58,14 @@ class Network(Trainable):
         """Set which tokens can occur (V,) and how often each is a target (V,). Call this once, before training."""
         self.predictable.copy_(allowed_tokens)
         self.readout.set_frequencies(counts)
+
+    @torch.no_grad()
+    def start_from(self, source: Encoder, rows: TokenRows) -> None:
+        """Take the weights of another network of the same shape, the layers above the cells included."""
+        super().start_from(source, rows)
+        assert isinstance(source, Network)
+        self.dense.load_state_dict(source.dense.state_dict())
+        self.readout.start_from(source.readout, rows.outputs)
 
     def forward(
         self, ids: Tensor, state: NetworkState | None = None, resets: Tensor | None = None

@@ -113,10 +113,13 @@ class Metrics(Protocol):
 class Dataset(ABC):
     """Data made ready for a run. What it was read from is not read again.
 
-    sha256: of the training part and the held-out part.
+    sha256: of the training part and the held-out part. tokenizer: the vocabulary of what the network reads, if it reads
+    text.
     """
 
     sha256: str
+    if TYPE_CHECKING:
+        tokenizer: Tokenizer
 
     @property
     @abstractmethod
@@ -174,6 +177,12 @@ class Dataset(ABC):
     @abstractmethod
     def network(self, model: ModelConfig, device: "torch.device", seed: int) -> "Trainable":
         """Build the untrained network of a run; `model` must be resolved."""
+
+    def start(self, network: "Trainable", model: "Model") -> str:
+        """Give an untrained network the weights of a language model; return in words what its tokens start as."""
+        from charlm.tasks._start import start
+
+        return start(network, self.tokenizer, model)
 
     @abstractmethod
     def evaluate(self, network: Any, examples: Sequence[Any], map_rows: MapRows = map_alone) -> Metrics:

@@ -60,7 +60,7 @@ class Group:
         """
         if self.size == 1:
             return loss
-        chosen = list(parameters)
+        chosen = [each for each in parameters if each.grad is not None]  # the others are not trained
         parts = [each.grad.flatten() for each in chosen if each.grad is not None]
         flat = torch.cat([*parts, parts[0].new_tensor([loss, 1, self._requests_sync])]) * rows
         _all_reduce(summed := flat if flat.is_cuda else flat.cpu())

@@ -14,6 +14,7 @@ from charlm.data.sources import Source, is_text
 from charlm.errors import ConfigError
 from charlm.examples import LANGUAGE, Columns
 from charlm.examples.detection import detect
+from charlm.model import Model
 from charlm.plan import Plan, read_plan
 from charlm.registry import names
 from charlm.tokenizers import Tokenizer
@@ -22,7 +23,8 @@ from charlm.tokenizers import Tokenizer
 class Given(NamedTuple):
     """The settings of a run. `plan` is None for a new run, and has the same two configurations otherwise.
 
-    keywords: the settings that were given by name, also those with their default value.
+    keywords: the settings that were given by name, also those with their default value. start: a loaded model to start
+    from.
     """
 
     model: ModelConfig
@@ -30,6 +32,7 @@ class Given(NamedTuple):
     plan: Plan | None
     tokenizer: Tokenizer | None
     keywords: Mapping[str, Any]
+    start: Model | None
 
     @property
     def task_is_open(self) -> bool:
@@ -43,6 +46,7 @@ def settings(
     config: TrainConfig | None,
     plan: Plan | str | Path | None,
     tokenizer: Tokenizer | str | None,
+    start_from: Model | str | Path | None,
     keywords: Mapping[str, Any],
 ) -> Given:
     """Merge configurations, or those of a plan, with keywords, which win.
@@ -59,12 +63,17 @@ def settings(
         keywords, tokenizer = {**keywords, "tokenizer": tokenizer}, None
     elif not isinstance(tokenizer, Tokenizer | None):
         raise TypeError(f"train() takes the name of a tokenizer, or a Tokenizer, as tokenizer, not {named(tokenizer)}")
+    start = start_from if isinstance(start_from, Model) else None
+    if start:
+        keywords = {**keywords, "start_from": start.name or "a model in memory"}
+    elif start_from is not None:
+        keywords = {**keywords, "start_from": str(checked_path("start_from must be a model, or", start_from))}
     names = {field.name for field in fields(ModelConfig)}
     shape = {name: value for name, value in keywords.items() if name in names}
     run = {name: value for name, value in keywords.items() if name not in names}
     if plan is None:
         model, config = replace(model or ModelConfig(), **shape), replace(config or TrainConfig(), **run)
-        return Given(model, config, None, tokenizer, keywords)
+        return Given(model, config, None, tokenizer, keywords, start)
     for name, given, planned in (("model", model, plan.model), ("config", config, plan.train)):
         if given not in (None, planned):
             raise ConfigError(f"a plan has its own {name}; leave {name} out, and give keywords to change settings")
@@ -72,7 +81,7 @@ def settings(
         raise ConfigError(f"a plan sets the number of steps; leave {budgets[0]} out")
     earlier = tuple(replace(each, train=replace(each.train, **run)) for each in plan.earlier)
     plan = replace(plan, model=replace(plan.model, **shape), train=replace(plan.train, **run), earlier=earlier)
-    return Given(plan.model, plan.train, plan, tokenizer, keywords)
+    return Given(plan.model, plan.train, plan, tokenizer, keywords, start)
 
 
 def checked_source(rule: str, source: object) -> Source:

@@ -3,6 +3,7 @@
 import copy
 import math
 from collections.abc import Iterable, Mapping
+from itertools import chain
 
 import torch
 from torch import Tensor
@@ -82,6 +83,9 @@ class Learner:
         self.network = network.train()
         if config.freeze_embedding:
             network.embedding.requires_grad_(False)
+        if config.freeze:
+            for weight in chain.from_iterable(network.started_parts()):
+                weight.requires_grad_(False)
         network.compute_dtype = getattr(torch, resolve_precision(config.precision, network.device))
         self.averaged_network = network
         self.clip = config.clip
@@ -203,7 +207,8 @@ class Learner:
             loss.backward()  # type: ignore[no-untyped-call]
             total += loss.item()
         # outputs.backward(leaves.grad) computes the same, but its first use imports a compiler.
-        (outputs * leaves.grad).sum().backward()  # type: ignore[operator, no-untyped-call]
+        if outputs.requires_grad:  # all weights below may be frozen
+            (outputs * leaves.grad).sum().backward()  # type: ignore[operator, no-untyped-call]
         return total
 
     @torch.no_grad()

@@ -1,14 +1,20 @@
 """The model card: the README of a model's folder, for people and for the Hugging Face Hub."""
 
+from typing import Any
+
 from charlm.checkpoints import card_name
-from charlm.files.markdown import block
+from charlm.checkpoints.origin import in_words
+from charlm.files.markdown import block, printable
 from charlm.plan import Plan
 from charlm.tasks import Card, Dataset
 from charlm.training.best import Best
 
 
-def model_card(name: str, plan: Plan, dataset: Dataset, parameters: int, best: Best) -> str:
-    """Write the card: YAML for the Hub, then Markdown."""
+def model_card(name: str, plan: Plan, dataset: Dataset, parameters: int, best: Best, origin: Any = None) -> str:
+    """Write the card: YAML for the Hub, then Markdown.
+
+    origin: the model that the network started from, as config.json describes it.
+    """
     card = dataset.card(plan, best.metrics, best.previews)
     return f"""{_front_matter(name, plan, card)}
 {card_name.heading(name)}
@@ -17,7 +23,7 @@ def model_card(name: str, plan: Plan, dataset: Dataset, parameters: int, best: B
 
 | | |
 |---|---|
-{_rows(plan, card, parameters, best.step)}
+{_rows(plan, card, parameters, best.step, origin)}
 
 {card.after_table}
 
@@ -68,11 +74,12 @@ tags:
 """
 
 
-def _rows(plan: Plan, card: Card, parameters: int, step: int) -> str:
+def _rows(plan: Plan, card: Card, parameters: int, step: int, origin: Any) -> str:
     rounded = ", factors of the recurrent products rounded to bfloat16" if plan.train.precision == "bfloat16" else ""
     rows = {
         "network": f"{plan.model.shape}; {parameters:,} parameters",
         **card.rows,
+        **({"started from": printable(in_words(origin)).replace("|", "\\|")} if origin else {}),
         "trained": f"{step:,} of {plan.total:,} steps, seed {plan.train.seed}, in float32{rounded}",
         **({"runs": f"{plan.story}; in each, the learning rate rose and fell"} if plan.earlier else {}),
     }

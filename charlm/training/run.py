@@ -12,7 +12,7 @@ from charlm.checkpoints.claim import claim
 from charlm.config import ModelConfig, TrainConfig
 from charlm.errors import DivergenceError
 from charlm.plan import Plan
-from charlm.tasks import Batches, Dataset
+from charlm.tasks import About, Batches, Dataset
 from charlm.training.distributed import Group
 from charlm.training.events import Event, Finished, Measuring, Report
 from charlm.training.finished_run import FinishedRun, check_unchanged
@@ -20,6 +20,7 @@ from charlm.training.meter import Meter
 from charlm.training.planner import PlannedRun, make_plan
 from charlm.training.resume import UnfinishedRun, broadcast_plan, check_state
 from charlm.training.run_folder import RunFolder
+from charlm.training.start import Start
 from charlm.training.trained import trained_model
 from charlm.training.trainer import Trainer
 
@@ -38,6 +39,7 @@ class Job(NamedTuple):
     overwrite: bool
     force: bool  # train even if a budget is too small for one step
     report: Report
+    start: Start | None  # the model from which a new run starts
 
 
 def follow(
@@ -62,11 +64,13 @@ def follow(
     state = unfinished.state if unfinished else None
     if state:
         check_state(state, job.dataset, plan)
+    start = None if state or after else job.start
+    origin = start.origin() if start else state.values.get("start") if state else after and after.data.get("start")
     run_folder = RunFolder(
         job.folder,
         path,
         contents=job.dataset.contents(),
-        data=job.dataset.describe(),
+        data=job.dataset.describe() | ({"start": origin} if origin else {}),
         saved_step=state.step if state and path else None,
         continues=after is not None,
     )
@@ -84,11 +88,12 @@ def follow(
             group=job.group,
             state=state,
             after=after,
+            start=start,
         )
         run_folder.open(plan, trainer.nbytes(), trainer.rollback_state if after else None)
         meter.report_plan(
             plan,
-            job.dataset.about(job.batches, plan.model, plan.train),
+            _about(job.dataset.about(job.batches, plan.model, plan.train), plan, trainer.started_as),
             size_reason=planned.size_reason,
             parameters=trainer.network.parameter_count(),
             micro_batches=trainer.learner.micro_batches,
@@ -147,6 +152,15 @@ def _planned(job: Job, plan: Plan | None, config: TrainConfig, started: float, a
     return PlannedRun(replace(plan, model=job.model, earlier=earlier), None, STORED)
 
 
+def _about(data: About, plan: Plan, started_as: str) -> About:
+    """Add the model that the network started from; `started_as` says what its tokens started as, if it is new."""
+    if plan.train.start_from is None:
+        return data
+    tokens = f": {started_as}" if started_as else ""
+    frozen = "; what came from it is not trained" if plan.train.freeze else ""
+    return replace(data, after=(*data.after, ("start", f"{plan.train.start_from}{tokens}{frozen}")))
+
+
 def _without_end(report: Report, total: int) -> Report:
     """Return a receiver that leaves out the end of a run of `total` steps, which another run follows."""
 
@@ -164,7 +178,7 @@ def _finished(job: Job, trainer: Trainer) -> FinishedRun:
         model=model,
         plan=trainer.plan,
         step=trainer.best.step,
-        data=job.dataset.describe(),
+        data=trainer.run_folder.data,
         figures=trainer.best.summary() or {},
         seconds=monotonic() - trainer.meter.started,
         metrics=tuple(trainer.meter.lines),

@@ -54,7 +54,7 @@ class RunFolder:
         self.saved_step = saved_step  # of the last saved state
         self.model_step = 0  # of the model on the disk; 0 while there is none that is complete and was validated
         self._path = path  # where files are written now
-        self._contents, self._data = contents, data
+        self.data, self._contents = data, contents
         self._created = continues or saved_step is not None  # whether the files that never change are on the disk
         self._stored_plan: Plan | None = None  # the plan on the disk
         self._stored_lines = 0  # lines of the metrics on the disk
@@ -91,7 +91,7 @@ class RunFolder:
         if not self._created or not all((self._path / name).exists() for name in (CONFIG, PLAN, *self._contents.files)):
             self._created, self._stored_plan, self.model_step = False, None, 0
             training_state.begin(self._path)
-            write.create(self._path, plan.model, self._contents, self._data)
+            write.create(self._path, plan.model, self._contents, self.data)
             self._created = True
         if self._stored_plan != plan:
             self._stored_plan = None

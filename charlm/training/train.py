@@ -36,6 +36,7 @@ from charlm.training.given import checked_source
 from charlm.training.progress_lines import ProgressLines
 from charlm.training.resume import find_run, plans_to_follow, restarted
 from charlm.training.run import STORED, Job, follow
+from charlm.training.start import find_start
 
 _PRODUCTS = Lock()  # guards the precision of products on a GPU, which all threads share
 _products_before: list[str] = []  # for each run on a GPU, the precision before the first of them
@@ -50,6 +51,7 @@ def train(
     valid: Source | None = None,
     plan: Plan | str | Path | None = None,
     tokenizer: Tokenizer | str | None = None,
+    start_from: Model | str | Path | None = None,
     folder: str | Path | None = None,
     overwrite: bool = False,
     resume: bool = False,
@@ -67,6 +69,8 @@ def train(
     valid: a separate held-out text, in place of a part of the corpus.
     plan: a stored plan to repeat, or the path of a plan.json; it has both configurations, and those of earlier runs.
     tokenizer: the name of a tokenizer, or a vocabulary to use unchanged instead of learning one.
+    start_from: a language model to start from: its name, its path, or itself. The network has its shape, and its
+    weights, also those of each token that both know.
     folder: where to keep the model, complete at every moment from the first validation on, and the state of the run
     until it ends; without it, the model is in memory only, and its `save` writes it.
     overwrite: replace the model or the unfinished run in `folder`.
@@ -95,7 +99,7 @@ def train(
     source = checked_source("train() takes", source)
     valid = None if valid is None else checked_source("valid must be", valid)
     folder = None if folder is None else checked_path("folder must be", folder)
-    asked = given.settings(model, config, plan, tokenizer, settings)
+    asked = given.settings(model, config, plan, tokenizer, start_from, settings)
     plan = asked.plan
     if resume and folder is None:
         raise ConfigError("resume=True needs folder=")
@@ -112,8 +116,11 @@ def train(
         model, config, tokenizer = asked.model, asked.config, asked.tokenizer
         if run and run.plan:
             model, config = run.plan.model, run.plan.train
+        start = None if run and run.plan else find_start(asked.start, config)
         if isinstance(run, FinishedRun):
             tokenizer = run.model.tokenizer
+        elif start:
+            model = start.vocabulary(with_tokenizer(model, tokenizer), asked.keywords)
         else:
             model = with_tokenizer(model, tokenizer)
         device = _device(config.device, group)
@@ -122,6 +129,10 @@ def train(
         if run is None and not plan and asked.task_is_open:
             model = replace(model, task=given.chosen_task(source, columns_of(model)))
         model.check_fits_task()
+        if start:
+            model, config = start.shape(model, config, asked.keywords), start.config(config)
+            asked = asked._replace(config=config)
+            plans = [each and replace(each, train=start.config(each.train)) for each in plans]
         task = find(Task, model.task)
         if folder and group.first and run is None:
             check_free(folder, overwrite)  # `claim` checks again: another process may train while the corpus is read
@@ -138,13 +149,13 @@ def train(
             dataset = dataset.repeated("as in the earlier run")
         elif plan:
             dataset = dataset.repeated(STORED)
-        _check_same(dataset.identity, group)
+        _check_same(f"{dataset.identity} {start.sha256 if start else ''}", group)
         batches = dataset.batches(config, group.rows)
         _check_rows(batches.batch_size, config.batch_size, group)
         if isinstance(run, FinishedRun) and not plan and not run.allows(asked.config, batches.steps_per_epoch):
             return _already_finished(run, report)  # a budget in epochs, which only the batches turn into steps
         folder = folder if group.first else None
-        job = Job(group, dataset, batches, dataset.complete(model), device, folder, overwrite, force, report)
+        job = Job(group, dataset, batches, dataset.complete(model), device, folder, overwrite, force, report, start)
         with _torch_settings(config, device), lock(folder) if folder else nullcontext("") as refusal:
             if folder and refusal:
                 report(NotLocked(folder, refusal))

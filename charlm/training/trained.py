@@ -16,7 +16,7 @@ def trained_model(trainer: Trainer) -> Model:
         raise trainer.diverged("the validation loss")
     trainer.network.load_state_dict(best.weights)
     record = TrainingRecord(
-        corpus=trainer.dataset.describe(),
+        corpus=dict(trainer.run_folder.data),
         metadata=write.metadata(best.step, best.summary()),
         files={
             PLAN: to_json(trainer.plan.to_json()),

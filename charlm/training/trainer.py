@@ -25,6 +25,7 @@ from charlm.training.model_card import model_card
 from charlm.training.planner import TimeBudget
 from charlm.training.resume import broadcast_state
 from charlm.training.run_folder import RunFolder
+from charlm.training.start import Start
 
 _REPORT_EVERY = 0.25  # seconds between two progress reports
 _DROPOUT = 3  # the first random stream for dropout, one per process; the batches use streams 0 to 2
@@ -35,7 +36,7 @@ class Trainer:
 
     budget: the deadline of this process, which revises the number of steps; None if the steps were given, or if another
     process watches the deadline. state: the state to resume; None for a new run. after: the run whose model a new run
-    continues from.
+    continues from. start: the model that a new network starts from.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Trainer:
         group: Group = ALONE,
         state: TrainingState | None = None,
         after: FinishedRun | None = None,
+        start: Start | None = None,
     ) -> None:
         self.dataset, self.batches, self.plan, self.budget = dataset, batches, plan, budget
         self.run_folder, self.meter, self.device, self.group = run_folder, meter, device, group
@@ -65,6 +67,7 @@ class Trainer:
         if after:
             self.network.load_state_dict(after.model.network.state_dict())
             meter.go_on(plan.start, after.metrics, after.seconds)
+        self.started_as = dataset.start(self.network, start.model) if start else ""  # the tokens, in words
         self.learner = Learner(self.network, plan.train, group)
         if device.type == "cuda":
             self.learner.find_micro_batches(batches[0])
@@ -95,7 +98,8 @@ class Trainer:
 
     def card(self, best: Best) -> str:
         """Return the model card of a network that is kept."""
-        return model_card(self.name, self.plan, self.dataset, self.network.parameter_count(), best)
+        origin = self.run_folder.data.get("start")
+        return model_card(self.name, self.plan, self.dataset, self.network.parameter_count(), best, origin)
 
     def nbytes(self) -> int:
         """Return the bytes of this process's share of the training state."""
@@ -275,6 +279,7 @@ class Trainer:
         values = {
             "plan": self.plan.to_json(),
             "corpus": self.dataset.sha256,
+            **({"start": self.run_folder.data["start"]} if "start" in self.run_folder.data else {}),
             "validated": self.validated_step,
             **self.meter.values(),
             **values_of(self.best),

@@ -6,12 +6,14 @@ from dataclasses import fields
 from conftest import Outcome
 
 from charlm.cli.config_options import TOKENIZER_OPTIONS, TRAIN_OPTIONS, with_options
+from charlm.cli.options import option_name
 from charlm.config import ModelConfig, TrainConfig
 from charlm.task_settings import TaskSettings
 from charlm.tasks import declared
 
 Run = Callable[..., Outcome]
-WITHOUT_OPTION = {"vocabulary", "weight_decay", "precision"}  # a given vocabulary's hash, and two choices of the plan
+# The hashes of a given vocabulary and of the model that a run starts from, and two choices of the plan.
+WITHOUT_OPTION = {"vocabulary", "start_sha256", "weight_decay", "precision"}
 
 
 def test_every_field_has_an_option_or_is_known_to_have_none() -> None:
@@ -29,7 +31,7 @@ def test_the_help_shows_the_default_that_the_configuration_declares(run: Run) ->
         default = getattr(ModelConfig if hasattr(ModelConfig, name) else TrainConfig, name, None)
         number = f"{default:g}" if isinstance(default, float) else default
         expected = help.default or ("" if default is None or default is False else f"{number}")
-        assert f"--{name.replace('_', '-')}" in shown
+        assert option_name(name) in shown
         assert "".join(f"{help.text} {f'[{expected}]' if expected else ''}".split()) in shown
 
 

@@ -60,6 +60,7 @@ class Cell(nn.Module, ABC):
     gates: ClassVar[int]  # blocks of H rows in the weights
     state_tensors: ClassVar[int] = 1
     takes_activation: ClassVar[bool] = False  # whether `activation` may be chosen
+    feeds_tokens_back: bool = False  # whether the state, and so each column of weight_hh, belongs to a token
     learning_rate_scale: ClassVar[float] = 1.0  # the cell's best learning rate over that of a GRU of the same width
     # The block of the gate that decides how much of the state survives a step, and the sign of the bias that makes the
     # state survive: -1 if the gate's value is the share that is replaced.

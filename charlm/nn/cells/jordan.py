@@ -25,6 +25,7 @@ class Jordan(RecurrentCell):
     ) -> None:
         super().__init__(input_size, hidden_size, activation, context)
         self._context = context
+        self.feeds_tokens_back = bool(context.vocabulary and not context.numbers)
         if not context.logits:
             self.readout = nn.Linear(hidden_size, hidden_size)
 

@@ -7,12 +7,14 @@ one-layer model. Letters: T time, B batch, V vocabulary, E embedding, G = gates 
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import ClassVar, Self
 
 from torch import Tensor, nn
 
 from charlm.errors import ConfigError
 from charlm.nn.cells import Cell
 from charlm.nn.native.fused import Projected
+from charlm.nn.rows import Rows
 
 
 class InputLayer(nn.Module, ABC):
@@ -32,6 +34,8 @@ class InputLayer(nn.Module, ABC):
 class Embedding(InputLayer):
     """An input layer for token ids, made with V and E."""
 
+    tokens_are_columns: ClassVar[bool] = False  # of the first cell's weight_ih, since the embedding has no table
+
     @abstractmethod
     def projected_table(self, cell: Cell) -> Tensor:
         """Return `cell.project` of the vectors of all tokens: (V, G)."""
@@ -46,6 +50,10 @@ class Embedding(InputLayer):
 
         Raises ConfigError if the embedding has no vectors of its own.
         """
+
+    @abstractmethod
+    def start_from(self, source: Self, rows: Rows) -> None:
+        """Take the vectors of another embedding of this kind, of the same width."""
 
     def tie(self) -> Callable[[], Tensor]:
         """Share the table with the readout, and return a function that returns it: (V, E).

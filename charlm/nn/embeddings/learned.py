@@ -1,6 +1,7 @@
 """Learned: row i of an E-wide table, trained with the other weights."""
 
 from collections.abc import Callable
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +10,7 @@ from torch.nn import functional
 from charlm.nn.cells import Cell
 from charlm.nn.embeddings import Embedding
 from charlm.nn.native.fused import Lookup, Projected
+from charlm.nn.rows import Rows
 from charlm.tokenizers import Tokenizer
 
 
@@ -48,6 +50,10 @@ class Learned(Embedding):
     def load_vectors(self, vectors: Tensor, known: Tensor) -> None:
         if not self.weight.is_meta:
             self.weight.data[known] = vectors[known]
+
+    def start_from(self, source: Self, rows: Rows) -> None:
+        scale = 1.0 if source.scale == self.scale else source.scale / self.scale  # a tied table has shorter rows
+        self.weight.data.copy_(rows.of(source.weight.data) * scale)
 
     def project(self, ids: Tensor, cell: Cell) -> Projected:
         # A table of V rows costs less than a product for each of T · B tokens if V is smaller.

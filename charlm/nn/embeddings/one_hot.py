@@ -1,5 +1,7 @@
 """One-hot: e_i, zeros with a 1 at index i. W_x e_i is column i of W_x, so the projected table is the weight itself."""
 
+from typing import Self
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -8,9 +10,12 @@ from charlm.errors import ConfigError
 from charlm.nn.cells import Cell
 from charlm.nn.embeddings import Embedding
 from charlm.nn.native.fused import Lookup, Projected
+from charlm.nn.rows import Rows
 
 
 class OneHot(Embedding):
+    tokens_are_columns = True
+
     def __init__(self, vocabulary_size: int, size: int) -> None:
         super().__init__()
         self.size = vocabulary_size  # `size` does not apply: a one-hot vector is as wide as the vocabulary
@@ -27,6 +32,9 @@ class OneHot(Embedding):
 
     def load_vectors(self, vectors: Tensor, known: Tensor) -> None:
         raise ConfigError("a one-hot input has no vectors to load", remedy="load_learned_embedding")
+
+    def start_from(self, source: Self, rows: Rows) -> None:
+        """Do nothing: the vectors have no weights."""
 
     def project(self, ids: Tensor, cell: Cell) -> Projected:
         # A table of V rows costs less than a look-up for each of T · B tokens if V is smaller.

@@ -6,8 +6,11 @@ probability of exactly 0. Letters: V vocabulary, H hidden, N any number of outpu
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import Self
 
 from torch import Tensor, nn
+
+from charlm.nn.rows import Rows
 
 # Returns the matrix (V, H) of an embedding. A function, because moving a network to a device replaces its tensors.
 Table = Callable[[], Tensor]
@@ -39,6 +42,10 @@ class Readout(nn.Module, ABC):
     @abstractmethod
     def output_vectors(self) -> Tensor:
         """Return a vector for each token (V, H): the direction in which an output makes the token likelier."""
+
+    @abstractmethod
+    def start_from(self, source: Self, rows: Rows) -> None:
+        """Take the weights of another readout of this kind, of the same width. Called after `set_frequencies`."""
 
     def as_linear(self, allowed_tokens: Tensor) -> tuple[Tensor, Tensor] | None:
         """Return W (V, H) and b (V,) if the logits are W h + b, else None."""

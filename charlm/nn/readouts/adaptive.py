@@ -8,8 +8,9 @@ Weights have the names and shapes of torch.nn.AdaptiveLogSoftmaxWithLoss. That c
 know tokens of probability 0, and computes no gradient for a group without targets.
 """
 
+import math
 from itertools import pairwise
-from typing import cast
+from typing import Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,7 @@ from torch.nn import functional
 
 from charlm.errors import ConfigError
 from charlm.nn.readouts import Readout, Table
+from charlm.nn.rows import Rows
 
 _BORDERS = (1 / 64, 1 / 16, 1 / 4)  # ends of the shortlist and of all groups but the last, as shares of V
 _NARROWING = 2  # the width of each tail over that of the next
@@ -42,6 +44,31 @@ class Adaptive(Readout):
     def set_frequencies(self, counts: Tensor) -> None:
         # The first argsort lists the tokens by frequency; the second inverts that list.
         self.places.copy_(counts.argsort(descending=True, stable=True).argsort())
+
+    def start_from(self, source: Self, rows: Rows) -> None:
+        """Take the direction of each token, also where it moves to another group.
+
+        A row of the head is a token's direction, and the bias that it has there or that of its group. A row of a tail
+        is what the narrow matrix makes nearest to the difference from the direction of the group.
+        """
+        order = self.places.argsort()
+        vectors, biases = rows.of(source.output_vectors().detach())[order], rows.of(source._biases())[order]
+        self.head.weight.data[: self.shortlist] = vectors[: self.shortlist]
+        self.head.bias.data[: self.shortlist] = biases[: self.shortlist]
+        for number, (first, end) in enumerate(self.groups[: len(source.groups)]):
+            group, old = self.shortlist + number, source.shortlist + number
+            self.head.weight.data[group] = source.head.weight.data[old]
+            self.head.bias.data[group] = source.head.bias.data[old]
+            (narrow, wide), (given, _) = (_matrices(each.tail[number]) for each in (self, source))
+            narrow.copy_(given)
+            wide.copy_((vectors[first:end] - source.head.weight.data[old]) @ torch.linalg.pinv(given))
+
+    def _biases(self) -> Tensor:
+        """Return the logit of each token (V,) for an output of zeros, but for the head's normalization."""
+        shortlist, groups = self.head.bias.data[: self.shortlist], self.head.bias.data[self.shortlist :]
+        sizes = [end - first for first, end in self.groups]
+        parts = [(bias - math.log(size)).expand(size) for bias, size in zip(groups, sizes, strict=True)]
+        return torch.cat([shortlist, *parts])[self.places]
 
     def logits(self, outputs: Tensor, allowed_tokens: Tensor) -> Tensor:
         """Return log P of each token, which is its own log-softmax: (..., H) → (..., V)."""
@@ -100,3 +127,9 @@ class Adaptive(Readout):
             torch.cat((shortlist, group_masks)),
             *(group.where(some == 0, 0.0) for group, some in zip(groups, group_masks, strict=True)),
         ]
+
+
+def _matrices(tail: nn.Module) -> tuple[Tensor, Tensor]:
+    """Return the narrow and the wide matrix of a group."""
+    narrow, wide = (cast(nn.Linear, part).weight.data for part in cast(nn.Sequential, tail))
+    return narrow, wide

@@ -1,10 +1,13 @@
 """Dense: a logit for each token, W h + b. With tied weights W is the embedding's table (Press & Wolf 2017)."""
 
+from typing import Self
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from charlm.nn.readouts import Readout, Table
+from charlm.nn.rows import Rows
 
 
 class Dense(Readout):
@@ -19,6 +22,11 @@ class Dense(Readout):
 
     def output_vectors(self) -> Tensor:
         return self._shared() if self._shared else self.weight
+
+    def start_from(self, source: Self, rows: Rows) -> None:
+        if self._shared is None:  # the embedding has taken a shared table
+            self.weight.data.copy_(rows.of(source.weight.data))
+        self.bias.data.copy_(rows.of(source.bias.data))
 
     def as_linear(self, allowed_tokens: Tensor) -> tuple[Tensor, Tensor]:
         return self.output_vectors(), torch.where(allowed_tokens, self.bias, -torch.inf)
