@@ -28,6 +28,7 @@ class Network(Trainable):
     `config` must be resolved: every size is a number.
     """
 
+    starts_whole = True
     predictable: Tensor  # the name of `allowed_tokens` in model.safetensors
     embedding: Embedding
 

@@ -1,7 +1,7 @@
 """A network that a run can train: it reads a batch, and knows the probability of each target."""
 
 from abc import ABC, abstractmethod
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,7 +21,12 @@ class Read(NamedTuple):
 
 
 class Trainable(Encoder, ABC):
-    """An encoder with a readout."""
+    """An encoder with a readout.
+
+    starts_whole: whether `start_from` gives the layers above the encoder too.
+    """
+
+    starts_whole: ClassVar[bool] = False
 
     @property
     @abstractmethod

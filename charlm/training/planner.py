@@ -19,7 +19,7 @@ from charlm.tasks import Batches, Dataset
 from charlm.training.distributed import ALONE, Group
 from charlm.training.finished_run import FinishedRun
 from charlm.training.learner import Learner
-from charlm.training.recipe import Sized, resolve, resolve_dropout, resolve_rates, weights
+from charlm.training.recipe import Sized, resolve, resolve_dropout, resolve_rates, starts_whole, weights
 from charlm.training.speed import step_seconds, validation_seconds, with_fewer_threads
 from charlm.wording import listed
 
@@ -134,12 +134,14 @@ def make_plan(
         steps, validations = budget.affordable_steps(), budget.validations
     epochs = steps / batches.steps_per_epoch
     model = resolve_dropout(sized.config, epochs)
-    config = replace(resolve_rates(config, model, steps, epochs), threads=torch.get_num_threads())
+    started = config.start_from is not None and starts_whole(model, dataset.shape)
+    config = replace(resolve_rates(config, model, steps, epochs, started=started), threads=torch.get_num_threads())
     validations = min(validations, steps)
     if after:
         plan = after.plan.then(after.step, config, start + steps, validations)
         return PlannedRun(plan, budget, "as in the earlier run")
-    return PlannedRun(Plan(model, config, steps, validations), budget, sized.reason)
+    reason = f"as in {config.start_from}" if config.start_from else sized.reason
+    return PlannedRun(Plan(model, config, steps, validations), budget, reason)
 
 
 def _measure(

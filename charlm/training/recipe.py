@@ -29,6 +29,7 @@ _DROPOUTS = (0.0, 0.2, 0.4)  # for few, many and more epochs
 _RATE_TIMES_WIDTH = 2.0
 _MAX_RATE = 0.016
 _MAX_RATE_MANY_EPOCHS = 0.004  # a higher rate learns the corpus by heart before it generalizes
+_RATE_OF_STARTED = 0.25  # of a network whose weights all come from a model, over that of a new one
 _USUAL_LAYERS = 2  # twice as many layers take half the rate
 _DECAY_STEPS = 800  # steps at the peak rate after which 1/e of a weight is left
 _MAX_DECAY = 0.3
@@ -49,6 +50,12 @@ def weights(config: ModelConfig, shape: Shape) -> int:
         looked_up += network.embedding.parameters()
     matrices = [each for each in network.parameters() if each.dim() == 2]
     return sum(each.numel() for each in matrices) - sum(each.numel() for each in looked_up)
+
+
+def starts_whole(config: ModelConfig, shape: Shape) -> bool:
+    """Whether a network that starts from a model takes all its weights from it."""
+    with torch.device("meta"):
+        return shape(config).starts_whole
 
 
 class Sized(NamedTuple):
@@ -100,15 +107,21 @@ def resolve_dropout(config: ModelConfig, epochs: float) -> ModelConfig:
     return replace(config, dropout=few if epochs < MANY_EPOCHS else many if epochs < _MORE_EPOCHS else more)
 
 
-def resolve_rates(config: TrainConfig, model: ModelConfig, steps: int, epochs: float) -> TrainConfig:
-    """Fill in the learning rate and the weight decay, if they were left open, for a network of known size."""
+def resolve_rates(
+    config: TrainConfig, model: ModelConfig, steps: int, epochs: float, *, started: bool = False
+) -> TrainConfig:
+    """Fill in the learning rate and the weight decay, if they were left open, for a network of known size.
+
+    started: whether all its weights come from a model.
+    """
     many = epochs >= MANY_EPOCHS
     rate = config.learning_rate
     if rate is None:
         assert model.hidden_size and model.layers
         highest = _MAX_RATE_MANY_EPOCHS if many else _MAX_RATE
         of_gru = min(highest, _RATE_TIMES_WIDTH / model.hidden_size) * min(1, _USUAL_LAYERS / model.layers)
-        rate = _two_digits(find(Cell, model.cell).learning_rate_scale * of_gru)
+        scale = find(Cell, model.cell).learning_rate_scale * (_RATE_OF_STARTED if started else 1)
+        rate = _two_digits(scale * of_gru)
     decay = config.weight_decay
     if decay is None and steps < _SHORT_RUN:
         decay = _DECAY_SHORT_RUN
