@@ -20,13 +20,18 @@ from charlm.files.tensor_header import header_end, parse_header
 
 def pack(tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> bytes:
     """Return the bytes of a safetensors file with these tensors and this metadata."""
-    plain = write_tensors({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+    plain, header = _plain(tensors)
     end = header_end(plain)
-    header = json.loads(plain[8:end])
     metadata = dict(sorted({"format": "pt", **metadata, "sha256_tensors": _digest(header, plain)}.items()))
     text = json.dumps({"__metadata__": metadata, **header}, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     return b"".join((len(text).to_bytes(8, "little"), text, memoryview(plain)[end:]))
+
+
+def fingerprint(tensors: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 of tensors, which a file of them states as `sha256_tensors`."""
+    plain, header = _plain(tensors)
+    return _digest(header, plain)
 
 
 def unpack(path: Path, blob: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -38,6 +43,12 @@ def unpack(path: Path, blob: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
         return read_tensors(blob), dict(metadata)
     except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise ModelError(f"{path} is damaged, or not a safetensors file: {error}") from None
+
+
+def _plain(tensors: Mapping[str, Tensor]) -> tuple[bytes, Any]:
+    """Return the bytes of a file without metadata, and its header."""
+    plain = write_tensors({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+    return plain, json.loads(plain[8 : header_end(plain)])
 
 
 def _digest(header: Any, blob: bytes) -> str:

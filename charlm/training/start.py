@@ -1,6 +1,5 @@
 """The language model that a run starts from: its weights, its shape, and its description."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,7 +9,7 @@ from charlm.checkpoints.model_folder import unfinished
 from charlm.checkpoints.record import TrainingRecord
 from charlm.config import ModelConfig, TrainConfig
 from charlm.errors import ConfigError, ModelError
-from charlm.files.tensors import pack
+from charlm.files.tensors import fingerprint
 from charlm.model import Model
 from charlm.tasks import declared
 
@@ -95,7 +94,7 @@ def find_start(given: Model | None, config: TrainConfig) -> Start | None:
     if model.config.task != _LANGUAGE:
         kind = declared()[model.config.task]["kind"]
         raise ModelError(f"{name} is a {kind}; a run starts from a language model")
-    sha256 = hashlib.sha256(pack(model.network.state_dict(), {})).hexdigest()
+    sha256 = fingerprint(model.network.state_dict())
     if config.start_sha256 not in (None, sha256):
         other = f"{name} is not the model that the plan starts from: the SHA-256 of its weights is {sha256}"
         raise ModelError(f"{other}, and that of the plan {config.start_sha256}", remedy="give_start_again")

@@ -190,6 +190,8 @@ def test_plan_and_config_name_the_model_and_its_corpus(base: str, tmp_path: Path
     assert plan["train"]["start_from"] == origin["model"] == "base"
     assert plan["train"]["start_sha256"] == origin["sha256"]
     assert "freeze" not in plan["train"]
+    header = (Path("checkpoints/base") / "model.safetensors").read_bytes()[:2000]
+    assert f'"sha256_tensors":"{origin["sha256"]}"'.encode() in header
     assert origin["corpus"]["sha256"] == describe(Path("checkpoints/base"))["corpus"]["sha256"]
     card = (tmp_path / "next" / "README.md").read_text()
     assert f"| started from | base, SHA-256 {origin['sha256']}, trained on text: 3,330 characters |" in card
