@@ -98,7 +98,7 @@ def runs(base: Path) -> Iterator[tuple[str, list[object]]]:
 
 def trained(parent: Path, corpus: Path, name: str, minutes: str, *options: object) -> Path:
     """Train a model, and return its folder."""
-    fixed = ("--minutes", minutes, "--threads", 1, "--overwrite", "--quiet")
+    fixed = ("--minutes", minutes, "--threads", 1, "--overwrite")
     charlm("train", corpus, "-m", parent / name, *fixed, *options)
     return parent / name
 
@@ -115,7 +115,7 @@ def row(figures: list[float]) -> str:
 
 def charlm(*arguments: object) -> str:
     """Run the command, and return what it prints."""
-    command = [sys.executable, "-m", "charlm", *map(str, arguments)]
+    command = [sys.executable, "-m", "charlm", *map(str, arguments), "--quiet"]
     return subprocess.run(command, stdout=subprocess.PIPE, encoding="utf-8", check=True).stdout
 
 

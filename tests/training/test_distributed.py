@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from conftest import LINES, QUICK, SMALL, STREAM
 from soak import SOAK
 
@@ -20,6 +21,7 @@ from charlm.checkpoints.checkpoint import describe
 from charlm.checkpoints.model_folder import unfinished
 from charlm.data.windows import TokenRing, TrainingWindows
 from charlm.tasks.text.preparation import prepare
+from charlm.training import distributed
 from charlm.training.distributed import Group
 from charlm.training.torchrun import Launch, launched
 
@@ -238,6 +240,14 @@ def test_the_rows_of_all_processes_are_the_batch(whole: bool, size: int) -> None
         resets = [np.zeros_like(part.inputs) if part.resets is None else part.resets for part in parts]
         expected = np.zeros_like(one.inputs) if one.resets is None else one.resets.numpy()
         assert (np.concatenate(resets, axis=1) == expected).all()
+
+
+def test_a_weight_that_is_not_trained_is_left_out_of_the_mean(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distributed, "_all_reduce", lambda tensor: None)
+    frozen, trained = (torch.nn.Parameter(torch.zeros(3)) for _ in range(2))
+    trained.grad = torch.full((3,), 2.0)
+    assert Group(0, 2).average_gradients([frozen, trained], 1.5, 4) == 1.5
+    assert frozen.grad is None and trained.grad.tolist() == [2.0, 2.0, 2.0]
 
 
 def test_what_other_programs_call_rank_is_not_torchruns(monkeypatch: pytest.MonkeyPatch) -> None:

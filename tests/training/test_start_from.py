@@ -338,6 +338,13 @@ def test_only_a_language_model_that_is_finished_starts_a_run(base: str) -> None:
         train(start_from="half")
 
 
+def test_tied_weights_cannot_be_frozen(base: str) -> None:
+    train(LINES, **{**SHAPE, "embedding_size": 16}, tie_weights=True, folder="checkpoints/tied")
+    assert train(start_from="tied", steps=1).config.tie_weights
+    with pytest.raises(charlm.ConfigError, match="freeze does not work with the tied weights of tied"):
+        train(start_from="tied", freeze=True)
+
+
 def test_freeze_needs_a_model() -> None:
     with pytest.raises(charlm.ConfigError, match="freeze needs a model to start from, and none is given"):
         train(freeze=True, **SHAPE)
