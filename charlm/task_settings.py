@@ -1,5 +1,6 @@
 """Settings of the tasks beside the language model: what a file says, and what the network makes of it."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
@@ -9,6 +10,8 @@ from charlm.registry import declarations
 from charlm.settings import Settings, check_choice, check_count
 
 MOST_STEPS_AHEAD = 100_000
+MOST_WEIGHT = 1e6  # of a label
+CLASS_WEIGHTS = ("none", "balanced")
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
@@ -55,6 +58,25 @@ class TaskSettings(Settings):
         chosen = ((role, getattr(self, f"{role}_column")) for role in self.COLUMNS)
         return {role: column for role, column in chosen if column is not None}
 
+    def weights_by_label(self) -> dict[str, float]:
+        """Return the class weights that are given by their labels. Raises ConfigError."""
+        if self.class_weights in CLASS_WEIGHTS:
+            return {}
+        weights = {}
+        for each in self.class_weights.split(","):
+            label, colon, number = each.strip().rpartition(":")
+            try:
+                weight = float(number)
+            except ValueError:
+                weight = math.nan
+            if not (label and colon and 0 < weight <= MOST_WEIGHT) or label in weights:
+                raise ConfigError(
+                    f"class_weights has {each[:40]!r}; write none, balanced, or a number above 0 after each"
+                    " label, as in spam:2,ham:1"
+                )
+            weights[label] = weight
+        return weights
+
     @classmethod
     def unset(cls) -> dict[str, Any]:
         """Return each field with its default, which files leave out so that older versions read them."""
@@ -65,6 +87,7 @@ class TaskSettings(Settings):
         check_count("season", self.season, 1, MOST_STEPS_AHEAD)
         if self.scale is not None:
             check_choice("scale", self.scale, ("mean", "standard", "none"))
+        self.weights_by_label()
 
     def _given(self) -> Iterator[str]:
         unset = self.unset()

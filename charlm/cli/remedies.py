@@ -69,6 +69,7 @@ REMEDIES: dict[str, str] = {
     "resume_saved": "continue from the last save with --resume",
     "resume_stopped": "if the run was stopped, run its command again with --resume",
     "resume_setting": "leave {options} out, or start anew with --overwrite",
+    "several_labels": "to learn several labels for each text, use --multi-label",
     "smaller_min_count": "use a smaller --min-count",
     "smaller_vocabulary": "a smaller --vocab-size spells them",
     "stream_mode": "train a model with --sequence stream",

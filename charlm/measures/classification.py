@@ -64,9 +64,13 @@ def calibration_error(confidence: Floats, correct: Floats, weights: Floats | Non
     weighted by their numbers of examples.
     """
     weights = np.ones(len(confidence)) if weights is None else weights
-    bins = np.clip(np.ceil(confidence * CALIBRATION_BINS).astype(np.int64) - 1, 0, CALIBRATION_BINS - 1)
-    gaps = np.bincount(bins, weights * (correct - confidence), CALIBRATION_BINS)
+    gaps = np.bincount(_bins(confidence), weights * (correct - confidence), CALIBRATION_BINS)
     return ratio(float(np.abs(gaps).sum()), float(weights.sum()))
+
+
+def _bins(confidence: Floats) -> Integers:
+    """Return the bin of each probability."""
+    return np.clip(np.ceil(confidence * CALIBRATION_BINS).astype(np.int64) - 1, 0, CALIBRATION_BINS - 1)
 
 
 def area_under_curve(scores: Floats, positive: Floats, weights: Floats | None = None) -> float | None:
@@ -165,31 +169,69 @@ class LabelMeasures(Measures):
 
 
 class LabelSetMeasures(Measures):
-    """Answers of several labels for each example, or none. An answer is right if all of its labels are."""
+    """Answers of several labels for each example, or none. An answer is right if all of its labels are.
 
-    def __init__(self, truth: Sequence[Collection[str]], predicted: Sequence[Collection[str]]) -> None:
+    `probabilities` is (n, K): that an example has each label in `known`. Without it, there are no calibration error,
+    log loss, P@1 and R@1. P@1 is the share of the examples whose likeliest label is one of theirs, and R@1 the share of
+    the true labels that are found so, as in fastText.
+    """
+
+    def __init__(
+        self,
+        truth: Sequence[Collection[str]],
+        predicted: Sequence[Collection[str]],
+        known: Sequence[str] = (),
+        probabilities: ArrayLike | None = None,
+    ) -> None:
         check_same_length(predicted, truth)
         self.examples = len(truth)
         sets = [[set(labels) for labels in each] for each in (truth, predicted)]
         both = [true & answer for true, answer in zip(*sets, strict=True)]
         self._right = np.array([true == answer for true, answer in zip(*sets, strict=True)], dtype=np.float64)
-        self.labels = tuple(sorted({label for each in sets for labels in each for label in labels}))
+        self.labels = tuple(sorted({*known, *(label for each in sets for labels in each for label in labels)}))
+        self.unknown = len({label for labels in sets[0] for label in labels} - set(known)) if known else 0
         index = {label: number for number, label in enumerate(self.labels)}
         rows = [[(number, index[label]) for number, labels in enumerate(each) for label in sorted(labels)]
                 for each in (both, sets[1], sets[0])]  # fmt: skip
         pairs = [np.array(row, dtype=np.int64).reshape(-1, 2) for row in rows]
         self._owners = [row[:, 0] for row in pairs]  # the example of each label
         self._counts = _Counts(self.labels, *(row[:, 1] for row in pairs))
+        self._loss: Floats | None = None
+        self._gaps: Floats | None = None
+        self._hits: Floats | None = None
+        if probabilities is not None and self.examples:
+            self._compare(sets[0], known, np.asarray(probabilities, dtype=np.float64))
+
+    def _compare(self, truth: Sequence[Collection[str]], known: Sequence[str], given: Floats) -> None:
+        """Compare the probability of each known label with the truth."""
+        check_same_length(given, truth)
+        true = np.array([[label in labels for label in known] for labels in truth], dtype=np.float64)
+        unknown = np.array([len(labels) for labels in truth]) - true.sum(1)  # true labels that have no probability
+        of_truth = np.where(true > 0, given, 1 - given)
+        losses = -np.log(np.maximum(of_truth, _LEAST_PROBABILITY)).sum(1)
+        self._loss = losses - unknown * np.log(_LEAST_PROBABILITY)
+        bins = _bins(given)
+        self._gaps = np.stack([((true - given) * (bins == number)).sum(1) for number in range(CALIBRATION_BINS)], 1)
+        self._hits = true[np.arange(len(true)), given.argmax(1)]
+        self._decisions = len(known)
 
     def figures(self, weights: Floats | None = None) -> Figures:
         each = [None if weights is None else weights[owners] for owners in self._owners]
         table = self._counts.table(*each)
         correct, predicted, support = table.sum(axis=1)
-        return {
+        figures: Figures = {
             "accuracy": mean(self._right, weights),
             "macro_f1": macro_f1(table),
             "micro_f1": ratio(2 * correct, predicted + support),
         }
+        if self._loss is not None and self._gaps is not None and self._hits is not None:
+            counts = np.ones(self.examples) if weights is None else weights
+            figures["precision_at_1"] = mean(self._hits, weights)
+            figures["recall_at_1"] = ratio(float(self._hits @ counts), support)
+            decisions = float(counts.sum()) * self._decisions
+            figures["calibration_error"] = ratio(float(np.abs(counts @ self._gaps).sum()), decisions)
+            figures["log_loss"] = mean(self._loss, weights)
+        return figures
 
     def by_label(self) -> dict[str, LabelFigures]:
         """Return the figures of each label that is true or predicted, in the order of their names."""

@@ -30,6 +30,8 @@ _NAMES = {
     "accuracy": "accuracy",
     "macro_f1": "macro F1",
     "micro_f1": "micro F1",
+    "precision_at_1": "P@1",
+    "recall_at_1": "R@1",
     "calibration_error": "calibration error",
     "log_loss": "log loss (nats)",
     "mcc": "Matthews' coefficient",
@@ -68,7 +70,8 @@ def _(measures: LabelMeasures, naive: Mapping[str, Measures] | None = None) -> l
 
 @report.register
 def _(measures: LabelSetMeasures, naive: Mapping[str, Measures] | None = None) -> list[str]:
-    return [*_label_table(measures.by_label(), measures.examples, None), "", *_summary(measures, naive)]
+    table = _label_table(measures.by_label(), measures.examples, None)
+    return [*table, "", *_summary(measures, naive), *_unknown(measures)]
 
 
 @report.register
@@ -211,7 +214,7 @@ def _number(value: float | None) -> str:
     return figure(value, ".4f" if value is None or abs(value) < 1_000 else ".6g")
 
 
-def _unknown(measures: LabelMeasures) -> list[str]:
+def _unknown(measures: LabelMeasures | LabelSetMeasures) -> list[str]:
     count = measures.unknown
     return [f"{plural(count, 'true label')} unknown to the model: counted as errors"] if count else []
 

@@ -45,13 +45,21 @@ def log_softmax(logits: Tensor, temperature: float = 1.0) -> Tensor:
     return torch.log_softmax(logits if temperature == 1.0 else logits / temperature, dim=-1)
 
 
+def log_yes_no(logits: Tensor, temperature: float = 1.0) -> Tensor:
+    """Return log P that each of several labels applies, and that it does not: (..., K) → (..., K, 2)."""
+    return log_softmax(torch.stack((logits, torch.zeros_like(logits)), dim=-1), temperature)
+
+
 def fit_temperature(logits: Tensor, targets: Tensor) -> float:
     """Return the temperature that gives held-out answers the highest probability (Guo et al. 2017): (N, K) and (N,).
 
-    The slope of the mean log P falls steadily with the temperature's inverse, so halving an interval finds its zero.
+    A share of 1 / (N + 2) of each answer is spread over all labels, as in Laplace's rule of succession, so that a few
+    right answers do not make a model certain. The slope of the mean log P falls steadily with the inverse of the
+    temperature, so halving an interval finds its zero.
     """
     logits = logits.double()
-    chosen = logits.gather(1, targets[:, None])[:, 0]
+    spread = 1 / (len(logits) + 2)
+    chosen = (1 - spread) * logits.gather(1, targets[:, None])[:, 0] + spread * logits.mean(1)
     low, high = 1 / _MAX_TEMPERATURE, _MAX_TEMPERATURE  # of the inverse
     for _ in range(_HALVINGS):
         inverse = math.sqrt(low * high)

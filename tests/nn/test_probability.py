@@ -128,14 +128,20 @@ def test_the_table_of_a_known_model_is_read_back(bigram_model: charlm.LanguageMo
 
 def test_the_fitted_temperature_gives_the_share_of_right_answers() -> None:
     """Three of four answers are right, and each has the logit 3: P = 3/4 at 3 / T = ln 3."""
-    logits, answers = torch.tensor([[3.0, 0.0]]).expand(4, 2), torch.tensor([0, 0, 0, 1])
+    logits, answers = torch.tensor([[3.0, 0.0]]).expand(400_000, 2), torch.tensor([0, 0, 0, 1]).repeat(100_000)
     temperature = fit_temperature(logits, answers)
-    assert temperature == pytest.approx(3 / math.log(3), rel=1e-6)
+    assert temperature == pytest.approx(3 / math.log(3), rel=1e-5)
     torch.testing.assert_close(log_softmax(logits, temperature).exp()[0], torch.tensor([0.75, 0.25]))
     assert torch.equal(log_softmax(logits), torch.log_softmax(logits, dim=-1))
 
 
+def test_a_few_right_answers_do_not_make_a_model_certain() -> None:
+    """A quarter of each of two answers is spread over both labels: P = 7/8 at 3 / T = ln 7."""
+    temperature = fit_temperature(torch.tensor([[3.0, 0.0]]).expand(2, 2), torch.tensor([0, 0]))
+    assert temperature == pytest.approx(3 / math.log(7), rel=1e-6)
+
+
 def test_the_fitted_temperature_has_bounds() -> None:
-    logits = torch.tensor([[2.0, 0.0], [1.0, 0.0]])
+    logits = torch.tensor([[2e-3, 0.0], [1e-3, 0.0]])
     assert fit_temperature(logits, torch.tensor([0, 0])) == pytest.approx(0.01)
     assert fit_temperature(logits, torch.tensor([1, 1])) == pytest.approx(100)

@@ -113,16 +113,16 @@ def test_a_longer_budget_continues_from_its_model(films: Path, folder: Path, tmp
 
 def test_a_batch_is_a_function_of_seed_and_step_and_a_pass_has_each_text_once() -> None:
     rows = [np.full(length, length, dtype=np.int32) for length in range(1, 41)]
-    batches = LabelBatches(rows, range(40), 8, seed=3)
+    batches = LabelBatches(rows, np.arange(40), 8, seed=3)
     assert batches.steps_per_epoch == 5
     for epoch in (0, 1):
         labels = [label for step in range(5) for label in batches[5 * epoch + step].labels.tolist()]
         assert sorted(labels) == list(range(40))
-    fresh = LabelBatches(rows, range(40), 8, seed=3)
+    fresh = LabelBatches(rows, np.arange(40), 8, seed=3)
     assert fresh[7].ids.equal(batches[7].ids)
     orders = [[batches[5 * epoch + step].labels.tolist() for step in range(5)] for epoch in (0, 1)]
     assert orders[0] != orders[1]
-    assert LabelBatches(rows, range(40), 8, 3, lambda rows: slice(2, 5))[7].labels.equal(batches[7].labels[2:5])
+    assert LabelBatches(rows, np.arange(40), 8, 3, lambda rows: slice(2, 5))[7].labels.equal(batches[7].labels[2:5])
 
 
 def test_commands_for_language_models_name_the_command_to_use(run: Any, folder: Path) -> None:

@@ -20,7 +20,7 @@ class LabelBatch(NamedTuple):
 
     ids: Tensor  # (T, B), padded at the end
     lengths: Tensor  # (B,)
-    labels: Tensor  # (B,)
+    labels: Tensor  # (B,), or what each label counts for (B, K)
 
     @property
     def fresh(self) -> bool:
@@ -34,7 +34,7 @@ class LabelBatch(NamedTuple):
 
     @property
     def weight(self) -> int:
-        """B: every text has one label."""
+        """B: every text counts once."""
         return self.rows
 
     def part(self, rows: slice, device: torch.device) -> "LabelBatch":
@@ -67,12 +67,12 @@ class LabelBatches:
     def __init__(
         self,
         rows: Sequence[Ids],
-        targets: Sequence[int],
+        targets: NDArray[np.int64] | NDArray[np.float32],
         batch_size: int,
         seed: int,
         select_rows: Callable[[int], slice] = slice,
     ) -> None:
-        self._texts, self._targets, self._seed = rows, np.array(targets, dtype=np.int64), seed
+        self._texts, self._targets, self._seed = rows, targets, seed
         self._lengths = np.array([len(row) for row in rows])
         self.size = int(self._lengths.sum())
         self.batch_size = min(batch_size, len(rows))

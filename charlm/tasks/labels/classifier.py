@@ -16,10 +16,12 @@ from charlm.model import BadFileError, Contents, Model, Record, text_contents
 from charlm.nn.encoder import NetworkState, make_embedding
 from charlm.nn.native.threads import computing
 from charlm.nn.poolings import Pooling
-from charlm.nn.probability import log_softmax
+from charlm.nn.probability import fit_temperature, log_softmax, log_yes_no
 from charlm.nn.trainable import Read, Trainable
 from charlm.registry import find
+from charlm.settings import check_range
 from charlm.tasks.labels.batches import padded
+from charlm.tasks.labels.evaluation import THRESHOLD
 from charlm.tokenizers import Ids, Tokenizer
 from charlm.wording import plural
 
@@ -27,15 +29,19 @@ _LONGEST_LABEL = 1000  # characters
 _LONGEST_TEXT = 2000  # tokens that are read of a text
 _ROWS_AT_ONCE = 64
 _LEAST_TEMPERATURE = 1e-3
-_POOLING = "attention"  # the best on the held-out parts of TREC and SST-2, by half a point
+POOLING = "attention"  # the best on the held-out parts of TREC and SST-2, by half a point
 
 
 class Prediction(NamedTuple):
-    """An answer: the likeliest label, its probability, and the probability of every label, the likeliest first."""
+    """An answer: the likeliest label, its probability, and the probability of every label, the likeliest first.
+
+    labels: the answer of a model for several labels, which may be none; otherwise the likeliest label alone.
+    """
 
     label: str
     probability: float
     probabilities: dict[str, float]
+    labels: tuple[str, ...]
 
 
 class LabelNetwork(Trainable):
@@ -45,13 +51,18 @@ class LabelNetwork(Trainable):
 
     @computing()
     def __init__(self, config: ModelConfig, vocabulary_size: int, labels: int) -> None:
-        if config.tie_weights or config.readout_layers > 1 or config.readout != "auto":
+        settings = [name for name in ("tie_weights", "readout") if getattr(config, name) not in (False, "auto")]
+        if settings:
             raise ConfigError(
-                "a classifier has one layer above its pooling", remedy="leave_out", settings=["readout_layers"]
+                f"a classifier predicts no tokens, so it has no {settings[0]}", remedy="leave_out", settings=settings
             )
-        super().__init__(config, make_embedding(config, vocabulary_size), bidirectional=True)
-        self.pooling = find(Pooling, _POOLING)(self.width, self.hidden_size)
-        self.readout = nn.Linear(self.pooling.width, labels)
+        embedding = make_embedding(config, vocabulary_size)
+        super().__init__(config, embedding, bidirectional=config.bidirectional is not False)
+        self.several = config.multi_label
+        self.pooling = find(Pooling, config.pooling or POOLING)(self.width, self.hidden_size)
+        width = self.pooling.width
+        self.dense = nn.ModuleList(nn.Linear(width, width) for _ in range(config.readout_layers - 1))
+        self.readout = nn.Linear(width, labels)
         # Fitted to held-out answers, so that probabilities are not too bold. Training does not use it.
         self.register_buffer("temperature", torch.ones(()))
 
@@ -72,8 +83,25 @@ class LabelNetwork(Trainable):
 
     @computing()
     def target_log_probability(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Return log P of the label of each vector: (N, D) and (N,) → (N,)."""
-        return log_softmax(self.readout(outputs)).gather(1, targets[:, None])[:, 0]
+        """Return log P of the label of each vector: (N, D) and (N,) → (N,).
+
+        With targets (N, K), return the sum over the labels, each as often as it counts; for several labels, that a text
+        does not have a label counts once.
+        """
+        scores = self._label_scores(outputs)
+        if self.several:
+            logprobs = log_yes_no(scores)
+            return torch.where(targets > 0, targets * logprobs[..., 0], logprobs[..., 1]).sum(1)
+        if targets.dim() == 2:
+            return (log_softmax(scores) * targets).sum(1)
+        return log_softmax(scores).gather(1, targets[:, None])[:, 0]
+
+    def _label_scores(self, vectors: Tensor) -> Tensor:
+        """Return the score of every label from vectors of texts: (N, D) → (N, K)."""
+        for layer in self.dense:
+            vectors = torch.tanh(layer(vectors))
+        scores: Tensor = self.readout(vectors)
+        return scores
 
     @torch.inference_mode()
     def scores(self, rows: Sequence[Ids]) -> list[NDArray[np.float64]]:
@@ -84,7 +112,7 @@ class LabelNetwork(Trainable):
             chosen = by_length[first : first + _ROWS_AT_ONCE]
             ids, lengths = padded([rows[index] for index in chosen])
             vectors = self.pooled(ids.to(self.device), lengths.to(self.device))
-            scores = self.readout(vectors).double().cpu().numpy()
+            scores = self._label_scores(vectors).double().cpu().numpy()
             for index, values in zip(chosen, scores, strict=True):
                 results[index] = values
         return results
@@ -92,13 +120,27 @@ class LabelNetwork(Trainable):
     def log_probabilities(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return log P of every label from the scores of rows, at the fitted temperature: (N, K) → (N, K)."""
         temperature = max(float(self.temperature), _LEAST_TEMPERATURE)  # a file may have any number
-        logprobs: NDArray[np.float64] = log_softmax(torch.from_numpy(scores), temperature).numpy()
-        return logprobs
+        given = torch.from_numpy(scores)
+        logprobs = log_yes_no(given, temperature)[..., 0] if self.several else log_softmax(given, temperature)
+        values: NDArray[np.float64] = logprobs.numpy()
+        return values
+
+    def fit(self, scores: NDArray[np.float64], truth: Sequence[Sequence[int]]) -> None:
+        """Fit the temperature to the scores of rows (N, K) and the labels that each of them has."""
+        logits = torch.from_numpy(scores)
+        if self.several:
+            answers = torch.ones(logits.shape, dtype=torch.long)  # of each label: 0 for yes, 1 for no
+            for row, columns in zip(answers, truth, strict=True):
+                row[list(columns)] = 0
+            logits, answers = log_yes_no(logits).flatten(0, 1), answers.flatten()
+        else:
+            answers = torch.tensor([label for (label,) in truth])
+        self.temperature.fill_(fit_temperature(logits, answers))
 
 
 @dataclass(frozen=True, repr=False)
 class Classifier(Model):
-    """A trained network that gives a text one of its labels.
+    """A trained network that gives a text one of its labels, or several.
 
     config: the shape of the network.
     tokenizer: maps text to token ids.
@@ -126,15 +168,27 @@ class Classifier(Model):
         """Return what the folder of this model has of its task."""
         return label_contents(self.tokenizer, self.labels, self.majority)
 
-    def predict(self, texts: Iterable[str]) -> list[Prediction]:
-        """Return the answer to each text, in order. The probabilities of an answer sum to 1."""
+    def predict(self, texts: Iterable[str], threshold: float = THRESHOLD) -> list[Prediction]:
+        """Return the answer to each text, in order. The probabilities of an answer sum to 1.
+
+        If a text may have several labels, each has a probability of its own, and a text gets those whose probability is
+        `threshold` or more.
+        """
+        check_range("threshold", threshold, 0, 1)
         answers = []
-        scores = self.network.eval().scores(encoded(self.tokenizer, list(texts)))
-        for logprobs in self.network.log_probabilities(np.array(scores).reshape(-1, len(self.labels))):
+        for logprobs in self.log_probabilities(texts):
             order = np.argsort(-logprobs, kind="stable")
             shares = {self.labels[index]: float(np.exp(logprobs[index])) for index in order}
-            answers.append(Prediction(self.labels[order[0]], shares[self.labels[order[0]]], shares))
+            first = self.labels[order[0]]
+            several = tuple(label for label, share in shares.items() if share >= threshold)
+            labels = several if self.config.multi_label else (first,)
+            answers.append(Prediction(first, shares[first], shares, labels))
         return answers
+
+    def log_probabilities(self, texts: Iterable[str]) -> NDArray[np.float64]:
+        """Return log P of each label for each text, in the order of `labels`: (n, K)."""
+        scores = self.network.eval().scores(encoded(self.tokenizer, list(texts)))
+        return self.network.log_probabilities(np.array(scores).reshape(-1, len(self.labels)))
 
 
 def encoded(tokenizer: Tokenizer, texts: Sequence[str]) -> list[Ids]:

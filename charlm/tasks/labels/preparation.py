@@ -1,7 +1,7 @@
 """Labeled texts that were read from files, and the vocabulary that is learned from them."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,6 @@ from charlm.data import vocabulary
 from charlm.data.documents import Document
 from charlm.data.sequences import all_sequences
 from charlm.errors import CorpusError
-from charlm.examples import Labeled
 from charlm.examples.reading import Examples
 from charlm.model import Model
 from charlm.progress import OnProgress
@@ -45,17 +44,6 @@ class LabeledSource:
             where = ", ".join(described["held_out"]) or "a part of the texts"
             other = f"the held-out texts are not those that {model.name} was validated on ({where})"
             raise CorpusError(other, remedy="continue_same_valid" if described["held_out"] else "continue_no_valid")
-
-
-def one_label_each(examples: Examples) -> Sequence[tuple[str, str]]:
-    """Return each text with its label. Raises CorpusError, with file and line, for a text with several labels."""
-    pairs = []
-    for example in examples.items:
-        assert isinstance(example, Labeled)
-        if len(example.labels) != 1:
-            raise CorpusError(f"{example.where} has {len(example.labels)} labels; give each text one label")
-        pairs.append((example.text, example.labels[0]))
-    return pairs
 
 
 def learned_tokenizer(texts: Iterable[str], model: ModelConfig, on_progress: OnProgress) -> Tokenizer:

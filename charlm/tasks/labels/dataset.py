@@ -1,0 +1,226 @@
+"""Labeled texts made ready for a run."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from charlm.config import ModelConfig, TrainConfig
+from charlm.data import corpus, vocabulary
+from charlm.examples.detection import describe
+from charlm.examples.holding_out import overlap
+from charlm.examples.reading import Examples
+from charlm.model import Contents, Record
+from charlm.nn.random_numbers import Seeded
+from charlm.plan import Plan
+from charlm.settings import from_mapping
+from charlm.tasks import About, Batches, Card, Dataset, DataWarning, MapRows, Metrics, Unit, map_alone
+from charlm.tasks.labels.batches import LabelBatches
+from charlm.tasks.labels.classifier import POOLING, Classifier, LabelNetwork, encoded, label_contents
+from charlm.tasks.labels.evaluation import METRICS, LabelEvaluation, evaluation_of
+from charlm.tasks.labels.preparation import LabeledSource
+from charlm.tasks.labels.targets import labels_of, texts_of
+from charlm.tokenizers import Ids, Tokenizer
+from charlm.wording import plural, quoted, vocabulary_size
+
+_PREVIEWS, _PREVIEW_LENGTH = 3, 60  # number of examples, and characters of each
+_UNIT = Unit("label", "", "", "accuracy", 1.0, "texts", "texts/s", 1.0)
+_LARGE_MAJORITY = 0.8  # share of the examples
+
+
+class HeldOut(NamedTuple):
+    """A text that is held out, its labels, and its token ids."""
+
+    text: str
+    labels: tuple[str, ...]
+    row: Ids
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabeledTexts(Dataset):
+    """Texts with their labels, as rows of token ids.
+
+    targets: of the training part, the index of each label (n,), or what each label counts for (n, K).
+    """
+
+    config: ModelConfig
+    source: LabeledSource
+    train: Examples
+    valid: Examples
+    tokenizer: Tokenizer
+    labels: tuple[str, ...]
+    rows: tuple[Ids, ...]  # of the training part
+    targets: NDArray[np.int64] | NDArray[np.float32]
+    majority: str  # the most frequent label of the training part
+    sha256: str
+    reason: str
+
+    @property
+    def name(self) -> str:
+        return "".join(map(corpus.stem, self.source.files[:1]))
+
+    @property
+    def unit(self) -> Unit:
+        return _UNIT._replace(target="text" if self.config.multi_label else "label")
+
+    @cached_property
+    def validation(self) -> Sequence[HeldOut]:
+        """Each text that is held out, with its labels."""
+        texts = texts_of(self.valid)
+        rows = encoded(self.tokenizer, texts)
+        return tuple(map(HeldOut, texts, labels_of(self.valid, self.config, "several_labels"), rows))
+
+    @property
+    def validation_size(self) -> int:
+        return len(self.valid)
+
+    def first_examples(self, size: int) -> tuple[Sequence[HeldOut], int]:
+        some = self.validation[: max(1, size // 20)]
+        return some, len(some)
+
+    @property
+    def identity(self) -> str:
+        return f"{self.sha256} {vocabulary.sha256(self.tokenizer)}"
+
+    @property
+    def blind_guess(self) -> float:
+        several = self.config.multi_label
+        return len(self.labels) * math.log(2) if several else math.log(len(self.labels))
+
+    def repeated(self, reason: str) -> "LabeledTexts":
+        return replace(self, reason=reason)
+
+    def complete(self, model: ModelConfig) -> ModelConfig:
+        return replace(
+            model,
+            sequence="line",
+            bidirectional=model.bidirectional is not False,
+            pooling=model.pooling or POOLING,
+            metric=model.metric or METRICS[0],
+        )
+
+    def choose_readout(self, model: ModelConfig) -> ModelConfig:
+        return model
+
+    def batches(self, config: TrainConfig, rows: Callable[[int], slice] = slice) -> LabelBatches:
+        return LabelBatches(self.rows, self.targets, config.batch_size, config.seed, rows)
+
+    def shape(self, model: ModelConfig) -> LabelNetwork:
+        return LabelNetwork(model, self.tokenizer.size, len(self.labels))
+
+    def network(self, model: ModelConfig, device: torch.device, seed: int) -> LabelNetwork:
+        with Seeded(seed):
+            return self.shape(model).to(device)
+
+    def evaluate(self, network: Any, examples: Sequence[HeldOut], map_rows: MapRows = map_alone) -> Metrics:
+        """Evaluate texts with their labels. The temperature of the network is fitted to them."""
+        rows = [each.row for each in examples]
+        scores = np.array(map_rows(rows, network.scores, [len(self.labels)] * len(rows)))
+        number = {label: index for index, label in enumerate(self.labels)}
+        known = [row for row, each in enumerate(examples) if all(label in number for label in each.labels)]
+        if known and np.isfinite(scores).all():
+            network.fit(scores[known], [[number[label] for label in examples[row].labels] for row in known])
+        truth = [each.labels for each in examples]
+        return evaluation_of(truth, self.labels, network.log_probabilities(scores), self.majority, self.config)
+
+    def metrics_from(self, values: object) -> LabelEvaluation:
+        return from_mapping(LabelEvaluation, values, "best", optional={"metric", "target"})
+
+    def previews(self, model: ModelConfig, network: Any, seed: int) -> tuple[str, ...]:
+        """Show the answers to the first texts that are held out, beside the truth."""
+        some = self.validation[:_PREVIEWS]
+        answers = self.model(model, network.eval(), name="", record=None).predict([each.text for each in some])
+        if not all(np.isfinite(answer.probability) for answer in answers):
+            return ()
+        return tuple(
+            f"{_in_words(answer.labels)} ({answer.probability:.2f}), truth {_in_words(each.labels)}:"
+            f" {each.text[:_PREVIEW_LENGTH]}"
+            for answer, each in zip(answers, some, strict=True)
+        )
+
+    def about(self, batches: Batches, model: ModelConfig, config: TrainConfig) -> About:
+        extent = (
+            f"{plural(len(self.train) + len(self.valid), 'text')}, vocabulary of {vocabulary_size(self.tokenizer.size)}"
+        )
+        held_out = "a separate file" if self.source.valid else "chosen by the text, so the same for every seed"
+        return About(
+            before=(
+                ("corpus", f"{extent}, {plural(len(self.labels), 'label')}"),
+                ("task", f"{model.task}: {self.reason}"),
+                ("example", describe(self.train.items[0])),
+                ("split", f"{len(self.train):,} texts for training, {len(self.valid):,} held out: {held_out}"),
+            ),
+            after=(),
+            of_step=plural(batches.batch_size, "text"),
+            unit=self.unit,
+            notes=(*self.train.notes, *self.valid.notes),
+            warnings=tuple(self._warnings()),
+            shrunk=plural(config.batch_size, "text") if batches.batch_size < config.batch_size else "",
+        )
+
+    def _warnings(self) -> list[DataWarning]:
+        warnings = []
+        texts = labels_of(self.train, self.config)
+        share = sum(self.majority in labels for labels in texts) / len(texts)
+        if share > _LARGE_MAJORITY:
+            warnings.append(DataWarning(f"{share:.0%} of the texts have the label {quoted(self.majority, 20)}"))
+        if both := overlap(self.train, self.valid):
+            occur = "occurs" if both == 1 else "occur"
+            warnings.append(DataWarning(f"{plural(both, 'held-out text')} also {occur} in the training part"))
+        new = [each for each in self.valid.items if set(each.labels) - set(self.labels)]  # type: ignore[union-attr]
+        if new:
+            where = f"{new[0].where} is the first"
+            warnings.append(
+                DataWarning(f"{plural(len(new), 'held-out text')} with a label that no training text has; {where}")
+            )
+        return warnings
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "files": list(self.source.files),
+            "held_out": list(self.source.valid_files),
+            "characters": sum(map(len, texts_of(self.source.train))),
+            "sequences": len(self.train) + len(self.valid),
+            "sha256": self.source.train.sha256,
+            "format": self.train.format,
+            "columns": self.train.columns.given(),
+        }
+
+    def contents(self) -> Contents:
+        return label_contents(self.tokenizer, self.labels, self.majority)
+
+    def model(self, model: ModelConfig, network: Any, *, name: str, record: Record | None) -> Classifier:
+        return Classifier(model, self.tokenizer, self.labels, self.majority, network, name=name, record=record)
+
+    def card(self, plan: Plan, metrics: Metrics | None, previews: Sequence[str]) -> Card:
+        several = self.config.multi_label
+        answer = "some of its labels, or none" if several else "one of its labels, also where none fits"
+        return Card(
+            pipeline="text-classification",
+            purpose="This classifier was trained on labeled texts with charlm (`charlm-rnn` on the Python Package"
+            " Index).",
+            rows={
+                "tokens": f"{self.tokenizer.size:,} ({plan.model.tokenizer}), {plan.model.embedding} input",
+                "labels": f"{len(self.labels):,}",
+                "fingerprint": f"SHA-256 {self.source.train.sha256}",
+                "trained on": plural(len(self.train), "text"),
+                "held out": plural(len(self.valid), "text"),
+            },
+            after_table="The fingerprint covers all examples in order.",
+            figures=metrics.sentence if metrics else "This model was not validated: its run was stopped before that.",
+            results="",
+            examples="",
+            commands=(("predict", "a text"),),
+            python='charlm.load("folder").predict(["a text"])',
+            program="",
+            limits=f"The model knows its training texts and nothing else. It answers with {answer}.",
+        )
+
+
+def _in_words(labels: Sequence[str]) -> str:
+    return " and ".join(labels) or "no label"

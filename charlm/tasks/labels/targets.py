@@ -1,0 +1,66 @@
+"""The labels of texts as what a network has to predict, and what each label counts for."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charlm.config import ModelConfig
+from charlm.errors import ConfigError, CorpusError
+from charlm.examples import Labeled
+from charlm.examples.reading import Examples
+from charlm.wording import nearest, plural
+
+
+def texts_of(examples: Examples) -> list[str]:
+    """Return the text of each example."""
+    return [example.text for example in examples.items if isinstance(example, Labeled)]
+
+
+def labels_of(examples: Examples, config: ModelConfig, remedy: str = "") -> list[tuple[str, ...]]:
+    """Return the labels of each text: one, or several if the model is for that.
+
+    Raises CorpusError, with file and line, for a text that does not have one label; `remedy` is for several.
+    """
+    labels = []
+    for example in examples.items:
+        assert isinstance(example, Labeled)
+        if len(example.labels) > 1 and not config.multi_label:
+            raise CorpusError(f"{example.where} has {len(example.labels)} labels; give each text one", remedy=remedy)
+        if not example.labels and not config.multi_label:
+            raise CorpusError(f"{example.where} has no label; give each text one, or remove the line")
+        labels.append(example.labels)
+    return labels
+
+
+def targets_of(
+    labels_of_texts: Sequence[Sequence[str]], labels: Sequence[str], config: ModelConfig
+) -> NDArray[np.int64] | NDArray[np.float32]:
+    """Return the index of the label of each text: (n,).
+
+    For several labels, or if labels have weights, return what each label of a text counts for, and 0 for each label
+    that the text does not have: (n, K). Raises ConfigError for the weight of a label that no text has.
+    """
+    number = {label: index for index, label in enumerate(labels)}
+    chosen = [[number[label] for label in each] for each in labels_of_texts]
+    if not config.multi_label and config.class_weights == "none":
+        return np.array(chosen, dtype=np.int64)[:, 0]
+    targets = np.zeros((len(chosen), len(labels)), dtype=np.float32)
+    for row, columns in zip(targets, chosen, strict=True):
+        row[columns] = 1
+    return targets * _weights(targets.sum(0), labels, config)
+
+
+def _weights(counts: NDArray[np.float32], labels: Sequence[str], config: ModelConfig) -> NDArray[np.float32]:
+    """Return what each label counts for, (K,), with a mean of 1 over the labels of all texts."""
+    weights = np.ones(len(labels))
+    if config.class_weights == "balanced":
+        weights = 1 / counts.astype(np.float64)
+    for label, weight in config.weights_by_label().items():
+        if label not in labels:
+            near = nearest(label, labels)
+            hint = f"did you mean {near[0]!r}?" if near else f"the texts have {plural(len(labels), 'other label')}"
+            raise ConfigError(f"class_weights has the label {label[:40]!r}, which no text has; {hint}")
+        weights[labels.index(label)] = weight
+    weights *= counts.sum() / (weights * counts).sum()
+    return weights.astype(np.float32)
