@@ -67,9 +67,9 @@ def evaluate_answers(folder: Path, files: list[str], given: Given, json: bool, q
     task = model.config.task
     answers = answers_of(task, given)
     examples = read_examples(files, form_of(folder, task), any_bytes=reads_any_bytes(model))
-    for note in examples.notes:
+    measures, naive, nats, notes = answers.evaluate(model, examples)
+    for note in (*examples.notes, *notes):
         say(note, quiet)
-    measures, naive, nats = answers.evaluate(model, examples)
     if json:
         values: dict[str, Any] = {"task": task, "examples": measures.examples, "nats": nats}
         write_json({**values, **measures.values(naive)})

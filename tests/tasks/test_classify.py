@@ -181,7 +181,10 @@ def test_a_label_that_training_lacks_is_named_with_its_line(films: Path, tmp_pat
     events: list[Any] = []
     charlm.train(films, valid=tmp_path / "valid", steps=1, report=events.append, **SHAPE)  # type: ignore[arg-type]
     (planned,) = (each for each in events if type(each).__name__ == "Planned")
-    assert any("valid:1 is the first" in warning.message for warning in planned.about.warnings)
+    assert any(
+        "no training text has the label 'mixed', which 3 texts have" in warning.message
+        for warning in planned.about.warnings
+    )
 
 
 def test_plain_text_stays_a_language_model(tmp_path: Path) -> None:

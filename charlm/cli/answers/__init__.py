@@ -27,11 +27,15 @@ class Answer(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """How well a model answers, beside naive answers, which have names; nats: minus log P of what is right, a mean."""
+    """How well a model answers, beside naive answers, which have names.
+
+    nats: minus log P of what is right, a mean. notes: what is unusual in the examples.
+    """
 
     measures: "Measures"
     naive: Mapping[str, "Measures"]
     nats: float | None
+    notes: Sequence[str] = ()
 
 
 class Answers(ABC):

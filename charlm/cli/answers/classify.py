@@ -60,9 +60,10 @@ class Labels(Answers):
 
     def evaluate(self, model: "Classifier", examples: "Examples") -> Measured:
         from charlm.tasks.labels.evaluation import measures_of, naive_measures
-        from charlm.tasks.labels.targets import labels_of, texts_of
+        from charlm.tasks.labels.targets import labels_of, texts_of, unknown_labels
 
         truth = labels_of(examples, model.config)
         measures = measures_of(truth, model.labels, model.log_probabilities(texts_of(examples)), model.config)
         naive = {"majority": naive_measures(truth, model.majority, model.config)}
-        return Measured(measures, naive, measures.figures().get("log_loss"))
+        notes = unknown_labels(examples, model.labels, "the model does not know")
+        return Measured(measures, naive, measures.figures().get("log_loss"), notes)

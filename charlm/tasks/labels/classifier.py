@@ -26,7 +26,7 @@ from charlm.tokenizers import Ids, Tokenizer
 from charlm.wording import plural
 
 _LONGEST_LABEL = 1000  # characters
-_LONGEST_TEXT = 2000  # tokens that are read of a text
+LONGEST_TEXT = 2000  # tokens that are read of a text
 _ROWS_AT_ONCE = 64
 _LEAST_TEMPERATURE = 1e-3
 POOLING = "attention"  # the best on the held-out parts of TREC and SST-2, by half a point
@@ -194,7 +194,7 @@ class Classifier(Model):
 def encoded(tokenizer: Tokenizer, texts: Sequence[str]) -> list[Ids]:
     """Return each text as START, its first tokens, and EOS."""
     start, end = np.array([tokenizer.START], dtype=np.int32), np.array([tokenizer.EOS], dtype=np.int32)
-    return [np.concatenate((start, tokenizer.encode(text)[:_LONGEST_TEXT], end)) for text in texts]
+    return [np.concatenate((start, tokenizer.encode(text)[:LONGEST_TEXT], end)) for text in texts]
 
 
 def label_contents(tokenizer: Tokenizer, labels: Sequence[str], majority: str) -> Contents:

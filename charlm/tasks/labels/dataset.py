@@ -21,10 +21,10 @@ from charlm.plan import Plan
 from charlm.settings import from_mapping
 from charlm.tasks import About, Batches, Card, Dataset, DataWarning, MapRows, Metrics, Unit, map_alone
 from charlm.tasks.labels.batches import LabelBatches
-from charlm.tasks.labels.classifier import POOLING, Classifier, LabelNetwork, encoded, label_contents
+from charlm.tasks.labels.classifier import LONGEST_TEXT, POOLING, Classifier, LabelNetwork, encoded, label_contents
 from charlm.tasks.labels.evaluation import METRICS, LabelEvaluation, evaluation_of
 from charlm.tasks.labels.preparation import LabeledSource
-from charlm.tasks.labels.targets import labels_of, texts_of
+from charlm.tasks.labels.targets import labels_of, texts_of, unknown_labels
 from charlm.tokenizers import Ids, Tokenizer
 from charlm.wording import plural, quoted, vocabulary_size
 
@@ -172,12 +172,12 @@ class LabeledTexts(Dataset):
         if both := overlap(self.train, self.valid):
             occur = "occurs" if both == 1 else "occur"
             warnings.append(DataWarning(f"{plural(both, 'held-out text')} also {occur} in the training part"))
-        new = [each for each in self.valid.items if set(each.labels) - set(self.labels)]  # type: ignore[union-attr]
-        if new:
-            where = f"{new[0].where} is the first"
+        new = unknown_labels(self.valid, self.labels, "no training text has")
+        if long := sum(len(row) == LONGEST_TEXT + 2 for row in self.rows):
             warnings.append(
-                DataWarning(f"{plural(len(new), 'held-out text')} with a label that no training text has; {where}")
+                DataWarning(f"of {plural(long, 'text')}, the first {LONGEST_TEXT:,} tokens are read, and not the rest")
             )
+        warnings.extend(map(DataWarning, new))
         return warnings
 
     def describe(self) -> dict[str, Any]:

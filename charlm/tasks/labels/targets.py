@@ -1,5 +1,6 @@
 """The labels of texts as what a network has to predict, and what each label counts for."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -7,9 +8,11 @@ from numpy.typing import NDArray
 
 from charlm.config import ModelConfig
 from charlm.errors import ConfigError, CorpusError
-from charlm.examples import Labeled
+from charlm.examples import Labeled, Place
 from charlm.examples.reading import Examples
-from charlm.wording import nearest, plural
+from charlm.wording import nearest, plural, quoted
+
+_MOST_NOTES, _SHOWN = 3, 40  # number of labels that are named, and characters of each
 
 
 def texts_of(examples: Examples) -> list[str]:
@@ -31,6 +34,28 @@ def labels_of(examples: Examples, config: ModelConfig, remedy: str = "") -> list
             raise CorpusError(f"{example.where} has no label; give each text one, or remove the line")
         labels.append(example.labels)
     return labels
+
+
+def unknown_labels(examples: Examples, labels: Sequence[str], relation: str) -> list[str]:
+    """Name the labels of examples that are not among `labels`, each with its first place; `relation` says why."""
+    first: dict[str, Place] = {}
+    counts: Counter[str] = Counter()
+    for example in examples.items:
+        for label in set(example.labels) - set(labels) if isinstance(example, Labeled) else ():
+            first.setdefault(label, example.where)
+            counts[label] += 1
+    notes = [
+        f"{relation} the label {quoted(label, _SHOWN)}, which {plural(counts[label], 'text')} {_has(counts[label])}"
+        f" ({where}); this counts as an error"
+        for label, where in list(first.items())[:_MOST_NOTES]
+    ]
+    if (further := len(first) - _MOST_NOTES) > 0:
+        notes.append(f"{relation} {plural(further, 'more label')}")
+    return notes
+
+
+def _has(count: int) -> str:
+    return "has" if count == 1 else "have"
 
 
 def targets_of(
