@@ -23,7 +23,7 @@ ADVICE: dict[str, str] = {
     "fewer_processes": 'Start fewer processes with torchrun, or use device="cpu".',
     "freeze_or_tie": "Leave freeze_embedding or tie_weights out.",
     "give_start": "Give it as start_from=.",
-    "give_start_again": "Give it as start_from=.",
+    "give_start_again": "Give that one as start_from=.",
     "give_vocabulary": "Give it as tokenizer=; a model has it as its attribute tokenizer.",
     "larger_batch": "Start fewer, or give a larger batch_size.",
     "learning_rate": "Try learning_rate={value:g}.",

@@ -27,7 +27,7 @@ REMEDIES: dict[str, str] = {
     "fewer_processes": "start fewer processes with torchrun --nproc-per-node, or use --device cpu",
     "freeze_or_tie": "leave --freeze-embedding or --tie-weights out",
     "give_start": "name it with --from",
-    "give_start_again": "give it with --from",
+    "give_start_again": "give that one with --from",
     "give_vocabulary": "give it again with --tokenizer-file (a model keeps it in its tokenizer.json)",
     "larger_batch": "start fewer, or give a larger --batch-size",
     "learning_rate": "try --learning-rate {value:g}",

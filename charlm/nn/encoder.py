@@ -201,10 +201,10 @@ class Encoder(nn.Module):
                 given = old.get_parameter(name)
                 weight.copy_(columns[name].of(given.t()).t() if name in columns else given)
 
-    def started_parts(self) -> list[list[nn.Parameter]]:
-        """Return the weights that `start_from` gives: those of each cell, the highest first, then the embedding."""
-        parts = [list(cell.parameters()) for cell in reversed(self._stack())]
-        return [*parts, list(self.embedding.parameters())]
+    def started_weights(self) -> Iterator[nn.Parameter]:
+        """Yield the weights that `start_from` gives and that `freeze` does not train."""
+        yield from self.embedding.parameters()
+        yield from self.cells.parameters()
 
     def _stack(self) -> list[Cell]:
         return cast("list[Cell]", list(self.cells))

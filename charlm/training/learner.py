@@ -2,8 +2,7 @@
 
 import copy
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor
@@ -23,10 +22,6 @@ _EPSILON = 1e-8
 _AVERAGE_FROM = 0.6  # share of the run
 _AVERAGE_EVERY = 5  # steps
 _AVERAGE_DECAY = 0.95
-# Parts of a network that came from a model are trained after the others, the highest first (Howard & Ruder 2018):
-# each begins this share of the run after the one above it. Otherwise the layers above, which know nothing yet, would
-# change them for the worse.
-_JOINS_AFTER = 0.1
 _MAX_LOGITS_PER_CHUNK = 2**24  # bounds memory: with a large vocabulary, the readout handles the targets in chunks
 
 
@@ -53,11 +48,10 @@ class AdamW:
         return {"mean": self.means, "square": self.squares, "steps": self.steps}
 
     @torch.no_grad()
-    def step(self, rate: float, trained: Sequence[bool] | None = None) -> None:
-        """Update by their gradients all parameters, or those that are `trained`."""
+    def step(self, rate: float) -> None:
+        """Update every parameter by its gradient."""
         for matrices in (True, False):
-            kinds = ((each.dim() >= 2) == matrices for each in self.parameters)
-            chosen = [index for index, kind in enumerate(kinds) if kind and (trained is None or trained[index])]
+            chosen = [index for index, each in enumerate(self.parameters) if (each.dim() >= 2) == matrices]
             adamw(
                 [self.parameters[index] for index in chosen],
                 [self.parameters[index].grad for index in chosen],  # type: ignore[misc]  # all have one
@@ -89,7 +83,7 @@ class Learner:
         if config.freeze_embedding:
             network.embedding.requires_grad_(False)
         if config.freeze:
-            for weight in chain.from_iterable(network.started_parts()):
+            for weight in network.started_weights():
                 weight.requires_grad_(False)
         network.compute_dtype = getattr(torch, resolve_precision(config.precision, network.device))
         self.averaged_network = network
@@ -99,11 +93,9 @@ class Learner:
         self._dropout = None if network.device.type == "meta" else torch.Generator(network.device)
         self.state: NetworkState | None = None
         self._next_state: NetworkState | None = None  # becomes `state` when the gradient is applied
-        trained = [each for each in network.parameters() if each.requires_grad]
-        self.optimizer = AdamW(trained, config.weight_decay or 0.0)
-        parts = network.started_parts() if config.start_from and not network.starts_whole else []
-        depths = {id(weight): depth for depth, part in enumerate(parts, 1) for weight in part}
-        self._joins_at = [_JOINS_AFTER * depths.get(id(each), 0) for each in trained]  # shares of the run
+        self.optimizer = AdamW(
+            (each for each in network.parameters() if each.requires_grad), config.weight_decay or 0.0
+        )
 
     def tensors(self) -> dict[str, Tensor]:
         """Return everything that the next steps depend on, by name.
@@ -160,12 +152,9 @@ class Learner:
         return loss, float(torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.clip))
 
     @computing()
-    def apply(self, rate: float, progress: float = 1.0) -> None:
-        """Update the weights by the gradient of the last `backward`: the second half of `step`.
-
-        progress: the share of the run that is done, which decides what is trained yet.
-        """
-        self.optimizer.step(rate, [progress >= share for share in self._joins_at])
+    def apply(self, rate: float) -> None:
+        """Update the weights by the gradient of the last `backward`: the second half of `step`."""
+        self.optimizer.step(rate)
         self.state = self._next_state
 
     def seed_dropout(self, seed: int) -> None:

@@ -158,7 +158,7 @@ class Trainer:
             self._roll_back()
             return
         with self.interrupts.held():  # a state saved in the middle of an update would be useless
-            self.learner.apply(rate, 1.0 if self.plan.earlier else self.plan.progress(self.step))
+            self.learner.apply(rate)
             self.step += 1
             self.learner.update_average(self.step, self.plan.progress(self.step))
             self.meter.record(self.step - self.plan.start, loss, norm, time.perf_counter() - before)

@@ -17,15 +17,12 @@ from charlm.data.counterparts import counterparts
 from charlm.nn.network import Network
 from charlm.plan import read_plan
 from charlm.tasks import _start
-from charlm.tasks.labels.batches import LabelBatch, padded
-from charlm.tasks.labels.classifier import LabelNetwork
 from charlm.tokenizers.byte import ByteTokenizer
 from charlm.tokenizers.char import CharTokenizer
 from charlm.tokenizers.sentencepiece.pieces import complete
 from charlm.tokenizers.subword import SubwordTokenizer
 from charlm.tokenizers.word import WordTokenizer
 from charlm.training.events import Event, Planned, Validated
-from charlm.training.learner import Learner
 
 SHAPE: dict[str, Any] = {"hidden_size": 16, "layers": 1, "embedding_size": 8}
 LABELED = Path("animals.txt")
@@ -277,23 +274,6 @@ def test_a_loaded_model_starts_a_run_as_its_name_does(base: str, tmp_path: Path)
     assert weights(tmp_path / "a" / "m") == weights(tmp_path / "b" / "m")
     by_path = train(start_from=Path("checkpoints") / base)
     assert by_path.record.corpus["start"]["model"] == str(Path("checkpoints") / base)
-
-
-def test_parts_from_a_model_join_after_the_others_the_highest_first(base: str) -> None:
-    network = LabelNetwork(replace(charlm.load(base).config, readout="auto"), 17, 2)
-    learner = Learner(network, charlm.TrainConfig(start_from=base, weight_decay=0.1))
-    ids, lengths = padded([np.array([1, 4, 5, 6, 2], dtype=np.int32)] * 3)
-    batch = LabelBatch(ids, lengths, torch.tensor([0, 1, 1]))
-    joined = []
-    for progress in (0.0, 0.1, 0.2):
-        before = {name: weight.clone() for name, weight in network.named_parameters()}
-        learner.backward(batch)
-        learner.apply(0.01, progress)
-        joined.append({name for name, weight in network.named_parameters() if not weight.equal(before[name])})
-    above, with_cells, everything = joined
-    assert {name.partition(".")[0] for name in above} == {"backward_cells", "pooling", "readout"}
-    assert with_cells - above == {name for name in before if name.startswith("cells.")}
-    assert everything - with_cells == {"embedding.weight"}
 
 
 def test_a_language_model_goes_on_at_a_quarter_of_the_rate_in_all_its_parts(base: str) -> None:
