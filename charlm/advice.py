@@ -59,6 +59,7 @@ ADVICE: dict[str, str] = {
     "resume_saved": "Continue from the last save with resume=True.",
     "resume_stopped": "If the run was stopped, train again with resume=True.",
     "resume_setting": "Leave {settings} out, or start anew with overwrite=True.",
+    "several_labels": "Use multi_label=True to learn several labels for each text.",
     "smaller_min_count": "Use a smaller min_count.",
     "smaller_vocabulary": "A smaller vocab_size spells them.",
     "stream_mode": 'Train a model with sequence="stream".',
