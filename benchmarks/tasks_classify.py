@@ -1,0 +1,183 @@
+"""How well classifiers answer: questions by kind, sentiment, intents, and languages, beside fastText.
+
+    python benchmarks/tasks_classify.py FOLDER [--minutes 10] [--seeds 3] [--only trec ...] [-- OPTIONS of charlm train]
+
+FOLDER has the folders trec and sst2 (a label and a text on each line; train, test, and dev for sst2), atis (slots with
+an intent; train, valid, test), and langid (train.tsv and test.tsv, with a language and a sentence). Languages are
+measured on whole sentences and on their first three words, by one model that learns sentences.
+
+Each classifier and each fastText with autotune gets the same minutes. If Python can import fastText, it is measured
+with 25 epochs and word bigrams (for languages, with two to five characters), and with autotune on the held-out part. It
+uses as many threads as charlm.
+"""
+
+import argparse
+import json
+import platform
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import torch
+
+from charlm.examples import Labeled
+from charlm.examples.holding_out import hold_out
+from charlm.examples.reading import Examples, read_examples
+
+try:
+    import fasttext
+except ImportError:
+    fasttext = None
+
+_HELD_OUT = 0.1
+_FASTTEXT = {"lr": 0.5, "epoch": 25, "wordNgrams": 2}
+_CHARACTERS = {"lr": 0.5, "epoch": 25, "minn": 2, "maxn": 5}
+
+
+@dataclass(frozen=True)
+class Data:
+    """A set of examples: its files, the options of charlm train, and those of fastText."""
+
+    name: str
+    train: str
+    valid: str | None
+    test: str
+    options: tuple[str, ...]
+    plain: dict[str, float]
+
+
+SETS = (
+    Data("trec", "trec/train", None, "trec/test", ("--tokenizer", "word"), _FASTTEXT),
+    Data("sst2", "sst2/train", "sst2/dev", "sst2/test", ("--tokenizer", "word"), _FASTTEXT),
+    Data("atis", "atis/train", "atis/valid", "atis/test", ("--tokenizer", "word"), _FASTTEXT),
+    Data("langid", "langid/train.tsv", None, "langid/test.tsv", (), _CHARACTERS),
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--only", nargs="*", default=[each.name for each in SETS])
+    parser.add_argument("options", nargs="*", help="of charlm train, after --")
+    given = parser.parse_args()
+    print(f"{given.minutes:g} minutes each, {given.seeds} seeds; {processor()}, {torch.get_num_threads()} threads")
+    if fasttext is None:
+        print("fastText is not installed, so it is not measured")
+    print("\n| data | model | parameters | accuracy: median, 95 % interval | all seeds |\n|---|---|---|---|---|")
+    for each in SETS:
+        if each.name in given.only:
+            with tempfile.TemporaryDirectory() as parent:
+                measure(each, given.folder, Path(parent), given.minutes, given.seeds, given.options)
+
+
+def measure(data: Data, folder: Path, parent: Path, minutes: float, seeds: int, options: list[str]) -> None:
+    """Print the rows of a set."""
+    train, *parts = (utf8(folder / each, parent) if each else None for each in (data.train, data.valid, data.test))
+    valid, test = parts
+    assert train and test
+    tests = {data.name: test}
+    if data.name == "langid":
+        tests = {"languages, sentences": test, "languages, three words": first_words(test, parent / "words.tsv", 3)}
+    examples = read_examples(train, "classify")
+    majority = Counter(labels[0] for _, labels in pairs(examples)).most_common(1)[0][0]
+    for name, path in tests.items():
+        share = [labels[0] == majority for _, labels in pairs(read_examples(path, "classify"))]
+        print(f"| {name} | the most frequent label | | {100 * sum(share) / len(share):.1f} | |")
+    if fasttext:
+        learn_and_print_fasttext(data, examples, valid, tests, parent, minutes)
+    results: dict[str, list[tuple[float, list[float]]]] = {name: [] for name in tests}
+    size = 0
+    for seed in range(seeds):
+        fixed = ["--task", "classify", "--minutes", minutes, "--seed", seed, "--overwrite", "-m", parent / "m"]
+        charlm("train", train, *fixed, *(["--valid", valid] if valid else []), *data.options, *options)
+        size = json.loads(charlm("info", parent / "m", "--json"))["parameters"]
+        for name, path in tests.items():
+            values = json.loads(charlm("evaluate", path, "-m", parent / "m", "--json"))
+            results[name].append((values["accuracy"], values["interval"]["accuracy"]))
+    for name, figures in results.items():
+        _, (low, high) = sorted(figures)[len(figures) // 2]
+        middle = f"{100 * median(each for each, _ in figures):.1f} ({100 * low:.1f} to {100 * high:.1f})"
+        every = ", ".join(f"{100 * each:.1f}" for each, _ in figures)
+        print(f"| {name} | charlm {' '.join([*data.options, *options])} | {size:,} | {middle} | {every} |", flush=True)
+
+
+def learn_and_print_fasttext(
+    data: Data, examples: Examples, valid: Path | None, tests: dict[str, Path], parent: Path, minutes: float
+) -> None:
+    """Print the accuracy of fastText with fixed settings, and with autotune."""
+    known, held_out = hold_out(examples, _HELD_OUT) if valid is None else (examples, read_examples(valid, "classify"))
+    files = [as_fasttext(part, parent / name) for name, part in (("ft", known), ("held", held_out), ("all", examples))]
+    threads = {"thread": torch.get_num_threads(), "verbose": 0}
+    tuned = {"autotuneValidationFile": str(files[1]), "autotuneDuration": round(60 * minutes)}
+    for kind, file, settings in (("fastText", files[2], data.plain), ("fastText, autotune", files[0], tuned)):
+        model = fasttext.train_supervised(input=str(file), **settings, **threads)
+        size = sum(rows.shape[0] * rows.shape[1] for rows in (model.get_input_matrix(), model.get_output_matrix()))
+        for name, path in tests.items():
+            right = [
+                model.f.predict(f"{one_line(text)}\n", 1, 0.0, "replace")[0][1] == f"__label__{labels[0]}"
+                for text, labels in pairs(read_examples(path, "classify"))
+            ]
+            print(f"| {name} | {kind} | {size:,} | {100 * sum(right) / len(right):.1f} | |", flush=True)
+
+
+def pairs(examples: Examples) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for each in examples.items:
+        assert isinstance(each, Labeled)
+        yield each.text, each.labels
+
+
+def as_fasttext(examples: Examples, path: Path) -> Path:
+    """Write examples as lines of fastText."""
+    lines = (f"__label__{labels[0]} {one_line(text)}\n" for text, labels in pairs(examples))
+    path.write_text("".join(lines), encoding="utf-8")
+    return path
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def first_words(path: Path, written: Path, count: int) -> Path:
+    """Write the first words of each text of a file with two columns."""
+    rows = (line.split("\t") for line in path.read_text(encoding="utf-8").rstrip("\n").split("\n"))
+    lines = (f"{label}\t{' '.join(text.split()[:count])}\n" for label, text in rows)
+    written.write_text("".join(lines), encoding="utf-8")
+    return written
+
+
+def utf8(path: Path, parent: Path) -> Path:
+    """Return a file, or a copy in UTF-8 if it is in Latin-1."""
+    data = path.read_bytes()
+    try:
+        data.decode()
+        return path
+    except UnicodeDecodeError:
+        copy = parent / f"{path.name}-utf-8"
+        copy.write_text(data.decode("latin-1"), encoding="utf-8", newline="")
+        return copy
+
+
+def processor() -> str:
+    """Return the name of the processor."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def charlm(*arguments: object) -> str:
+    """Run the command, and return what it prints."""
+    command = [sys.executable, "-m", "charlm", *map(str, arguments), "--quiet"]
+    return subprocess.run(command, stdout=subprocess.PIPE, encoding="utf-8", check=True).stdout
+
+
+if __name__ == "__main__":
+    main()
