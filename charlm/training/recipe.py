@@ -29,7 +29,8 @@ _DROPOUTS = (0.0, 0.2, 0.4)  # for few, many and more epochs
 _RATE_TIMES_WIDTH = 2.0
 _MAX_RATE = 0.016
 _MAX_RATE_MANY_EPOCHS = 0.004  # a higher rate learns the corpus by heart before it generalizes
-_RATE_OF_STARTED = 0.25  # of a network whose weights all come from a model, over that of a new one
+# The rate of a network whose weights all come from a model, over that of a new one, for few and for many epochs.
+_STARTED = (0.5, 0.25)
 _USUAL_LAYERS = 2  # twice as many layers take half the rate
 _DECAY_STEPS = 800  # steps at the peak rate after which 1/e of a weight is left
 _MAX_DECAY = 0.3
@@ -120,7 +121,7 @@ def resolve_rates(
         assert model.hidden_size and model.layers
         highest = _MAX_RATE_MANY_EPOCHS if many else _MAX_RATE
         of_gru = min(highest, _RATE_TIMES_WIDTH / model.hidden_size) * min(1, _USUAL_LAYERS / model.layers)
-        scale = find(Cell, model.cell).learning_rate_scale * (_RATE_OF_STARTED if started else 1)
+        scale = find(Cell, model.cell).learning_rate_scale * (_STARTED[many] if started else 1)
         rate = _two_digits(scale * of_gru)
     decay = config.weight_decay
     if decay is None and steps < _SHORT_RUN:

@@ -23,6 +23,7 @@ from charlm.tokenizers.sentencepiece.pieces import complete
 from charlm.tokenizers.subword import SubwordTokenizer
 from charlm.tokenizers.word import WordTokenizer
 from charlm.training.events import Event, Planned, Validated
+from charlm.training.recipe import resolve_rates
 
 SHAPE: dict[str, Any] = {"hidden_size": 16, "layers": 1, "embedding_size": 8}
 LABELED = Path("animals.txt")
@@ -276,12 +277,17 @@ def test_a_loaded_model_starts_a_run_as_its_name_does(base: str, tmp_path: Path)
     assert by_path.record.corpus["start"]["model"] == str(Path("checkpoints") / base)
 
 
-def test_a_language_model_goes_on_at_a_quarter_of_the_rate_in_all_its_parts(base: str) -> None:
-    new, rest, animals = (
-        json.loads(charlm.train(text, steps=2, threads=1, **settings).record.files["plan.json"])["train"]  # type: ignore
-        for text, settings in ((STREAM, SHAPE), (STREAM, {"start_from": base}), (LABELED, {"start_from": base}))
+def test_a_language_model_goes_on_at_a_lower_rate(base: str) -> None:
+    def rate(text: str | Path, **settings: Any) -> float:
+        model: Any = charlm.train(text, steps=2, threads=1, **settings)
+        return float(json.loads(model.record.files["plan.json"])["train"]["learning_rate"])
+
+    assert rate(STREAM, **SHAPE) == rate(LABELED, start_from=base) == 2 * rate(STREAM, start_from=base)
+    config = charlm.ModelConfig(**SHAPE)
+    new, goes_on = (
+        resolve_rates(charlm.TrainConfig(), config, steps=500, epochs=20, started=started) for started in (False, True)
     )
-    assert new["learning_rate"] == animals["learning_rate"] == 4 * rest["learning_rate"]
+    assert new.learning_rate == 4 * (goes_on.learning_rate or 0)
 
 
 # What is refused.
