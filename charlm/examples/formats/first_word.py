@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from charlm.errors import CorpusError
-from charlm.examples import Columns, Labeled
+from charlm.examples import AUTO, Columns, Labeled
 from charlm.examples.formats import (
     MOST_KINDS,
     Format,
@@ -68,6 +68,14 @@ class FirstWord(Format):
                 raise CorpusError(f"{where} is not a label, a space, and a text; write both, or remove the line")
             label = match[1] if columns.label == "fine" else match[1].partition(":")[0]
             yield Labeled(checked_text(where, match[2]), (checked_label(where, label),), where)
+
+    def inputs(self, source: Source, task: str, columns: Columns) -> Iterator[Labeled]:
+        """Yield each line, without its first word if the whole file has labels there."""
+        parts = [_LINE.fullmatch(line) for line in source.lines]
+        two = sum(bool(match and _TWO_PARTS.fullmatch(match[1])) for match in parts)
+        has_labels = nearly_all(source.filled, two) or self.recognize(source, AUTO, columns) is not None
+        for number, (line, match) in enumerate(zip(source.lines, parts, strict=True), 1):
+            yield Labeled(match[2] if has_labels and match else line, (), source.at(number))
 
 
 def _look_like_labels(words: set[str]) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from charlm.errors import CorpusError
-from charlm.examples import Columns, Series
+from charlm.examples import AUTO, Columns, Series
 from charlm.examples.formats import Format, Recognition, is_auto, nearly_all
 from charlm.examples.numbers import is_number, number
 from charlm.examples.rows import Row, Table, check_width, chosen, column, name_column, rows, sample, table
@@ -37,7 +37,7 @@ class SeriesColumns(Format):
         if not nearly_all(body, len(same), task) or (is_auto(task) and len(body) < _FEWEST):
             return None
         is_table = source.suffix in _TABLES
-        kinds = [_kind([fields[index] for fields in same], is_table) for index in range(len(header.header))]
+        kinds = [_kind([fields[index] for fields in same], is_table, task) for index in range(len(header.header))]
         if is_auto(task) and "other" in kinds:
             return None
         time = _time(header, kinds, columns)
@@ -109,11 +109,14 @@ def _sample(source: Source, header: Table) -> list[Row]:
     return sample(source, header.delimiter, _SAMPLE)[not _is_headerless(header) :]
 
 
-def _kind(values: Sequence[str], is_table: bool = True) -> str:
-    """Return what a column has: "date", "number", or "other". In a file called a table, a few fields may be wrong."""
+def _kind(values: Sequence[str], is_table: bool = True, task: str = AUTO) -> str:
+    """Return what a column has: "date", "number", or "other".
+
+    In a file called a table, a few fields may be wrong, and half of them if the user names the task.
+    """
     for kind, test in (("date", is_date), ("number", is_number)):
         matching = sum(map(test, values))
-        if nearly_all(values, matching) or (is_table and matching > _MOST_OF * len(values)):
+        if nearly_all(values, matching, task) or (is_table and matching > _MOST_OF * len(values)):
             return kind
     return "other"
 
