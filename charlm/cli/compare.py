@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charlm.checkpoints import model_paths
+from charlm.cli.examples import compare_answers
 from charlm.cli.inputs import files_or_stdin, hint_at_files, read_files, read_stdin, require_in_memory
-from charlm.cli.models import load_model, takes_any_bytes
+from charlm.cli.models import load_model, takes_any_bytes, verb_of
 from charlm.cli.options import Json, Quiet, model_names
 from charlm.cli.output import say, write_json, write_lines
 from charlm.cli.view.progress import token_bar
@@ -65,6 +66,9 @@ def compare(
     stretches of text where the models differ most. The n-gram has the model's tokens. It learns from the model's
     corpus, without the part that was held out.
 
+    For two models of another task, TEXT is a file of examples, such as test.tsv. Prints the figures of each, their
+    difference with a 95 % interval (paired bootstrap over examples), and how often each alone is right.
+
     Example: charlm compare poems kn5 --file unseen.txt
     """
     folders = [None if _is_ngram(name) else model_paths.existing_folder(name) for name in (a, b)]
@@ -74,6 +78,13 @@ def compare(
         raise ConfigError("--train is the text of an n-gram, and A and B are both models; leave --train out")
     if pairs is not None and (texts or file):
         raise ConfigError("give a text or --pairs, not both")
+    answering = [folder for folder in folders if folder and verb_of(folder) == "predict"]
+    if answering:
+        if len(answering) < 2:
+            raise ConfigError("one of the models answers questions, and the other predicts text; name two of one kind")
+        if pairs or train or (texts and file):
+            raise ConfigError("models that answer questions are compared on files of examples; give only these files")
+        return compare_answers(answering, (a, b), files_or_stdin(texts or file), json, quiet)
     hint_at_files(texts or (), "--file {}", quiet)
     arguments = texts if texts or file or pairs else files_or_stdin(None)
     any_bytes = all(takes_any_bytes(folder) for folder in folders if folder)

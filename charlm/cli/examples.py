@@ -1,12 +1,13 @@
 """Models that answer questions: their options, their files of examples, and the measure of their answers."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from charlm.cli.answers import CONTRACT, PACKAGE, Answers
 from charlm.cli.options import option_name
 from charlm.cli.output import say, write, write_json
-from charlm.cli.variant_options import Given, chosen
+from charlm.cli.variant_options import NONE, Given, chosen
 from charlm.cli.waiting import loading
 from charlm.config import ModelConfig
 from charlm.errors import ConfigError, ModelError
@@ -75,3 +76,33 @@ def evaluate_answers(folder: Path, files: list[str], given: Given, json: bool, q
         write_json({**values, **measures.values(naive)})
     else:
         write("\n".join(report(measures, naive)) + "\n")
+
+
+def compare_answers(folders: Sequence[Path], names: tuple[str, str], files: list[str], json: bool, quiet: bool) -> None:
+    """Measure two models of one task on the same files of examples, and print who answers better."""
+    with loading(quiet):
+        from charlm.examples.reading import read_examples
+        from charlm.measures.paired import compare
+        from charlm.measures.reports import paired_lines
+
+    models = [load_answering(folder) for folder in folders]
+    tasks = [model.config.task for model in models]
+    if tasks[0] != tasks[1]:
+        raise ConfigError(
+            f"{names[0]} and {names[1]} are models of the tasks {tasks[0]} and {tasks[1]}; name two of one"
+        )
+    any_bytes = all(map(reads_any_bytes, models))
+    examples = read_examples(files, form_of(folders[0], tasks[0]), any_bytes=any_bytes)
+    answers = answers_of(tasks[0], NONE)
+    measured = [answers.evaluate(model, examples) for model in models]
+    for note in dict.fromkeys((*examples.notes, *measured[0].notes, *measured[1].notes)):
+        say(note, quiet)
+    paired = compare(*(each.measures for each in measured))
+    if json:
+        sides = {
+            side: {"model": name, **figures}
+            for side, name, figures in zip("ab", names, (paired.first, paired.second), strict=True)
+        }
+        write_json({"task": tasks[0], "examples": paired.examples, **sides, **paired.values()})
+    else:
+        write("\n".join(paired_lines(names, paired)) + "\n")

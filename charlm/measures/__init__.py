@@ -2,7 +2,8 @@
 
 Everything here takes plain sequences of answers and of what is right. It knows neither models nor files, and needs
 numpy alone. `Measures` is the contract: `classification.py` has it for labels, `spans.py` for tags, `texts.py` for
-texts, and `forecasts.py` for series. `reports.py` writes their figures for a person.
+texts, and `forecasts.py` for series. `reports.py` writes their figures for a person, and
+`paired.py` compares two models.
 """
 
 from abc import ABC, abstractmethod
@@ -30,6 +31,11 @@ class Measures(ABC):
 
         `weights` (n,) counts each example that often; without it, each counts once.
         """
+
+    @property
+    def right(self) -> Floats | None:
+        """1 for each example whose answer is right as a whole, otherwise 0: (n,). None if there is no such thing."""
+        return None
 
     def details(self) -> dict[str, Any]:
         """Return what else JSON has, such as the figures of each label."""

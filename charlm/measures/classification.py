@@ -137,6 +137,10 @@ class LabelMeasures(Measures):
             if len(self.labels) == 2:
                 self._score = _chosen(given, np.full(len(given), column[1]))
 
+    @property
+    def right(self) -> Floats:
+        return np.asarray(self._right, dtype=np.float64)
+
     def figures(self, weights: Floats | None = None) -> Figures:
         right = self._right.astype(np.float64)
         table = self._counts.table(None if weights is None else weights[self._right], weights, weights)
@@ -214,6 +218,10 @@ class LabelSetMeasures(Measures):
         self._gaps = np.stack([((true - given) * (bins == number)).sum(1) for number in range(CALIBRATION_BINS)], 1)
         self._hits = true[np.arange(len(true)), given.argmax(1)]
         self._decisions = len(known)
+
+    @property
+    def right(self) -> Floats:
+        return self._right
 
     def figures(self, weights: Floats | None = None) -> Figures:
         each = [None if weights is None else weights[owners] for owners in self._owners]

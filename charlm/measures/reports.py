@@ -12,6 +12,7 @@ from charlm.measures import Measures
 from charlm.measures.bleu import MISSING
 from charlm.measures.classification import CALIBRATION_BINS, LabelFigures, LabelMeasures, LabelSetMeasures
 from charlm.measures.forecasts import SeriesMeasures
+from charlm.measures.paired import Paired
 from charlm.measures.schemes import Scheme
 from charlm.measures.spans import TagMeasures
 from charlm.measures.texts import TextMeasures
@@ -116,6 +117,27 @@ def _(measures: SeriesMeasures, naive: Mapping[str, Measures] | None = None) -> 
     if measures.without_scale:
         lines.append(f"MASE and MSIS leave out {measures.without_scale:,} series: the history is constant")
     return lines
+
+
+def paired_lines(names: tuple[str, str], paired: Paired) -> list[str]:
+    """Return a table of the figures of two models, their differences, and who is right where."""
+    heads = [_fit(name, 16) for name in names]
+    columns = "".join(f" {_right(head, 16)}" for head in heads)
+    lines = [f"{'':22}{columns} {'difference':>11} {'95 % interval':>22}"]
+    for name, value in paired.difference.items():
+        if value is not None:
+            interval = paired.interval.get(name)
+            bounds = "–" if interval is None else " to ".join(f"{bound:+.4f}" for bound in interval)
+            both = "".join(f" {_number(figures[name]):>16}" for figures in (paired.first, paired.second))
+            lines.append(f"{_NAMES[name]:22}{both} {value:>+11.4f} {bounds:>22}")
+    if paired.right:
+        both_right, first, second, neither = paired.right
+        lines += [
+            "",
+            f"on {plural(paired.examples, 'example')}: both right {both_right:,}, only {heads[0]} {first:,}, only"
+            f" {heads[1]} {second:,}, neither {neither:,}",
+        ]
+    return [*lines, "A difference is not certain if its interval, by the paired bootstrap, contains 0."]
 
 
 def confusion_lines(measures: LabelMeasures) -> list[str]:

@@ -44,6 +44,10 @@ class TagMeasures(Measures):
         strict = [tuple(strict_spans(self.scheme, tags) for tags in pair) for pair in pairs] if has_spans else []
         self.strict_counts, _ = _count(strict)
 
+    @property
+    def right(self) -> Floats:
+        return np.asarray(self._tokens[:, 0] == self._tokens[:, 1], dtype=np.float64)
+
     def figures(self, weights: Floats | None = None) -> Figures:
         weights = np.ones(self.examples) if weights is None else weights
         right, tokens = weights @ self._tokens  # whole numbers, so the order of the sum does not matter
@@ -53,7 +57,7 @@ class TagMeasures(Measures):
             "span_precision": precision,
             "span_recall": recall,
             "span_f1": f1,
-            "sentence_accuracy": ratio(float(weights @ (self._tokens[:, 0] == self._tokens[:, 1])), weights.sum()),
+            "sentence_accuracy": ratio(float(weights @ self.right), weights.sum()),
         }
 
     def strict(self) -> Figures:

@@ -57,6 +57,10 @@ class TextMeasures(Measures):
         """BLEU, by sacreBLEU; None if it is not installed."""
         return bleu(self._answers, self._targets)
 
+    @property
+    def right(self) -> Floats:
+        return self._exact
+
     def figures(self, weights: Floats | None = None) -> Figures:
         weights = np.ones(self.examples) if weights is None else weights
         edits, symbols = self._edits @ weights  # whole numbers, so the order of the sum does not matter

@@ -180,3 +180,17 @@ def test_settings_that_cannot_be_are_refused(news: Path) -> None:
     ):
         with pytest.raises(charlm.CharlmError, match=problem):
             charlm.train(news, steps=1, multi_label=True, **SHAPE, **settings)  # type: ignore[arg-type]
+
+
+def test_two_classifiers_are_compared_on_a_file(run: Any, news: Path, folder: Path, line_folder: Path) -> None:
+    charlm.train(news, steps=1, multi_label=True, folder=news.parent / "new", **SHAPE)
+    values = json.loads(run("compare", folder, news.parent / "new", news, "--json").out)
+    alone = [json.loads(run("evaluate", news, "--json", "-m", each).out) for each in (folder, news.parent / "new")]
+    assert [values[side]["accuracy"] for side in "ab"] == [each["accuracy"] for each in alone]
+    assert values["difference"]["accuracy"] == pytest.approx(values["a"]["accuracy"] - values["b"]["accuracy"])
+    assert sum(values["right"].values()) == values["examples"] == 48
+    assert "both right" in run("compare", folder, news.parent / "new", "--file", news).out
+    refused = run("compare", folder, line_folder, news)
+    assert refused.code == 2 and "one of the models answers questions, and the other predicts text" in refused.err
+    refused = run("compare", folder, folder, "--pairs", news)
+    assert refused.code == 2 and "are compared on files of examples; give only these files" in refused.err
