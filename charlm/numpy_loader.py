@@ -115,30 +115,37 @@ class Model:
             logprobs: ndarray = np.log(np.concatenate(shares)[places])
         return logprobs
 
-    def returned(self, layer: int, x: ndarray) -> ndarray:
+    def returned(self, stack: str, layer: int, x: ndarray) -> ndarray:
         """Return what a layer of a Jordan network feeds back: a distribution computed from its output."""
         last = layer == self.config["layers"] - 1
-        return softmax(self.readout(x) if last else self.dense(f"cells.{layer}.readout", x))
+        return softmax(self.readout(x) if last else self.dense(f"{stack}.{layer}.readout", x))
+
+    def outputs(self, ids: Sequence[int], stack: str = "cells") -> list[ndarray]:
+        """Return the output (H,) of the last layer after each token; `stack` has the names of the layers."""
+        weights, none = self.tensors, np.zeros((0, self.config["hidden_size"]))  # mingru has no W_h
+        table = weights.get("embedding.weight")  # a one-hot input has no table
+        scale = np.float32(self.config["hidden_size"] ** 0.5 if self.config.get("tie_weights") else 1)
+        numbers = range(self.config["layers"])
+        layers = [[weights.get(f"{stack}.{layer}.{name}", none) for name in PARTS] for layer in numbers]
+        states = [(np.zeros(W_h.shape[1], np.float32), np.zeros(W_h.shape[1], np.float32)) for _, _, W_h, _ in layers]
+        rows = []
+        for index in ids:
+            x = np.eye(1, len(self.tokens), index, np.float32)[0] if table is None else scale * table[index]
+            for layer, (W_x, b_x, W_h, b_h) in enumerate(layers):
+                a, c = self.cell(W_x @ x + b_x, W_h, b_h, *states[layer])
+                x = a + x if layer and self.config.get("residual") else a
+                states[layer] = (self.returned(stack, layer, x) if self.config["cell"] == "jordan" else a, c)
+            rows.append(x)
+        return rows
+
+    def ids(self, text: Sequence[str | int]) -> list[int]:
+        """Return the number of each token; 0 is an unknown one."""
+        numbers = {token: index for index, token in enumerate(self.tokens) if index > 2}
+        return [numbers.get(token, 0) for token in text]
 
     def logits(self, text: Sequence[str | int]) -> ndarray:
         """Return logits (n + 1, V): of the token after <START>, and of the token after each of the n tokens."""
-        weights, ids = self.tensors, {token: index for index, token in enumerate(self.tokens) if index > 2}
-        table, none = weights.get("embedding.weight"), np.zeros(0)  # one-hot has no table, mingru no W_h
-        scale = np.float32(self.config["hidden_size"] ** 0.5 if self.config.get("tie_weights") else 1)
-        jordan, H, L = self.config["cell"] == "jordan", self.config["hidden_size"], self.config["layers"]
-        states = [(np.zeros(H, np.float32),) * 2] * L
-        if jordan:
-            states[-1] = (np.zeros(len(self.tokens), np.float32),) * 2
-        rows = []
-        for index in (1, *(ids.get(token, 0) for token in text)):
-            x = np.eye(1, len(self.tokens), index, np.float32)[0] if table is None else scale * table[index]
-            for layer, state in enumerate(states):
-                W_x, b_x, W_h, b_h = (weights.get(f"cells.{layer}.{name}", none) for name in PARTS)
-                a, c = self.cell(W_x @ x + b_x, W_h, b_h, *state)
-                x = a + x if layer and self.config.get("residual") else a
-                states[layer] = (self.returned(layer, x) if jordan else a, c)
-            rows.append(self.readout(x))
-        return np.array(rows)
+        return np.array([self.readout(x) for x in self.outputs([1, *self.ids(text)])])
 
     def log_probabilities(self, text: Sequence[str | int]) -> ndarray:
         """Return log P (n + 1, V), the logarithms of the softmax of the logits."""

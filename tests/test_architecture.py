@@ -43,6 +43,7 @@ ORDER = [
         "scoring",
         "language_model",
         "numpy_loader",
+        "numpy_classifier",
     ),
     *("plan", "tasks"),
     *("checkpoints", "system", "training", "typed", "comparison", "analysis", "pages", "kenlm", "charlm", "cli"),

@@ -1,5 +1,6 @@
 """Labeled texts made ready for a run."""
 
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from charlm import numpy_classifier, numpy_loader
 from charlm.config import ModelConfig, TrainConfig
 from charlm.data import corpus, vocabulary
 from charlm.examples.detection import describe
@@ -217,10 +219,16 @@ class LabeledTexts(Dataset):
             examples="",
             commands=(("predict", "a text"),),
             python='charlm.load("folder").predict(["a text"])',
-            program="",
+            program=_program(),
             limits=f"The model knows its training texts and nothing else. It answers with {answer}.",
         )
 
 
 def _in_words(labels: Sequence[str]) -> str:
     return " and ".join(labels) or "no label"
+
+
+def _program() -> str:
+    """Return Python that computes the probabilities of labels without charlm."""
+    parts = (inspect.getsource(each).rstrip() for each in (numpy_loader, numpy_classifier.Classifier))
+    return "\n\n\n".join(parts)
