@@ -42,8 +42,13 @@ def hold_out(examples: Examples, fraction: float) -> tuple[Examples, Examples]:
 
 def overlap(train: Examples, valid: Examples) -> int:
     """Return the number of held-out examples whose text also occurs in the training part."""
+    return len(repeated(train, valid))
+
+
+def repeated(train: Examples, valid: Examples) -> list[Example]:
+    """Return the held-out examples whose text also occurs in the training part."""
     known = set(map(key, train.items))
-    return sum(key(example) in known for example in valid.items)
+    return [example for example in valid.items if key(example) in known]
 
 
 def key(example: Example) -> str:

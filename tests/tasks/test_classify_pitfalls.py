@@ -127,7 +127,9 @@ def test_a_large_majority_is_said(run: Any, tmp_path: Path) -> None:
 
 def test_held_out_texts_that_training_has_are_counted(run: Any, tmp_path: Path) -> None:
     valid = "__label__fruit a ripe plum 0\n__label__beast some dogs 1\n__label__beast a goat\n"
-    assert "2 held-out texts also occur in the training part" in said(run, tmp_path, lines(), valid=valid)
+    assert "2 held-out texts also occur in the training part, the first in valid:1" in said(
+        run, tmp_path, lines(), valid=valid
+    )
 
 
 def test_the_held_out_part_has_no_text_of_the_training_part(run: Any, tmp_path: Path) -> None:

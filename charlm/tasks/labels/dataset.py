@@ -15,7 +15,7 @@ from charlm import numpy_classifier, numpy_loader
 from charlm.config import ModelConfig, TrainConfig
 from charlm.data import corpus, vocabulary
 from charlm.examples.detection import describe
-from charlm.examples.holding_out import overlap
+from charlm.examples.holding_out import repeated
 from charlm.examples.reading import Examples
 from charlm.model import Contents, Record
 from charlm.nn.random_numbers import Seeded
@@ -171,9 +171,9 @@ class LabeledTexts(Dataset):
         share = sum(self.majority in labels for labels in texts) / len(texts)
         if share > _LARGE_MAJORITY:
             warnings.append(DataWarning(f"{share:.0%} of the texts have the label {quoted(self.majority, 20)}"))
-        if both := overlap(self.train, self.valid):
-            occur = "occurs" if both == 1 else "occur"
-            warnings.append(DataWarning(f"{plural(both, 'held-out text')} also {occur} in the training part"))
+        if both := repeated(self.train, self.valid):
+            texts_occur = f"{plural(len(both), 'held-out text')} also {'occurs' if len(both) == 1 else 'occur'}"
+            warnings.append(DataWarning(f"{texts_occur} in the training part, the first in {both[0].where}"))
         new = unknown_labels(self.valid, self.labels, "no training text has")
         if long := sum(len(row) == LONGEST_TEXT + 2 for row in self.rows):
             warnings.append(
