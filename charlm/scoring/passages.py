@@ -72,6 +72,11 @@ def passage(
     return cut_stream(encoded, ids, window=window, streams=streams)
 
 
+def suitable_streams(count: int) -> int:
+    """Return the number of pieces in which a running text of `count` tokens is read."""
+    return min(_MAX_PIECES, max(1, count // _MIN_PIECE_TOKENS))
+
+
 def cut_stream(encoded: Encoded, ids: Ids, *, window: int | None, streams: int | None, context: int = 0) -> Passage:
     """Cut a running text, or a part of one, into windows, or into `streams` pieces (None: as many as its length suits).
 
@@ -86,7 +91,7 @@ def cut_stream(encoded: Encoded, ids: Ids, *, window: int | None, streams: int |
         starts = range(context, context + count - window + 1, window)
         rows = [ids[start : start + window + 1] for start in starts]
         return Passage(encoded, ids[context + 1 : context + len(rows) * window + 1], rows, [0] * len(rows))
-    streams = min(_MAX_PIECES, max(1, count // _MIN_PIECE_TOKENS)) if streams is None else streams
+    streams = suitable_streams(count) if streams is None else streams
     check_count("streams", streams, 1, max(1, count))
     bounds = [context + count * piece // streams for piece in range(streams + 1)]
     before = [min(CONTEXT_TOKENS, bound) for bound in bounds[:-1]]

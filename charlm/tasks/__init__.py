@@ -152,7 +152,10 @@ class Dataset(ABC):
 
     @abstractmethod
     def first_examples(self, size: int) -> tuple[Sequence[Any], int]:
-        """Return the first examples of the held-out part that have about `size`, and their `validation_size`."""
+        """Return examples of the held-out part of about `size`, and their `validation_size`.
+
+        They are read as fast as the whole part, in proportion to their size.
+        """
 
     @abstractmethod
     def repeated(self, reason: str) -> Self:

@@ -15,10 +15,11 @@ from charlm.tasks import Batch, Batches, Dataset
 from charlm.training.distributed import Group
 from charlm.training.learner import Learner
 
-_SHARE = 0.01  # of the budget, spent on measuring the speed of training
+_SHARE, _VALIDATION_SHARE = 0.01, 0.05  # of the budget, to measure the speed of training, and that of validation
 _BOUNDS = (0.3, 3.0)  # seconds
 _SHORT, _LONGER = 2, 8  # tokens of a window that is cut
-_SMALL, _LARGER = 2_000, 100_000  # sizes of parts of the held-out part, to measure the speed of validation
+_SMALL, _LARGER = 2_000, 100_000  # least and greatest size of the examples that measure the speed of validation
+_GROWTH = 4  # from one size to the next
 _MUCH_FASTER = 1.3
 
 
@@ -74,12 +75,16 @@ def validation_seconds(dataset: Dataset, network: Trainable, budget: float, grou
         return group.broadcast_float(time.perf_counter() - before) * whole / part
 
     network.eval()
-    seconds = estimate(_SMALL)
-    share = min(1.0, _LARGER / whole)
-    return estimate(_LARGER) if seconds * share < _allowed(budget) else seconds
+    size = _SMALL
+    seconds = estimate(size)
+    # A larger part is read faster, in proportion: more of its examples are read together.
+    while size < min(_LARGER, whole) and seconds * _GROWTH * size / whole < _allowed(budget, _VALIDATION_SHARE):
+        size *= _GROWTH
+        seconds = estimate(size)
+    return seconds
 
 
-def _allowed(budget: float) -> float:
+def _allowed(budget: float, share: float = _SHARE) -> float:
     """Return the seconds for one measurement."""
     low, high = _BOUNDS
-    return min(high, max(low, _SHARE * budget))
+    return min(high, max(low, share * budget))

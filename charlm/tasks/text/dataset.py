@@ -24,6 +24,7 @@ from charlm.nn.random_numbers import Seeded
 from charlm.nn.readouts import choose
 from charlm.plan import Plan
 from charlm.scoring.evaluation import Evaluation, evaluate
+from charlm.scoring.passages import suitable_streams
 from charlm.settings import from_mapping
 from charlm.tasks import About, Batches, Card, Dataset, MapRows, Metrics, Unit, map_alone
 from charlm.tasks.text import about, card
@@ -31,6 +32,7 @@ from charlm.tasks.text.prepared import PreparedText
 from charlm.tokenizers import Ids
 
 _PREVIEWS, _PREVIEW_LENGTH = 3, 200  # number of samples, and tokens of each at most
+_SHORTEST_PIECE = 64  # characters of a running text that are read to measure the speed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +54,18 @@ class TextDataset(PreparedText, Dataset):
         return self.split.valid
 
     def first_examples(self, size: int) -> tuple[Sequence[str], int]:
-        """Return sequences of about `size` characters; the last may be cut."""
-        some = first_texts(self.split.valid, size)
+        """Return the first lines; of running text, the beginnings of the pieces in which it is read, which may be long."""
+        if self.mode == TextMode.LINE:
+            some = first_texts(self.split.valid, size)
+            return some, self.split.characters(some)
+        texts = self.split.valid
+        pieces = [suitable_streams(int(len(text) / self.characters_per_token)) for text in texts]
+        length = max(_SHORTEST_PIECE, size // sum(pieces))
+        some = [
+            text[len(text) * number // count :][:length]
+            for text, count in zip(texts, pieces, strict=True)
+            for number in range(count)
+        ]
         return some, self.split.characters(some)
 
     @property
