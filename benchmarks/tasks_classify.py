@@ -4,7 +4,8 @@
 
 FOLDER has the folders trec and sst2 (a label and a text on each line; train, test, and dev for sst2), atis (slots with
 an intent; train, valid, test), and langid (train.tsv and test.tsv, with a language and a sentence). Languages are
-measured on whole sentences and on their first three words, by one model that learns sentences.
+measured on whole sentences and on their first three words, by one model. It learns each sentence of the training part
+and three words from a random place in it, and so does fastText, which is also measured with the sentences alone.
 
 Each classifier and each fastText with autotune gets the same minutes. If Python can import fastText, it is measured
 with 25 epochs and word bigrams (for languages, with two to five characters), and with autotune on the held-out part. It
@@ -21,7 +22,9 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from statistics import median
+from typing import Any
 
 import torch
 
@@ -65,8 +68,8 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", nargs="*", default=[each.name for each in SETS])
-    parser.add_argument("options", nargs="*", help="of charlm train, after --")
-    given = parser.parse_args()
+    end = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
+    given, options = parser.parse_args(sys.argv[1:end]), sys.argv[end + 1 :]
     print(f"{given.minutes:g} minutes each, {given.seeds} seeds; {processor()}, {torch.get_num_threads()} threads")
     if fasttext is None:
         print("fastText is not installed, so it is not measured")
@@ -74,7 +77,7 @@ def main() -> None:
     for each in SETS:
         if each.name in given.only:
             with tempfile.TemporaryDirectory() as parent:
-                measure(each, given.folder, Path(parent), given.minutes, given.seeds, given.options)
+                measure(each, given.folder, Path(parent), given.minutes, given.seeds, options)
 
 
 def measure(data: Data, folder: Path, parent: Path, minutes: float, seeds: int, options: list[str]) -> None:
@@ -85,13 +88,27 @@ def measure(data: Data, folder: Path, parent: Path, minutes: float, seeds: int, 
     tests = {data.name: test}
     if data.name == "langid":
         tests = {"languages, sentences": test, "languages, three words": first_words(test, parent / "words.tsv", 3)}
+        if fasttext:
+            alone = read_examples(train, "classify")
+            learn_and_print_fasttext(
+                "fastText, sentences alone", as_fasttext(alone, parent / "alone"), tests, data.plain
+            )
+        train = with_pieces(train, parent / "train.tsv", 3)
     examples = read_examples(train, "classify")
     majority = Counter(labels[0] for _, labels in pairs(examples)).most_common(1)[0][0]
     for name, path in tests.items():
         share = [labels[0] == majority for _, labels in pairs(read_examples(path, "classify"))]
         print(f"| {name} | the most frequent label | | {100 * sum(share) / len(share):.1f} | |")
     if fasttext:
-        learn_and_print_fasttext(data, examples, valid, tests, parent, minutes)
+        known, held_out = (
+            hold_out(examples, _HELD_OUT) if valid is None else (examples, read_examples(valid, "classify"))
+        )
+        whole, part, held = (
+            as_fasttext(each, parent / f"{n}.txt") for n, each in enumerate((examples, known, held_out))
+        )
+        learn_and_print_fasttext("fastText", whole, tests, data.plain)
+        tuned = {"autotuneValidationFile": str(held), "autotuneDuration": round(60 * minutes)}
+        learn_and_print_fasttext("fastText, autotune", part, tests, tuned)
     results: dict[str, list[tuple[float, list[float]]]] = {name: [] for name in tests}
     size = 0
     for seed in range(seeds):
@@ -108,23 +125,16 @@ def measure(data: Data, folder: Path, parent: Path, minutes: float, seeds: int, 
         print(f"| {name} | charlm {' '.join([*data.options, *options])} | {size:,} | {middle} | {every} |", flush=True)
 
 
-def learn_and_print_fasttext(
-    data: Data, examples: Examples, valid: Path | None, tests: dict[str, Path], parent: Path, minutes: float
-) -> None:
-    """Print the accuracy of fastText with fixed settings, and with autotune."""
-    known, held_out = hold_out(examples, _HELD_OUT) if valid is None else (examples, read_examples(valid, "classify"))
-    files = [as_fasttext(part, parent / name) for name, part in (("ft", known), ("held", held_out), ("all", examples))]
-    threads = {"thread": torch.get_num_threads(), "verbose": 0}
-    tuned = {"autotuneValidationFile": str(files[1]), "autotuneDuration": round(60 * minutes)}
-    for kind, file, settings in (("fastText", files[2], data.plain), ("fastText, autotune", files[0], tuned)):
-        model = fasttext.train_supervised(input=str(file), **settings, **threads)
-        size = sum(rows.shape[0] * rows.shape[1] for rows in (model.get_input_matrix(), model.get_output_matrix()))
-        for name, path in tests.items():
-            right = [
-                model.f.predict(f"{one_line(text)}\n", 1, 0.0, "replace")[0][1] == f"__label__{labels[0]}"
-                for text, labels in pairs(read_examples(path, "classify"))
-            ]
-            print(f"| {name} | {kind} | {size:,} | {100 * sum(right) / len(right):.1f} | |", flush=True)
+def learn_and_print_fasttext(kind: str, file: Path, tests: dict[str, Path], settings: dict[str, Any]) -> None:
+    """Print the accuracy of fastText with some settings."""
+    model = fasttext.train_supervised(input=str(file), **settings, thread=torch.get_num_threads(), verbose=0)
+    size = sum(rows.shape[0] * rows.shape[1] for rows in (model.get_input_matrix(), model.get_output_matrix()))
+    for name, path in tests.items():
+        right = [
+            model.f.predict(f"{one_line(text)}\n", 1, 0.0, "replace")[0][1] == f"__label__{labels[0]}"
+            for text, labels in pairs(read_examples(path, "classify"))
+        ]
+        print(f"| {name} | {kind} | {size:,} | {100 * sum(right) / len(right):.1f} | |", flush=True)
 
 
 def pairs(examples: Examples) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -149,6 +159,18 @@ def first_words(path: Path, written: Path, count: int) -> Path:
     rows = (line.split("\t") for line in path.read_text(encoding="utf-8").rstrip("\n").split("\n"))
     lines = (f"{label}\t{' '.join(text.split()[:count])}\n" for label, text in rows)
     written.write_text("".join(lines), encoding="utf-8")
+    return written
+
+
+def with_pieces(path: Path, written: Path, count: int) -> Path:
+    """Write a file with two columns, and below each row one with that many words from a random place in its text."""
+    random = Random(0)
+    rows = (line.split("\t") for line in path.read_text(encoding="utf-8").rstrip("\n").split("\n"))
+    with written.open("w", encoding="utf-8", newline="") as file:
+        for label, text in rows:
+            words = text.split()
+            first = random.randrange(max(1, len(words) - count + 1))
+            file.write(f"{label}\t{text}\n{label}\t{' '.join(words[first : first + count])}\n")
     return written
 
 
