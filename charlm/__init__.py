@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from charlm.scoring.score import Score as Score
     from charlm.tasks.labels.classifier import Classifier as Classifier
     from charlm.tasks.labels.classifier import Prediction as Prediction
+    from charlm.tasks.numbers.forecaster import Forecaster as Forecaster
     from charlm.typed import load as load
     from charlm.typed import train as train
 

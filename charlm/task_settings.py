@@ -46,12 +46,17 @@ class TaskSettings(Settings):
 
     def check_fits_task(self) -> None:
         """Raise ConfigError for a setting that this task does not have."""
-        own = next(each.values["settings"] for each in declarations("tasks", "Task") if each.name == self.task)
+        own = self._of_task("settings")
         for name in self._given():
             if name not in own:
                 raise ConfigError(
                     f"{name} is not a setting of the task {self.task}", remedy="leave_out", settings=[name]
                 )
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether a network of this task reads tokens; otherwise it reads numbers."""
+        return "tokenizer.json" in self._of_task("files")
 
     def columns(self) -> dict[str, str]:
         """Return the columns that were chosen, by their roles."""
@@ -88,6 +93,13 @@ class TaskSettings(Settings):
         if self.scale is not None:
             check_choice("scale", self.scale, ("mean", "standard", "none"))
         self.weights_by_label()
+
+    def _of_task(self, name: str) -> tuple[str, ...]:
+        """Return a class variable of the task."""
+        values: tuple[str, ...] = next(
+            each.values[name] for each in declarations("tasks", "Task") if each.name == self.task
+        )
+        return values
 
     def _given(self) -> Iterator[str]:
         unset = self.unset()

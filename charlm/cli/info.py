@@ -83,15 +83,16 @@ def _values(folder: Path, quiet: bool) -> dict[str, Any]:
 def _rows(values: dict[str, Any]) -> dict[str, str]:
     """Return the lines for people: label → value."""
     shape, corpus, run = values["config"], values["corpus"], values["run"]
+    reads_text = ModelConfig(**shape).reads_text
+    unit = "character" if reads_text else "value"
     rows = {
         "model": values["model"],
         "cell": ModelConfig(**shape).shape,
         "task": shape["task"],
-        "embedding": shape["embedding"],
+        **({"embedding": shape["embedding"]} if reads_text else {}),
         "dropout": f"{shape['dropout']:g}",
-        "tokenizer": shape["tokenizer"],
-        "sequence": shape["sequence"],
-        "corpus": f"{', '.join(corpus['files'])}: {plural(corpus['characters'], 'character')}",
+        **({"tokenizer": shape["tokenizer"], "sequence": shape["sequence"]} if reads_text else {}),
+        "corpus": f"{', '.join(corpus['files'])}: {plural(corpus['characters'], unit)}",
         "SHA-256": corpus["sha256"],
         **({"started from": origin} if (origin := in_words(corpus.get("start"))) else {}),
     }
@@ -111,13 +112,14 @@ def _figures(values: dict[str, Any]) -> dict[str, str]:
     """Return the lines of a model that has been trained."""
     valid, plan = values["validation"], values["plan"]
     step = f"{'best' if valid else 'stopped'} at {values['step']:,} of {values['steps']:,}"
-    train = plan["train"]
-    batch = f"{train['batch_size']} × {train['seq_len']} tokens"
+    train, reads_text = plan["train"], "vocabulary_size" in values
+    batch = f"{train['batch_size']} × {train['seq_len']} {'tokens' if reads_text else 'values'}"
     if "labels" in values:
         batch = plural(train["batch_size"], "text")
     spent = "" if values["seconds"] is None else f", in {clock(values['seconds'])}"
+    vocabulary = vocabulary_size(values["vocabulary_size"]) if reads_text else ""
     return {
-        "tokenizer": f"{values['config']['tokenizer']}, {vocabulary_size(values['vocabulary_size'])}",
+        **({"tokenizer": f"{values['config']['tokenizer']}, {vocabulary}"} if reads_text else {}),
         "parameters": f"{values['parameters']:,}",
         "steps": f"{step}, {batch} each",
         **({"runs": values["runs"]} if "runs" in values else {}),
@@ -141,5 +143,5 @@ def _validation(values: dict[str, Any] | None) -> dict[str, str]:
 def _row(label: str, value: object) -> str:
     """Return a line, wrapped on a terminal below the value, unless it is to be copied."""
     if label in _WHOLE:
-        return f"{label:<{_LABELS}}{value}\n"
-    return fitted(f"{label:<{_LABELS}}{value}\n", sys.stdout, _LABELS)
+        return f"{label:<{_LABELS - 1}} {value}\n"
+    return fitted(f"{label:<{_LABELS - 1}} {value}\n", sys.stdout, _LABELS)

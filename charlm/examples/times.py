@@ -102,6 +102,63 @@ def order(places: Sequence[Place], times: Sequence[str]) -> list[int]:
     return indices
 
 
+def continued(times: Sequence[str], count: int) -> tuple[str, ...]:
+    """Return the times after the last ones, at the same step, in the form of the last one.
+
+    Times of which the step is not known are continued by numbers from 1.
+    """
+    last = [text.strip() for text in times[-3:]]
+    unit = next((each for each in _UNITS if last and all(each.parse(text) is not None for text in last)), None)
+    if unit is None or len(last) < 2:
+        return tuple(map(str, range(1, count + 1)))
+    numbers = [number for number in map(unit.parse, last) if number is not None]
+    step = numbers[-1] - numbers[-2]
+    if unit.unit == "number":
+        return tuple(str(numbers[-1] + step * each) for each in range(1, count + 1))
+    text = last[-1]
+    if unit.unit == "month":
+        mark = text[4]
+        months = (numbers[-1] + step * each for each in range(1, count + 1))
+        return tuple(f"{month // 12:04}{mark}{month % 12 + 1:02}" for month in months)
+    if unit.unit == "quarter":
+        start, _, _ = text.upper().rpartition("Q")
+        quarters = (numbers[-1] + step * each for each in range(1, count + 1))
+        return tuple(f"{each // 4:04}{start[4:]}{text[-2]}{each % 4 + 1}" for each in quarters)
+    return tuple(_written(text, each) for each in _dates(last, step, count))
+
+
+def _dates(last: Sequence[str], step: int, count: int) -> list[datetime]:
+    """Return the dates after the last ones, at a step in seconds or in months."""
+    start = _EPOCH + timedelta(seconds=_seconds(last[-1]) or 0)
+    months = _months(last) if step >= _LEAST_MONTH else None
+    dates = []
+    try:
+        for number in range(1, count + 1):
+            if months is None:
+                dates.append(start + timedelta(seconds=step * number))
+                continue
+            year, month = divmod(months[-1] - 1 + (months[-1] - months[-2]) * number, 12)
+            following = datetime(year + month // 11, (month + 1) % 12 + 1, 1)  # the first day of the month after it
+            ends = (start + timedelta(days=1)).day == 1
+            day = (following - timedelta(days=1)).day
+            dates.append(start.replace(year=year, month=month + 1, day=day if ends else min(start.day, day)))
+    except (OverflowError, ValueError):
+        raise CorpusError(f"a forecast after {quoted(last[-1])} would end after the year 9999; ask for less") from None
+    return dates
+
+
+def _written(like: str, value: datetime) -> str:
+    """Write a time in the form of another one."""
+    if _COMPACT.fullmatch(like):
+        return value.strftime("%Y%m%d")
+    if len(like) == 10:
+        return value.strftime(f"%Y{like[4]}%m{like[4]}%d")
+    text = value.isoformat(like[10] if like[10] in "T " else "T", "minutes" if len(like) == 16 else "auto")
+    text = text.replace("-", "/") if "/" in like else text
+    zone = "Z" if like.endswith("Z") else "+00:00" if _date(like) and re.search(r"[+-]\d\d:?\d\d$", like[10:]) else ""
+    return text + zone
+
+
 def _parsed(places: Sequence[Place], times: Sequence[str]) -> tuple[str, list[int]]:
     """Return the unit of the times, and their numbers in it."""
     for unit in _UNITS:

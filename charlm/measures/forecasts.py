@@ -68,20 +68,27 @@ class Forecast:
 class SeriesMeasures(Measures):
     """Forecasts of a number of series; an example is a series.
 
-    `histories` are the values before the forecast: the scale comes from them alone. `season` is the number of steps in
-    a season. All forecasts have intervals of the same levels. `coverage` and `msis` are those of the first level, and
-    `levels` has those of each.
+    `histories` are the values before the forecast: the scale comes from them alone, unless `scales` has those of longer
+    histories. `season` is the number of steps in a season. All forecasts have intervals of the same levels. `coverage`
+    and `msis` are those of the first level, and `levels` has those of each.
     """
 
     def __init__(
-        self, truth: Sequence[Floats], forecasts: Sequence[Forecast], histories: Sequence[Floats], season: int = 1
+        self,
+        truth: Sequence[Floats],
+        forecasts: Sequence[Forecast],
+        histories: Sequence[Floats],
+        season: int = 1,
+        *,
+        scales: Sequence[float | None] | None = None,
     ) -> None:
         check_same_length(forecasts, truth)
         check_same_length(histories, truth)
         self.examples, self.season = len(truth), season
         self.levels = tuple(forecasts[0].intervals) if forecasts else ()
-        scales = [scale(history, season) for history in histories]
-        self.without_scale = scales.count(None)
+        if scales is None:
+            scales = [scale(history, season) for history in histories]
+        self.without_scale = list(scales).count(None)
         self._columns: dict[str, Floats] = {}  # (n,) of each figure, NaN where a series does not have it
         rows: list[dict[str, float]] = []
         for true, forecast, size in zip(truth, forecasts, scales, strict=True):

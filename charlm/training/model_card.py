@@ -6,7 +6,7 @@ from charlm.checkpoints import card_name
 from charlm.checkpoints.origin import in_words
 from charlm.files.markdown import block, printable
 from charlm.plan import Plan
-from charlm.tasks import Card, Dataset
+from charlm.tasks import Card, Dataset, declared
 from charlm.training.best import Best
 
 
@@ -16,6 +16,7 @@ def model_card(name: str, plan: Plan, dataset: Dataset, parameters: int, best: B
     origin: the model that the network started from, as config.json describes it.
     """
     card = dataset.card(plan, best.metrics, best.previews)
+    own = declared()[plan.model.task]["files"][0]
     return f"""{_front_matter(name, plan, card)}
 {card_name.heading(name)}
 
@@ -44,7 +45,7 @@ In Python: `{card.python}`.
 
 ## Without charlm
 
-`config.json` and `tokenizer.json` are plain JSON. `model.safetensors` contains the weights under the names of torch.nn.
+`config.json` and `{own}` are plain JSON. `model.safetensors` contains the weights under the names of torch.nn.
 {_program(card)}
 ## Limits
 

@@ -74,13 +74,13 @@ def _stopped(event: Stopped) -> str:
 
 def _plan(event: Planned) -> list[str]:
     model = event.plan.model
+    embedding = f", {model.embedding} embedding" if model.reads_text else ""
     dropout = f", dropout {model.dropout:g}" if model.dropout else ""
     rows = [
         *event.about.before,
         (
             "model",
-            f"{model.shape}, {model.embedding} embedding{dropout}: {plural(event.parameters, 'parameter')};"
-            f" {event.size_reason}",
+            f"{model.shape}{embedding}{dropout}: {plural(event.parameters, 'parameter')}; {event.size_reason}",
         ),
         ("plan", event.schedule),
         *event.about.after,
