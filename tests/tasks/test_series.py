@@ -122,6 +122,31 @@ def test_a_batch_is_a_function_of_seed_and_step_and_has_no_value_that_is_held_ou
     assert (one[5].targets[..., 0] == 1).all()  # every value is one more than the value before it
 
 
+def test_no_held_out_value_changes_what_is_learned(tmp_path: Path, bakery: list[Series]) -> None:
+    lines = ["unique_id,ds,y"]
+    for each in bakery:
+        values = [*each.values[:-48], *(1000 + each.values[-48:])]
+        lines += [f"{each.name},{time},{value}" for time, value in zip(each.times, values, strict=True)]
+    (tmp_path / "other.csv").write_text("\n".join(lines) + "\n")
+    one, other = (charlm.train(path, steps=3, **SMALL) for path in (BAKERY, tmp_path / "other.csv"))  # type: ignore[arg-type]
+    assert isinstance(one, charlm.Forecaster) and isinstance(other, charlm.Forecaster)
+    assert one.season == other.season == 24
+    for past, same in zip(one.pasts, other.pasts, strict=True):
+        assert past.scale == pytest.approx(same.scale) and past.location == pytest.approx(same.location)
+    for name, tensor in one.network.state_dict().items():
+        assert tensor.equal(other.network.state_dict()[name]), name
+
+
+def test_the_held_out_values_are_forecast_from_the_past_alone_and_keep_the_season(
+    forecaster: charlm.Forecaster, bakery: list[Series]
+) -> None:
+    for past, truth, _ in forecaster.matched(bakery, with_history=True):
+        values = forecaster.answered(past, 48, ()).values
+        assert len(past.values) == 1344 - 48 and np.corrcoef(values, truth)[0, 1] > 0.8
+        assert values.std() > 0.5 * truth.std()  # not flat
+        assert np.abs(values[1:] - truth[:-1]).mean() > 0.5 * np.abs(np.diff(truth)).mean()  # no copy of the truth
+
+
 def test_a_stopped_run_resumes_to_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings: dict[str, Any] = {"steps": 6, **SMALL}
     whole = charlm.train(BAKERY, **settings)

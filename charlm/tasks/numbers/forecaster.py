@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -113,7 +114,11 @@ class Forecaster(Model):
         """Return the training series of this name."""
         if len(self.pasts) == 1 and self.reads_inputs:
             return self.pasts[0]
-        return next((past for past in self.pasts if past.name == name), None)
+        return self._by_name.get(name)
+
+    @cached_property
+    def _by_name(self) -> dict[str, Past]:
+        return {past.name: past for past in self.pasts}
 
     def answered(self, past: Past, count: int, levels: Sequence[float] = LEVELS, seed: int = _SEED) -> Forecast:
         """Return the next values after a past; if the model reads inputs, those of its last steps."""
