@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from charlm.tasks.labels.classifier import Classifier as Classifier
     from charlm.tasks.labels.classifier import Prediction as Prediction
     from charlm.tasks.numbers.forecaster import Forecaster as Forecaster
+    from charlm.tasks.tags.tagger import MarkedSpan as MarkedSpan
+    from charlm.tasks.tags.tagger import TaggedSentence as TaggedSentence
+    from charlm.tasks.tags.tagger import Tagger as Tagger
     from charlm.typed import load as load
     from charlm.typed import train as train
 

@@ -10,15 +10,14 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from charlm.errors import ConfigError, UnknownNameError
+from charlm.errors import ConfigError
 from charlm.registry import check_name, declarations
-from charlm.settings import Settings, check_choice, check_count, check_range, from_mapping
+from charlm.settings import Settings, check_activation, check_choice, check_count, check_range, from_mapping
 from charlm.task_settings import TaskSettings
 
 TOKENIZER_FIELDS = ("vocab_size", "min_count", "closed", "model_type")  # fields of ModelConfig for training a tokenizer
 BUDGETS = ("minutes", "epochs", "steps")  # fields of TrainConfig, of which one is given
 MAX_VOCABULARY = 2**24  # tokens
-ACTIVATIONS = ("tanh", "relu", "sigmoid", "identity")  # in the order of the numbers in recurrence.h
 
 
 class TextMode(StrEnum):
@@ -28,16 +27,29 @@ class TextMode(StrEnum):
     STREAM = "stream"  # each document is one running text without an end
 
 
-def check_activation(name: str) -> None:
-    """Raise UnknownNameError unless `name` is one of ACTIVATIONS."""
-    if name not in ACTIVATIONS:
-        raise UnknownNameError(f"no activation is named {name[:40]!r}; choose one of {', '.join(ACTIVATIONS)}")
-
-
 @dataclass(frozen=True, repr=False)
 class ModelConfig(TaskSettings):
     """The task, the tokenizer and the shape of a model.
 
+    task: what the network learns; auto: chosen by the data.
+    text_column: of the texts to classify.
+    label_column: of their labels.
+    source_column: of the texts to answer.
+    target_column: of their answers.
+    token_column: of the tokens to tag.
+    tag_column: of their tags.
+    time_column: of the times of a series.
+    value_column: of its values.
+    multi_label: whether a text may have several labels.
+    class_weights: what a label counts for: none, balanced, or as in spam:2,ham:1.
+    metric: the figure by which the best network is chosen.
+    bidirectional: whether a second stack of cells reads each example from its end to its start.
+    pooling: how the outputs of an example become one vector.
+    attention: whether each target token sees a weighted mean of the source.
+    horizon: steps to forecast.
+    season: steps after which a series repeats itself; 1: it does not.
+    scale: what the values of a series are divided by: mean, standard or none.
+    density: of the next value of a series.
     tokenizer: what a token is: char, word, subword or byte.
     vocab_size: V, control tokens included; None: the tokenizer's choice.
     min_count: rarer units of text are not tokens; None: the tokenizer's default.

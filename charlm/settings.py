@@ -6,7 +6,9 @@ from numbers import Integral, Real
 from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
-from charlm.errors import ConfigError
+from charlm.errors import ConfigError, UnknownNameError
+
+ACTIVATIONS = ("tanh", "relu", "sigmoid", "identity")  # in the order of the numbers in recurrence.h
 
 Kind = TypeVar("Kind")
 
@@ -62,6 +64,12 @@ def check_choice(name: str, value: str, choices: Iterable[str]) -> None:
     *others, last = choices
     if value not in (*others, last):
         raise ConfigError(f"{name} is {str(value)[:40]!r}; it must be {', '.join(others)} or {last}", setting=name)
+
+
+def check_activation(name: str) -> None:
+    """Raise UnknownNameError unless `name` is one of ACTIVATIONS."""
+    if name not in ACTIVATIONS:
+        raise UnknownNameError(f"no activation is named {name[:40]!r}; choose one of {', '.join(ACTIVATIONS)}")
 
 
 def typed(name: str, value: Any, annotation: Any) -> Any:

@@ -21,25 +21,25 @@ class TaskSettings(Settings):
     A column is a name in the header, or a number from 1.
     """
 
-    task: str = "language"  # what the network learns; auto: chosen by the data
-    text_column: str | None = None  # of the texts to classify
-    label_column: str | None = None  # of their labels
-    source_column: str | None = None  # of the texts to answer
-    target_column: str | None = None  # of their answers
-    token_column: str | None = None  # of the tokens to tag
-    tag_column: str | None = None  # of their tags
-    time_column: str | None = None  # of the times of a series
-    value_column: str | None = None  # of its values
-    multi_label: bool = False  # whether a text may have several labels
-    class_weights: str = "none"  # what a label counts for: none, balanced, or as in spam:2,ham:1
-    metric: str | None = None  # the figure by which the best network is chosen
-    bidirectional: bool | None = None  # whether a second stack of cells reads each example from its end to its start
-    pooling: str | None = None  # how the outputs of an example become one vector
-    attention: bool | None = None  # whether each target token sees a weighted mean of the source
-    horizon: int | None = None  # steps to forecast
-    season: int | None = None  # steps after which a series repeats itself; 1: it does not
-    scale: str | None = None  # what the values of a series are divided by: mean, standard or none
-    density: str | None = None  # of the next value of a series
+    task: str = "language"
+    text_column: str | None = None
+    label_column: str | None = None
+    source_column: str | None = None
+    target_column: str | None = None
+    token_column: str | None = None
+    tag_column: str | None = None
+    time_column: str | None = None
+    value_column: str | None = None
+    multi_label: bool = False
+    class_weights: str = "none"
+    metric: str | None = None
+    bidirectional: bool | None = None
+    pooling: str | None = None
+    attention: bool | None = None
+    horizon: int | None = None
+    season: int | None = None
+    scale: str | None = None
+    density: str | None = None
 
     # The fields of columns, each with its role in charlm.examples.Columns.
     COLUMNS: ClassVar[tuple[str, ...]] = ("text", "label", "source", "target", "token", "tag", "time", "value")

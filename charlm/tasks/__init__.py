@@ -236,7 +236,7 @@ class Task(ABC):
     kind: what a model of this task is, as config.json and messages call it. files: the files that only the folder of
     such a model has. verb: the command that asks the model. figure: the names of the figure of a validation that tells
     how good a model is, the first one that is stored. figure_name: that figure in a table. settings: the fields of
-    charlm.task_settings.TaskSettings that the task has.
+    charlm.task_settings.TaskSettings that the task has. tokenizer: the one that reads its texts if none is named.
     """
 
     kind: ClassVar[str]
@@ -245,6 +245,7 @@ class Task(ABC):
     figure: ClassVar[tuple[str, ...]]
     figure_name: ClassVar[str]
     settings: ClassVar[tuple[str, ...]]
+    tokenizer: ClassVar[str] = ModelConfig.tokenizer
 
     @classmethod
     @abstractmethod

@@ -45,6 +45,7 @@ class Tokenizer(ABC):
     NOUN: ClassVar[str] = "token"  # what a token is, in one word
     HAS_BYTE_TOKENS: ClassVar[bool] = False  # some tokens are one byte of a character
     READS_ANY_BYTES: ClassVar[bool] = False  # a text need not be UTF-8 (`charlm.raw_bytes`)
+    NEEDS_SPACES: ClassVar[bool] = False  # only a space shows where a word ends
     AMBIGUOUS: ClassVar[bool] = False  # some texts have other token sequences than the one that `encode` returns
     decode_errors: str = "replace"  # what a codec makes of bytes that do not form a character
     import_notes: tuple[str, ...] = ()  # parts of a file of another program that this tokenizer does not use, in words

@@ -30,6 +30,7 @@ class ByteTokenizer(Tokenizer):
     NOUN = "byte"
     HAS_BYTE_TOKENS = True
     READS_ANY_BYTES = True
+    NEEDS_SPACES = True
 
     def __init__(self, *, utf8: bool = True) -> None:
         self._utf8 = utf8

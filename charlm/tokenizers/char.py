@@ -19,6 +19,7 @@ class CharTokenizer(Tokenizer):
     """`characters` is the vocabulary in ascending order, without the control tokens."""
 
     NOUN = "character"
+    NEEDS_SPACES = True
     SETTINGS = frozenset({"min_count"})
 
     def __init__(self, characters: str) -> None:

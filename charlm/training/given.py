@@ -12,11 +12,12 @@ from charlm.config import BUDGETS, ModelConfig, TrainConfig
 from charlm.data.corpus import Corpus
 from charlm.data.sources import Source, is_text
 from charlm.errors import ConfigError
-from charlm.examples import LANGUAGE, Columns
+from charlm.examples import LANGUAGE, Columns, columns_of
 from charlm.examples.detection import detect
 from charlm.model import Model
 from charlm.plan import Plan, read_plan
 from charlm.registry import names
+from charlm.tasks import declared
 from charlm.tokenizers import Tokenizer
 
 
@@ -112,6 +113,18 @@ def _check_class(name: str, value: object, expected: type) -> None:
     other = {"ModelConfig": "model", "TrainConfig": "config", "Plan": "plan"}.get(named(value))
     hint = f"; give it as {other}=" if other else ""
     raise TypeError(f"train() takes a {expected.__name__} as {name}, its {position} argument, not {named(value)}{hint}")
+
+
+def with_task(given: Given, model: ModelConfig, source: Source) -> ModelConfig:
+    """Return the settings of a new run with the task that suits the data, and the tokenizer that suits the task.
+
+    What was given stays as it is. Raises CorpusError as `chosen_task` does.
+    """
+    if given.task_is_open:
+        model = replace(model, task=chosen_task(source, columns_of(model)))
+    if "tokenizer" in given.keywords or given.tokenizer or model.tokenizer != ModelConfig.tokenizer:
+        return model
+    return replace(model, tokenizer=declared()[model.task].get("tokenizer", ModelConfig.tokenizer))
 
 
 def chosen_task(source: Source, columns: Columns) -> str:

@@ -18,7 +18,6 @@ from charlm.config import ModelConfig, TrainConfig
 from charlm.data.given_vocabulary import with_tokenizer
 from charlm.data.sources import Source, check_inputs
 from charlm.errors import ConfigError, CorpusError
-from charlm.examples import columns_of
 from charlm.keywords import SettingKeywords
 from charlm.model import Model
 from charlm.nn.device import find_device
@@ -126,8 +125,8 @@ def train(
         device = _device(config.device, group)
         # Fail before the work, and name a wrong setting before a model that is in the way.
         check_inputs(source, model, config, valid)
-        if run is None and not plan and asked.task_is_open:
-            model = replace(model, task=given.chosen_task(source, columns_of(model)))
+        if run is None and not plan:
+            model = given.with_task(asked, model, source)
         model.check_fits_task()
         if start:
             model, config = start.shape(model, config, asked.keywords), start.config(config)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from charlm import config
+from charlm import settings
 from charlm.errors import ConfigError
 from charlm.nn.native import fused
 from charlm.nn.native.fused import Lookup, Projected
@@ -27,13 +27,13 @@ State = tuple[Tensor, ...]
 Activation = Callable[[Tensor], Tensor]
 
 ACTIVATIONS: dict[str, Activation] = dict(
-    zip(config.ACTIVATIONS, (torch.tanh, torch.relu, torch.sigmoid, torch.clone), strict=True)
+    zip(settings.ACTIVATIONS, (torch.tanh, torch.relu, torch.sigmoid, torch.clone), strict=True)
 )
 
 
 def find_activation(name: str) -> Activation:
     """Return the activation function with this name. Raises UnknownNameError."""
-    config.check_activation(name)
+    settings.check_activation(name)
     return ACTIVATIONS[name]
 
 

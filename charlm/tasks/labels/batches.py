@@ -90,10 +90,15 @@ class LabelBatches:
         return self.batch_size
 
     def __getitem__(self, step: int) -> LabelBatch:
-        epoch, number = divmod(step, self.steps_per_epoch)
-        chosen = self._order(epoch)[number][self._mine]
+        chosen = self.chosen(step)
         ids, lengths = padded([self._texts[index] for index in chosen])
         return LabelBatch(ids, lengths, torch.from_numpy(self._targets[chosen]))
+
+    def chosen(self, step: int) -> NDArray[np.int64]:
+        """Return the indices of the texts of a step that this process builds."""
+        epoch, number = divmod(step, self.steps_per_epoch)
+        chosen: NDArray[np.int64] = self._order(epoch)[number][self._mine]
+        return chosen
 
     def _order(self, epoch: int) -> NDArray[np.int64]:
         """Return the indices of the texts of each batch: (steps, B)."""

@@ -54,7 +54,7 @@ class TextDataset(PreparedText, Dataset):
         return self.split.valid
 
     def first_examples(self, size: int) -> tuple[Sequence[str], int]:
-        """Return the first lines; of running text, the beginnings of the pieces in which it is read, which may be long."""
+        """Return the first lines, or the beginnings of the pieces in which running text is read."""
         if self.mode == TextMode.LINE:
             some = first_texts(self.split.valid, size)
             return some, self.split.characters(some)

@@ -1,0 +1,234 @@
+"""Tagged sentences made ready for a run."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from charlm.config import ModelConfig, TrainConfig
+from charlm.data import corpus, vocabulary
+from charlm.examples import Tagged
+from charlm.examples.detection import describe
+from charlm.examples.holding_out import repeated
+from charlm.examples.reading import Examples
+from charlm.measures.naive import WordTags
+from charlm.measures.schemes import Scheme
+from charlm.model import Contents, Record
+from charlm.nn.random_numbers import Seeded
+from charlm.plan import Plan
+from charlm.settings import from_mapping
+from charlm.tasks import About, Batches, Card, Dataset, DataWarning, MapRows, Metrics, Unit, map_alone
+from charlm.tasks.labels.preparation import LabeledSource
+from charlm.tasks.tags.evaluation import TagEvaluation, default_metric, evaluation_of
+from charlm.tasks.tags.rows import NO_TAG, Integers, Row, TagBatches, rows_of
+from charlm.tasks.tags.tagger import Tagger, TagNetwork, tag_contents, tags_of
+from charlm.tokenizers import Tokenizer
+from charlm.wording import plural, quoted, vocabulary_size
+
+_PREVIEWS, _PREVIEW_TOKENS = 3, 12  # number of sentences, and tokens of each
+_UNIT = Unit("tag", "", "", "accuracy", 1.0, "tokens", "tokens/s", 1.0)
+
+
+class HeldOut(NamedTuple):
+    """A sentence that is held out, with the tags of its tokens, and its rows."""
+
+    tokens: tuple[str, ...]
+    tags: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaggedSentences(Dataset):
+    """Sentences with a tag for each token, as rows of token ids."""
+
+    config: ModelConfig
+    source: LabeledSource
+    train: Examples
+    valid: Examples
+    tokenizer: Tokenizer
+    tags: tuple[str, ...]
+    scheme: Scheme
+    naive: WordTags  # the most frequent tag of each word of the training part
+    rows: tuple[Row, ...]  # of the training part
+    targets: tuple[Integers, ...]  # the index of each tag in a row
+    sha256: str
+    reason: str
+
+    @property
+    def name(self) -> str:
+        return "".join(map(corpus.stem, self.source.files[:1]))
+
+    @property
+    def unit(self) -> Unit:
+        return _UNIT if self.scheme is Scheme.PLAIN else _UNIT._replace(headline="span F1")
+
+    @cached_property
+    def validation(self) -> Sequence[HeldOut]:
+        return tuple(
+            HeldOut(each.tokens, each.tags, tuple(rows_of(self.tokenizer, each.tokens)))
+            for each in sentences_of(self.valid)
+        )
+
+    @property
+    def validation_size(self) -> int:
+        return sum(len(each.tokens) for each in self.validation)
+
+    def first_examples(self, size: int) -> tuple[Sequence[HeldOut], int]:
+        some = self.validation[: max(1, size // 20)]
+        return some, sum(len(each.tokens) for each in some)
+
+    @property
+    def identity(self) -> str:
+        return f"{self.sha256} {vocabulary.sha256(self.tokenizer)}"
+
+    @property
+    def blind_guess(self) -> float:
+        return float(np.log(len(self.tags)))
+
+    def repeated(self, reason: str) -> "TaggedSentences":
+        return replace(self, reason=reason)
+
+    def complete(self, model: ModelConfig) -> ModelConfig:
+        return replace(
+            model,
+            sequence="line",
+            bidirectional=model.bidirectional is not False,
+            metric=model.metric or default_metric(self.scheme),
+        )
+
+    def choose_readout(self, model: ModelConfig) -> ModelConfig:
+        return model
+
+    def batches(self, config: TrainConfig, rows: Callable[[int], slice] = slice) -> TagBatches:
+        return TagBatches(self.rows, self.targets, config.batch_size, config.seed, rows)
+
+    def shape(self, model: ModelConfig) -> TagNetwork:
+        return TagNetwork(model, self.tokenizer.size, len(self.tags))
+
+    def network(self, model: ModelConfig, device: torch.device, seed: int) -> TagNetwork:
+        with Seeded(seed):
+            return self.shape(model).to(device)
+
+    def evaluate(self, network: Any, examples: Sequence[HeldOut], map_rows: MapRows = map_alone) -> TagEvaluation:
+        """Evaluate sentences with their tags."""
+        rows, width = [row for each in examples for row in each.rows], len(self.tags)
+        results = iter(map_rows(rows, network.log_probabilities, [len(row.ends) * width for row in rows]))
+        number = {tag: index for index, tag in enumerate(self.tags)}
+        predicted, nats, known = [], 0.0, 0
+        for each in examples:
+            logprobs = np.concatenate([next(results) for _ in each.rows]).reshape(-1, width)
+            predicted.append(tags_of(self.tags, self.scheme, logprobs))
+            targets = [(word, number[tag]) for word, tag in enumerate(each.tags) if tag in number]
+            nats -= float(sum(logprobs[target] for target in targets))
+            known += len(targets)
+        truth, naive = [each.tags for each in examples], [self.naive.tag(each.tokens) for each in examples]
+        return evaluation_of(truth, predicted, naive, self.scheme, nats, known, self.config.metric)
+
+    def metrics_from(self, values: object) -> TagEvaluation:
+        return from_mapping(TagEvaluation, values, "best")
+
+    def previews(self, model: ModelConfig, network: Any, seed: int) -> tuple[str, ...]:
+        """Show the tags of the first sentences that are held out, beside the truth where they differ."""
+        some = self.validation[:_PREVIEWS]
+        answers = self.model(model, network.eval(), name="", record=None).predict([each.tokens for each in some])
+        if not all(np.isfinite(answer.probabilities).all() for answer in answers):
+            return ()
+        return tuple(
+            " ".join(map(_beside, each.tokens[:_PREVIEW_TOKENS], answer.tags, each.tags))
+            for answer, each in zip(answers, some, strict=True)
+        )
+
+    def about(self, batches: Batches, model: ModelConfig, config: TrainConfig) -> About:
+        both = len(self.train) + len(self.valid)
+        extent = f"{plural(both, 'sentence')}, vocabulary of {vocabulary_size(self.tokenizer.size)}"
+        scheme = "" if self.scheme is Scheme.PLAIN else f" in the scheme {self.scheme}"
+        held_out = "a separate file" if self.source.valid else "chosen by the text, so the same for every seed"
+        return About(
+            before=(
+                ("corpus", f"{extent}, {plural(len(self.tags), 'tag')}{scheme}"),
+                ("task", f"{model.task}: {self.reason}"),
+                ("example", describe(self.train.items[0])),
+                ("split", f"{len(self.train):,} sentences for training, {len(self.valid):,} held out: {held_out}"),
+            ),
+            after=(),
+            of_step=plural(batches.batch_size, "sentence"),
+            unit=self.unit,
+            notes=(*self.train.notes, *self.valid.notes),
+            warnings=tuple(self._warnings()),
+            shrunk=plural(config.batch_size, "sentence") if batches.batch_size < config.batch_size else "",
+        )
+
+    def _warnings(self) -> list[DataWarning]:
+        warnings = []
+        if both := repeated(self.train, self.valid):
+            occur = f"{plural(len(both), 'held-out sentence')} also {'occurs' if len(both) == 1 else 'occur'}"
+            warnings.append(DataWarning(f"{occur} in the training part, the first in {both[0].where}"))
+        warnings.extend(map(DataWarning, unknown_tags(self.valid, self.tags, "no training sentence has")))
+        return warnings
+
+    def describe(self) -> dict[str, Any]:
+        source = self.source.train
+        return {
+            "files": list(self.source.files),
+            "held_out": list(self.source.valid_files),
+            "characters": sum(len(" ".join(each.tokens)) for each in sentences_of(source)),
+            "sequences": len(self.train) + len(self.valid),
+            "sha256": source.sha256,
+            "format": self.train.format,
+            "columns": self.train.columns.given(),
+        }
+
+    def contents(self) -> Contents:
+        return tag_contents(self.tokenizer, self.tags, self.scheme, self.naive)
+
+    def model(self, model: ModelConfig, network: Any, *, name: str, record: Record | None) -> Tagger:
+        return Tagger(model, self.tokenizer, self.tags, self.scheme, self.naive, network, name=name, record=record)
+
+    def card(self, plan: Plan, metrics: Metrics | None, previews: Sequence[str]) -> Card:
+        return Card(
+            pipeline="token-classification",
+            purpose="This tagger was trained on tagged sentences with charlm (`charlm-rnn` on the Python Package"
+            " Index).",
+            rows={
+                "tokens": f"{self.tokenizer.size:,} ({plan.model.tokenizer}), {plan.model.embedding} input",
+                "tags": f"{len(self.tags):,}, scheme {self.scheme}",
+                "fingerprint": f"SHA-256 {self.source.train.sha256}",
+                "trained on": plural(len(self.train), "sentence"),
+                "held out": plural(len(self.valid), "sentence"),
+            },
+            after_table="The fingerprint covers all examples in order.",
+            figures=metrics.sentence if metrics else "This model was not validated: its run was stopped before that.",
+            results="",
+            examples="",
+            commands=(("predict", "a sentence"),),
+            python='charlm.load("folder").predict(["a sentence"])',
+            program="",
+            limits="The model knows its training sentences and nothing else. It gives each token one of its tags.",
+        )
+
+
+def sentences_of(examples: Examples) -> list[Tagged]:
+    """Return the sentences."""
+    return [each for each in examples.items if isinstance(each, Tagged)]
+
+
+def unknown_tags(examples: Examples, tags: Sequence[str], which: str) -> list[str]:
+    """Say which tags occur beside those known, and where the first one is; `which` ends "a tag that …"."""
+    new = [(tag, each) for each in sentences_of(examples) for tag in each.tags if tag not in tags]
+    if not new:
+        return []
+    tag, first = new[0]
+    return [f"{plural(len(new), 'token')} with a tag that {which}; {quoted(tag, 40)} in {first.where} is the first"]
+
+
+def indices(tags: Sequence[str], known: Sequence[str]) -> Integers:
+    """Return the index of each tag; NO_TAG for one that is not known."""
+    number = {tag: index for index, tag in enumerate(known)}
+    return np.array([number.get(tag, NO_TAG) for tag in tags], dtype=np.int64)
+
+
+def _beside(token: str, answer: str, truth: str) -> str:
+    return f"{token}/{answer}" if answer == truth else f"{token}/{answer} (truth {truth})"
