@@ -84,7 +84,7 @@ REMEDIES: dict[str, str] = {
     "unit_token": "use --unit token",
     "unit_word": "use --unit word",
     "unknown": "leave it out, or use --unknown unk or --unknown skip",
-    "with_history": "use --with-history to forecast the last values of whole series",
+    "with_history": "or use --with-history to forecast the last values of whole series",
 }
 
 

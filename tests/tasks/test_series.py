@@ -189,6 +189,8 @@ def test_evaluate_takes_whole_series_or_a_continuation(folder: Path, tmp_path: P
     rows = "".join(f"mill,2024-02-26 0{hour}:00:00,5\n" for hour in range(4))
     (tmp_path / "next.csv").write_text(f"unique_id,ds,y\n{rows}")
     assert json.loads(run("evaluate", str(tmp_path / "next.csv"), "-m", str(folder), "--json", "-q").stdout)["examples"]
+    again = str(run("evaluate", str(BAKERY), "-m", str(folder)).exception)
+    assert "bakery.csv:2 has the series" in again and "where training ended" in again
     assert run("info", "-m", str(folder)).exit_code == 0 and run("list").exit_code == 0
 
 

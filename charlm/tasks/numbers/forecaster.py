@@ -161,6 +161,12 @@ class Forecaster(Model):
                         f"{each.where} has the series {quoted(each.name)}, which the model does not know",
                         remedy="with_history",
                     )
+                if known.times and known.times[-1] in each.times:
+                    raise CorpusError(
+                        f"{each.where} has the series {quoted(each.name)} at {quoted(known.times[-1])}, where training"
+                        " ended; give what comes after it",
+                        remedy="with_history",
+                    )
                 rows.append((known, each.values, each.inputs))
         return rows
 
