@@ -29,6 +29,7 @@ from charlm.tokenizers import Tokenizer
 from charlm.wording import plural, quoted, vocabulary_size
 
 _PREVIEWS, _PREVIEW_TOKENS = 3, 12  # number of sentences, and tokens of each
+_DROPOUT = 0.5  # the best of 0.2 and 0.5 on the slots of ATIS, by 0.4 points of F1
 _UNIT = Unit("tag", "", "", "accuracy", 1.0, "tokens", "tokens/s", 1.0)
 
 
@@ -97,6 +98,7 @@ class TaggedSentences(Dataset):
             sequence="line",
             bidirectional=model.bidirectional is not False,
             metric=model.metric or default_metric(self.scheme),
+            dropout=_DROPOUT if model.dropout is None else model.dropout,
         )
 
     def choose_readout(self, model: ModelConfig) -> ModelConfig:
