@@ -1,0 +1,130 @@
+"""The task of pairs: a source text in, a target text out."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from charlm.config import ModelConfig, TrainConfig
+from charlm.errors import CorpusError
+from charlm.examples import Labeled, Pair, columns_of
+from charlm.examples.holding_out import hold_out
+from charlm.examples.reading import Examples, read_examples
+from charlm.model import Contents, Record, rebuilt_tokenizer
+from charlm.progress import OnProgress, ignore
+from charlm.settings import check_choice
+from charlm.tasks import Task
+from charlm.tasks.labels.preparation import LabeledSource, learned_tokenizer
+from charlm.tasks.pairs.dataset import Pairs, pairs_of
+from charlm.tasks.pairs.evaluation import METRICS
+from charlm.tasks.pairs.network import PairNetwork
+from charlm.tasks.pairs.rows import Row, row_of
+from charlm.tasks.pairs.translator import FILE, MOST_CLASSES, Facts, Translator, check_facts
+from charlm.tokenizers import Tokenizer, reads_any_bytes
+from charlm.wording import plural
+
+_MANY = 5  # targets of each source, on average, where the sources are classes
+
+
+class PairTask(Task):
+    """Learns the target of a source."""
+
+    kind = "translator"
+    files = ("tokenizer.json", "pairs.json")
+    verb = "predict"
+    figure = ("exact_match", "nats_per_token")
+    figure_name = "exact match"
+    settings = ("source_column", "target_column", "metric", "bidirectional", "attention")
+
+    @classmethod
+    def read(
+        cls,
+        source: Any,
+        valid: Any | None,
+        model: ModelConfig,
+        *,
+        tokenizer: Tokenizer | None = None,
+        on_progress: OnProgress = ignore,
+    ) -> LabeledSource:
+        if model.metric is not None:
+            check_choice("metric", model.metric, METRICS)
+        any_bytes = tokenizer.READS_ANY_BYTES if tokenizer else reads_any_bytes(model.tokenizer)
+        columns = columns_of(model)
+        train = read_examples(source, model.task, columns, any_bytes=any_bytes)
+        held_out = None if valid is None else read_examples(valid, model.task, columns, any_bytes=any_bytes)
+        return LabeledSource.of(source, train, valid, held_out)
+
+    @classmethod
+    def prepare(
+        cls,
+        source: LabeledSource,
+        model: ModelConfig,
+        config: TrainConfig,
+        *,
+        tokenizer: Tokenizer | None = None,
+        on_progress: OnProgress = ignore,
+    ) -> Pairs:
+        classes = _classes(pairs_of(source.train))
+        if source.valid:
+            train, valid = source.train, source.valid
+        else:
+            train, valid = (_by_class if classes else hold_out)(source.train, config.valid_fraction)
+        pairs = pairs_of(train)
+        if not len(pairs) or not len(valid):
+            few = f"{plural(len(pairs), 'pair')}, {len(valid):,} held out"
+            raise CorpusError(f"{few}: a model of pairs needs one to learn, and one to hold out")
+        texts = [text for each in pairs for text in (each.source, each.target)]
+        tokenizer = tokenizer or learned_tokenizer(texts, model, on_progress)
+        rows = tuple(row_of(tokenizer, each.source, each.target) for each in pairs)
+        return Pairs(
+            config=model,
+            source=source,
+            train=train,
+            valid=valid,
+            tokenizer=tokenizer,
+            facts=_facts(pairs, rows, _classes(pairs) if classes else {}),
+            rows=rows,
+            sha256=source.fingerprint(config.valid_fraction),
+            reason=train.reason,
+        )
+
+    @classmethod
+    def empty_model(
+        cls, config: ModelConfig, contents: Contents, *, name: str = "", record: Record | None = None
+    ) -> Translator:
+        tokenizer = rebuilt_tokenizer(config, contents)
+        facts = check_facts(contents.files[FILE])
+        network = PairNetwork(config, tokenizer.size)
+        return Translator(config, tokenizer, facts, network.eval(), name=name, record=record)
+
+
+def _classes(pairs: Sequence[Pair]) -> dict[str, int]:
+    """Return the sources, each with the number of its targets, if they are few and repeat; otherwise nothing."""
+    counts = Counter(each.source for each in pairs)
+    few = 2 <= len(counts) <= MOST_CLASSES and len(pairs) >= _MANY * len(counts)
+    return dict(sorted(counts.items())) if few else {}
+
+
+def _by_class(examples: Examples, fraction: float) -> tuple[Examples, Examples]:
+    """Hold out some of the targets of each source."""
+    labeled = tuple(Labeled(each.target, (each.source,), each.where) for each in pairs_of(examples))
+    parts = hold_out(replace(examples, items=labeled), fraction)
+    train, valid = (
+        replace(
+            part,
+            items=tuple(
+                Pair(each.labels[0], each.text, each.where) for each in part.items if isinstance(each, Labeled)
+            ),
+        )
+        for part in parts
+    )
+    return train, valid
+
+
+def _facts(pairs: Sequence[Pair], rows: Sequence[Row], classes: dict[str, int]) -> Facts:
+    return Facts(
+        per_token=max(len(row.targets) / row.source for row in rows),
+        empty=any(len(row.targets) == 1 for row in rows),
+        spaced=2 * sum(" " in each.target for each in pairs) > len(pairs),
+        classes=classes,
+    )

@@ -1,0 +1,264 @@
+"""Pairs made ready for a run."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from charlm.config import ModelConfig, TrainConfig
+from charlm.data import corpus, vocabulary
+from charlm.examples import Pair
+from charlm.examples.detection import describe
+from charlm.examples.holding_out import repeated
+from charlm.examples.reading import Examples
+from charlm.measures.texts import TextMeasures
+from charlm.model import Contents, Record
+from charlm.nn.random_numbers import Seeded
+from charlm.plan import Plan
+from charlm.settings import from_mapping
+from charlm.tasks import About, Batches, Card, Dataset, DataWarning, MapRows, Metrics, Unit, map_alone
+from charlm.tasks.labels.preparation import LabeledSource
+from charlm.tasks.pairs.evaluation import PairEvaluation, symbols
+from charlm.tasks.pairs.network import PairNetwork
+from charlm.tasks.pairs.rows import LONGEST_SOURCE, PairBatches, Row, row_of
+from charlm.tasks.pairs.translator import Facts, Translator, pair_contents
+from charlm.tokenizers import Tokenizer
+from charlm.wording import plural, quoted, vocabulary_size
+
+_PREVIEWS, _PREVIEW_LENGTH = 3, 60  # number of examples, and characters of each
+_DECODED = 300  # sources that a validation answers
+_DROPOUT = 0.3
+_UNIT = Unit("token", "", "", "exact match", 1.0, "pairs", "pairs/s", 1.0)
+
+
+class HeldOut(NamedTuple):
+    """A pair that is held out."""
+
+    source: str
+    target: str
+    row: Row
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pairs(Dataset):
+    """Sources with their targets, as rows of token ids."""
+
+    config: ModelConfig
+    source: LabeledSource
+    train: Examples
+    valid: Examples
+    tokenizer: Tokenizer
+    facts: Facts
+    rows: tuple[Row, ...]  # of the training part
+    sha256: str
+    reason: str
+
+    @property
+    def name(self) -> str:
+        return "".join(map(corpus.stem, self.source.files[:1]))
+
+    @property
+    def metric(self) -> str:
+        """What the best network is chosen by: exact matches, unless a source has many targets."""
+        return self.config.metric or ("nats" if self.facts.classes else "exact_match")
+
+    @property
+    def unit(self) -> Unit:
+        return _UNIT._replace(headline="nats/token") if self.metric == "nats" else _UNIT
+
+    @cached_property
+    def validation(self) -> Sequence[HeldOut]:
+        """Each pair that is held out."""
+        return tuple(
+            HeldOut(each.source, each.target, row_of(self.tokenizer, each.source, each.target))
+            for each in pairs_of(self.valid)
+        )
+
+    @property
+    def validation_size(self) -> int:
+        return len(self.valid)
+
+    def first_examples(self, size: int) -> tuple[Sequence[HeldOut], int]:
+        some = self.validation[: max(1, size // 20)]
+        return some, len(some)
+
+    @property
+    def identity(self) -> str:
+        return f"{self.sha256} {vocabulary.sha256(self.tokenizer)}"
+
+    @property
+    def blind_guess(self) -> float:
+        return float(np.log(self._predictable().sum()))
+
+    def repeated(self, reason: str) -> "Pairs":
+        return replace(self, reason=reason)
+
+    def complete(self, model: ModelConfig) -> ModelConfig:
+        attends = model.attention is not False
+        return replace(
+            model,
+            sequence="line",
+            attention=attends,
+            bidirectional=attends and model.bidirectional is not False,
+            metric=self.metric,
+            dropout=_DROPOUT if model.dropout is None else model.dropout,
+        )
+
+    def choose_readout(self, model: ModelConfig) -> ModelConfig:
+        return model
+
+    def batches(self, config: TrainConfig, rows: Callable[[int], slice] = slice) -> PairBatches:
+        return PairBatches(self.rows, config.batch_size, config.seed, rows)
+
+    def shape(self, model: ModelConfig) -> PairNetwork:
+        return PairNetwork(model, self.tokenizer.size)
+
+    def network(self, model: ModelConfig, device: torch.device, seed: int) -> PairNetwork:
+        with Seeded(seed):
+            network = self.shape(model)
+        network.predictable.copy_(torch.from_numpy(self._predictable()))
+        network.ratio.fill_(sum(len(row.targets) for row in self.rows) / sum(row.source for row in self.rows))
+        return network.to(device)
+
+    def _predictable(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        known = np.zeros(self.tokenizer.size, dtype=np.bool_)
+        for row in self.rows:
+            known[row.targets] = True
+        return known
+
+    def evaluate(self, network: Any, examples: Sequence[HeldOut], map_rows: MapRows = map_alone) -> PairEvaluation:
+        """Evaluate pairs; the first sources are also answered, each token the likeliest one."""
+        rows = [each.row for each in examples]
+        logprobs = map_rows(rows, network.target_logprobs, [len(row.targets) for row in rows])
+        known = self._predictable()
+        values = np.concatenate(
+            [np.asarray(each)[known[row.targets]] for each, row in zip(logprobs, rows, strict=True)]
+        )
+        targets: dict[str, list[str]] = {}
+        for each in [] if self.metric == "nats" else examples:
+            if each.source in targets or len(targets) < _DECODED:
+                targets.setdefault(each.source, []).append(each.target)
+        answers = self.model(self.config, network, name="", record=None).predict(targets, beam=1)
+        measures = TextMeasures(
+            [each.target for each in answers], list(targets.values()), lambda text: symbols(text, self.facts.spaced)
+        )
+        edits, count = measures.edits if targets else (0, 0)
+        return PairEvaluation(
+            examples=len(examples),
+            nats=-float(values.sum()),
+            tokens=len(values),
+            decoded=len(targets),
+            exact=measures.exact,
+            edits=edits,
+            symbols=count,
+            cut=sum(each.cut for each in answers),
+            metric=self.metric,
+        )
+
+    def metrics_from(self, values: object) -> PairEvaluation:
+        return from_mapping(PairEvaluation, values, "best")
+
+    def previews(self, model: ModelConfig, network: Any, seed: int) -> tuple[str, ...]:
+        """Show the answers to the first sources that are held out, beside the truth."""
+        some = self.validation[:_PREVIEWS]
+        asked = self.model(model, network.eval(), name="", record=None)
+        if self.facts.classes:
+            return tuple(f"{each.source}: {asked.sample(each.source, seed=seed)[0][:_PREVIEW_LENGTH]}" for each in some)
+        answers = asked.predict([each.source for each in some], beam=1)
+        if not all(np.isfinite(answer.logprob) for answer in answers):
+            return ()
+        return tuple(
+            f"{each.source[:_PREVIEW_LENGTH]} → {answer.target[:_PREVIEW_LENGTH]}"
+            + ("" if answer.target == each.target else f" (truth {each.target[:_PREVIEW_LENGTH]})")
+            for answer, each in zip(answers, some, strict=True)
+        )
+
+    def about(self, batches: Batches, model: ModelConfig, config: TrainConfig) -> About:
+        both = len(self.train) + len(self.valid)
+        few = f", {plural(len(self.facts.classes), 'source')} with many targets each" if self.facts.classes else ""
+        held_out = "a separate file" if self.source.valid else "chosen by the text, so the same for every seed"
+        return About(
+            before=(
+                ("corpus", f"{plural(both, 'pair')}, vocabulary of {vocabulary_size(self.tokenizer.size)}{few}"),
+                ("task", f"{model.task}: {self.reason}"),
+                ("example", describe(self.train.items[0])),
+                ("split", f"{len(self.train):,} pairs for training, {len(self.valid):,} held out: {held_out}"),
+            ),
+            after=(),
+            of_step=plural(batches.batch_size, "pair"),
+            unit=self.unit,
+            notes=(*self.train.notes, *self.valid.notes),
+            warnings=tuple(self._warnings()),
+            shrunk=plural(config.batch_size, "pair") if batches.batch_size < config.batch_size else "",
+        )
+
+    def _warnings(self) -> list[DataWarning]:
+        warnings = []
+        if not self.facts.classes and (both := repeated(self.train, self.valid)):
+            occur = f"{plural(len(both), 'held-out source')} also {'occurs' if len(both) == 1 else 'occur'}"
+            warnings.append(DataWarning(f"{occur} in the training part, the first in {both[0].where}"))
+        known = self._predictable()
+        new = [
+            pair
+            for pair, held in zip(pairs_of(self.valid), self.validation, strict=True)
+            if not known[held.row.targets].all()
+        ]
+        if new:
+            have = f"{plural(len(new), 'held-out target')} {'has' if len(new) == 1 else 'have'} a token"
+            first = f"{quoted(new[0].target, 40)} in {new[0].where} is the first"
+            warnings.append(DataWarning(f"{have} that no training target has, so it cannot be answered; {first}"))
+        if long := sum(max(row.source, len(row.targets)) > LONGEST_SOURCE for row in self.rows):
+            warnings.append(
+                DataWarning(
+                    f"of {plural(long, 'pair')}, the first {LONGEST_SOURCE:,} tokens are read, and not the rest"
+                )
+            )
+        return warnings
+
+    def describe(self) -> dict[str, Any]:
+        source = self.source.train
+        return {
+            "files": list(self.source.files),
+            "held_out": list(self.source.valid_files),
+            "characters": sum(len(each.source) + len(each.target) for each in pairs_of(source)),
+            "sequences": len(self.train) + len(self.valid),
+            "sha256": source.sha256,
+            "format": self.train.format,
+            "columns": self.train.columns.given(),
+        }
+
+    def contents(self) -> Contents:
+        return pair_contents(self.tokenizer, self.facts)
+
+    def model(self, model: ModelConfig, network: Any, *, name: str, record: Record | None) -> Translator:
+        return Translator(model, self.tokenizer, self.facts, network, name=name, record=record)
+
+    def card(self, plan: Plan, metrics: Metrics | None, previews: Sequence[str]) -> Card:
+        return Card(
+            pipeline="text2text-generation",
+            purpose="This model was trained on pairs of a source and a target with charlm (`charlm-rnn` on the Python"
+            " Package Index).",
+            rows={
+                "tokens": f"{self.tokenizer.size:,} ({plan.model.tokenizer}), {plan.model.embedding} input",
+                "fingerprint": f"SHA-256 {self.source.train.sha256}",
+                "trained on": plural(len(self.train), "pair"),
+                "held out": plural(len(self.valid), "pair"),
+            },
+            after_table="The fingerprint covers all examples in order.",
+            figures=metrics.sentence if metrics else "This model was not validated: its run was stopped before that.",
+            results="",
+            examples="",
+            commands=(("predict", "a source"),),
+            python='charlm.load("folder").predict(["a source"])',
+            program="",
+            limits="The model knows its training pairs and nothing else. Its answers may be wrong, also where they look"
+            " right.",
+        )
+
+
+def pairs_of(examples: Examples) -> list[Pair]:
+    """Return the pairs."""
+    return [each for each in examples.items if isinstance(each, Pair)]
