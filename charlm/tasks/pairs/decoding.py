@@ -72,7 +72,7 @@ def _search(
             if _is_done(ended[row], ids[row], beam):
                 continue
             alive: list[list[int]] = []
-            for rank, (value, place) in enumerate(zip(values, places, strict=True)):
+            for rank, (value, choice) in enumerate(zip(values, choices, strict=True)):
                 parent, token = divmod(choice, width)
                 if value == -torch.inf or len(alive) == beam:
                     break
