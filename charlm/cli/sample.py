@@ -13,6 +13,7 @@ from charlm.cli.interactive import edit_with_model
 from charlm.cli.models import load_model, takes_any_bytes
 from charlm.cli.options import OUTPUT, Json, Model, Quiet, optional
 from charlm.cli.output import fitted, say, write
+from charlm.cli.targets import sample_targets
 from charlm.cli.variant_options import NONE, Given, OptionsOf, check_required, with_variant_options
 from charlm.cli.view.samples import JsonPrinter, SamplePrinter, separator
 from charlm.data.corpus import STDIN
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _SAMPLERS = "generation.samplers"
 _FILTERS, _SAMPLES = "Filters, applied in this order", "Samples"  # headings of the help
 _INTERACTIVE = {"temperature", "top_p", "allow_unk"}  # options that the editor has too
+_TARGETS = ("temperature", "count", "seed")  # options that go with --source
 _BEAM = {"length", "count", "stop", "unknown", "allow_unk"}  # options that beam search has too
 _OPTIONAL = ("taken_back", "unk_share")  # keys of JSON that are absent if they have no value
 
@@ -38,6 +40,10 @@ def sample(
     prompt: Annotated[
         str, typer.Option("--prompt", "-p", metavar="TEXT", help="Text to continue; - reads stdin.")
     ] = "",
+    source: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="Draw targets of this source, or label, with a model of pairs."),
+    ] = None,
     interactive: Annotated[
         bool,
         typer.Option("--interactive", "-i", help="Type text and see the most likely next tokens; Tab takes the first."),
@@ -149,6 +155,9 @@ def sample(
     if unordered and not json:
         raise ConfigError("--unordered is for --json; text is always printed in order")
     folder = model_paths.existing_folder(model)
+    if source is not None:
+        _refuse([*given, *(["prompt"] if prompt else [])], _TARGETS, "--source draws whole targets")
+        return sample_targets(folder, source, given, json, quiet)
     hint_at_files([prompt], "--prompt - < {}", quiet)
     any_bytes = takes_any_bytes(folder)
     if prompt == STDIN:

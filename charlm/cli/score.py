@@ -17,9 +17,10 @@ from charlm.cli.inputs import (
     stdin_lines,
     warn_learned,
 )
-from charlm.cli.models import find_model, load_model, takes_any_bytes
+from charlm.cli.models import find_model, load_model, takes_any_bytes, verb_of
 from charlm.cli.options import OUTPUT, Model, Overwrite, Quiet, Unknown, optional, output_option
 from charlm.cli.output import result_in, say, say_renamed
+from charlm.cli.targets import score_targets
 from charlm.cli.variant_options import NONE, Given, OptionsOf, chosen, with_variant_options
 from charlm.cli.view.progress import text_bar
 from charlm.cli.waiting import loading
@@ -123,6 +124,8 @@ def score(
     if output is not None:
         check_output(output, overwrite)  # before the work
     folder = find_model(model, quiet)
+    if file and not texts and verb_of(folder) == "predict":
+        return score_targets(folder, file, json=name == "json", quiet=quiet)
     methods = tuple(chosen(_ADAPTATIONS, adaptations))
     if pairs is not None and (texts or file or unit or base or full or lines or name not in _PAIR_FORMATS):
         raise ConfigError("--pairs takes no other text, and prints a table or --json; leave the other options out")

@@ -252,3 +252,23 @@ def test_what_the_data_cannot_teach_is_said(tmp_path: Path) -> None:
     (tmp_path / "one.tsv").write_text("a\tb\n")
     with pytest.raises(CorpusError, match="a model of pairs needs one to learn, and one to hold out"):
         charlm.train(tmp_path / "one.tsv", task="pair", steps=1, **SHAPE)
+
+
+def test_score_prints_the_probability_of_each_target(
+    run: Any, folder: Path, model: charlm.Translator, tmp_path: Path
+) -> None:
+    (tmp_path / "gold.tsv").write_text("abc\tcba\nfed\tdef\nfed\txyz\n")
+    done = run("score", "-m", str(folder), "--file", str(tmp_path / "gold.tsv"))
+    rows = [line.split("\t") for line in done.out.splitlines()]
+    assert [row[:2] for row in rows] == [["abc", "cba"], ["fed", "def"], ["fed", "xyz"]]
+    assert [float(row[2]) for row in rows] == pytest.approx(
+        model.score([("abc", "cba"), ("fed", "def"), ("fed", "xyz")]), abs=1e-4
+    )
+    assert "1 targets have a token that no training target has, so their probability is 0" in done.err
+
+
+def test_sample_draws_targets_of_a_source(run: Any, folder: Path, model: charlm.Translator) -> None:
+    drawn = run("sample", "-m", str(folder), "--source", "abc", "--count", "3", "--seed", "5").out.splitlines()
+    assert drawn == model.sample("abc", count=3, seed=5)
+    wrong = run("sample", "-m", str(folder), "--source", "abc", "--length", "3")
+    assert wrong.code == 2 and "--source draws whole targets; leave --length out" in wrong.err
