@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 ADVICE: dict[str, str] = {
+    "after_training": "Give the values after it, or use with_history=True.",
     "byte_tokenizer": 'A model trained with tokenizer="byte" reads any bytes.',
     "continue_no_valid": "Leave valid out, or train another model in another folder.",
     "continue_or_overwrite": (
@@ -41,6 +42,7 @@ ADVICE: dict[str, str] = {
     "name_model": "Name one: {names}.",
     "name_task": 'Use task="{first}" or task="{second}".',
     "name_valid": "Give validation text of the same kind as valid=.",
+    "no_vocabulary": "Leave tokenizer out.",
     "no_vocabulary_or_start": "Leave tokenizer or start_from out.",
     "not_closed": "Leave closed out, or try another tokenizer.",
     "other_folder": "Choose another folder.",
@@ -73,6 +75,7 @@ ADVICE: dict[str, str] = {
     "unit_token": 'Use unit="token".',
     "unit_word": 'Use unit="word".',
     "unknown": 'Leave it out, or use unknown="unk" or unknown="skip".',
+    "with_history": "To forecast the last values of whole series, use with_history=True.",
 }
 
 

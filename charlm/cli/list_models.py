@@ -13,7 +13,7 @@ from charlm.wording import figure
 if TYPE_CHECKING:
     from charlm.checkpoints.listing import Summary
 
-_HEADS = ("name", "cell", "parameters", "bits/char", "trained", "corpus", "")
+_HEADS = ("name", "cell", "parameters", "figure", "trained", "corpus", "")
 _FIGURE = 3
 _NUMBERS = (2, _FIGURE)  # columns that are aligned to the right
 _GAP = "  "
@@ -22,8 +22,9 @@ _GAP = "  "
 def list_models(json: Json = False, quiet: Quiet = False) -> None:
     """List all models, and runs that were stopped.
 
-    A row has the cell, the number of weights, the bits per character of the held-out text, the day of training, and the
-    corpus. The star marks the model that commands use without --model. A folder that cannot be read has the reason.
+    A row has the cell, the number of weights, the figure of the held-out part (such as bits per character), the day of
+    training, and the corpus. The star marks the model that commands use without --model. A folder that cannot
+    be read has the reason.
 
     Example: charlm list
     """
@@ -38,7 +39,10 @@ def list_models(json: Json = False, quiet: Quiet = False) -> None:
     if not listed:
         say(f"no models in {model_paths.CHECKPOINTS}; train one: charlm train corpus.txt", quiet)
         return
-    write_lines(_table([_row(each, each.name == latest) for each in listed]))
+    figures = sorted({each.figure_name for each in listed if each.figure_name})
+    shared = figures[0] if len(figures) == 1 else ""
+    heads = [shared if shared and head == _HEADS[_FIGURE] else head for head in _HEADS]
+    write_lines(_table(heads, [_row(each, each.name == latest, shared) for each in listed]))
     stopped = any(each.run and not each.run.active and each.run.step for each in listed)
     say("to continue a run that was stopped: charlm info NAME has the command", quiet or not stopped)
 
@@ -51,8 +55,8 @@ def run_in_words(active: bool, step: int | None, steps: int | None) -> str:
     return "stopped before its first save" if step is None else f"stopped at step {step:,}{total}"
 
 
-def _row(model: "Summary", latest: bool) -> list[str]:
-    """Return the cells of a row; the last one is a note."""
+def _row(model: "Summary", latest: bool, shared: str) -> list[str]:
+    """Return the cells of a row; the last one is a note. shared: the name of the figure if it is in the heading."""
     name = f"{model.name} *" if latest else model.name
     if model.problem:
         return [name, "", "", "", "", "", model.problem]
@@ -60,25 +64,24 @@ def _row(model: "Summary", latest: bool) -> list[str]:
         name,
         model.config.brief_shape if model.config else "",
         "" if model.parameters is None else f"{model.parameters:,}",
-        _figure(model),
+        _figure(model, shared),
         "" if model.trained is None else day(model.trained),
         ", ".join(model.corpus),
         run_in_words(model.run.active, model.run.step, model.run.steps) if model.run else "",
     ]
 
 
-def _figure(model: "Summary") -> str:
-    """Return the figure of a model, in bits per character unless its task has another one."""
+def _figure(model: "Summary", shared: str) -> str:
+    """Return the figure of a model, with its name unless all models share it."""
     if model.parameters is None:
         return ""
-    unit = "" if model.figure_name == _HEADS[_FIGURE] else f" {model.figure_name}"
-    return f"{figure(model.figure)}{unit}"
+    return figure(model.figure) if shared else f"{figure(model.figure)} {model.figure_name}"
 
 
-def _table(rows: Sequence[list[str]]) -> str:
+def _table(heads: list[str], rows: Sequence[list[str]]) -> str:
     """Return a table that fits the terminal: the last columns move to a line of their own below each row."""
-    heads, kept = list(_HEADS), len(_HEADS)
-    widths = [max(map(len, cells)) for cells in zip(_HEADS, *rows, strict=True)]
+    kept = len(heads)
+    widths = [max(map(len, cells)) for cells in zip(heads, *rows, strict=True)]
     if sys.stdout.isatty():
         while kept > 1 and sum(widths[:kept]) + len(_GAP) * (kept - 1) > columns(sys.stdout):
             kept -= 1

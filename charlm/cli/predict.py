@@ -60,9 +60,10 @@ def predict(
         inputs = None
     for note in inputs.notes if inputs else ():
         say(note, quiet)
-    if not (tsv or json) and (header := answers.header()):
-        write(f"{header}\n")
-    for answer in answers.answers(answering, inputs):
+    header = "" if tsv or json else answers.header()
+    for number, answer in enumerate(answers.answers(answering, inputs)):
+        if header and not number:  # nothing is printed before the first answer is known
+            write(f"{header}\n")
         if json:
             write_json(answer.values)
         elif tsv:

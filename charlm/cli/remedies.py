@@ -10,6 +10,7 @@ from charlm.config import ModelConfig, TrainConfig
 from charlm.errors import CharlmError
 
 REMEDIES: dict[str, str] = {
+    "after_training": "give the values after it, or use --with-history to forecast the last values of whole series",
     "byte_tokenizer": "a model trained with --tokenizer byte reads any bytes",
     "continue_no_valid": "leave --valid out, or train another model with -m NEWNAME",
     "continue_or_overwrite": (
@@ -47,6 +48,7 @@ REMEDIES: dict[str, str] = {
     "name_valid": "name validation text of the same kind with --valid",
     "no_equals_sign": "write -m {name}, or --model={name}",
     "not_closed": "leave --closed out, or try another --tokenizer",
+    "no_vocabulary": "leave --tokenizer-file out",
     "no_vocabulary_or_start": "leave --tokenizer-file or --from out",
     "no_tensorboard": "run pip install tensorboard, or leave --tensorboard out",
     "other_folder": "choose another place with --model",
@@ -84,7 +86,7 @@ REMEDIES: dict[str, str] = {
     "unit_token": "use --unit token",
     "unit_word": "use --unit word",
     "unknown": "leave it out, or use --unknown unk or --unknown skip",
-    "with_history": "or use --with-history to forecast the last values of whole series",
+    "with_history": "to forecast the last values of whole series, use --with-history",
 }
 
 

@@ -17,6 +17,7 @@ from charlm.tasks.numbers.forecaster import Forecaster
 from charlm.tasks.numbers.network import NumberNetwork, check_reads_numbers
 from charlm.tasks.numbers.past import FILE, find_season, lags_of, past_of, pasts_from
 from charlm.tokenizers import Tokenizer
+from charlm.wording import quoted
 
 SCALE = "standard"
 _FEWEST = 8  # values of a series
@@ -45,9 +46,10 @@ class Series(Task):
     ) -> NumberSource:
         check_reads_numbers(model)
         if tokenizer is not None:
-            raise ConfigError("a forecaster reads numbers, so it has no tokenizer")
+            raise ConfigError("a forecaster reads numbers, so it has no tokenizer", remedy="no_vocabulary")
         if valid is not None:
-            raise ConfigError("the last values of each series are held out, so valid is for other tasks")
+            own = "a forecaster holds out the last values of each series, and reads no other held-out part"
+            raise ConfigError(own, remedy="leave_out", settings=["valid"])
         if model.metric is not None:
             check_choice("metric", model.metric, METRICS)
         return NumberSource.of(source, read_examples(source, model.task, columns_of(model)))
@@ -63,7 +65,15 @@ class Series(Task):
         on_progress: OnProgress = ignore,
     ) -> Numbers:
         series = [each for each in source.examples.items if isinstance(each, Example)]
+        named: dict[str, Example] = {}
         for each in series:
+            if each.name in named:
+                first = named[each.name].where
+                raise CorpusError(
+                    f"{each.where} has the series {quoted(each.name)}, as {first} has; give each series a name of its"
+                    " own in a column unique_id"
+                )
+            named[each.name] = each
             if len(each.values) < _FEWEST:
                 raise CorpusError(f"{each.where}: a series needs {_FEWEST} values, but this has {len(each.values)}")
             if each.inputs.shape[1] != series[0].inputs.shape[1]:
@@ -80,6 +90,15 @@ class Series(Task):
                 f"the shortest series has {shortest:,} values, too few to hold out a horizon of {horizon:,}"
             )
         kind = model.scale or SCALE
+        lags = lags_of(season, shortest - horizon)
+        width = series[0].inputs.shape[1] or len(lags)
+        if model.embedding_size not in (None, width):  # a plan has the width
+            raise ConfigError(
+                f"a forecaster reads the numbers of a step as they are, here {width:,}, so embedding_size cannot be"
+                f" {model.embedding_size:,}",
+                remedy="leave_out",
+                settings=["embedding_size"],
+            )
         pasts = tuple(
             past_of(each.name, each.values, each.inputs, each.times, horizon, kind, season) for each in series
         )
@@ -90,7 +109,7 @@ class Series(Task):
             season=season,
             horizon=horizon,
             scale=kind,
-            lags=lags_of(season, shortest - horizon),
+            lags=lags,
             seq_len=config.seq_len,
             sha256=source.fingerprint(horizon),
             reason=source.examples.reason,

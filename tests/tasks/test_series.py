@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 import charlm
 from charlm.checkpoints.checkpoint import describe
 from charlm.cli import app
+from charlm.cli.remedies import sentence
 from charlm.errors import CharlmError
 from charlm.examples import Columns, Series
 from charlm.examples.reading import read_examples
@@ -240,3 +241,42 @@ def test_times_go_on_in_their_form() -> None:
     assert continued(["2024-02-27", "2024-02-28"], 2) == ("2024-02-29", "2024-03-01")
     assert continued(["2024Q3", "2024Q4"], 1) == ("2025Q1",) and continued(["5", "7"], 2) == ("9", "11")
     assert continued(["2024-01-01T22:00", "2024-01-01T23:00"], 1) == ("2024-01-02T00:00",)
+
+
+def test_nothing_is_printed_before_an_error(folder: Path) -> None:
+    for options in (("--horizon", "0"), ("--horizon", "0", "--json"), ("--file", "missing.csv")):
+        done = run("predict", "-m", str(folder), *options, "-q")
+        assert done.stdout == "" and isinstance(done.exception, CharlmError)
+
+
+def test_each_figure_of_a_list_has_its_name(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(folder, "checkpoints/bakery")
+    heads, row = run("list", "-q").stdout.splitlines()
+    mase = f"{describe(folder)['validation']['mase']:.4f}"
+    assert "MASE" in heads and "bits/char" not in heads and mase in row and "MASE" not in row
+    fixtures = Path(__file__).parents[1] / "fixtures"
+    language = next(path.parent for path in sorted(fixtures.rglob("model.safetensors")))
+    shutil.copytree(language, "checkpoints/text")
+    heads, *rows = run("list", "-q").stdout.splitlines()
+    assert "figure" in heads and any(f"{mase} MASE" in row for row in rows) and any("bits/char" in row for row in rows)
+
+
+def test_series_of_one_name_are_refused(tmp_path: Path) -> None:
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text("unique_id,ds,y\n" + "".join(f"x,{step},{step % 3}\n" for step in range(20)))
+    with pytest.raises(CharlmError, match=r"b\.csv:2 has the series 'x', as .*a\.csv:2 has"):
+        charlm.train([tmp_path / "a.csv", tmp_path / "b.csv"], steps=1)
+
+
+def test_a_refusal_says_what_to_leave_out(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(CharlmError, match="embedding_size cannot be 5") as caught:
+        charlm.train(BAKERY, steps=1, embedding_size=5)
+    assert sentence(caught.value).endswith("; leave --embedding-size out")
+    with pytest.raises(CharlmError, match="no other held-out part") as caught:
+        charlm.train(BAKERY, valid=BAKERY, steps=1)
+    assert sentence(caught.value).endswith("; leave --valid out")
+    (tmp_path / "new.csv").write_text("unique_id,ds,y\nmill,2024-02-26,5\nnew,2024-02-26,5\n")
+    error = run("evaluate", str(tmp_path / "new.csv"), "-m", str(folder)).exception
+    assert isinstance(error, CharlmError)
+    assert "does not know; to forecast the last values of whole series, use --with-history" in sentence(error)

@@ -37,9 +37,13 @@ class Prediction(NamedTuple):
 class Forecaster(Model):
     """A trained network that continues series of numbers, or gives a value for the numbers of each step.
 
-    config: the shape of the network. pasts: the last values of each training series. window: values that are read
-    before a forecast. lags: how far back the values lie that are read for a value. network: a torch module. name: the
-    name of its folder, or of its data if it was trained without a folder. record: how the model was trained.
+    config: the shape of the network.
+    pasts: the last values of each training series.
+    window: the number of values that are read before a forecast.
+    lags: how far back the values lie that are read for a value.
+    network: a torch module.
+    name: the name of its folder, or of its data if it was trained without a folder.
+    record: how the model was trained.
     """
 
     config: ModelConfig
@@ -164,8 +168,8 @@ class Forecaster(Model):
                 if known.times and known.times[-1] in each.times:
                     raise CorpusError(
                         f"{each.where} has the series {quoted(each.name)} at {quoted(known.times[-1])}, where training"
-                        " ended; give what comes after it",
-                        remedy="with_history",
+                        " ended",
+                        remedy="after_training",
                     )
                 rows.append((known, each.values, each.inputs))
         return rows
