@@ -4,8 +4,8 @@
 
 FOLDER has the folders atis (slots with an intent; train, valid, test) and pos-ewt (a word and its part of speech on
 each line; train.tsv, dev.tsv, test.tsv). Slots are measured by the F1 of spans, as conlleval counts them, and parts of
-speech by the share of tokens that are right. Each tagger gets the same minutes. The interval in brackets is for the seed
-in the middle, by the bootstrap over sentences.
+speech by the share of tokens that are right. Each tagger gets the same minutes. The interval in brackets is for the
+seed in the middle, by the bootstrap over sentences.
 """
 
 import argparse
