@@ -5,19 +5,16 @@ from typing import Any
 
 from charlm.config import ModelConfig, TrainConfig
 from charlm.errors import CorpusError
-from charlm.examples import columns_of
 from charlm.examples.holding_out import hold_out
-from charlm.examples.reading import read_examples
 from charlm.model import BadFileError, Contents, Record, rebuilt_tokenizer
 from charlm.progress import OnProgress, ignore
-from charlm.settings import check_choice
 from charlm.tasks import Task
+from charlm.tasks._examples import ExampleSource, learned_tokenizer
 from charlm.tasks.labels.classifier import Classifier, LabelNetwork, check_labels, encoded
 from charlm.tasks.labels.dataset import LabeledTexts
 from charlm.tasks.labels.evaluation import METRICS
-from charlm.tasks.labels.preparation import LabeledSource, learned_tokenizer
 from charlm.tasks.labels.targets import labels_of, targets_of, texts_of
-from charlm.tokenizers import Tokenizer, reads_any_bytes
+from charlm.tokenizers import Tokenizer
 from charlm.wording import plural
 
 
@@ -48,19 +45,13 @@ class Classify(Task):
         *,
         tokenizer: Tokenizer | None = None,
         on_progress: OnProgress = ignore,
-    ) -> LabeledSource:
-        if model.metric is not None:
-            check_choice("metric", model.metric, METRICS)
-        any_bytes = tokenizer.READS_ANY_BYTES if tokenizer else reads_any_bytes(model.tokenizer)
-        columns = columns_of(model)
-        train = read_examples(source, model.task, columns, any_bytes=any_bytes)
-        held_out = None if valid is None else read_examples(valid, model.task, columns, any_bytes=any_bytes)
-        return LabeledSource.of(source, train, valid, held_out)
+    ) -> ExampleSource:
+        return ExampleSource.read(source, valid, model, tokenizer, METRICS)
 
     @classmethod
     def prepare(
         cls,
-        source: LabeledSource,
+        source: ExampleSource,
         model: ModelConfig,
         config: TrainConfig,
         *,

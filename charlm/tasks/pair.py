@@ -7,20 +7,19 @@ from typing import Any
 
 from charlm.config import ModelConfig, TrainConfig
 from charlm.errors import CorpusError
-from charlm.examples import Labeled, Pair, columns_of
+from charlm.examples import Labeled, Pair
 from charlm.examples.holding_out import hold_out
-from charlm.examples.reading import Examples, read_examples
+from charlm.examples.reading import Examples
 from charlm.model import Contents, Record, rebuilt_tokenizer
 from charlm.progress import OnProgress, ignore
-from charlm.settings import check_choice
 from charlm.tasks import Task
-from charlm.tasks.labels.preparation import LabeledSource, learned_tokenizer
+from charlm.tasks._examples import ExampleSource, learned_tokenizer
 from charlm.tasks.pairs.dataset import Pairs, pairs_of
 from charlm.tasks.pairs.evaluation import METRICS
 from charlm.tasks.pairs.network import PairNetwork
 from charlm.tasks.pairs.rows import Row, row_of
 from charlm.tasks.pairs.translator import FILE, MOST_CLASSES, Facts, Translator, check_facts
-from charlm.tokenizers import Tokenizer, reads_any_bytes
+from charlm.tokenizers import Tokenizer
 from charlm.wording import plural
 
 _MANY = 5  # targets of each source, on average, where the sources are classes
@@ -45,19 +44,13 @@ class PairTask(Task):
         *,
         tokenizer: Tokenizer | None = None,
         on_progress: OnProgress = ignore,
-    ) -> LabeledSource:
-        if model.metric is not None:
-            check_choice("metric", model.metric, METRICS)
-        any_bytes = tokenizer.READS_ANY_BYTES if tokenizer else reads_any_bytes(model.tokenizer)
-        columns = columns_of(model)
-        train = read_examples(source, model.task, columns, any_bytes=any_bytes)
-        held_out = None if valid is None else read_examples(valid, model.task, columns, any_bytes=any_bytes)
-        return LabeledSource.of(source, train, valid, held_out)
+    ) -> ExampleSource:
+        return ExampleSource.read(source, valid, model, tokenizer, METRICS)
 
     @classmethod
     def prepare(
         cls,
-        source: LabeledSource,
+        source: ExampleSource,
         model: ModelConfig,
         config: TrainConfig,
         *,

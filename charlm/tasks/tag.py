@@ -7,21 +7,18 @@ import numpy as np
 
 from charlm.config import ModelConfig, TrainConfig
 from charlm.errors import ConfigError, CorpusError
-from charlm.examples import columns_of
 from charlm.examples.holding_out import hold_out
-from charlm.examples.reading import read_examples
 from charlm.measures.naive import WordTags
 from charlm.measures.schemes import Scheme, recognize
 from charlm.model import BadFileError, Contents, Record, rebuilt_tokenizer
 from charlm.progress import OnProgress, ignore
-from charlm.settings import check_choice
 from charlm.tasks import Task
-from charlm.tasks.labels.preparation import LabeledSource, learned_tokenizer
+from charlm.tasks._examples import ExampleSource, learned_tokenizer
 from charlm.tasks.tags.dataset import TaggedSentences, indices, sentences_of
 from charlm.tasks.tags.evaluation import METRICS
 from charlm.tasks.tags.rows import Integers, Row, rows_of
 from charlm.tasks.tags.tagger import FILE, Tagger, TagNetwork, check_tags
-from charlm.tokenizers import Tokenizer, reads_any_bytes
+from charlm.tokenizers import Tokenizer
 from charlm.wording import plural
 
 
@@ -45,19 +42,13 @@ class Tag(Task):
         *,
         tokenizer: Tokenizer | None = None,
         on_progress: OnProgress = ignore,
-    ) -> LabeledSource:
-        if model.metric is not None:
-            check_choice("metric", model.metric, METRICS)
-        any_bytes = tokenizer.READS_ANY_BYTES if tokenizer else reads_any_bytes(model.tokenizer)
-        columns = columns_of(model)
-        train = read_examples(source, model.task, columns, any_bytes=any_bytes)
-        held_out = None if valid is None else read_examples(valid, model.task, columns, any_bytes=any_bytes)
-        return LabeledSource.of(source, train, valid, held_out)
+    ) -> ExampleSource:
+        return ExampleSource.read(source, valid, model, tokenizer, METRICS)
 
     @classmethod
     def prepare(
         cls,
-        source: LabeledSource,
+        source: ExampleSource,
         model: ModelConfig,
         config: TrainConfig,
         *,

@@ -20,7 +20,7 @@ from charlm.nn.probability import fit_temperature, log_softmax, log_yes_no
 from charlm.nn.trainable import Read, Trainable
 from charlm.registry import find
 from charlm.settings import check_range
-from charlm.tasks.labels.batches import padded
+from charlm.tasks._batches import padded
 from charlm.tasks.labels.evaluation import THRESHOLD
 from charlm.tokenizers import Ids, Tokenizer
 from charlm.wording import plural

@@ -2,33 +2,27 @@
 
 import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from charlm import numpy_classifier, numpy_loader
 from charlm.config import ModelConfig, TrainConfig
-from charlm.data import corpus, vocabulary
-from charlm.examples.detection import describe
-from charlm.examples.holding_out import repeated
-from charlm.examples.reading import Examples
 from charlm.model import Contents, Record
-from charlm.nn.random_numbers import Seeded
 from charlm.plan import Plan
 from charlm.settings import from_mapping
-from charlm.tasks import About, Batches, Card, Dataset, DataWarning, MapRows, Metrics, Unit, map_alone
+from charlm.tasks import Card, MapRows, Metrics, Unit, map_alone
+from charlm.tasks._examples import ExampleDataset
 from charlm.tasks.labels.batches import LabelBatches
 from charlm.tasks.labels.classifier import LONGEST_TEXT, POOLING, Classifier, LabelNetwork, encoded, label_contents
 from charlm.tasks.labels.evaluation import METRICS, LabelEvaluation, evaluation_of
-from charlm.tasks.labels.preparation import LabeledSource
 from charlm.tasks.labels.targets import labels_of, texts_of, unknown_labels
-from charlm.tokenizers import Ids, Tokenizer
-from charlm.wording import plural, quoted, vocabulary_size
+from charlm.tokenizers import Ids
+from charlm.wording import plural, quoted
 
 _PREVIEWS, _PREVIEW_LENGTH = 3, 60  # number of examples, and characters of each
 _UNIT = Unit("label", "", "", "accuracy", 1.0, "texts", "texts/s", 1.0)
@@ -44,27 +38,18 @@ class HeldOut(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LabeledTexts(Dataset):
+class LabeledTexts(ExampleDataset):
     """Texts with their labels, as rows of token ids.
 
     targets: of the training part, the index of each label (n,), or what each label counts for (n, K).
     """
 
-    config: ModelConfig
-    source: LabeledSource
-    train: Examples
-    valid: Examples
-    tokenizer: Tokenizer
+    noun = "text"
+
     labels: tuple[str, ...]
     rows: tuple[Ids, ...]  # of the training part
     targets: NDArray[np.int64] | NDArray[np.float32]
     majority: str  # the most frequent label of the training part
-    sha256: str
-    reason: str
-
-    @property
-    def name(self) -> str:
-        return "".join(map(corpus.stem, self.source.files[:1]))
 
     @property
     def unit(self) -> Unit:
@@ -86,16 +71,9 @@ class LabeledTexts(Dataset):
         return some, len(some)
 
     @property
-    def identity(self) -> str:
-        return f"{self.sha256} {vocabulary.sha256(self.tokenizer)}"
-
-    @property
     def blind_guess(self) -> float:
         several = self.config.multi_label
         return len(self.labels) * math.log(2) if several else math.log(len(self.labels))
-
-    def repeated(self, reason: str) -> "LabeledTexts":
-        return replace(self, reason=reason)
 
     def complete(self, model: ModelConfig) -> ModelConfig:
         return replace(
@@ -106,18 +84,11 @@ class LabeledTexts(Dataset):
             metric=model.metric or METRICS[0],
         )
 
-    def choose_readout(self, model: ModelConfig) -> ModelConfig:
-        return model
-
     def batches(self, config: TrainConfig, rows: Callable[[int], slice] = slice) -> LabelBatches:
         return LabelBatches(self.rows, self.targets, config.batch_size, config.seed, rows)
 
     def shape(self, model: ModelConfig) -> LabelNetwork:
         return LabelNetwork(model, self.tokenizer.size, len(self.labels))
-
-    def network(self, model: ModelConfig, device: torch.device, seed: int) -> LabelNetwork:
-        with Seeded(seed):
-            return self.shape(model).to(device)
 
     def evaluate(self, network: Any, examples: Sequence[HeldOut], map_rows: MapRows = map_alone) -> Metrics:
         """Evaluate texts with their labels. The temperature of the network is fitted to them."""
@@ -145,53 +116,23 @@ class LabeledTexts(Dataset):
             for answer, each in zip(answers, some, strict=True)
         )
 
-    def about(self, batches: Batches, model: ModelConfig, config: TrainConfig) -> About:
-        extent = (
-            f"{plural(len(self.train) + len(self.valid), 'text')}, vocabulary of {vocabulary_size(self.tokenizer.size)}"
-        )
-        held_out = "a separate file" if self.source.valid else "chosen by the text, so the same for every seed"
-        return About(
-            before=(
-                ("corpus", f"{extent}, {plural(len(self.labels), 'label')}"),
-                ("task", f"{model.task}: {self.reason}"),
-                ("example", describe(self.train.items[0])),
-                ("split", f"{len(self.train):,} texts for training, {len(self.valid):,} held out: {held_out}"),
-            ),
-            after=(),
-            of_step=plural(batches.batch_size, "text"),
-            unit=self.unit,
-            notes=(*self.train.notes, *self.valid.notes),
-            warnings=tuple(self._warnings()),
-            shrunk=plural(config.batch_size, "text") if batches.batch_size < config.batch_size else "",
-        )
+    @property
+    def kinds(self) -> str:
+        return f", {plural(len(self.labels), 'label')}"
 
-    def _warnings(self) -> list[DataWarning]:
-        warnings = []
+    def warnings(self) -> Iterator[str]:
         texts = labels_of(self.train, self.config)
         share = sum(self.majority in labels for labels in texts) / len(texts)
         if share > _LARGE_MAJORITY:
-            warnings.append(DataWarning(f"{share:.0%} of the texts have the label {quoted(self.majority, 20)}"))
-        if both := repeated(self.train, self.valid):
-            texts_occur = f"{plural(len(both), 'held-out text')} also {'occurs' if len(both) == 1 else 'occur'}"
-            warnings.append(DataWarning(f"{texts_occur} in the training part, the first in {both[0].where}"))
-        new = unknown_labels(self.valid, self.labels, "no training text has")
+            yield f"{share:.0%} of the texts have the label {quoted(self.majority, 20)}"
+        yield from self.repeated_in_training("text")
         if long := sum(len(row) == LONGEST_TEXT + 2 for row in self.rows):
-            warnings.append(
-                DataWarning(f"of {plural(long, 'text')}, the first {LONGEST_TEXT:,} tokens are read, and not the rest")
-            )
-        warnings.extend(map(DataWarning, new))
-        return warnings
+            yield f"of {plural(long, 'text')}, the first {LONGEST_TEXT:,} tokens are read, and not the rest"
+        yield from unknown_labels(self.valid, self.labels, "no training text has")
 
-    def describe(self) -> dict[str, Any]:
-        return {
-            "files": list(self.source.files),
-            "held_out": list(self.source.valid_files),
-            "characters": sum(map(len, texts_of(self.source.train))),
-            "sequences": len(self.train) + len(self.valid),
-            "sha256": self.source.train.sha256,
-            "format": self.train.format,
-            "columns": self.train.columns.given(),
-        }
+    @property
+    def characters(self) -> int:
+        return sum(map(len, texts_of(self.source.train)))
 
     def contents(self) -> Contents:
         return label_contents(self.tokenizer, self.labels, self.majority)
@@ -209,9 +150,7 @@ class LabeledTexts(Dataset):
             rows={
                 "tokens": f"{self.tokenizer.size:,} ({plan.model.tokenizer}), {plan.model.embedding} input",
                 "labels": f"{len(self.labels):,}",
-                "fingerprint": f"SHA-256 {self.source.train.sha256}",
-                "trained on": plural(len(self.train), "text"),
-                "held out": plural(len(self.valid), "text"),
+                **self.facts_of_card,
             },
             after_table="The fingerprint covers all examples in order.",
             figures=metrics.sentence if metrics else "This model was not validated: its run was stopped before that.",

@@ -1,6 +1,6 @@
 """Pairs made ready for a run."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -9,24 +9,19 @@ import numpy as np
 import torch
 
 from charlm.config import ModelConfig, TrainConfig
-from charlm.data import corpus, vocabulary
 from charlm.examples import Pair
-from charlm.examples.detection import describe
-from charlm.examples.holding_out import repeated
 from charlm.examples.reading import Examples
 from charlm.measures.texts import TextMeasures
 from charlm.model import Contents, Record
-from charlm.nn.random_numbers import Seeded
 from charlm.plan import Plan
 from charlm.settings import from_mapping
-from charlm.tasks import About, Batches, Card, Dataset, DataWarning, MapRows, Metrics, Unit, map_alone
-from charlm.tasks.labels.preparation import LabeledSource
+from charlm.tasks import Card, MapRows, Metrics, Unit, map_alone
+from charlm.tasks._examples import ExampleDataset
 from charlm.tasks.pairs.evaluation import PairEvaluation, symbols
 from charlm.tasks.pairs.network import PairNetwork
 from charlm.tasks.pairs.rows import LONGEST_SOURCE, PairBatches, Row, row_of
 from charlm.tasks.pairs.translator import Facts, Translator, pair_contents
-from charlm.tokenizers import Tokenizer
-from charlm.wording import plural, quoted, vocabulary_size
+from charlm.wording import plural, quoted
 
 _PREVIEWS, _PREVIEW_LENGTH = 3, 60  # number of examples, and characters of each
 _DECODED = 300  # sources that a validation answers
@@ -43,22 +38,13 @@ class HeldOut(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pairs(Dataset):
+class Pairs(ExampleDataset):
     """Sources with their targets, as rows of token ids."""
 
-    config: ModelConfig
-    source: LabeledSource
-    train: Examples
-    valid: Examples
-    tokenizer: Tokenizer
+    noun = "pair"
+
     facts: Facts
     rows: tuple[Row, ...]  # of the training part
-    sha256: str
-    reason: str
-
-    @property
-    def name(self) -> str:
-        return "".join(map(corpus.stem, self.source.files[:1]))
 
     @property
     def metric(self) -> str:
@@ -86,15 +72,8 @@ class Pairs(Dataset):
         return some, len(some)
 
     @property
-    def identity(self) -> str:
-        return f"{self.sha256} {vocabulary.sha256(self.tokenizer)}"
-
-    @property
     def blind_guess(self) -> float:
         return float(np.log(self._predictable().sum()))
-
-    def repeated(self, reason: str) -> "Pairs":
-        return replace(self, reason=reason)
 
     def complete(self, model: ModelConfig) -> ModelConfig:
         attends = model.attention is not False
@@ -107,9 +86,6 @@ class Pairs(Dataset):
             dropout=_DROPOUT if model.dropout is None else model.dropout,
         )
 
-    def choose_readout(self, model: ModelConfig) -> ModelConfig:
-        return model
-
     def batches(self, config: TrainConfig, rows: Callable[[int], slice] = slice) -> PairBatches:
         return PairBatches(self.rows, config.batch_size, config.seed, rows)
 
@@ -117,11 +93,10 @@ class Pairs(Dataset):
         return PairNetwork(model, self.tokenizer.size)
 
     def network(self, model: ModelConfig, device: torch.device, seed: int) -> PairNetwork:
-        with Seeded(seed):
-            network = self.shape(model)
+        network: PairNetwork = super().network(model, device, seed)
         network.predictable.copy_(torch.from_numpy(self._predictable()))
         network.ratio.fill_(sum(len(row.targets) for row in self.rows) / sum(row.source for row in self.rows))
-        return network.to(device)
+        return network
 
     def _predictable(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
         known = np.zeros(self.tokenizer.size, dtype=np.bool_)
@@ -176,30 +151,13 @@ class Pairs(Dataset):
             for answer, each in zip(answers, some, strict=True)
         )
 
-    def about(self, batches: Batches, model: ModelConfig, config: TrainConfig) -> About:
-        both = len(self.train) + len(self.valid)
-        few = f", {plural(len(self.facts.classes), 'source')} with many targets each" if self.facts.classes else ""
-        held_out = "a separate file" if self.source.valid else "chosen by the text, so the same for every seed"
-        return About(
-            before=(
-                ("corpus", f"{plural(both, 'pair')}, vocabulary of {vocabulary_size(self.tokenizer.size)}{few}"),
-                ("task", f"{model.task}: {self.reason}"),
-                ("example", describe(self.train.items[0])),
-                ("split", f"{len(self.train):,} pairs for training, {len(self.valid):,} held out: {held_out}"),
-            ),
-            after=(),
-            of_step=plural(batches.batch_size, "pair"),
-            unit=self.unit,
-            notes=(*self.train.notes, *self.valid.notes),
-            warnings=tuple(self._warnings()),
-            shrunk=plural(config.batch_size, "pair") if batches.batch_size < config.batch_size else "",
-        )
+    @property
+    def kinds(self) -> str:
+        few = self.facts.classes
+        return f", {plural(len(few), 'source')} with many targets each" if few else ""
 
-    def _warnings(self) -> list[DataWarning]:
-        warnings = []
-        if not self.facts.classes and (both := repeated(self.train, self.valid)):
-            occur = f"{plural(len(both), 'held-out source')} also {'occurs' if len(both) == 1 else 'occur'}"
-            warnings.append(DataWarning(f"{occur} in the training part, the first in {both[0].where}"))
+    def warnings(self) -> Iterator[str]:
+        yield from [] if self.facts.classes else self.repeated_in_training("source")
         known = self._predictable()
         new = [
             pair
@@ -209,26 +167,14 @@ class Pairs(Dataset):
         if new:
             have = f"{plural(len(new), 'held-out target')} {'has' if len(new) == 1 else 'have'} a token"
             first = f"{quoted(new[0].target, 40)} in {new[0].where} is the first"
-            warnings.append(DataWarning(f"{have} that no training target has, so it cannot be answered; {first}"))
+            yield f"{have} that no training target has, so it cannot be answered; {first}"
         if long := sum(max(row.source, len(row.targets)) > LONGEST_SOURCE for row in self.rows):
-            warnings.append(
-                DataWarning(
-                    f"of {plural(long, 'pair')}, the first {LONGEST_SOURCE:,} tokens are read, and not the rest"
-                )
-            )
-        return warnings
+            first = f"the first {LONGEST_SOURCE:,} tokens of a text are read, and not the rest"
+            yield f"of {plural(long, 'pair')}, {first}"
 
-    def describe(self) -> dict[str, Any]:
-        source = self.source.train
-        return {
-            "files": list(self.source.files),
-            "held_out": list(self.source.valid_files),
-            "characters": sum(len(each.source) + len(each.target) for each in pairs_of(source)),
-            "sequences": len(self.train) + len(self.valid),
-            "sha256": source.sha256,
-            "format": self.train.format,
-            "columns": self.train.columns.given(),
-        }
+    @property
+    def characters(self) -> int:
+        return sum(len(each.source) + len(each.target) for each in pairs_of(self.source.train))
 
     def contents(self) -> Contents:
         return pair_contents(self.tokenizer, self.facts)
@@ -243,9 +189,7 @@ class Pairs(Dataset):
             " Package Index).",
             rows={
                 "tokens": f"{self.tokenizer.size:,} ({plan.model.tokenizer}), {plan.model.embedding} input",
-                "fingerprint": f"SHA-256 {self.source.train.sha256}",
-                "trained on": plural(len(self.train), "pair"),
-                "held out": plural(len(self.valid), "pair"),
+                **self.facts_of_card,
             },
             after_table="The fingerprint covers all examples in order.",
             figures=metrics.sentence if metrics else "This model was not validated: its run was stopped before that.",

@@ -15,7 +15,7 @@ from charlm.nn.encoder import NetworkState, make_embedding, mask_of
 from charlm.nn.native.threads import computing
 from charlm.nn.probability import log_softmax
 from charlm.nn.trainable import Read, Trainable
-from charlm.tasks.labels.batches import padded
+from charlm.tasks._batches import padded
 from charlm.tasks.pairs.rows import NO_TARGET, Row, batch_of
 from charlm.tokenizers import Ids
 

@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from charlm.tasks.labels.batches import LabelBatches, padded
+from charlm.tasks._batches import ExampleBatches, padded
 from charlm.tokenizers import Ids, Tokenizer
 
 LONGEST_SOURCE = 2000  # tokens that are read of a source, and of a target
@@ -64,21 +65,21 @@ class PairBatch(NamedTuple):
         return PairBatch(self.ids[:length], lengths, sources, self.targets.where(kept, torch.tensor(NO_TARGET)))
 
 
-class PairBatches(LabelBatches):
-    """Batches of pairs: `batches[step]` for any step ≥ 0. Each pass has another order."""
+class PairBatches(ExampleBatches[PairBatch]):
+    """Batches of pairs. The arguments after `rows` are those of `ExampleBatches`."""
 
     def __init__(
         self, rows: Sequence[Row], batch_size: int, seed: int, select_rows: Callable[[int], slice] = slice
     ) -> None:
-        super().__init__([row.ids for row in rows], np.zeros(0, dtype=np.int64), batch_size, seed, select_rows)
+        super().__init__([len(row.ids) for row in rows], batch_size, seed, select_rows)
         self._rows = rows
 
     @property
     def targets_per_step(self) -> int:
         return max(1, sum(len(row.targets) for row in self._rows) // self.steps_per_epoch)
 
-    def __getitem__(self, step: int) -> PairBatch:  # type: ignore[override]
-        return batch_of([self._rows[index] for index in self.chosen(step)])
+    def build(self, chosen: NDArray[np.int64]) -> PairBatch:
+        return batch_of([self._rows[index] for index in chosen])
 
 
 def batch_of(rows: Sequence[Row]) -> PairBatch:

@@ -1,32 +1,26 @@
 """Tagged sentences made ready for a run."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 
 from charlm.config import ModelConfig, TrainConfig
-from charlm.data import corpus, vocabulary
 from charlm.examples import Tagged
-from charlm.examples.detection import describe
-from charlm.examples.holding_out import repeated
 from charlm.examples.reading import Examples
 from charlm.measures.naive import WordTags
 from charlm.measures.schemes import Scheme
 from charlm.model import Contents, Record
-from charlm.nn.random_numbers import Seeded
 from charlm.plan import Plan
 from charlm.settings import from_mapping
-from charlm.tasks import About, Batches, Card, Dataset, DataWarning, MapRows, Metrics, Unit, map_alone
-from charlm.tasks.labels.preparation import LabeledSource
+from charlm.tasks import Card, MapRows, Metrics, Unit, map_alone
+from charlm.tasks._examples import ExampleDataset
 from charlm.tasks.tags.evaluation import TagEvaluation, default_metric, evaluation_of
 from charlm.tasks.tags.rows import NO_TAG, Integers, Row, TagBatches, rows_of
 from charlm.tasks.tags.tagger import Tagger, TagNetwork, tag_contents, tags_of
-from charlm.tokenizers import Tokenizer
-from charlm.wording import plural, quoted, vocabulary_size
+from charlm.wording import plural, quoted
 
 _PREVIEWS, _PREVIEW_TOKENS = 3, 12  # number of sentences, and tokens of each
 _DROPOUT = 0.5  # the best of 0.2 and 0.5 on the slots of ATIS, by 0.4 points of F1
@@ -42,25 +36,16 @@ class HeldOut(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TaggedSentences(Dataset):
+class TaggedSentences(ExampleDataset):
     """Sentences with a tag for each token, as rows of token ids."""
 
-    config: ModelConfig
-    source: LabeledSource
-    train: Examples
-    valid: Examples
-    tokenizer: Tokenizer
+    noun = "sentence"
+
     tags: tuple[str, ...]
     scheme: Scheme
     naive: WordTags  # the most frequent tag of each word of the training part
     rows: tuple[Row, ...]  # of the training part
     targets: tuple[Integers, ...]  # the index of each tag in a row
-    sha256: str
-    reason: str
-
-    @property
-    def name(self) -> str:
-        return "".join(map(corpus.stem, self.source.files[:1]))
 
     @property
     def unit(self) -> Unit:
@@ -82,15 +67,8 @@ class TaggedSentences(Dataset):
         return some, sum(len(each.tokens) for each in some)
 
     @property
-    def identity(self) -> str:
-        return f"{self.sha256} {vocabulary.sha256(self.tokenizer)}"
-
-    @property
     def blind_guess(self) -> float:
         return float(np.log(len(self.tags)))
-
-    def repeated(self, reason: str) -> "TaggedSentences":
-        return replace(self, reason=reason)
 
     def complete(self, model: ModelConfig) -> ModelConfig:
         return replace(
@@ -101,18 +79,11 @@ class TaggedSentences(Dataset):
             dropout=_DROPOUT if model.dropout is None else model.dropout,
         )
 
-    def choose_readout(self, model: ModelConfig) -> ModelConfig:
-        return model
-
     def batches(self, config: TrainConfig, rows: Callable[[int], slice] = slice) -> TagBatches:
         return TagBatches(self.rows, self.targets, config.batch_size, config.seed, rows)
 
     def shape(self, model: ModelConfig) -> TagNetwork:
         return TagNetwork(model, self.tokenizer.size, len(self.tags))
-
-    def network(self, model: ModelConfig, device: torch.device, seed: int) -> TagNetwork:
-        with Seeded(seed):
-            return self.shape(model).to(device)
 
     def evaluate(self, network: Any, examples: Sequence[HeldOut], map_rows: MapRows = map_alone) -> TagEvaluation:
         """Evaluate sentences with their tags."""
@@ -143,45 +114,18 @@ class TaggedSentences(Dataset):
             for answer, each in zip(answers, some, strict=True)
         )
 
-    def about(self, batches: Batches, model: ModelConfig, config: TrainConfig) -> About:
-        both = len(self.train) + len(self.valid)
-        extent = f"{plural(both, 'sentence')}, vocabulary of {vocabulary_size(self.tokenizer.size)}"
+    @property
+    def kinds(self) -> str:
         scheme = "" if self.scheme is Scheme.PLAIN else f" in the scheme {self.scheme}"
-        held_out = "a separate file" if self.source.valid else "chosen by the text, so the same for every seed"
-        return About(
-            before=(
-                ("corpus", f"{extent}, {plural(len(self.tags), 'tag')}{scheme}"),
-                ("task", f"{model.task}: {self.reason}"),
-                ("example", describe(self.train.items[0])),
-                ("split", f"{len(self.train):,} sentences for training, {len(self.valid):,} held out: {held_out}"),
-            ),
-            after=(),
-            of_step=plural(batches.batch_size, "sentence"),
-            unit=self.unit,
-            notes=(*self.train.notes, *self.valid.notes),
-            warnings=tuple(self._warnings()),
-            shrunk=plural(config.batch_size, "sentence") if batches.batch_size < config.batch_size else "",
-        )
+        return f", {plural(len(self.tags), 'tag')}{scheme}"
 
-    def _warnings(self) -> list[DataWarning]:
-        warnings = []
-        if both := repeated(self.train, self.valid):
-            occur = f"{plural(len(both), 'held-out sentence')} also {'occurs' if len(both) == 1 else 'occur'}"
-            warnings.append(DataWarning(f"{occur} in the training part, the first in {both[0].where}"))
-        warnings.extend(map(DataWarning, unknown_tags(self.valid, self.tags, "no training sentence has")))
-        return warnings
+    def warnings(self) -> Iterator[str]:
+        yield from self.repeated_in_training("sentence")
+        yield from unknown_tags(self.valid, self.tags, "no training sentence has")
 
-    def describe(self) -> dict[str, Any]:
-        source = self.source.train
-        return {
-            "files": list(self.source.files),
-            "held_out": list(self.source.valid_files),
-            "characters": sum(len(" ".join(each.tokens)) for each in sentences_of(source)),
-            "sequences": len(self.train) + len(self.valid),
-            "sha256": source.sha256,
-            "format": self.train.format,
-            "columns": self.train.columns.given(),
-        }
+    @property
+    def characters(self) -> int:
+        return sum(len(" ".join(each.tokens)) for each in sentences_of(self.source.train))
 
     def contents(self) -> Contents:
         return tag_contents(self.tokenizer, self.tags, self.scheme, self.naive)
@@ -197,9 +141,7 @@ class TaggedSentences(Dataset):
             rows={
                 "tokens": f"{self.tokenizer.size:,} ({plan.model.tokenizer}), {plan.model.embedding} input",
                 "tags": f"{len(self.tags):,}, scheme {self.scheme}",
-                "fingerprint": f"SHA-256 {self.source.train.sha256}",
-                "trained on": plural(len(self.train), "sentence"),
-                "held out": plural(len(self.valid), "sentence"),
+                **self.facts_of_card,
             },
             after_table="The fingerprint covers all examples in order.",
             figures=metrics.sentence if metrics else "This model was not validated: its run was stopped before that.",

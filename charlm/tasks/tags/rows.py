@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from charlm.tasks.labels.batches import LabelBatches, padded
+from charlm.tasks._batches import ExampleBatches, padded
 from charlm.tokenizers import Ids, Tokenizer
 
 LONGEST_ROW = 2000  # tokens; a longer sentence is read in pieces
@@ -64,8 +64,8 @@ class TagBatch(NamedTuple):
         return TagBatch(self.ids[:length], lengths, self.starts.clamp(max=last), self.ends.clamp(max=last), self.tags)
 
 
-class TagBatches(LabelBatches):
-    """Batches of sentences: `batches[step]` for any step ≥ 0. Each pass has another order."""
+class TagBatches(ExampleBatches[TagBatch]):
+    """Batches of sentences. The arguments after `tags` are those of `ExampleBatches`."""
 
     def __init__(
         self,
@@ -75,15 +75,14 @@ class TagBatches(LabelBatches):
         seed: int,
         select_rows: Callable[[int], slice] = slice,
     ) -> None:
-        super().__init__([row.ids for row in rows], np.zeros(0, dtype=np.int64), batch_size, seed, select_rows)
+        super().__init__([len(row.ids) for row in rows], batch_size, seed, select_rows)
         self._rows, self._tags = rows, tags
 
     @property
     def targets_per_step(self) -> int:
         return max(1, sum(map(len, self._tags)) // self.steps_per_epoch)
 
-    def __getitem__(self, step: int) -> TagBatch:  # type: ignore[override]
-        chosen = self.chosen(step)
+    def build(self, chosen: Integers) -> TagBatch:
         return batch_of([self._rows[index] for index in chosen], [self._tags[index] for index in chosen])
 
 
