@@ -1,4 +1,4 @@
-"""Targets of a model of pairs: their probabilities, and targets drawn at random."""
+"""Targets of a model of pairs: their probabilities, targets drawn at random, and what they attend to."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -49,3 +49,17 @@ def sample_targets(folder: Path, source: str, given: Mapping[str, Any], json: bo
             write_json({"index": index, "source": source, "text": target})
         else:
             write(f"{for_terminal(target)}\n")
+
+
+def show_attention(folder: Path, source: str, target: str | None, json: bool, quiet: bool) -> None:
+    """Show what each token of a target, or of the model's answer, attends to in its source."""
+    with loading(quiet):
+        from charlm.checkpoints.checkpoint import expect, load
+        from charlm.cli.view.attention_map import show
+        from charlm.tasks.pairs.translator import Translator
+
+    alignment = expect(load(folder), Translator).attention(source, target)
+    if json:
+        write_json(alignment._asdict())
+    else:
+        show(alignment)

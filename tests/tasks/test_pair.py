@@ -272,3 +272,30 @@ def test_sample_draws_targets_of_a_source(run: Any, folder: Path, model: charlm.
     assert drawn == model.sample("abc", count=3, seed=5)
     wrong = run("sample", "-m", str(folder), "--source", "abc", "--length", "3")
     assert wrong.code == 2 and "--source draws whole targets; leave --length out" in wrong.err
+
+
+def test_an_answer_that_is_cut_at_the_greatest_length_has_its_score(reversals: Path) -> None:
+    made = charlm.train(reversals, task="pair", steps=1, **SHAPE)
+    assert isinstance(made, charlm.Translator)
+    answers = made.predict(["abc", "fedab"], beam=1)
+    assert any(each.cut for each in answers)
+    scores = made.score((source, each.target) for source, each in zip(["abc", "fedab"], answers, strict=True))
+    assert scores == pytest.approx([each.logprob for each in answers], abs=1e-5)
+
+
+def test_why_shows_what_a_target_attends_to(
+    run: Any, folder: Path, model: charlm.Translator, reversals: Path, tmp_path: Path
+) -> None:
+    shown = model.attention("abc")
+    assert (shown.source, shown.target) == ([None, "a", "b", "c"], ["c", "b", "a", None])
+    assert [sum(row) for row in shown.weights] == pytest.approx([1] * 4)
+    name = ["-m", str(folder), "--source", "abc"]
+    (values,) = map(json.loads, run("why", "ca", "--json", *name).out.splitlines())
+    assert values["target"] == ["c", "a", None] and len(values["weights"]) == 3
+    lines = run("why", *name).out.splitlines()
+    assert lines[0].split() == ["^abc"] and [line.split()[0] for line in lines[1:5]] == ["c", "b", "a", "<EOS>"]
+    wrong = run("why", "--file", str(reversals), *name)
+    assert wrong.code == 2 and "leave --file out" in wrong.err
+    charlm.train(reversals, task="pair", steps=1, attention=False, folder=tmp_path / "m", **SHAPE)
+    without = run("why", "-m", str(tmp_path / "m"), "--source", "abc")
+    assert without.code == 2 and "the model was trained without attention" in without.err

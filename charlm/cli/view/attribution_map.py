@@ -37,7 +37,7 @@ def show(attribution: Attribution, by: str, line: bool) -> None:
     bits = [[weight / NATS["2"] for weight in row] for row in weights]
     step = max((abs(each) for row in bits for each in row if math.isfinite(each)), default=0.0) / _MOST or 1.0
     console = Console(file=sys.stdout, highlight=False)
-    for block in _blocks(tokens[:-1], console.width - _LEFT):
+    for block in blocks(tokens[:-1], console.width - _LEFT):
         console.print(Text(" " * _LEFT + "".join(tokens[block.start : block.stop])), soft_wrap=True)
         for index in range(block.start + 1, len(tokens)):
             row = Text(f"{'␣' if tokens[index] == ' ' else tokens[index]:>{_LEFT - 2}}  ")
@@ -48,7 +48,7 @@ def show(attribution: Attribution, by: str, line: bool) -> None:
     _legend(by, step, console.width)
 
 
-def _blocks(tokens: Sequence[str], width: int) -> Iterator[range]:
+def blocks(tokens: Sequence[str], width: int) -> Iterator[range]:
     """Cut the tokens into consecutive ranges that fit a width."""
     first, columns = 0, 0
     for index, token in enumerate(tokens):

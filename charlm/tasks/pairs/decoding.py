@@ -14,7 +14,7 @@ _SOURCES_AT_ONCE = 64
 
 
 class Target(NamedTuple):
-    """A target: its tokens without EOS, log P with EOS, and whether it was cut at the limit, without EOS."""
+    """A target: its tokens without EOS, log P with EOS, and whether it was cut at the limit, where EOS is unlikely."""
 
     ids: list[int]
     logprob: float
@@ -81,8 +81,10 @@ def _search(
                     if rank < beam:
                         ended[row].append(Target(so_far, value, cut=False))
                 elif step == limits[row]:
-                    if not ended[row]:
-                        ended[row].append(Target(so_far, value - float(logprobs[parent, row, token]), cut=True))
+                    if not ended[row]:  # it ends here, though another token is likelier
+                        so_far_logprob = value - float(logprobs[parent, row, token])
+                        end = float(logprobs[parent, row, Tokenizer.EOS])
+                        ended[row].append(Target(so_far, so_far_logprob + end, cut=True))
                     break
                 else:
                     parents[len(alive), row], following[len(alive), row] = parent, token

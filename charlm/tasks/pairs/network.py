@@ -76,6 +76,10 @@ class PairNetwork(Trainable):
     @computing()
     def _answers(self, batch: Any, generator: torch.Generator | None = None) -> Tensor:
         """Return the vector from which each target token is predicted, (B, W, H)."""
+        return self.answers(*self._queries(batch, generator)).transpose(0, 1)
+
+    def _queries(self, batch: Any, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return the arguments of `answers` for the target tokens of a batch."""
         outputs = self.encode(batch.ids, batch.lengths, generator, backward_lengths=batch.sources)
         count = batch.targets.shape[1]
         times = batch.sources[:, None] + torch.arange(count, device=outputs.device)
@@ -86,7 +90,7 @@ class PairNetwork(Trainable):
         mask = mask_of(batch.sources, steps)
         memory = outputs[:steps] * mask.unsqueeze(2)
         at = torch.arange(count, device=outputs.device)[:, None]
-        return self.answers(queries, memory, mask, at).transpose(0, 1)
+        return queries, memory, mask, at
 
     @computing()
     def answers(self, queries: Tensor, memory: Tensor, mask: Tensor, at: Tensor) -> Tensor:
@@ -100,12 +104,19 @@ class PairNetwork(Trainable):
         combined: Tensor = self.attention.combined(contexts, queries)
         return combined
 
+    @torch.inference_mode()
     @computing()
-    def weights(self, queries: Tensor, memory: Tensor, mask: Tensor, at: Tensor) -> Tensor:
-        """Return how much each query attends to each step of the source, (W, B, S)."""
-        assert self.attention is not None
-        weights: Tensor = self.attention(queries, memory, mask, self._progress(at, mask))[1]
-        return weights
+    def attended(self, row: Row) -> NDArray[np.float64]:
+        """Return how much each target token, and EOS, attends to START and each token of the source: (m + 1, n + 1).
+
+        Raises ConfigError if the network has no attention.
+        """
+        if self.attention is None:
+            raise ConfigError("the model was trained without attention")
+        queries, memory, mask, at = self._queries(batch_of([row]).part(slice(None), self.device))
+        weights = self.attention(queries, memory, mask, self._progress(at, mask))[1]
+        values: NDArray[np.float64] = weights[:, 0].double().cpu().numpy()
+        return values
 
     def _progress(self, at: Tensor, mask: Tensor) -> Tensor:
         return (at / (self.ratio * mask.sum(0))).clamp(max=1.0)

@@ -46,13 +46,25 @@ class Facts(NamedTuple):
 class Translation(NamedTuple):
     """An answer: the likeliest target of the search, its log P (nats), and the best targets, this one first.
 
-    cut: whether the target was cut at the greatest length, and does not end.
+    cut: whether the target ends only because it has the greatest length.
     """
 
     target: str
     logprob: float
     n_best: tuple[tuple[str, float], ...]
     cut: bool
+
+
+class Alignment(NamedTuple):
+    """How much each token of a target attends to each token of its source.
+
+    source: tokens, the first is START. target: tokens, the last is EOS. None is a control token. weights: a row for
+    each token of the target; its weights sum to 1.
+    """
+
+    source: list[str | None]
+    target: list[str | None]
+    weights: list[list[float]]
 
 
 @dataclass(frozen=True, repr=False)
@@ -121,6 +133,16 @@ class Translator(Model):
         limit = self.facts.limit(len(ids))
         targets = drawn(self.network.eval(), ids, limit, count=count, temperature=temperature, seed=seed)
         return [self._text(each) for each in targets]
+
+    def attention(self, source: str, target: str | None = None) -> Alignment:
+        """Return the attention of each token of a target, or of the answer of `predict`, to the tokens of its source.
+
+        Raises ConfigError for a model without attention.
+        """
+        row = row_of(self.tokenizer, source, self.predict([source])[0].target if target is None else target)
+        weights = self.network.eval().attended(row)
+        read, wanted = (self.tokenizer.token_texts(each) for each in (row.ids[: row.source], row.targets))
+        return Alignment(read, wanted, weights.tolist())
 
     def by_bayes(self, texts: Iterable[str]) -> list[dict[str, float]]:
         """Return P(source | text) of each text, the likeliest source first, for a model whose sources are few.
