@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from charlm.tasks.labels.classifier import Classifier as Classifier
     from charlm.tasks.labels.classifier import Prediction as Prediction
     from charlm.tasks.numbers.forecaster import Forecaster as Forecaster
+    from charlm.tasks.pairs.translator import Alignment as Alignment
     from charlm.tasks.pairs.translator import Translation as Translation
     from charlm.tasks.pairs.translator import Translator as Translator
     from charlm.tasks.tags.tagger import MarkedSpan as MarkedSpan
