@@ -154,15 +154,17 @@ def _weights(folder: Path, task: str) -> dict[str, Any]:
     try:
         header = read_header(path)
         validation = parse_json(path, header.metadata["validation"].encode()) or {}
-        of_task = declared()[task]
-        figure = next((validation[name] for name in of_task["figure"] if name in validation), None)
+        names = dict(declared()[task]["figure"])
+        stored = next((name for name in names if name in validation), None)
+        figure = None if stored is None else validation[stored]
+        shown = names[stored or next(iter(names))]
         shapes = [each["shape"] for each in header.tensors.values() if each["dtype"].startswith(("F", "BF"))]
         return {
             "parameters": sum(math.prod(shape) for shape in shapes),  # the other tensors are not trained
             "step": int(header.metadata["step"]),
             "figure": None if figure is None else float(figure),
-            "figure_name": of_task["figure_name"],
-            "figure_key": of_task["figure"][-1],
+            "figure_name": shown,
+            "figure_key": next(name for name in reversed(names) if names[name] == shown),
             "trained": written_at(folder),
         }
     except FileNotFoundError:

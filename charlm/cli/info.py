@@ -114,8 +114,8 @@ def _figures(values: dict[str, Any]) -> dict[str, str]:
     step = f"{'best' if valid else 'stopped'} at {values['step']:,} of {values['steps']:,}"
     train, reads_text = plan["train"], "vocabulary_size" in values
     batch = f"{train['batch_size']} × {train['seq_len']} {'tokens' if reads_text else 'values'}"
-    if "labels" in values:
-        batch = plural(train["batch_size"], "text")
+    if reads_text and plan["model"].get("task", ModelConfig.task) != ModelConfig.task:
+        batch = plural(train["batch_size"], "example")
     spent = "" if values["seconds"] is None else f", in {clock(values['seconds'])}"
     vocabulary = vocabulary_size(values["vocabulary_size"]) if reads_text else ""
     return {
@@ -133,8 +133,10 @@ def _validation(values: dict[str, Any] | None) -> dict[str, str]:
     """Return the figures of the held-out part, over the known tokens."""
     if values is None:
         return {"held out": "not validated, because the run was stopped before that"}
-    if "nats_per_token" not in values:  # of another task than a language model
-        named = {name.replace("_", " "): value for name, value in values.items()}
+    if "bits_per_char" not in values:  # of another task than a language model
+        from charlm.measures.reports import FIGURE_NAMES
+
+        named = {FIGURE_NAMES.get(name, name.replace("_", " ")): value for name, value in values.items()}
         return {label: f"{value:,}" if isinstance(value, int) else figure(value) for label, value in named.items()}
     nats, bits = (values.get(f"{name}_known", values[name]) for name in ("nats_per_token", "bits_per_char"))
     return {"held out": plural(values["tokens"], "token"), "nats/token": figure(nats), "bits/char": figure(bits)}

@@ -27,7 +27,7 @@ _CELL = 6  # columns of a number in a confusion matrix
 _CORNER = "true \\ answer"
 
 # Names of figures for a person; each with the factor and the form in which it is shown.
-_NAMES = {
+FIGURE_NAMES = {
     "accuracy": "accuracy",
     "macro_f1": "macro F1",
     "micro_f1": "micro F1",
@@ -129,7 +129,7 @@ def paired_lines(names: tuple[str, str], paired: Paired) -> list[str]:
             interval = paired.interval.get(name)
             bounds = "–" if interval is None else " to ".join(f"{bound:+.4f}" for bound in interval)
             both = "".join(f" {_number(figures[name]):>16}" for figures in (paired.first, paired.second))
-            lines.append(f"{_NAMES[name]:22}{both} {value:>+11.4f} {bounds:>22}")
+            lines.append(f"{FIGURE_NAMES[name]:22}{both} {value:>+11.4f} {bounds:>22}")
     if paired.right:
         both_right, first, second, neither = paired.right
         lines += [
@@ -225,7 +225,7 @@ def _summary(measures: Measures, naive: Mapping[str, Measures] | None) -> list[s
         interval = intervals.get(name)
         bounds = "–" if interval is None else " to ".join(_number(bound) for bound in interval)
         rest = "".join(f" {_number(each.get(name)):>16}" for each in others.values())
-        lines.append(f"{_NAMES[name]:22} {_number(value):>10} {bounds:>22}{rest}")
+        lines.append(f"{FIGURE_NAMES[name]:22} {_number(value):>10} {bounds:>22}{rest}")
     if "calibration_error" in figures:
         lines.append(f"The calibration error is over {CALIBRATION_BINS} bins of equal width.")
     return lines

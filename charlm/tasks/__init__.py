@@ -234,16 +234,15 @@ class Task(ABC):
     """A task. Its class variables are literals, which are read without importing the task.
 
     kind: what a model of this task is, as config.json and messages call it. files: the files that only the folder of
-    such a model has. verb: the command that asks the model. figure: the names of the figure of a validation that tells
-    how good a model is, the first one that is stored. figure_name: that figure in a table. settings: the fields of
+    such a model has. verb: the command that asks the model. figure: the figures of a validation that tell how good a
+    model is, each with its name in a table; the first one that is stored counts. settings: the fields of
     charlm.task_settings.TaskSettings that the task has. tokenizer: the one that reads its texts if none is named.
     """
 
     kind: ClassVar[str]
     files: ClassVar[tuple[str, ...]]
     verb: ClassVar[str]
-    figure: ClassVar[tuple[str, ...]]
-    figure_name: ClassVar[str]
+    figure: ClassVar[tuple[tuple[str, str], ...]]
     settings: ClassVar[tuple[str, ...]]
     tokenizer: ClassVar[str] = ModelConfig.tokenizer
 

@@ -24,8 +24,7 @@ class Classify(Task):
     kind = "classifier"
     files = ("tokenizer.json", "labels.json")
     verb = "predict"
-    figure = ("accuracy",)
-    figure_name = "accuracy"
+    figure = (("accuracy", "accuracy"),)
     settings = (
         "text_column",
         "label_column",

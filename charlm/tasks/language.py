@@ -20,8 +20,7 @@ class Language(Task):
     kind = "language model"
     files = ("tokenizer.json",)
     verb = "sample"
-    figure = ("bits_per_char_known", "bits_per_char")
-    figure_name = "bits/char"
+    figure = (("bits_per_char_known", "bits/char"), ("bits_per_char", "bits/char"))
     settings = ()
 
     @classmethod

@@ -31,8 +31,7 @@ class PairTask(Task):
     kind = "translator"
     files = ("tokenizer.json", "pairs.json")
     verb = "predict"
-    figure = ("exact_match", "nats_per_token")
-    figure_name = "exact match"
+    figure = (("exact_match", "exact match"), ("nats_per_token", "nats/token"))
     settings = ("source_column", "target_column", "metric", "bidirectional", "attention")
 
     @classmethod

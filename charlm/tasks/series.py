@@ -30,8 +30,7 @@ class Series(Task):
     kind = "forecaster"
     files = ("series.json",)
     verb = "predict"
-    figure = ("mase",)
-    figure_name = "MASE"
+    figure = (("mase", "MASE"),)
     settings = ("time_column", "value_column", "metric", "horizon", "season", "scale", "density")
 
     @classmethod

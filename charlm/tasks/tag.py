@@ -28,8 +28,7 @@ class Tag(Task):
     kind = "tagger"
     files = ("tokenizer.json", "tags.json")
     verb = "predict"
-    figure = ("span_f1", "token_accuracy")
-    figure_name = "F1 or accuracy"
+    figure = (("span_f1", "span F1"), ("token_accuracy", "accuracy"))
     tokenizer = "word"
     settings = ("token_column", "tag_column", "metric", "bidirectional")
 

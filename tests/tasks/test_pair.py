@@ -299,3 +299,8 @@ def test_why_shows_what_a_target_attends_to(
     charlm.train(reversals, task="pair", steps=1, attention=False, folder=tmp_path / "m", **SHAPE)
     without = run("why", "-m", str(tmp_path / "m"), "--source", "abc")
     assert without.code == 2 and "the model was trained without attention" in without.err
+
+
+def test_info_and_list_show_the_figures_of_the_task(run: Any, folder: Path) -> None:
+    shown = run("info", "-m", str(folder)).out
+    assert "exact match" in shown and "symbol error rate" in shown and "32 examples each" in shown
