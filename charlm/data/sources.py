@@ -32,8 +32,23 @@ def check_inputs(source: object, model: ModelConfig, config: TrainConfig, valid:
             require_files([given])
         elif isinstance(given, Sequence) and not isinstance(given, str):
             require_files(given)
+            _check_different(given)
     if config.embedding_file is not None:
         word2vec.require(Path(config.embedding_file))
+
+
+def _check_different(paths: Sequence[str | Path]) -> None:
+    """Raise ConfigError if two paths are of the same file, which would be learned twice."""
+    known: dict[tuple[int, int], str | Path] = {}
+    for path in paths:
+        if Path(path).is_file():
+            status = Path(path).stat()
+            key = (status.st_dev, status.st_ino)
+            if key in known:
+                first = known[key]
+                again = f"{path} is given twice" if str(first) == str(path) else f"{path} is the same file as {first}"
+                raise ConfigError(f"{again}; name it once")
+            known[key] = path
 
 
 def as_corpus(source: Source, on_progress: OnProgress = ignore, *, any_bytes: bool = False) -> Corpus:

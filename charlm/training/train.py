@@ -56,7 +56,7 @@ def train(
     resume: bool = False,
     force: bool = False,
     progress: bool = False,
-    report: Report = ignore,
+    report: Report | None = None,
     started: float | None = None,
     **settings: Unpack[SettingKeywords],
 ) -> Model:
@@ -91,6 +91,7 @@ def train(
     and writes the folder. If torchrun restarts them, they continue from the state that was saved last.
     """
     started = monotonic() if started is None else started
+    report = ignore if report is None else report
     if not callable(report):
         raise TypeError(f"report must be a function of one argument, not {named(report)}")
     if progress:

@@ -304,3 +304,23 @@ def test_why_shows_what_a_target_attends_to(
 def test_info_and_list_show_the_figures_of_the_task(run: Any, folder: Path) -> None:
     shown = run("info", "-m", str(folder)).out
     assert "exact match" in shown and "symbol error rate" in shown and "32 examples each" in shown
+
+
+def test_a_long_target_of_a_short_source_can_be_loaded_again(tmp_path: Path) -> None:
+    lines = [f"{letter}\t{letter * 3}\n" for letter in "abcdefgh"]
+    (tmp_path / "long.tsv").write_text("".join(lines) + "x\t" + "ab" * 1500 + "\n")
+    charlm.train(
+        tmp_path / "long.tsv", task="pair", steps=1, folder=tmp_path / "m", valid=tmp_path / "long.tsv", **SHAPE
+    )
+    loaded = charlm.load(tmp_path / "m")
+    assert isinstance(loaded, charlm.Translator)
+    (answer,) = loaded.predict(["b"], beam=1)
+    assert loaded.score([("b", answer.target)]) == pytest.approx([answer.logprob], rel=1e-5)
+
+
+def test_a_length_penalty_prefers_longer_targets(model: charlm.Translator) -> None:
+    """At the same probability per token, the longer target wins."""
+    plain, longer = (model.predict(["fade"], beam=5, n_best=5, length_penalty=each)[0] for each in (0.0, 5.0))
+    assert len(longer.target) >= len(plain.target)
+    per_length = [logprob / (len(target) + 1) ** 5.0 for target, logprob in longer.n_best]
+    assert per_length == sorted(per_length, reverse=True)

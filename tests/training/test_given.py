@@ -167,3 +167,14 @@ def test_the_signature_has_every_setting_with_its_default() -> None:
             assert parameters[each.name].default == each.default
     assert set(SettingKeywords.__annotations__) == {each.name for each in settings} - own
     assert list(parameters)[:3] == ["source", "model", "config"]
+
+
+def test_the_same_file_twice_is_refused(tmp_path: Path) -> None:
+    """As in `charlm train cats.txt --tensorboard cats.txt`, where --tensorboard takes no value."""
+    (tmp_path / "cats.txt").write_text("a cat\n" * 40)
+    again = tmp_path / "." / "sub" / ".." / "cats.txt"
+    (tmp_path / "sub").mkdir()
+    with pytest.raises(charlm.ConfigError, match=r"cats\.txt is the same file as .*cats\.txt; name it once"):
+        charlm.train([tmp_path / "cats.txt", again], steps=1)
+    with pytest.raises(charlm.ConfigError, match=r"cats\.txt is given twice; name it once"):
+        charlm.train([str(tmp_path / "cats.txt")] * 2, steps=1)

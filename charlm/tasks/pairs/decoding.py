@@ -42,15 +42,27 @@ def likeliest(
         chosen = by_length[first : first + _SOURCES_AT_ONCE]
         some = [sources[index] for index in chosen]
         limits = [limit(len(each)) for each in some]
-        for index, targets in zip(chosen, _search(network, some, limits, beam, may_be_empty), strict=True):
+        for index, targets in zip(
+            chosen, _search(network, some, limits, beam, may_be_empty, patient=bool(length_penalty)), strict=True
+        ):
             targets.sort(key=lambda each: each.logprob / (len(each.ids) + 1) ** length_penalty, reverse=True)
             results[index] = targets[:beam]
     return results
 
 
 def _search(
-    network: PairNetwork, sources: Sequence[Ids], limits: Sequence[int], beam: int, may_be_empty: bool
+    network: PairNetwork,
+    sources: Sequence[Ids],
+    limits: Sequence[int],
+    beam: int,
+    may_be_empty: bool,
+    *,
+    patient: bool,
 ) -> list[list[Target]]:
+    """Return the targets of each source that have ended.
+
+    patient: whether a target may win that is less likely than others, so that no search ends early.
+    """
     source, count = network.read_sources(sources), len(sources)
     state = _repeated(source.state, beam)  # row k · B + b has hypothesis k of source b
     scores = torch.full((beam, count), -torch.inf, dtype=torch.float64, device=network.device)
@@ -91,7 +103,7 @@ def _search(
                     scores[len(alive), row] = value
                     alive.append([*so_far, token])
             ids[row] = alive
-            if len(ended[row]) >= beam and alive:
+            if len(ended[row]) >= beam and alive and not patient:
                 least = sorted((each.logprob for each in ended[row]), reverse=True)[beam - 1]
                 if float(scores[0, row]) <= least:
                     ids[row] = []

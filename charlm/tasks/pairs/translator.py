@@ -13,7 +13,7 @@ from charlm.model import BadFileError, Contents, Model, Record, text_contents
 from charlm.settings import check_count, check_range
 from charlm.tasks.pairs.decoding import Target, drawn, likeliest
 from charlm.tasks.pairs.network import PairNetwork
-from charlm.tasks.pairs.rows import row_of, source_ids
+from charlm.tasks.pairs.rows import LONGEST_SOURCE, row_of, source_ids
 from charlm.tokenizers import Tokenizer
 from charlm.wording import plural
 
@@ -21,8 +21,7 @@ FILE = "pairs.json"
 BEAM = 4
 MOST_CLASSES = 200
 _LONGEST_CLASS = 1000  # characters
-_MOST_TOKENS = 10_000  # of a target
-_MOST_PER_TOKEN = 1_000.0
+MOST_PER_TOKEN = LONGEST_SOURCE + 1.0
 
 
 class Facts(NamedTuple):
@@ -40,7 +39,7 @@ class Facts(NamedTuple):
 
     def limit(self, tokens: int) -> int:
         """Return how many tokens a target has at most, from those of its source with START."""
-        return min(_MOST_TOKENS, math.ceil(self.per_token * tokens))
+        return min(LONGEST_SOURCE, math.ceil(self.per_token * tokens))
 
 
 class Translation(NamedTuple):
@@ -183,7 +182,7 @@ def check_facts(values: Any) -> Facts:
     if not isinstance(values, dict) or set(values) != set(Facts._fields):
         raise BadFileError(FILE, "does not describe targets")
     per_token, classes = values["per_token"], values["classes"]
-    if type(per_token) not in (int, float) or not 0 < per_token <= _MOST_PER_TOKEN:
+    if type(per_token) not in (int, float) or not 0 < per_token <= MOST_PER_TOKEN:
         raise BadFileError(FILE, "has an impossible length of targets")
     if type(values["empty"]) is not bool or type(values["spaced"]) is not bool:
         raise BadFileError(FILE, "does not describe targets")
