@@ -37,6 +37,7 @@ ORDER = [
         "data",
         "examples",
         "measures",
+        "counts",
         "nn",
         "model",
         "generation",

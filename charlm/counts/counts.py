@@ -1,0 +1,155 @@
+"""Count a text, and ask the counts: for the tokens of a text, or for the distribution after a context."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charlm.counts import collect, left_out
+from charlm.counts.figures import MOST_FOLLOWERS, Figures, Statistics, log2_of_counts
+from charlm.counts.fit import choose_cuts
+from charlm.counts.parts import Part, counted_parts
+from charlm.counts.settings import CountSettings
+from charlm.counts.smoothing import backoffs, decode_shares, discounted, discounts, encode_shares
+from charlm.counts.text import Integers, Text, id_type, text_of, with_starts
+from charlm.counts.tree import Nodes, Shares, Tree
+from charlm.progress import ignore
+from charlm.tokenizers import Tokenizer
+
+OnCounting = Callable[[float], None]  # receives the share of the work that is done
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Interpolated modified Kneser-Ney counts of up to `order` tokens.
+
+    predictable: (V,), the tokens that share the probability; any other has probability 0. cuts: for each number of
+    context tokens, how often an n-gram occurs at least that is kept.
+    """
+
+    order: int
+    cuts: tuple[int, ...]
+    predictable: NDArray[np.bool_]
+    tree: Tree
+
+    @classmethod
+    def of(
+        cls,
+        ids: NDArray[Any],
+        starts: Integers,
+        predictable: NDArray[np.bool_],
+        settings: CountSettings,
+        on_progress: OnCounting = ignore,
+    ) -> "Counts":
+        """Count the tokens `ids` (N,), whose sequences begin at the offsets `starts`; no id is START."""
+        return count(ids, starts, predictable, settings, on_progress=on_progress).counts
+
+    def figures(self, ids: NDArray[Any]) -> Figures:
+        """Return the figures of each token of ids (N,), in which START begins each sequence.
+
+        If the first id is not START, the tokens before it are unknown, and contexts end there.
+        """
+        return self.tree.look_up(text_of(ids, len(self.predictable), self.order))
+
+    def distribution(self, context: NDArray[Any] | Sequence[int]) -> Shares:
+        """Return the probability of each token (V,) after a context, of which the last `order` - 1 tokens count."""
+        return self.tree.distribution(self.tree.path(context))
+
+    def distributions(self, contexts: NDArray[Any]) -> tuple[Shares, Statistics]:
+        """Return the probabilities (B, V) after contexts (B, C), and statistics (B,) of the contexts.
+
+        A context shorter than C begins with START, and START fills it up on the left.
+        """
+        paths = [self.tree.path(context) for context in contexts]
+        statistics = np.array([self.tree.statistics(path) for path in paths], dtype=np.uint8).reshape(-1, 3)
+        probabilities = np.array([self.tree.distribution(path) for path in paths], dtype=np.float32)
+        return probabilities.reshape(len(paths), len(self.predictable)), Statistics(*statistics.T)
+
+
+class Counted(NamedTuple):
+    """Counts of a text, and the figures of each token of the text in counts without it (`None` if not asked for)."""
+
+    counts: Counts
+    left_out: Figures | None
+
+
+def count(
+    ids: NDArray[Any],
+    starts: Integers,
+    predictable: NDArray[np.bool_],
+    settings: CountSettings,
+    *,
+    left_out_lines: bool | None = None,
+    on_progress: OnCounting = ignore,
+) -> Counted:
+    """Count the tokens `ids` (N,), whose sequences begin at the offsets `starts`; no id is START.
+
+    left_out_lines: True leaves out each token by itself, False each of `settings.blocks` contiguous blocks of the text;
+    None computes no figures. A token that is not counted, because `settings.tokens` is smaller than N, needs none left
+    out.
+    """
+    size, order = len(predictable), settings.order
+    parts = counted_parts(len(ids), starts, settings.tokens)
+    text = _text(ids, starts, parts, size, order)
+    levels, tallies, gram_counts = zip(*collect.collect(text, order, predictable), strict=True)
+    cuts = choose_cuts(tallies, size, settings.limit)
+    discount = [discounts(tally.numbers) for tally in tallies]
+    kept = collect.drop(levels, gram_counts, cuts)
+    counts = Counts(order, cuts, predictable, _tree(kept, discount, predictable))
+    on_progress(1.0)
+    if left_out_lines is None:
+        return Counted(counts, None)
+    counted = text.ids != Tokenizer.START
+    tokens = np.maximum(np.cumsum(counted) - 1, 0)
+    blocks = tokens if left_out_lines else tokens * settings.blocks // max(1, counted.sum())
+    figures = left_out.left_out(text, order, predictable, cuts, discount, blocks)
+    inside = figures.select(counted)
+    if not settings.tokens or settings.tokens >= len(ids):
+        return Counted(counts, inside)
+    whole = with_starts(ids, starts, size, order)
+    result = counts.tree.look_up(whole).select(whole.ids != Tokenizer.START)
+    offset = 0
+    for first, last in parts:
+        values = inside.select(slice(offset, offset + last - first))
+        result.logprobs[first:last] = values.logprobs
+        for to, each in zip(result.context, values.context, strict=True):
+            to[first:last] = each
+        offset += last - first
+    return Counted(counts, result)
+
+
+def _text(ids: NDArray[Any], starts: Integers, parts: Sequence[Part], size: int, order: int) -> Text:
+    """Return the text that is counted: all sequences, or parts of them."""
+    texts = [with_starts(ids[a:b], starts[(starts >= a) & (starts < b)] - a, size, order) for a, b in parts]
+    return Text(*(np.concatenate(each) for each in zip(*texts, strict=True)))
+
+
+def _tree(levels: Sequence[collect.Level], discount: Sequence[Sequence[float]], predictable: NDArray[np.bool_]) -> Tree:
+    size = len(predictable)
+    token = id_type(size)
+    root, *others = levels
+    unigrams = np.zeros(size)
+    unigrams[root.following] = discounted(root.adjusted, discount[0]) / max(1, int(root.totals.sum()))
+    unigrams[predictable] += (1 - unigrams.sum()) / max(1, predictable.sum())
+    nodes = []
+    above = 1
+    for level, each in zip(others, discount[1:], strict=True):
+        exact = discounted(level.adjusted, each) / np.repeat(level.totals, np.diff(level.starts))
+        shares = decode_shares(encode_shares(exact, level.starts))
+        children = np.concatenate([[0], np.cumsum(np.bincount(level.parents, minlength=above))])
+        nodes.append(
+            Nodes(
+                level.tokens.astype(token),
+                children,
+                log2_of_counts(level.counts),
+                level.starts,
+                level.following.astype(token),
+                shares,
+                backoffs(shares, level.starts),
+            )
+        )
+        above = len(level.tokens)
+    followers = min(MOST_FOLLOWERS, len(root.following))
+    return Tree(unigrams.astype(np.float32), int(log2_of_counts(root.counts).max(initial=0)), followers, tuple(nodes))

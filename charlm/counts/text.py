@@ -1,0 +1,42 @@
+"""A text to count or to look up: concatenated sequences of token ids, each with its START."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charlm.tokenizers import Tokenizer
+
+Integers = NDArray[np.int64]
+
+
+class Text(NamedTuple):
+    """Token ids (N,) in the smallest type, and the number of tokens of context of each, capped, (N,).
+
+    The context of a token goes back to the START of its sequence, and includes it. START itself has no context.
+    """
+
+    ids: NDArray[Any]
+    context: NDArray[np.uint8]
+
+
+def id_type(size: int) -> np.dtype[Any]:
+    """Return the smallest type that holds every id of a vocabulary, and every number of its tokens."""
+    return np.dtype("<u1" if size <= 0xFF else "<u2" if size <= 0xFFFF else "<u4")
+
+
+def text_of(ids: NDArray[Any], size: int, longest: int) -> Text:
+    """Return the text of ids (N,), in which each START begins a sequence; contexts are at most `longest` tokens.
+
+    If the first id is not START, the text goes on from what is not known.
+    """
+    ids = np.ascontiguousarray(ids, dtype=id_type(size))
+    offsets = np.arange(len(ids), dtype=np.int32 if len(ids) < 2**31 else np.int64)
+    begins = np.maximum.accumulate(np.where(ids == Tokenizer.START, offsets, 0))
+    return Text(ids, np.minimum(offsets - begins, longest).astype(np.uint8))
+
+
+def with_starts(ids: NDArray[Any], starts: Integers, size: int, longest: int) -> Text:
+    """Return the text of ids (N,) without START, whose sequences begin at the offsets `starts`."""
+    ids = np.insert(np.asarray(ids, dtype=id_type(size)), starts, Tokenizer.START)
+    return text_of(ids, size, longest)

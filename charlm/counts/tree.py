@@ -1,0 +1,114 @@
+"""The tree of contexts with probabilities: look up the tokens of a text, or whole distributions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charlm.counts.figures import MOST_FOLLOWERS, Figures, Statistics
+from charlm.counts.text import Integers, Text
+from charlm.tokenizers import Tokenizer
+
+Shares = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """The n nodes of one depth below P nodes, and their m followers. `text.id_type` gives the type of tokens."""
+
+    tokens: NDArray[Any]  # (n,): the first token of each context
+    children: Integers  # (P + 1,): where the nodes below each node of the level above begin
+    counts: NDArray[np.uint8]  # (n,): ⌊log2(1 + count)⌋
+    starts: Integers  # (n + 1,): where the followers of each node begin
+    following: NDArray[Any]  # (m,): tokens
+    shares: Shares  # (m,): (a - D) / Σ a
+    backoff: Shares  # (n,): γ
+
+    @cached_property
+    def node_keys(self) -> Integers:
+        """(n,) ascending: node of the level above, and token."""
+        return _keys(self.children, self.tokens)
+
+    @cached_property
+    def gram_keys(self) -> Integers:
+        """(m,) ascending: node, and follower."""
+        return _keys(self.starts, self.following)
+
+
+@dataclass(frozen=True)
+class Tree:
+    """The probabilities of the unigrams (V,), the statistics of the empty context, and the levels below it."""
+
+    unigrams: Shares
+    count: int  # of the empty context, as in Figures
+    followers: int  # of the empty context, as in Figures
+    levels: tuple[Nodes, ...]
+
+    def look_up(self, text: Text) -> Figures:
+        """Return the figures of each token of a text (N,)."""
+        N = len(text.ids)
+        probabilities = np.where(text.context > 0, self.unigrams[text.ids], 0.0).astype(np.float64)
+        depth, counts, followers = (np.zeros(N, dtype=np.uint8) for _ in range(3))
+        counts[:] = self.count
+        followers[:] = self.followers
+        at = np.flatnonzero(text.context > 0)
+        node = np.zeros(len(at), dtype=np.int64)
+        for k, level in enumerate(self.levels, start=1):
+            longer = text.context[at] >= k
+            at, node = at[longer], node[longer]
+            node, known = _find(level.node_keys, node << 32 | text.ids[at - k].astype(np.int64))
+            at, node = at[known], node[known]
+            gram, seen = _find(level.gram_keys, node << 32 | text.ids[at].astype(np.int64))
+            probabilities[at] *= level.backoff[node]
+            probabilities[at[seen]] += level.shares[gram[seen]]
+            depth[at], counts[at] = k, level.counts[node]
+            followers[at] = np.minimum(np.diff(level.starts)[node], MOST_FOLLOWERS)
+        with np.errstate(divide="ignore"):
+            return Figures(np.log(probabilities).astype(np.float32), Statistics(depth, counts, followers))
+
+    def path(self, context: Sequence[int] | NDArray[Any]) -> list[int]:
+        """Return the index of the node of the last token of a context, of the last two, and so on, while known."""
+        path: list[int] = []
+        node = 0
+        for level, token in zip(self.levels, reversed(np.asarray(context).tolist()), strict=False):
+            first, last = level.children[node : node + 2].tolist()
+            node = first + int(np.searchsorted(level.tokens[first:last], token))
+            if node == last or level.tokens[node] != token:
+                break
+            path.append(node)
+            if token == Tokenizer.START:
+                break
+        return path
+
+    def statistics(self, path: Sequence[int]) -> tuple[int, int, int]:
+        """Return the depth of a path, the count of its last node, and the number of its followers, as in Figures."""
+        if not path:
+            return 0, self.count, self.followers
+        level, node = self.levels[len(path) - 1], path[-1]
+        first, last = level.starts[node : node + 2].tolist()
+        return len(path), int(level.counts[node]), min(MOST_FOLLOWERS, last - first)
+
+    def distribution(self, path: Sequence[int]) -> Shares:
+        """Return the probability of each token (V,) after the context of a path."""
+        weights = np.cumprod([1.0, *(self.levels[k].backoff[node] for k, node in reversed(list(enumerate(path))))])
+        result: NDArray[np.float64] = self.unigrams * weights[-1]
+        for level, node, weight in zip(self.levels, path, weights[-2::-1] if path else (), strict=False):
+            first, last = level.starts[node : node + 2]
+            result[level.following[first:last]] += level.shares[first:last] * weight
+        return result.astype(np.float32)
+
+
+def _keys(starts: Integers, tokens: NDArray[Any]) -> Integers:
+    rows = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+    return rows << 32 | tokens.astype(np.int64)
+
+
+def _find(keys: Integers, wanted: Integers) -> tuple[Integers, NDArray[np.bool_]]:
+    """Return the index of each wanted key, and whether it exists."""
+    if not len(keys):
+        return np.zeros(len(wanted), dtype=np.int64), np.zeros(len(wanted), dtype=bool)
+    index = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return index, keys[index] == wanted
