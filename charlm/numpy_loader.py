@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy import ndarray
 
+TYPES = {"F32": "<f4", "BOOL": "?", "I64": "<i8", "I8": "i1", "BF16": "<u2"}  # of safetensors, and of numpy
+
 
 def read_safetensors(path: Path) -> dict[str, ndarray]:
     """Read eight bytes with the length of the header, the header in JSON, then the numbers of all tensors."""
@@ -24,8 +26,12 @@ def read_safetensors(path: Path) -> dict[str, ndarray]:
     for name, each in json.loads(data[8:start]).items():
         if name != "__metadata__":
             first, last = (start + offset for offset in each["data_offsets"])
-            numbers = np.frombuffer(data[first:last], {"F32": "<f4", "BOOL": "?", "I64": "<i8"}[each["dtype"]])
+            numbers = np.frombuffer(data[first:last], TYPES[each["dtype"]])
+            if each["dtype"] == "BF16":  # the upper half of a float32
+                numbers = (numbers.astype("<u4") << 16).view("<f4")
             tensors[name] = numbers.reshape(each["shape"])
+    for name in [name for name in tensors if f"{name}.scales" in tensors]:  # int8: a scale for each row
+        tensors[name] = tensors[name] * tensors.pop(f"{name}.scales")[:, None]
     return tensors
 
 

@@ -47,13 +47,15 @@ ORDER = [
         "numpy_classifier",
     ),
     *("plan", "tasks"),
-    *("checkpoints", "system", "training", "typed", "comparison", "analysis", "pages", "kenlm", "charlm", "cli"),
+    *("checkpoints", "system", "training", "typed", "comparison", "analysis", "pages"),
+    *("exports", "kenlm", "charlm", "cli"),
     "__main__",
 ]
 VARIANTS = (  # packages in which a file is the value of an option
     "cli.answers",
     "cli.formats",
     "examples.formats",
+    "exports",
     "generation.samplers",
     "nn.cells",
     "nn.densities",

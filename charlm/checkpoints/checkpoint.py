@@ -20,10 +20,11 @@ from charlm.arguments import checked_path
 from charlm.checkpoints import model_paths
 from charlm.checkpoints.config_file import check_config, is_corpus, is_model, read, read_json
 from charlm.checkpoints.model_folder import CONFIG, PLAN, TOKENIZER, WEIGHTS, exists, no_model, recover
-from charlm.checkpoints.record import TrainingRecord, read_files
+from charlm.checkpoints.record import ROUNDING, STATED, TrainingRecord, read_files
 from charlm.errors import ConfigError, ModelError
 from charlm.files.atomic import parse_json
-from charlm.files.tensor_header import LARGEST_HEADER
+from charlm.files.rounding import check_rounding, restored
+from charlm.files.tensor_header import LARGEST_HEADER, ROUNDINGS
 from charlm.files.tensors import unpack
 from charlm.model import BadFileError, Contents, Model
 from charlm.nn.device import find_device
@@ -97,11 +98,13 @@ def _open(folder: Path) -> tuple[Model, dict[str, Any], dict[str, str]]:
                 f"{folder / name} is not the file that the weights were trained with: it was changed or damaged"
             )
     try:
+        check_rounding(metadata.get(ROUNDING, ROUNDINGS[0]))
+        tensors = restored(tensors)
         check_tensors(tensors, model.network.state_dict())
-    except ValueError as error:
+    except (ValueError, ConfigError) as error:
         raise ModelError(f"{folder / WEIGHTS}: {error}") from None
     model.network.load_state_dict(tensors, assign=True)
-    stated.update({name: text for name, text in metadata.items() if name in ("step", "validation")})
+    stated.update({name: text for name, text in metadata.items() if name in STATED})
     return model, values, metadata
 
 
@@ -154,6 +157,7 @@ def load_described(folder: Path) -> tuple[Model, dict[str, Any]]:
         "steps": plan.total,
         **({"runs": plan.story} if plan.earlier else {}),
         "validation": validation,
+        "weights": metadata.get(ROUNDING, ROUNDINGS[0]),
         "plan": plan.to_json(),
         "charlm_version": values["charlm_version"],
         "repeat": shell_command(["charlm", "train", *map(file_argument, corpus["files"]), *held_out, *again]),

@@ -25,7 +25,7 @@ from charlm.config import ModelConfig
 from charlm.errors import CharlmError, ConfigError, ModelError
 from charlm.files.atomic import parse_json, read_file
 from charlm.files.reading import reason
-from charlm.files.tensor_header import read_header
+from charlm.files.tensor_header import is_trained, read_header
 from charlm.plan import plan_from
 from charlm.tasks import declared
 from charlm.wording import shell_command
@@ -158,7 +158,7 @@ def _weights(folder: Path, task: str) -> dict[str, Any]:
         stored = next((name for name in names if name in validation), None)
         figure = None if stored is None else validation[stored]
         shown = names[stored or next(iter(names))]
-        shapes = [each["shape"] for each in header.tensors.values() if each["dtype"].startswith(("F", "BF"))]
+        shapes = [each["shape"] for name, each in header.tensors.items() if is_trained(name, each["dtype"])]
         return {
             "parameters": sum(math.prod(shape) for shape in shapes),  # the other tensors are not trained
             "step": int(header.metadata["step"]),

@@ -25,6 +25,7 @@ FILES = CONFIG, WEIGHTS, PLAN, METRICS, CARD = (
 )
 TOKENIZER = "tokenizer.json"  # of the tasks that read text
 REPORT = "report.html"  # written by `charlm report`
+PROGRAM = "model.py"  # written by `charlm export numpy`
 STEPS = "steps"  # the folder of training states while a run is unfinished; `training_state` describes their content
 MANIFEST, VALUES = "manifest.json", "state.json"  # files of a state; the manifest is written last
 ENDED = ".steps.tmp"  # the same folder while it is deleted after a run, or made for a run that continues from a model
@@ -41,7 +42,7 @@ def task_files() -> frozenset[str]:
 @cache
 def _ours() -> re.Pattern[str]:
     """Return the pattern of the names that charlm writes into a model's folder, complete or half-written."""
-    names = map(re.escape, (*FILES, *sorted(task_files()), REPORT))
+    names = map(re.escape, (*FILES, *sorted(task_files()), REPORT, PROGRAM))
     return re.compile(rf"\.?({'|'.join(names)})(\.\d+\.tmp)?")
 
 

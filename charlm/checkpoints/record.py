@@ -11,9 +11,13 @@ from charlm.checkpoints.write import create, save_weights
 from charlm.errors import ModelError, SaveError
 from charlm.files.atomic import read_file, write_atomic
 from charlm.files.reading import reason
+from charlm.files.rounding import rounded
+from charlm.files.tensor_header import ROUNDINGS
 from charlm.model import Model
 from charlm.plan import LARGEST_PLAN
 
+ROUNDING = "weights"  # the entry of the metadata that says how the weights are rounded; without it they are not
+STATED = ("step", "validation", ROUNDING)  # entries of the metadata that belong to the record
 _LARGEST = {PLAN: LARGEST_PLAN, METRICS: 2**24, CARD: 2**24}  # bytes
 
 
@@ -21,8 +25,8 @@ _LARGEST = {PLAN: LARGEST_PLAN, METRICS: 2**24, CARD: 2**24}  # bytes
 class TrainingRecord:
     """The record of a training, which `Model.save` writes.
 
-    corpus: its description in config.json. metadata: step and validation of the weights. files: the content of
-    plan.json, metrics.jsonl and README.md, as far as the model has them.
+    corpus: its description in config.json. metadata: step, validation and rounding of the weights. files: the content
+    of plan.json, metrics.jsonl and README.md, as far as the model has them.
     """
 
     corpus: dict[str, Any]
@@ -35,6 +39,7 @@ class TrainingRecord:
         Raises ModelExistsError if the folder exists and may not be replaced, ModelInUseError while it is trained, and
         SaveError if the disk refuses it.
         """
+        weights = rounded(model.network.state_dict(), self.metadata.get(ROUNDING, ROUNDINGS[0]))
         with lock(folder):
             path = claim(folder, overwrite, remedy="overwrite")
             try:
@@ -42,7 +47,7 @@ class TrainingRecord:
                 create(path, model.config, model.contents(), self.corpus)
                 for name, content in self.files.items():
                     write_atomic(path / name, content)
-                save_weights(path, model.network.state_dict(), self.metadata)
+                save_weights(path, weights, self.metadata)
                 swap_in(path, folder)
             except OSError as error:
                 raise SaveError(

@@ -29,6 +29,7 @@ COMMANDS = {
         "info": "Show what a model is, and how to repeat its training.",
         "rename": "Give a model another name, with the run that would continue it.",
         "remove": "Delete models, with the runs that would continue them.",
+        "export": "Write a model as a file for other programs.",
     },
     "Look inside a model": {
         "report": "Show what a model learned on one page for a browser.",

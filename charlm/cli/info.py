@@ -17,6 +17,7 @@ from charlm.cli.output import fitted, write, write_json
 from charlm.cli.waiting import loading
 from charlm.config import ModelConfig
 from charlm.errors import ConfigError, ModelError
+from charlm.files.tensor_header import ROUNDINGS
 from charlm.wording import clock, figure, plural, vocabulary_size
 
 _LABELS = 13  # columns before the values
@@ -120,13 +121,18 @@ def _figures(values: dict[str, Any]) -> dict[str, str]:
     vocabulary = vocabulary_size(values["vocabulary_size"]) if reads_text else ""
     return {
         **({"tokenizer": f"{values['config']['tokenizer']}, {vocabulary}"} if reads_text else {}),
-        "parameters": f"{values['parameters']:,}",
+        "parameters": f"{values['parameters']:,}{_rounding(values['weights'])}",
         "steps": f"{step}, {batch} each",
         **({"runs": values["runs"]} if "runs" in values else {}),
         **_validation(valid),
         "trained": f"{minute(values['trained'])}{spent}",
         "made by": f"charlm {values['charlm_version']}",
     }
+
+
+def _rounding(weights: str) -> str:
+    """Return how the weights are stored, unless nothing was lost."""
+    return "" if weights == ROUNDINGS[0] else f", rounded to {weights}; the figures are those before that"
 
 
 def _validation(values: dict[str, Any] | None) -> dict[str, str]:

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 from charlm.errors import ModelError
 from charlm.files.atomic import parse_json, read_file
 
+ROUNDINGS = ("float32", "bfloat16", "int8")  # how weights can be stored
+SCALES = ".scales"  # after the name of a matrix of int8: the scale of each row
 LARGEST_HEADER = 16 * 2**20  # bytes
 _LENGTH = 8  # bytes that give the length of the header
 
@@ -16,6 +18,11 @@ class Header(NamedTuple):
 
     metadata: Mapping[str, Any]
     tensors: Any
+
+
+def is_trained(name: str, dtype: str) -> bool:
+    """Whether a tensor is weights, by its name and type in the header: neither scales nor a mask."""
+    return dtype in ("F32", "BF16", "I8") and not name.endswith(SCALES)
 
 
 def header_end(start: bytes) -> int:

@@ -279,6 +279,11 @@ class Task(ABC):
         """
 
     @classmethod
+    def program(cls) -> str:
+        """Return Python that reads a model of this task with numpy alone; "" if there is none."""
+        return ""
+
+    @classmethod
     @abstractmethod
     def empty_model(
         cls, config: ModelConfig, contents: "Contents", *, name: str = "", record: "Record | None" = None

@@ -11,7 +11,7 @@ from charlm.progress import OnProgress, ignore
 from charlm.tasks import Task
 from charlm.tasks._examples import ExampleSource, learned_tokenizer
 from charlm.tasks.labels.classifier import Classifier, LabelNetwork, check_labels, encoded
-from charlm.tasks.labels.dataset import LabeledTexts
+from charlm.tasks.labels.dataset import LabeledTexts, program
 from charlm.tasks.labels.evaluation import METRICS
 from charlm.tasks.labels.targets import labels_of, targets_of, texts_of
 from charlm.tokenizers import Tokenizer
@@ -79,6 +79,10 @@ class Classify(Task):
             sha256=source.fingerprint(config.valid_fraction),
             reason=train.reason,
         )
+
+    @classmethod
+    def program(cls) -> str:
+        return program()
 
     @classmethod
     def empty_model(

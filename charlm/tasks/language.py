@@ -9,6 +9,7 @@ from charlm.nn.network import Network
 from charlm.progress import OnProgress, ignore
 from charlm.tasks import Task
 from charlm.tasks.text import preparation
+from charlm.tasks.text.card import program
 from charlm.tasks.text.dataset import TextDataset
 from charlm.tasks.text.preparation import TextSource
 from charlm.tokenizers import Tokenizer
@@ -46,6 +47,10 @@ class Language(Task):
         on_progress: OnProgress = ignore,
     ) -> TextDataset:
         return preparation.prepared(source, model, config, tokenizer, on_progress)
+
+    @classmethod
+    def program(cls) -> str:
+        return program()
 
     @classmethod
     def empty_model(

@@ -24,6 +24,7 @@ WRITERS = {
     "neurons": (["neurons", "--gates", "the cat"], ".svg"),
     "score": (["score", "the cat"], ".txt"),
     "score --pairs": (["score", "--pairs", "pairs"], ".txt"),
+    "export -- onnx": (["export", "onnx"], ".onnx"),
     "tokenizer build": (["tokenizer", "build", "text"], ".json"),
 }
 FORMATS = ["table", "tsv", "json", "heat", "html", "kenlm"]
@@ -71,7 +72,7 @@ def test_no_command_replaces_a_file_unless_asked(write: Callable[..., Outcome], 
     assert output.read_text() == "precious"
     done = write(name, output, "--overwrite")
     assert done.code == 0 and str(output) in done.out + done.err, done.err
-    assert output.read_text(encoding="utf-8") != "precious"
+    assert output.read_bytes() != b"precious"
     fresh = output.with_stem("fresh")
     assert write(name, fresh).code == 0
     assert fresh.read_bytes() == output.read_bytes() or name == "report"  # which tells when it was written

@@ -158,7 +158,7 @@ class LabeledTexts(ExampleDataset):
             examples="",
             commands=(("predict", "a text"),),
             python='charlm.load("folder").predict(["a text"])',
-            program=_program(),
+            program=program(),
             limits=f"The model knows its training texts and nothing else. It answers with {answer}.",
         )
 
@@ -167,7 +167,7 @@ def _in_words(labels: Sequence[str]) -> str:
     return " and ".join(labels) or "no label"
 
 
-def _program() -> str:
+def program() -> str:
     """Return Python that computes the probabilities of labels without charlm."""
     parts = (inspect.getsource(each).rstrip() for each in (numpy_loader, numpy_classifier.Classifier))
     return "\n\n\n".join(parts)

@@ -37,11 +37,16 @@ def card(data: PreparedText, plan: Plan, evaluation: Evaluation | None, samples:
         examples=_samples(samples),
         commands=(("sample", ""), ("score", "a text")),
         python='charlm.load("folder").sample("a text")',
-        program=inspect.getsource(numpy_loader).rstrip(),
+        program=program(),
         limits="The model knows its corpus and nothing else. The text that it generates may be wrong, offensive, or"
         " copied from the\ncorpus: the weights contain traces of the corpus, and `tokenizer.json` contains every token"
         " that was learned.",
     )
+
+
+def program() -> str:
+    """Return Python that reads a language model with numpy alone."""
+    return inspect.getsource(numpy_loader).rstrip()
 
 
 def _results(data: PreparedText, evaluation: Evaluation) -> str:
