@@ -3,12 +3,12 @@
 from itertools import chain
 from typing import Any
 
-from charlm.comparison.own_text import held_out_split, learned_from
+from charlm.comparison.learned import Learned, learned_from
+from charlm.comparison.own_text import held_out_split
 from charlm.config import TextMode
 from charlm.data.corpus import Corpus
 from charlm.data.documents import first_texts
 from charlm.data.sequences import sequences_of
-from charlm.tokenizers import reads_any_bytes
 
 _MOST_CHARACTERS = 200_000  # more would take time and show nothing new
 
@@ -22,8 +22,8 @@ def held_out(described: dict[str, Any], corpus: Corpus | None) -> tuple[list[str
     if corpus is None:
         split, where = held_out_split(described)
         return first_texts(split.valid, _MOST_CHARACTERS), where
-    mode, any_bytes = TextMode(described["config"]["sequence"]), reads_any_bytes(described["config"]["tokenizer"])
+    mode = TextMode(described["config"]["sequence"])
     beginnings = (sequences_of(document.head(_MOST_CHARACTERS), mode) for document in corpus.documents)
-    learned = learned_from(described["corpus"], corpus.documents, any_bytes=any_bytes)
-    warning = " (the model was trained on this text)" if any(learned) else ""
+    learned = Learned.total(learned_from(described, corpus.documents), [each.size for each in corpus.documents])
+    warning = f" (the model was trained on {learned.in_words('this text')})" if learned.trained_on else ""
     return first_texts(chain.from_iterable(beginnings), _MOST_CHARACTERS), ", ".join(corpus.names) + warning

@@ -21,6 +21,7 @@ from charlm.checkpoints import model_paths
 from charlm.checkpoints.config_file import check_config, is_corpus, is_model, read, read_json
 from charlm.checkpoints.model_folder import CONFIG, PLAN, TOKENIZER, WEIGHTS, exists, no_model, recover
 from charlm.checkpoints.record import ROUNDING, STATED, TrainingRecord, read_files
+from charlm.config import ModelConfig
 from charlm.errors import ConfigError, ModelError
 from charlm.files.atomic import parse_json
 from charlm.files.rounding import check_rounding, restored
@@ -120,6 +121,19 @@ def corpus_of(folder: Path) -> dict[str, Any]:
     if not is_corpus(corpus):
         raise ModelError(f"{folder / CONFIG} does not describe the corpus")
     return corpus
+
+
+def describe_text(folder: Path, config: ModelConfig) -> dict[str, Any]:
+    """Describe what a model that was loaded from this folder was trained on, without its figures.
+
+    Has the values "corpus", "config" and "plan" of `describe`; the plan is None if it cannot be read. Raises
+    ModelError.
+    """
+    try:
+        plan = plan_from(read_json(folder, PLAN)[0], folder / PLAN).to_json()
+    except (ConfigError, ModelError):
+        plan = None
+    return {"corpus": corpus_of(folder), "config": asdict(config), "plan": plan}
 
 
 def expect(model: Model, kind: type[Kind]) -> Kind:

@@ -9,12 +9,20 @@ import typer
 
 from charlm.checkpoints import model_paths
 from charlm.cli.examples import compare_answers
-from charlm.cli.inputs import files_or_stdin, hint_at_files, read_files, read_stdin, require_in_memory
+from charlm.cli.inputs import (
+    files_or_stdin,
+    hint_at_names,
+    parts_in_words,
+    read_files,
+    read_stdin,
+    require_in_memory,
+    warn_learned,
+)
 from charlm.cli.models import load_model, takes_any_bytes, verb_of
 from charlm.cli.options import Json, Quiet, model_names
 from charlm.cli.output import say, write_json, write_lines
 from charlm.cli.view.progress import token_bar
-from charlm.cli.waiting import loading
+from charlm.cli.waiting import COMPARING, loading, waiting
 from charlm.data.corpus import STDIN, Corpus
 from charlm.data.documents import Document
 from charlm.errors import ConfigError, CorpusError, CorpusNotFoundError
@@ -85,7 +93,7 @@ def compare(
         if pairs or train or (texts and file):
             raise ConfigError("models that answer questions are compared on files of examples; give only these files")
         return compare_answers(answering, (a, b), files_or_stdin(texts or file), json, quiet)
-    hint_at_files(texts or (), "--file {}", quiet)
+    hint_at_names(texts or (), "--file {}", quiet)
     arguments = texts if texts or file or pairs else files_or_stdin(None)
     any_bytes = all(takes_any_bytes(folder) for folder in folders if folder)
     documents = [
@@ -101,11 +109,18 @@ def compare(
         )
 
     with loading(quiet):
+        from charlm.checkpoints.checkpoint import describe_text
         from charlm.cli import comparison
         from charlm.cli.pairs import compare_pairs
         from charlm.comparison.compare import compare as compare_models
+        from charlm.comparison.learned import learned_from
 
     models = [load_model(folder, quiet) if folder else None for folder in folders]
+    for name, folder, model in zip((a, b), folders, models, strict=True):
+        if folder and model and named and not pairs:
+            with waiting(COMPARING, quiet):
+                learned = learned_from(describe_text(folder, model.config), named.documents)
+            warn_learned(named.documents, learned, quiet, name)
     ngram_text = _ngram_text(folders, train, named, quiet) if None in folders else None
     compared = _compared((a, b), models, ngram_text, quiet)
     if pairs:
@@ -132,6 +147,8 @@ def _ngram_text(
     """
     from charlm.checkpoints.checkpoint import describe
     from charlm.comparison.baseline import training_text
+    from charlm.comparison.learned import measured
+    from charlm.comparison.shared_text import shared_text
 
     folder = next(each for each in folders if each)
     description = describe(folder)
@@ -148,8 +165,11 @@ def _ngram_text(
         raise CorpusError(f"{names} has changed since {folder} was trained on it; {_NAME_TEXT}")
     which = f"the training text of {folder}" if same else f"which is not the training text of {folder}"
     say(f"the n-gram learns from {texts.characters:,} characters of {names}, {which}", quiet)
-    if named and same and named.fingerprint() == corpus.fingerprint():
-        say("warning: this is the training text, which an n-gram has memorized; use held-out text", quiet)
+    if named:
+        same_text = named.fingerprint() == corpus.fingerprint()
+        learned = [measured(shared, same_text) for shared in shared_text(texts, named.documents)]
+        if memorized := parts_in_words(named.documents, learned):
+            say(f"warning: the n-gram was trained on {memorized}, which it has memorized; use held-out text")
     return texts
 
 

@@ -8,7 +8,7 @@ import typer
 
 from charlm.checkpoints.model_paths import existing_folder
 from charlm.cli.help_page import HelpPage, command_group
-from charlm.cli.models import find_model, load_model
+from charlm.cli.models import load_model, say_model
 from charlm.cli.options import Json, Model, Overwrite, Quiet, optional, output_option
 from charlm.cli.output import say, say_renamed, write, write_json
 from charlm.errors import ConfigError
@@ -164,10 +164,13 @@ def export(
 
 
 def _vectors(model: str | None, side: str | None, quiet: bool) -> "Vectors":
-    language_model = load_model(find_model(model, quiet), quiet)
+    folder = existing_folder(model)
+    language_model = load_model(folder, quiet)
     from charlm.analysis.vectors import Vectors, comparable_side
 
-    return Vectors.of(language_model, side or comparable_side(language_model))
+    vectors = Vectors.of(language_model, side or comparable_side(language_model))
+    say_model(folder, model, quiet)
+    return vectors
 
 
 def _values(matches: "list[Match]") -> list[dict[str, object]]:

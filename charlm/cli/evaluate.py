@@ -5,15 +5,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from charlm.checkpoints.model_paths import existing_folder
 from charlm.cli.answers import CONTRACT, PACKAGE
 from charlm.cli.examples import evaluate_answers
 from charlm.cli.inputs import check_not_models, files_or_stdin, read_files, report_unknown, warn_learned
-from charlm.cli.models import find_model, load_model, takes_any_bytes, verb_of
+from charlm.cli.models import load_model, say_model, takes_any_bytes, verb_of
 from charlm.cli.options import Json, Model, Quiet, Unknown, option_name, optional
 from charlm.cli.output import say, write_json, write_lines
 from charlm.cli.variant_options import NONE, Given, OptionsOf, chosen, with_variant_options
 from charlm.cli.view.progress import ReadingLine, token_bar
-from charlm.cli.waiting import loading, waiting
+from charlm.cli.waiting import COMPARING, loading, waiting
 from charlm.config import TextMode
 from charlm.data.documents import Document
 from charlm.errors import ConfigError, CorpusError
@@ -49,17 +50,17 @@ def evaluate(
     """Measure how well a model predicts files.
 
     Prints nats per token, perplexity, and bits per character and per byte of the text, as training does for the
-    held-out part. For the text that the model was trained on, a warning says that the figures are too good.
+    held-out part. For text that the model was trained on, a warning says that the figures are too good.
 
     Example: charlm evaluate unseen.txt --model poems
     """
     if held_out and files:
         raise ConfigError("--held-out measures a part of the model's own corpus; leave the files out")
-    folder = find_model(model, quiet)
+    folder = existing_folder(model)
     if verb_of(folder) == "predict":
         if held_out or window or streams or adaptations:
             raise ConfigError("this model answers questions, and is measured on files of examples; give only files")
-        return evaluate_answers(folder, files_or_stdin(files), options, json, quiet)
+        return evaluate_answers(folder, model, files_or_stdin(files), options, json, quiet)
     if options:
         raise ConfigError(f"{option_name(next(iter(options)))} is for models that answer questions; leave it out")
     check_not_models(files or ())
@@ -67,19 +68,23 @@ def evaluate(
     documents = () if held_out else read_files(files_or_stdin(files), quiet, any_bytes=any_bytes).documents
 
     with loading(quiet):
-        from charlm.checkpoints.checkpoint import corpus_of
+        from charlm.checkpoints.checkpoint import describe_text
         from charlm.cli.formats import ONE_TOKENIZATION
+        from charlm.comparison.learned import Learned, learned_from
         from charlm.comparison.long_documents import evaluate_documents
-        from charlm.comparison.own_text import learned_from
         from charlm.scoring.evaluation import Evaluation
 
     language_model = load_model(folder, quiet)
     if held_out:
         documents, whole = _held_out(folder, quiet)
-        learned = [False] * len(documents)
+        say_model(folder, model, quiet)
+        learned = [Learned(False, 0.0)] * len(documents)
     else:
-        learned, whole = learned_from(corpus_of(folder), documents, any_bytes=any_bytes), "total"
-        warn_learned(documents, learned)
+        say_model(folder, model, quiet)
+        described, whole = describe_text(folder, language_model.config), "total"
+        with waiting(COMPARING, quiet):
+            learned = learned_from(described, documents)
+        warn_learned(documents, learned, quiet)
     methods = tuple(chosen(_ADAPTATIONS, adaptations))
     settings = {"window": window, "streams": streams, "unknown": unknown}
     in_memory = all(isinstance(document, Document) for document in documents)  # progress through others is printed
@@ -99,10 +104,12 @@ def evaluate(
     names = [document.name for document in documents]
     results = list(zip(names, evaluations, learned, strict=True))
     if held_out or len(results) > 1:
-        results = [*([] if held_out else results), (whole, total, any(learned))]
-    for name, evaluation, trained_on in results:
+        sizes = [document.size for document in documents]
+        results = [*([] if held_out else results), (whole, total, Learned.total(learned, sizes))]
+    for name, evaluation, known in results:
         if json:
-            write_json({**_values(evaluation), "trained_on": trained_on})
+            of_text = {"trained_on": known.trained_on, "trained_on_share": known.share}
+            write_json({**_values(evaluation), **of_text})
         else:
             write_lines(_lines(name, evaluation))
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from charlm.cli.answers import CONTRACT, PACKAGE, Answers
+from charlm.cli.models import say_model
 from charlm.cli.options import option_name
 from charlm.cli.output import say, write, write_json
 from charlm.cli.variant_options import NONE, Given, chosen
@@ -58,7 +59,7 @@ def form_of(folder: Path, task: str) -> "Detected":
     return Detected(task, str(corpus.get("format", "")), "as in training", columns=columns)
 
 
-def evaluate_answers(folder: Path, files: list[str], given: Given, json: bool, quiet: bool) -> None:
+def evaluate_answers(folder: Path, name: str | None, files: list[str], given: Given, json: bool, quiet: bool) -> None:
     """Measure a model on files of examples, and print the figures beside those of naive answers."""
     with loading(quiet):
         from charlm.examples.reading import read_examples
@@ -68,6 +69,7 @@ def evaluate_answers(folder: Path, files: list[str], given: Given, json: bool, q
     task = model.config.task
     answers = answers_of(task, given)
     examples = read_examples(files, form_of(folder, task), any_bytes=reads_any_bytes(model))
+    say_model(folder, name, quiet)
     measures, naive, nats, notes = answers.evaluate(model, examples)
     for note in (*examples.notes, *notes):
         say(note, quiet)

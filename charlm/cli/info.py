@@ -8,10 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
+from charlm.checkpoints.model_paths import existing_folder
 from charlm.checkpoints.origin import in_words
 from charlm.cli.dates import minute, timestamp
 from charlm.cli.list_models import run_in_words
-from charlm.cli.models import find_model
+from charlm.cli.models import say_model
 from charlm.cli.options import Json, Model, Quiet, run_names
 from charlm.cli.output import fitted, write, write_json
 from charlm.cli.waiting import loading
@@ -51,8 +52,10 @@ def info(
         values = describe_system()
         rows: Iterable[tuple[str, str]] = values.items()
     else:
-        folder = find_model(model if name is None else name, quiet, run=True)
+        name = model if name is None else name
+        folder = existing_folder(name, run=True)
         values = _values(folder, quiet)
+        say_model(folder, name, quiet)
         rows = _rows(values).items()
     if json:
         write_json(values | {"trained": timestamp(values["trained"])} if "trained" in values else values)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charlm.checkpoints import model_paths
-from charlm.cli.models import find_model, load_model, takes_any_bytes
+from charlm.cli.models import load_model, say_model, takes_any_bytes
 from charlm.cli.output import say
 from charlm.cli.view.progress import ReadingLine
 from charlm.config import TextMode
@@ -20,6 +20,7 @@ from charlm.errors import ConfigError, CorpusError, CorpusNotFoundError
 from charlm.wording import shell_word
 
 if TYPE_CHECKING:
+    from charlm.comparison.learned import Learned
     from charlm.language_model import LanguageModel
     from charlm.tokenizers import Tokenizer
 
@@ -42,13 +43,23 @@ def files_or_stdin(files: list[str] | None) -> list[str]:
     return files or [corpus.STDIN]
 
 
-def hint_at_files(texts: Iterable[str], how: str, quiet: bool) -> None:
-    """Print a hint for each text that is the name of a file: `how` the command reads the file {} instead."""
+def hint_at_names(texts: Iterable[str], how: str, quiet: bool, model: str | None = "") -> None:
+    """Print a hint for each text that is the name of a file or a model: it was probably meant.
+
+    how: how the command reads the file {} instead. model: the value of --model; None if it was not given, "" if the
+    command has no such option.
+    """
+    models = model_paths.trained() if model is None else ()
     for text in texts:
+        kind, instead = "", ""
         with suppress(OSError, ValueError):  # no system takes the text for a name
             if os.path.isfile(text):
-                instead = how.format(shell_word(text))
-                say(f"hint: {text} is taken as the text itself; for the file of this name, use {instead}", quiet)
+                kind, instead = "file", how
+        if not kind and text in models:
+            kind, instead = "model", "--model {}"
+        if kind:
+            use = instead.format(shell_word(text))
+            say(f"hint: {text} is taken as the text itself; for the {kind} of this name, use {use}", quiet)
 
 
 def check_not_models(paths: Iterable[str]) -> None:
@@ -110,16 +121,30 @@ def stdin_lines(quiet: bool, *, any_bytes: bool = False) -> Iterator[str]:
     _say_all(notes, quiet)
 
 
-def warn_learned(documents: Sequence[AnyDocument], learned: Sequence[bool]) -> None:
-    """Warn, also under --quiet, of documents that the model was trained on; `learned` has a value for each."""
-    names = [document.name for document, each in zip(documents, learned, strict=True) if each]
-    if names:
-        others = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-        text = f"{', '.join(names[:_NAMED])}{others}"
+def warn_learned(
+    documents: Sequence[AnyDocument], learned: "Sequence[Learned]", quiet: bool, model: str = "the model"
+) -> None:
+    """Warn, also under --quiet, of documents that a model was trained on; note those of which this is unknown."""
+    both = list(zip(documents, learned, strict=True))
+    if parts := parts_in_words(documents, learned):
         say(
-            f"warning: the model was trained on {text}, so its figures are too good; charlm evaluate --held-out"
-            " measures the part that it was not trained on"
+            f"warning: {model} was trained on {parts}, so its figures are too good; charlm evaluate --held-out measures"
+            " the part that it was not trained on"
         )
+    if unsure := [(document.name, each.unknown) for document, each in both if each.trained_on is None]:
+        names, why = [name for name, _ in unsure], unsure[0][1]
+        say(f"note: it is unknown whether {model} was trained on {_first(names)}: {why}", quiet)
+
+
+def parts_in_words(documents: Sequence[AnyDocument], learned: "Sequence[Learned]") -> str:
+    """Name the documents, or parts of them, that were trained on; "" for none."""
+    both = zip(documents, learned, strict=True)
+    return _first([each.in_words(document.name) for document, each in both if each.trained_on])
+
+
+def _first(names: Sequence[str]) -> str:
+    others = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return f"{', '.join(names[:_NAMED])}{others}"
 
 
 def report_unknown(
@@ -148,15 +173,17 @@ def _parts(document: AnyDocument, mode: TextMode) -> Iterator[tuple[str, bool]]:
     return ((text, False) for text in document.pieces())
 
 
-def read_text(text: str | None, file: str | None, quiet: bool, *, any_bytes: bool = False) -> str:
+def read_text(
+    text: str | None, file: str | None, quiet: bool, model: str | None = "", *, any_bytes: bool = False
+) -> str:
     """Return the text that a command examines: the argument, or the beginning of a file or of stdin.
 
-    Raises ConfigError if both are given.
+    model: as in `hint_at_names`. Raises ConfigError if both are given.
     """
     if text is not None and file is not None:
         raise ConfigError("give a text or --file, not both")
     if text is not None and text != corpus.STDIN:
-        hint_at_files([text], "--file {}", quiet)
+        hint_at_names([text], "--file {}", quiet, model)
         return text
     path = file or files_or_stdin(None if text is None else [text])[0]
     notes: list[str] = []
@@ -169,9 +196,10 @@ def load_model_and_text(
     model: str | None, text: str | None, file: str | None, quiet: bool
 ) -> "tuple[LanguageModel, str]":
     """Load a model and the text that a command analyzes; print which model it is, and its unknown characters."""
-    folder = find_model(model, quiet)
-    content = read_text(text, file, quiet, any_bytes=takes_any_bytes(folder))
+    folder = model_paths.existing_folder(model)
+    content = read_text(text, file, quiet, model, any_bytes=takes_any_bytes(folder))
     language_model = load_model(folder, quiet)
+    say_model(folder, model, quiet)
     report_unknown(language_model, [Document("", content)], language_model.unknown(content), "unk", quiet)
     return language_model, content
 

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charlm.checkpoints.model_folder import CONFIG
-from charlm.checkpoints.model_paths import existing_folder
 from charlm.cli.output import say
 from charlm.cli.waiting import loading
 from charlm.errors import ModelError
@@ -14,14 +13,9 @@ if TYPE_CHECKING:
     from charlm.language_model import LanguageModel
 
 
-def find_model(name: str | None, quiet: bool, *, run: bool = False) -> Path:
-    """Return the folder of a model, and print it unless the user named the model.
-
-    run: whether a run that has no model yet will do. Raises ModelError if it is missing.
-    """
-    folder = existing_folder(name, run=run)
+def say_model(folder: Path, name: str | None, quiet: bool) -> None:
+    """Print which model a command uses, unless the user named it. Call it when nothing is left to refuse."""
     say(f"model {folder}", quiet or name is not None)
-    return folder
 
 
 def takes_any_bytes(folder: Path) -> bool:

@@ -4,10 +4,11 @@ from typing import Annotated
 
 import typer
 
+from charlm.checkpoints.model_paths import existing_folder
 from charlm.cli.answers import CONTRACT, PACKAGE
 from charlm.cli.examples import answers_of, form_of, load_answering, reads_any_bytes
-from charlm.cli.inputs import hint_at_files
-from charlm.cli.models import find_model
+from charlm.cli.inputs import hint_at_names
+from charlm.cli.models import say_model
 from charlm.cli.options import OUTPUT, Json, Model, Quiet
 from charlm.cli.output import say, write, write_json
 from charlm.cli.variant_options import NONE, Given, OptionsOf, with_variant_options
@@ -44,7 +45,7 @@ def predict(
         raise ConfigError("give texts or --file, not both")
     if tsv and json:
         raise ConfigError("give --tsv or --json, not both")
-    folder = find_model(model, quiet)
+    folder = existing_folder(model)
     with loading(quiet):
         from charlm.examples.reading import read_inputs, texts_as_inputs
 
@@ -52,12 +53,13 @@ def predict(
     task = answering.config.task
     answers = answers_of(task, options)
     if texts:
-        hint_at_files(texts, "--file {}", quiet)
+        hint_at_names(texts, "--file {}", quiet, model)
         inputs = texts_as_inputs(texts, task)
     elif file or not answers.answers_alone:
         inputs = read_inputs(file or STDIN, form_of(folder, task), any_bytes=reads_any_bytes(answering))
     else:
         inputs = None
+    say_model(folder, model, quiet)
     for note in inputs.notes if inputs else ():
         say(note, quiet)
     header = "" if tsv or json else answers.header()

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charlm.checkpoints.model_folder import REPORT
+from charlm.checkpoints.model_paths import existing_folder
 from charlm.cli.inputs import check_not_models, read_files
-from charlm.cli.models import find_model, takes_any_bytes
+from charlm.cli.models import say_model, takes_any_bytes
 from charlm.cli.options import Json, Model, Overwrite, Quiet, output_option
 from charlm.cli.output import say, write, write_json
 from charlm.cli.waiting import loading, waiting
@@ -41,7 +42,7 @@ def report(
     """
     if output is not None:
         check_output(output, overwrite)  # before the work
-    folder = find_model(model, quiet)
+    folder = existing_folder(model)
     check_not_models(files or ())
     corpus = read_files(files, quiet, any_bytes=takes_any_bytes(folder)) if files else None
     with loading(quiet):
@@ -50,6 +51,7 @@ def report(
 
     with waiting("reading the held-out text and the vectors", quiet):
         contents = gather(folder, corpus)
+    say_model(folder, model, quiet)
     path = output or folder / REPORT
     write_atomic(path, page(contents).encode(errors="backslashreplace"))
     if contents.surprisal is None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charlm.checkpoints import model_paths
-from charlm.cli.inputs import hint_at_files, read_files, read_stdin, report_unknown, require_in_memory
+from charlm.cli.inputs import hint_at_names, read_files, read_stdin, report_unknown, require_in_memory
 from charlm.cli.interactive import edit_with_model
 from charlm.cli.models import load_model, takes_any_bytes
 from charlm.cli.options import OUTPUT, Json, Model, Quiet, optional
@@ -157,8 +157,8 @@ def sample(
     folder = model_paths.existing_folder(model)
     if source is not None:
         _refuse([*given, *(["prompt"] if prompt else [])], _TARGETS, "--source draws whole targets")
-        return sample_targets(folder, source, given, json, quiet)
-    hint_at_files([prompt], "--prompt - < {}", quiet)
+        return sample_targets(folder, model, source, given, json, quiet)
+    hint_at_names([prompt], "--prompt - < {}", quiet, model)
     any_bytes = takes_any_bytes(folder)
     if prompt == STDIN:
         prompt = require_in_memory(read_stdin(quiet, any_bytes=any_bytes), "begin with").text

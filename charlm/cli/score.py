@@ -7,23 +7,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from charlm.checkpoints.model_paths import existing_folder
 from charlm.cli.inputs import (
     document_sequences,
     files_or_stdin,
-    hint_at_files,
+    hint_at_names,
     read_files,
     read_stdin,
     report_unknown,
     stdin_lines,
     warn_learned,
 )
-from charlm.cli.models import find_model, load_model, takes_any_bytes, verb_of
+from charlm.cli.models import load_model, say_model, takes_any_bytes, verb_of
 from charlm.cli.options import OUTPUT, Model, Overwrite, Quiet, Unknown, optional, output_option
 from charlm.cli.output import result_in, say, say_renamed
 from charlm.cli.targets import score_targets
 from charlm.cli.variant_options import NONE, Given, OptionsOf, chosen, with_variant_options
 from charlm.cli.view.progress import text_bar
-from charlm.cli.waiting import loading
+from charlm.cli.waiting import COMPARING, loading, waiting
 from charlm.config import TextMode
 from charlm.data.corpus import STDIN
 from charlm.data.documents import AnyDocument, Document
@@ -123,24 +124,24 @@ def score(
     name, fields = _format(format, writers)
     if output is not None:
         check_output(output, overwrite)  # before the work
-    folder = find_model(model, quiet)
+    folder = existing_folder(model)
     if file and not texts and verb_of(folder) == "predict":
-        return score_targets(folder, file, json=name == "json", quiet=quiet)
+        return score_targets(folder, model, file, json=name == "json", quiet=quiet)
     methods = tuple(chosen(_ADAPTATIONS, adaptations))
     if pairs is not None and (texts or file or unit or base or full or lines or name not in _PAIR_FORMATS):
         raise ConfigError("--pairs takes no other text, and prints a table or --json; leave the other options out")
     if pairs is not None and methods:
         names = " and ".join(f"--{option.replace('_', '-')}" for option in adaptations)
         raise ConfigError(f"--pairs scores both sentences with the same model; leave {names} out")
-    hint_at_files(texts or (), "--file {}", quiet)
+    hint_at_names(texts or (), "--file {}", quiet, model)
     arguments = texts if texts or file or pairs else files_or_stdin(None)
     any_bytes, named = takes_any_bytes(folder), [pairs] if pairs else file or []
     documents = read_files(named, quiet, any_bytes=any_bytes).documents if named else ()
 
     with loading(quiet):
-        from charlm.checkpoints.checkpoint import corpus_of
+        from charlm.checkpoints.checkpoint import describe_text
         from charlm.cli.formats import Request, ScoreWriter, in_sentence, logarithms
-        from charlm.comparison.own_text import learned_from
+        from charlm.comparison.learned import Learned, learned_from
         from charlm.registry import find
         from charlm.scoring import units
         from charlm.scoring.batching import batches
@@ -153,6 +154,7 @@ def score(
         language_model = language_model.adapted(*methods)
     tokenizer = language_model.tokenizer
     unit = unit or writer.unit(tokenizer)
+    units.check(tokenizer, unit)
     settings = {
         "bos": bos,
         "context": context,
@@ -162,20 +164,22 @@ def score(
     }
     how: ScoreOptions = {name: value for name, value in settings.items() if value is not None}  # type: ignore[assignment]
     ends = language_model.line if eos is None else eos
+    in_base = logarithms(writer.base or base)
+    ambiguous = tokenizer.AMBIGUOUS
+    convention = in_sentence(ScoreConfig(ends, **how), in_base, one_tokenization=ambiguous, methods=methods)
+    say_model(folder, model, quiet)
     if pairs is not None:
         from charlm.cli.pairs import score_pairs
 
         with result_in(output):
             score_pairs(language_model, documents[0], ends, how, json=name != _DEFAULT_FORMAT, quiet=quiet)
         return
-    in_base = logarithms(writer.base or base)
-    ambiguous = tokenizer.AMBIGUOUS
-    convention = in_sentence(ScoreConfig(ends, **how), in_base, one_tokenization=ambiguous, methods=methods)
-    trained_on = None
     if documents:
-        learned = learned_from(corpus_of(folder), documents, any_bytes=any_bytes)
-        warn_learned(documents, learned)
-        trained_on = any(learned)
+        with waiting(COMPARING, quiet):
+            learned = learned_from(describe_text(folder, language_model.config), documents)
+        warn_learned(documents, learned, quiet)
+        total = Learned.total(learned, [document.size for document in documents])
+        writer.of_files = {"trained_on": total.trained_on, "trained_on_share": total.share}
     note = writer.note(convention, one_tokenization=ambiguous)
     say(note, quiet or not note)
     mode = TextMode.LINE if lines or writer.by_line else language_model.mode
@@ -184,7 +188,7 @@ def score(
     piped = STDIN in (arguments or ())
     with result_in(output), text_bar((piped or bool(file)) and not quiet, piped) as on_progress:
         writer.model = language_model.name
-        writer.begin(in_base, convention, trained_on=trained_on)
+        writer.begin(in_base, convention)
         for group in ([text] for text in singles) if methods else batches(singles, len, _CHARACTERS, _AT_ONCE):
             for result in language_model.score_many(group, eos=ends, **how):
                 remarks.add(result)

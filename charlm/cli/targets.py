@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from charlm.cli.examples import form_of, reads_any_bytes
+from charlm.cli.models import say_model
 from charlm.cli.output import say, write, write_json
 from charlm.cli.waiting import loading
 from charlm.wording import for_terminal
 
 
-def score_targets(folder: Path, files: Sequence[str], json: bool, quiet: bool) -> None:
+def score_targets(folder: Path, name: str | None, files: Sequence[str], json: bool, quiet: bool) -> None:
     """Print log P(target | source) of each pair in files. Raises ModelError for a model of another task."""
     with loading(quiet):
         from charlm.checkpoints.checkpoint import expect, load
@@ -21,6 +22,7 @@ def score_targets(folder: Path, files: Sequence[str], json: bool, quiet: bool) -
 
     model = expect(load(folder), Translator)
     examples = read_examples(files, form_of(folder, model.config.task), any_bytes=reads_any_bytes(model))
+    say_model(folder, name, quiet)
     for note in examples.notes:
         say(note, quiet)
     pairs = pairs_of(examples)
@@ -34,7 +36,9 @@ def score_targets(folder: Path, files: Sequence[str], json: bool, quiet: bool) -
         say(f"{never:,} targets have a token that no training target has, so their probability is 0", quiet)
 
 
-def sample_targets(folder: Path, source: str, given: Mapping[str, Any], json: bool, quiet: bool) -> None:
+def sample_targets(
+    folder: Path, name: str | None, source: str, given: Mapping[str, Any], json: bool, quiet: bool
+) -> None:
     """Draw targets of a source, and print them. given: count, temperature and seed, as far as they were given."""
     with loading(quiet):
         from charlm.checkpoints.checkpoint import expect, load
@@ -42,6 +46,7 @@ def sample_targets(folder: Path, source: str, given: Mapping[str, Any], json: bo
         from charlm.tasks.pairs.translator import Translator
 
     model = expect(load(folder), Translator)
+    say_model(folder, name, quiet)
     settings = {**given, "seed": given.get("seed", new_seed())}
     say(f"seed {settings['seed']}", quiet)
     for index, target in enumerate(model.sample(source, **settings)):
@@ -51,7 +56,7 @@ def sample_targets(folder: Path, source: str, given: Mapping[str, Any], json: bo
             write(f"{for_terminal(target)}\n")
 
 
-def show_attention(folder: Path, source: str, target: str | None, json: bool, quiet: bool) -> None:
+def show_attention(folder: Path, name: str | None, source: str, target: str | None, json: bool, quiet: bool) -> None:
     """Show what each token of a target, or of the model's answer, attends to in its source."""
     with loading(quiet):
         from charlm.checkpoints.checkpoint import expect, load
@@ -59,6 +64,7 @@ def show_attention(folder: Path, source: str, target: str | None, json: bool, qu
         from charlm.tasks.pairs.translator import Translator
 
     alignment = expect(load(folder), Translator).attention(source, target)
+    say_model(folder, name, quiet)
     if json:
         write_json(alignment._asdict())
     else:

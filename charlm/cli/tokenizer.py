@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from charlm.checkpoints.model_paths import existing_folder
 from charlm.cli.config_options import TOKENIZER_OPTIONS, configured, with_options
 from charlm.cli.help_page import HelpPage, command_group
-from charlm.cli.inputs import files_or_stdin, hint_at_files, read_files, read_stdin, read_vocabulary
-from charlm.cli.models import find_model, load_model
+from charlm.cli.inputs import files_or_stdin, hint_at_names, read_files, read_stdin, read_vocabulary
+from charlm.cli.models import load_model, say_model
 from charlm.cli.options import Json, Model, Overwrite, Quiet, output_option
 from charlm.cli.output import say, write, write_json, write_lines
 from charlm.cli.variant_options import NONE, Given
@@ -92,10 +93,10 @@ def show(
     file = None if model or not given else Path(given[0])
     text = given[-1] if len(given) > (file is not None) else None
 
-    loaded = read_vocabulary(file, quiet) if file else load_model(find_model(model, quiet), quiet).tokenizer
+    loaded = read_vocabulary(file, quiet) if file else _tokenizer_of(model, quiet)
     about, fitted = _about(loaded), {}
     if text is not None:
-        hint_at_files([text], "- < {}", quiet)
+        hint_at_names([text], "- < {}", quiet)
         is_piped = text == STDIN
         document = read_stdin(quiet, any_bytes=loaded.READS_ANY_BYTES) if is_piped else Document("text", text)
         fitted = _fitted(loaded, document)
@@ -104,6 +105,13 @@ def show(
     else:
         write_lines("".join(f"{name:<12} {value}\n" for name, value in _rows(about | fitted)), indent=13)
         _print_colored(fitted.get("cut", []))
+
+
+def _tokenizer_of(model: str | None, quiet: bool) -> "Tokenizer":
+    folder = existing_folder(model)
+    tokenizer = load_model(folder, quiet).tokenizer
+    say_model(folder, model, quiet)
+    return tokenizer
 
 
 def _about(tokenizer: "Tokenizer") -> dict[str, Any]:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from charlm.interrupts import importing
 
+COMPARING = "comparing with the training text"
 _ERASE = "\r\x1b[K"
 
 

@@ -45,7 +45,7 @@ def why(
     if source is not None:
         if file is not None:
             raise ConfigError("--source shows one target; give it as TEXT, and leave --file out")
-        return show_attention(model_paths.existing_folder(model), source, text, json, quiet)
+        return show_attention(model_paths.existing_folder(model), model, source, text, json, quiet)
     language_model, content = load_model_and_text(model, text, file, quiet)
 
     from charlm.analysis.attribution import attribute

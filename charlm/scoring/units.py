@@ -39,7 +39,7 @@ _WORD = re.compile(r"\s*\S+|\s+")
 _ASCII_WORD = re.compile(r"\s*\S+|\s+", re.ASCII)
 
 
-def check(tokenizer: Tokenizer, unit: Unit) -> None:
+def check(tokenizer: Tokenizer, unit: str) -> None:
     """Raise ConfigError if the model's tokens do not give exact probabilities of the unit."""
     check_choice("unit", unit, (CHAR, TOKEN, WORD))
     if unit == TOKEN:

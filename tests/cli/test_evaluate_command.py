@@ -36,7 +36,7 @@ def test_json_is_one_compact_line_a_file_with_these_keys(
     run: Run, evaluate: Callable[..., list[Any]], line_folder: Path
 ) -> None:
     (value,) = evaluate("lines", "-m", line_folder)
-    assert list(value) == [*KEYS, "trained_on"]
+    assert list(value) == [*KEYS, "trained_on", "trained_on_share"]
     assert run("evaluate", "--json", "lines", "-m", line_folder).out == json.dumps(value, separators=(",", ":")) + "\n"
 
 
@@ -59,10 +59,10 @@ def test_it_is_the_score_of_the_lines(run: Run, evaluate: Callable[..., list[Any
 def test_the_command_says_what_the_library_says(evaluate: Callable[..., list[Any]], stream_folder: Path) -> None:
     (value,) = evaluate("stream", "-m", stream_folder)
     expected = charlm.load(stream_folder).evaluate(STREAM)
-    assert value == {name: getattr(expected, name) for name in KEYS} | {"trained_on": True}
+    assert value == {name: getattr(expected, name) for name in KEYS} | {"trained_on": True, "trained_on_share": None}
     (windowed,) = evaluate("stream", "--window", 50, "-m", stream_folder)
     expected = charlm.load(stream_folder).evaluate(STREAM, window=50)
-    assert windowed == {name: getattr(expected, name) for name in KEYS} | {"trained_on": True}
+    assert windowed == {name: getattr(expected, name) for name in KEYS} | {"trained_on": True, "trained_on_share": None}
     assert (windowed["window"], windowed["streams"], windowed["tokens"]) == (50, None, len(STREAM) // 50 * 50)
 
 
@@ -114,7 +114,7 @@ def test_bytes_are_those_of_the_file(evaluate: Callable[..., list[Any]], line_fo
     Path("accent").write_text("a cét\n", encoding="utf-8")
     (value,) = evaluate("accent", "-m", line_folder)
     assert [value[name] for name in ("characters", "bytes", "unknown")] == [6, 7, 1]
-    assert list(value) == [*KEYS, "bits_per_char_known", "unknown_tokens", "trained_on"]
+    assert list(value) == [*KEYS, "bits_per_char_known", "unknown_tokens", "trained_on", "trained_on_share"]
     assert value["bits_per_char"] is value["bits_per_byte"] is None
     assert 0 < value["bits_per_char_known"] < 10
 

@@ -42,8 +42,53 @@ def test_a_text_that_is_the_name_of_a_file_gets_a_hint(run: Run, command: list[s
     assert "hint" not in run(*given).err
 
 
+@pytest.fixture
+def latest(tmp_path: Path) -> None:
+    """The model that was trained last, which a command uses unless it names another."""
+    (tmp_path / "checkpoints" / "latest").write_text("poems\n")
+
+
+@pytest.mark.usefixtures("latest")
+def test_a_text_that_is_the_name_of_a_model_gets_a_hint(run: Run) -> None:
+    for command in (["score"], ["why"], ["neurons"], ["sample", "--length", "1", "--unknown", "skip", "-p"]):
+        done = run(*command, "poems")
+        hint = "hint: poems is taken as the text itself; for the model of this name, use --model poems\n"
+        assert done.code == 0 and hint in done.err
+        assert "hint" not in run(*command, "poems", "--model", "poems").err
+        assert "hint" not in run(*command, "poems", "--quiet").err
+
+
+@pytest.mark.usefixtures("latest")
 def test_a_file_that_does_not_exist_but_is_a_model_gets_its_option(run: Run) -> None:
+    """And nothing before: which model is used does not matter then."""
     for command in ("evaluate", "report"):
-        done = run(command, "poems", "-m", "poems")
-        assert (done.code, done.out) == (2, "")
-        assert done.err == "error: there is no file poems, but a model; name it with --model poems\n"
+        for option in ([], ["-m", "poems"]):
+            done = run(command, "poems", *option)
+            assert (done.code, done.out) == (2, "")
+            assert done.err == "error: there is no file poems, but a model; name it with --model poems\n"
+
+
+@pytest.mark.usefixtures("latest")
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["predict", "emma"],
+        ["evaluate", "nosuch"],
+        ["evaluate", "--top", "cats"],
+        ["report", "nosuch"],
+        ["score", "--file", "nosuch"],
+        ["score", "--unit", "syllable", "cat"],
+        ["score", "--base", "3", "cat"],
+        ["why", "--file", "nosuch"],
+        ["why", "--source", "cat"],
+        ["sample", "--source", "cat"],
+        ["neurons", "--file", "nosuch"],
+        ["embed", "neighbors", "--side", "left", "cat"],
+        ["tokenizer", "show", "--model", "poems", "a", "b"],
+    ],
+    ids=" ".join,
+)
+def test_an_error_comes_alone(run: Run, command: list[str]) -> None:
+    """Without a line on the model that would have been used."""
+    done = run(*command)
+    assert done.code and done.err.startswith("error: ") and done.err.count("\n") == 1

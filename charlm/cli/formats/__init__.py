@@ -5,8 +5,8 @@ fields are options too, and giving one of them chooses the format.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import ClassVar, NamedTuple, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple, cast
 
 from charlm.scoring.adapting import in_words
 from charlm.scoring.measure import NATS, Base
@@ -37,6 +37,7 @@ class ScoreWriter(ABC):
     base: ClassVar[Base | None] = None  # base of all logarithms; None leaves it to --base
     by_line: ClassVar[bool] = False  # whether each line is a text of its own, in stream mode too
     model = ""  # name of the model that scores; set before `begin`
+    of_files: Mapping[str, Any] = {}  # values of the files that are scored, for JSON; set before `begin`
 
     def check(self, request: Request) -> None:  # noqa: B027
         """Raise ConfigError for an option that the format cannot honor."""
@@ -57,12 +58,9 @@ class ScoreWriter(ABC):
         """Return what to print on stderr because the format does not say it; an empty string for nothing."""
         return ""
 
-    def begin(self, logarithms: Logarithms, convention: str, *, trained_on: bool | None = None) -> None:
-        """Prepare to write. `convention` says in words how the texts are scored.
-
-        trained_on: whether the model was trained on the files that are scored; None if there are none.
-        """
-        self._logarithms, self._convention, self._trained_on = logarithms, convention, trained_on
+    def begin(self, logarithms: Logarithms, convention: str) -> None:
+        """Prepare to write. `convention` says in words how the texts are scored."""
+        self._logarithms, self._convention = logarithms, convention
 
     @abstractmethod
     def add(self, score: Score) -> None:

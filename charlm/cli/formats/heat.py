@@ -28,8 +28,8 @@ class Heat(ScoreWriter):
     def unit(self, tokenizer: Tokenizer) -> Unit:
         return units.display_unit(tokenizer)
 
-    def begin(self, logarithms: Logarithms, convention: str, *, trained_on: bool | None = None) -> None:
-        super().begin(logarithms, convention, trained_on=trained_on)
+    def begin(self, logarithms: Logarithms, convention: str) -> None:
+        super().begin(logarithms, convention)
         self._page = HeatText()
         self._step = 0
         self._unknown = False  # whether a token was unknown

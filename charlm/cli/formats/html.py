@@ -30,8 +30,8 @@ class Html(ScoreWriter):
     def alternatives(self, *, tokens: bool, full: bool) -> int | None:
         return _ON_HOVER if tokens else None  # a word has no rank
 
-    def begin(self, logarithms: Logarithms, convention: str, *, trained_on: bool | None = None) -> None:
-        super().begin(logarithms, convention, trained_on=trained_on)
+    def begin(self, logarithms: Logarithms, convention: str) -> None:
+        super().begin(logarithms, convention)
         if sys.stdout.isatty():
             raise ConfigError("an HTML page is not for a terminal; name a file with --output")
         self._scores: list[Score] = []

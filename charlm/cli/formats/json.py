@@ -33,8 +33,7 @@ class Json(ScoreWriter):
         for name in _LOGARITHMS if base != "e" else ():
             if name in values:
                 values[name] = _divided(values[name], NATS[base])
-        trained_on = {} if self._trained_on is None else {"trained_on": self._trained_on}
-        write_json({**values, "base": base, **trained_on})
+        write_json({**values, "base": base, **self.of_files})
 
 
 def _divided(value: Any, nats: float) -> Any:

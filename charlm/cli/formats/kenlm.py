@@ -43,8 +43,8 @@ class Kenlm(ScoreWriter):
     def note(self, convention: str, *, one_tokenization: bool) -> str:
         return convention
 
-    def begin(self, logarithms: Logarithms, convention: str, *, trained_on: bool | None = None) -> None:
-        super().begin(logarithms, convention, trained_on=trained_on)
+    def begin(self, logarithms: Logarithms, convention: str) -> None:
+        super().begin(logarithms, convention)
         self._values: dict[bool, float] = {False: 0.0, True: 0.0}  # unknown word or not → log10 P
         self._words: dict[bool, int] = {False: 0, True: 0}  # unknown word or not → number of words
 

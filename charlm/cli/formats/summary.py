@@ -13,8 +13,8 @@ class Summary(ScoreWriter):
     order = 15
     flag = "Print only the figures of all texts together."
 
-    def begin(self, logarithms: Logarithms, convention: str, *, trained_on: bool | None = None) -> None:
-        super().begin(logarithms, convention, trained_on=trained_on)
+    def begin(self, logarithms: Logarithms, convention: str) -> None:
+        super().begin(logarithms, convention)
         self._total = Total()
 
     def add(self, score: Score) -> None:

@@ -16,8 +16,8 @@ class Table(ScoreWriter):
 
     order = 10
 
-    def begin(self, logarithms: Logarithms, convention: str, *, trained_on: bool | None = None) -> None:
-        super().begin(logarithms, convention, trained_on=trained_on)
+    def begin(self, logarithms: Logarithms, convention: str) -> None:
+        super().begin(logarithms, convention)
         self._total = Total()
 
     def add(self, score: Score) -> None:

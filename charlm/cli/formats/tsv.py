@@ -24,8 +24,8 @@ class Tsv(ScoreWriter):
     def note(self, convention: str, *, one_tokenization: bool) -> str:
         return convention
 
-    def begin(self, logarithms: Logarithms, convention: str, *, trained_on: bool | None = None) -> None:
-        super().begin(logarithms, convention, trained_on=trained_on)
+    def begin(self, logarithms: Logarithms, convention: str) -> None:
+        super().begin(logarithms, convention)
         self._sentence = 0
         logprob, surprisal = logarithms.names
         columns = ["sentence", "position", "token", f"logprob_{logprob}", f"surprisal_{surprisal}"]
