@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from charlm.cli.models import find_model
+from charlm.checkpoints.model_paths import existing_folder
+from charlm.cli.models import say_model
 from charlm.cli.options import Json, Model, Overwrite, Quiet, one_of, optional, output_option
 from charlm.cli.output import say, write, write_json
 from charlm.cli.waiting import loading, waiting
@@ -51,12 +52,13 @@ def export(
     check_name(_PACKAGE, "format", format)
     if output is None:
         raise ConfigError("no output file given; name one with --output")
-    folder = find_model(model, quiet)
+    folder = existing_folder(model)
     with loading(quiet):
         from charlm.checkpoints.checkpoint import load
         from charlm.exports import export as export_model
     with waiting("writing and checking the file", quiet):
         result = export_model(load(folder), format, output, rounding=weights, overwrite=overwrite)
+    say_model(folder, model, quiet)
     for note in result.notes:
         say(note, quiet)
     if json:
