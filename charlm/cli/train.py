@@ -56,9 +56,12 @@ def train(
     force: Annotated[bool, typer.Option("--force", help="Train even if the time is too short for one step.")] = False,
     options: Given = NONE,
     valid: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            metavar="FILE", help="Validate on this file instead of on part of the corpus.", rich_help_panel=TEXT
+            "--valid",
+            metavar="FILE",
+            help="Validate on this file instead of on part of the corpus; may be repeated.",
+            rich_help_panel=TEXT,
         ),
     ] = None,
     tokenizer_file: Annotated[
@@ -92,7 +95,7 @@ def train(
     """
     started = began()
     sources, launch = files_or_stdin(texts), launched()
-    if launch.world_size > 1 and corpus.STDIN in (*sources, valid):
+    if launch.world_size > 1 and corpus.STDIN in (*sources, *(valid or ())):
         raise ConfigError("several processes cannot share stdin; give the corpus as a file")
     name = corpus.stem(sources[0]) if model is None else model
     folder = model_paths.model_path(name)
@@ -124,7 +127,7 @@ def train(
                 sources,
                 shape,
                 config,
-                valid=Path(valid) if valid and "\n" in valid else valid,
+                valid=[Path(each) if "\n" in each else each for each in valid] if valid else None,
                 plan=stored,
                 tokenizer=vocabulary or options.get("tokenizer"),
                 folder=folder,

@@ -13,7 +13,7 @@ from charlm import registry
 from charlm.data.documents import PIECE
 from charlm.errors import ConfigError, CorpusError
 from charlm.examples import AUTO, COLUMNS_OF, LANGUAGE, TASKS, Columns, Example, Labeled, Pair, Series, Tagged
-from charlm.examples.formats import Format
+from charlm.examples.formats import Format, Recognition
 from charlm.examples.source import Source, beginning, from_text, read_with_examples
 from charlm.wording import nearest, plural, quoted
 
@@ -23,7 +23,7 @@ _SHOWN_ITEMS = 5  # tokens, values
 _HOW = {
     "classify": "write a label, a tab, and a text on each line",
     "tag": "write a token, a tab, and its tag on each line, and a blank line after each sentence",
-    "pair": "write a source, a tab, and its target on each line",
+    "pair": "write a source, a tab, and its target on each line, or give a file of sources and one of their targets",
     "series": "write a header and a column of numbers, as CSV",
 }
 
@@ -52,7 +52,8 @@ def detect(files: Files, task: str = AUTO, columns: Columns = NO_COLUMNS) -> Det
 
     task: read them for this task, in whatever format they have. columns: the columns to read, which may also decide the
     task. stdin, pipes, and folders are plain text. Raises ConfigError for an unknown task, CorpusNotFoundError if a
-    file does not exist, and CorpusError if two readings are possible, files differ, or no format fits.
+    file does not exist, and CorpusError if two readings are possible, files differ, or no format fits. Only
+    `read_examples` knows parallel files.
     """
     wanted = wanted_task(task, columns)
     if wanted == LANGUAGE:
@@ -81,20 +82,25 @@ def agreed(detected: list[tuple[str, Detected]]) -> Detected:
 
 def detect_source(source: Source, task: str, columns: Columns) -> Detected:
     """Return what the beginning of a file is for. `task` is "auto" or a task; `detect` says what is raised."""
-    for each in formats():
-        if task in (AUTO, *each.tasks) and (recognized := each.recognize(source, task, columns)):
-            start = head(source, _FIRST)
-            first = next(iter(each.examples(start, recognized.task, recognized.columns, [])), None)
-            return Detected(
-                recognized.task,
-                registry.name_of(each),
-                recognized.reason,
-                "" if first is None else describe(first),
-                recognized.columns,
-            )
+    if known := recognized(source, task, columns):
+        each, recognition = known
+        first = next(iter(each.examples(head(source, _FIRST), recognition.task, recognition.columns, [])), None)
+        shown = "" if first is None else describe(first)
+        return Detected(recognition.task, registry.name_of(each), recognition.reason, shown, recognition.columns)
     if task == AUTO:
         return Detected(LANGUAGE, "text", "the file is plain text")
     raise CorpusError(f"{source.name} is plain text, without examples for the task {task}; {_HOW[task]}")
+
+
+def recognized(source: Source, task: str, columns: Columns) -> tuple[Format, Recognition] | None:
+    """Return the format of the beginning of a file, and what it is for; None if no format fits.
+
+    Raises CorpusError if two readings are possible.
+    """
+    for each in formats():
+        if task in (AUTO, *each.tasks) and (recognition := each.recognize(source, task, columns)):
+            return each, recognition
+    return None
 
 
 @cache

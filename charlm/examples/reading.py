@@ -17,6 +17,7 @@ from charlm.examples.detection import (
     format_named,
     head,
     paths,
+    recognized,
     wanted_task,
 )
 from charlm.examples.formats import plain_input
@@ -61,15 +62,25 @@ def read_examples(
 ) -> Examples:
     """Read files of one format.
 
-    choice: what `detect` returned, perhaps for other files of the same form, or a task. any_bytes: keep bytes that are
-    not UTF-8. Raises CorpusNotFoundError, or CorpusError, with file and line, for what is not an example, and for files
-    that `detect` refuses.
+    choice: what `detect` returned, perhaps for other files of the same form, or a task. For the task pair, two files
+    that have no pairs of their own are parallel: each line of the first is a source, and the same line of the second is
+    its target. any_bytes: keep bytes that are not UTF-8. Raises CorpusNotFoundError, or CorpusError, with file and
+    line, for what is not an example, and for files that `detect` refuses.
     """
     notes: list[str] = []
     sources = [read_with_examples(path, notes, any_bytes=any_bytes) for path in paths(files)]
     if isinstance(choice, str):
         task = wanted_task(choice, columns)
+        if task == "pair" and not columns.given() and _are_parallel(sources):
+            return _parallel(sources, notes)
         choice = agreed([(source.name, detect_source(head(source), task, columns)) for source in sources])
+    if choice.format == PARALLEL:
+        if len(sources) != 2:
+            raise CorpusError(
+                f"{sources[0].name} has no pairs of its own, and a pair of parallel files is needed; give two files,"
+                " first the sources and then the targets"
+            )
+        return _parallel(sources, notes)
     if choice.task == LANGUAGE:
         raise ConfigError("plain text has no examples; it is for the task language")
     items: list[Example] = []
@@ -83,15 +94,24 @@ def read_examples(
     return _checked(items, choice.task, choice.format, choice.reason, notes, choice.columns)
 
 
-def read_parallel(
-    source: str | os.PathLike[str], target: str | os.PathLike[str], *, any_bytes: bool = False
-) -> Examples:
-    """Read pairs from two files, of which each line has a source and its target.
+def _are_parallel(sources: Sequence[Source]) -> bool:
+    """Return whether two files can only be read as sources and their targets.
+
+    Files that both have pairs, such as two tables, are not parallel. If one of them alone looks like pairs, such as
+    the targets of a dictionary, the number of lines decides.
+    """
+    if len(sources) != 2:
+        return False
+    known = [recognized(head(source), "pair", NO_COLUMNS) is not None for source in sources]
+    return not any(known) or (not all(known) and len(sources[0].lines) == len(sources[1].lines))
+
+
+def _parallel(sources: Sequence[Source], notes: list[str]) -> Examples:
+    """Return the pairs of two files, of which each line has a source and its target.
 
     Raises CorpusError if one file is longer, with the line from which they do not fit, or if a line is too long.
     """
-    notes: list[str] = []
-    left, right = (read_with_examples(os.fspath(path), notes, any_bytes=any_bytes) for path in (source, target))
+    left, right = sources
     if len(left.lines) != len(right.lines):
         short, long = sorted((left, right), key=lambda each: len(each.lines))
         line = first_shifted_line(short.lines, long.lines)

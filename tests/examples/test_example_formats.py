@@ -10,7 +10,7 @@ import pytest
 
 from charlm.examples import Columns, Example, Labeled, Pair, Place, Series, Tagged
 from charlm.examples.detection import NO_COLUMNS, detect
-from charlm.examples.reading import read_examples, read_parallel
+from charlm.examples.reading import read_examples
 
 EU = Tagged(("EU", "left"), ("B-ORG", "O"), None, (("EU", "NNP", "B-ORG"), ("left", "VBD", "O")))
 PETER = Tagged(("Peter",), ("B-PER",), None, (("Peter", "NNP", "B-PER"),))
@@ -274,7 +274,7 @@ def test_the_first_example_is_shown_in_words(tmp_path: Path) -> None:
 def test_two_files_of_lines_are_pairs(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("one\n\ntwo\n")
     (tmp_path / "b").write_text("un\n\ndeux")
-    examples = read_parallel(tmp_path / "a", tmp_path / "b")
+    examples = read_examples([tmp_path / "a", tmp_path / "b"], "pair")
     assert examples.items == (Pair("one", "un"), Pair("two", "deux"))
     assert examples.items[1].where == Place(str(tmp_path / "a"), 3)
     assert examples.notes == (f"left out 1 blank line of {tmp_path / 'a'} and of {tmp_path / 'b'}",)

@@ -11,7 +11,7 @@ from test_example_formats import FORMATS, SERIES
 from charlm.errors import CharlmError
 from charlm.examples import TASKS, Columns
 from charlm.examples.detection import detect
-from charlm.examples.reading import read_examples, read_inputs, read_parallel
+from charlm.examples.reading import read_examples, read_inputs
 
 VALID = [(name, text.encode()) for name, text, *_ in (*FORMATS, *SERIES)]
 NAMES = sorted({name for name, _ in VALID})
@@ -85,7 +85,7 @@ def test_parallel_files_are_read_or_refused(tmp_path: Path, one: tuple[str, byte
     (tmp_path / "one").write_bytes(one[1])
     (tmp_path / "other").write_bytes(other[1])
     with contextlib.suppress(CharlmError):
-        assert len(read_parallel(tmp_path / "one", tmp_path / "other"))
+        assert len(read_examples([tmp_path / "one", tmp_path / "other"], "pair"))
 
 
 @LIMITS

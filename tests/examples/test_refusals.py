@@ -9,7 +9,7 @@ from charlm.cli.remedies import advise
 from charlm.errors import CharlmError
 from charlm.examples import Columns
 from charlm.examples.detection import NO_COLUMNS
-from charlm.examples.reading import read_examples, read_inputs, read_parallel
+from charlm.examples.reading import read_examples, read_inputs
 
 WIDE, TALL = "x" * 140_000, "a" * 300
 # fmt: off
@@ -36,7 +36,7 @@ REFUSALS: list[tuple[str, str, str, dict[str, Any], str]] = [
      "t.txt:2 has 4 columns, and line 1 has 3; correct or remove the line"),
     ("t.txt", "some plain text\nand more of it\n", "pair", {},
      "t.txt is plain text, without examples for the task pair; write a source, a tab, and its target on "
-     "each line"),
+     "each line, or give a file of sources and one of their targets"),
     ("t.txt", "some plain text\nand more of it\n", "series", {},
      "t.txt is plain text, without examples for the task series; write a header and a column of numbers, as CSV"),
     ("t.csv", "text,label\na plum,fruit\na hen\n", "classify", {},
@@ -163,7 +163,7 @@ def test_parallel_files_that_do_not_match_are_refused(tmp_path: Path, monkeypatc
     ):
         Path("b").write_text(text)
         with pytest.raises(CharlmError) as refused:
-            read_parallel("a", "b")
+            read_examples(["a", "b"], "pair")
         assert str(refused.value) == sentence
 
 
