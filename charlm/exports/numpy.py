@@ -46,7 +46,8 @@ class Program(Export):
         task = self.model.config.task
         program = find(Task, task).program()
         if not program:
-            raise ModelError(f"{self.model.name} is a {declared()[task]['kind']}, for which numpy has no program")
+            kind = declared()[task]["kind"]
+            raise ModelError(f"{self.model.name} is a {kind}, for which there is no program in numpy")
         return f"{program}\n"
 
     def _weights(self) -> dict[str, Tensor]:

@@ -85,6 +85,10 @@ class Tokenizer(ABC):
     def to_json(self) -> dict[str, Any]:
         """Return the complete tokenizer as plain JSON values."""
 
+    def rules(self) -> dict[str, Any]:
+        """Return `to_json` and what else a program in another language needs to encode text. Override it if so."""
+        return self.to_json()
+
     @classmethod
     def check(cls, config: ModelConfig) -> None:
         """Raise ConfigError if `config` has a setting that this tokenizer does not use."""

@@ -9,8 +9,10 @@ spelled too, but `encode` never does so: the probability of a text is that of th
 sum over all encodings.
 """
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import cache
 from itertools import chain, islice
 from typing import Any
 
@@ -93,6 +95,10 @@ class WordTokenizer(Tokenizer):
     def to_json(self) -> dict[str, Any]:
         return {"words": list(self.words), "closed": self.closed}
 
+    def rules(self) -> dict[str, Any]:
+        """Return also `letters`: the first and last code points of the ranges of letters, one after the other."""
+        return self.to_json() | {"letters": _letter_ranges()}
+
     @property
     def size(self) -> int:
         return len(self._texts)
@@ -143,6 +149,13 @@ class WordTokenizer(Tokenizer):
         if self.closed and _is_word(word):
             return iter([(word, self.UNK)])
         return ((letter, self._index.get(letter, self.UNK)) for letter in word)
+
+
+@cache
+def _letter_ranges() -> list[int]:
+    letters = regex.compile(rf"{_LETTER}++", regex.V1)
+    spans = (match.span() for match in letters.finditer("".join(map(chr, range(sys.maxunicode + 1)))))
+    return [point for first, end in spans for point in (first, end - 1)]
 
 
 def _cut(pieces: Iterable[str]) -> Iterator[list[str]]:

@@ -24,6 +24,7 @@ WRITERS = {
     "neurons": (["neurons", "--gates", "the cat"], ".svg"),
     "score": (["score", "the cat"], ".txt"),
     "score --pairs": (["score", "--pairs", "pairs"], ".txt"),
+    "export -- html": (["export", "html"], ".html"),
     "export -- onnx": (["export", "onnx"], ".onnx"),
     "tokenizer build": (["tokenizer", "build", "text"], ".json"),
 }

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+PROGRAM = "chromium"
 PATIENCE = 60  # seconds for an answer, after which something is broken
 _OPTIONS = (
     *("--headless", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
@@ -28,7 +29,9 @@ _OPTIONS = (
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Chromium"]:
-    """One for all pages."""
+    """One for all pages. Without a browser, the tests are skipped."""
+    if shutil.which(PROGRAM) is None:
+        pytest.skip(f"there is no {PROGRAM} here: apt-get install {PROGRAM}")
     found = Chromium(tmp_path_factory.mktemp("chromium"))
     yield found
     found.close()
@@ -41,9 +44,9 @@ class Chromium:
     """
 
     def __init__(self, folder: Path) -> None:
-        program = shutil.which("chromium")
+        program = shutil.which(PROGRAM)
         if program is None:
-            raise RuntimeError("there is no chromium here: apt-get install chromium")
+            raise RuntimeError(f"there is no {PROGRAM} here: apt-get install {PROGRAM}")
         (theirs_in, ours_out), (ours_in, theirs_out) = os.pipe(), os.pipe()
         self._out, self._in, self._log = ours_out, ours_in, folder / "chromium.log"
         self._process = os.posix_spawn(
@@ -109,6 +112,7 @@ class Tab:
         self._session = browser.command("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Network", "Log"):
             self._command(f"{domain}.enable")
+        self._command("Performance.enable", timeDomain="threadTicks")
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._command("Emulation.setEmulatedMedia", features=[scheme])
         self._command(
@@ -124,14 +128,20 @@ class Tab:
         return [event["request"]["url"] for event in self._events("Network.requestWillBeSent")]
 
     @property
+    def computing(self) -> float:
+        """Seconds that the page has computed for, without those in which other programs had the processor."""
+        metrics = {each["name"]: each["value"] for each in self._command("Performance.getMetrics")["metrics"]}
+        return float(metrics["TaskDuration"])
+
+    @property
     def complaints(self) -> list[str]:
         """What the console shows: errors, and what was blocked."""
         said = [event["entry"]["text"] for event in self._events("Log.entryAdded")]
         return said + [event["exceptionDetails"]["text"] for event in self._events("Runtime.exceptionThrown")]
 
     def value(self, expression: str) -> Any:
-        """Return the value of a JavaScript expression, parsed from JSON."""
-        found = self._command("Runtime.evaluate", expression=expression, returnByValue=True)
+        """Return the value of a JavaScript expression, parsed from JSON; of a promise, what it becomes."""
+        found = self._command("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         if "exceptionDetails" in found:
             raise RuntimeError(f"{expression}: {found['result'].get('description')}")
         return found["result"].get("value")
@@ -143,11 +153,17 @@ class Tab:
         x, y, width, height = self.box(element)
         self._command("Input.dispatchMouseEvent", type="mouseMoved", x=x + width / 2, y=y + height / 2)
 
-    def press(self, key: str) -> None:
-        """A key by its name in the DOM, such as Tab."""
-        codes = {"Tab": 9, "Enter": 13, "Escape": 27, "ArrowDown": 40}
+    def press(self, key: str, *, control: bool = False) -> None:
+        """A key by its name in the DOM, such as Tab; with the control key, if asked."""
+        codes = {"Tab": 9, "Enter": 13, "Escape": 27, "End": 35, "Home": 36, "ArrowLeft": 37, "ArrowRight": 39}
+        codes |= {" ": 32, "ArrowDown": 40}
         for kind in ("rawKeyDown", "keyUp"):
-            self._command("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=codes[key])
+            code = {"key": key, "code": "Space" if key == " " else key, "windowsVirtualKeyCode": codes[key]}
+            self._command("Input.dispatchKeyEvent", type=kind, modifiers=2 * control, **code)
+
+    def type(self, text: str) -> None:
+        """Write a text where the focus is."""
+        self._command("Input.insertText", text=text)
 
     def box(self, element: str, pseudo: str | None = None) -> tuple[float, float, float, float]:
         """x, y, width and height in the window of an element, or of what its style adds: `after` or `before`."""

@@ -1,0 +1,84 @@
+"""`charlm export html`: what the command writes and refuses; tests/browser opens the page."""
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Outcome
+from random_models import LETTERS, random_model
+
+import charlm
+from charlm.exports import export
+from charlm.pages.writing_page import page
+from charlm.registry import names
+from charlm.tokenizers.sentencepiece.pieces import complete
+from charlm.tokenizers.subword import SubwordTokenizer
+from charlm.tokenizers.word import WordTokenizer
+
+Run = Callable[..., Outcome]
+WRITING = Path(charlm.__file__).parent / "pages" / "writing"
+
+
+def test_the_page_is_one_file_without_an_address(run: Run, stream_folder: Path) -> None:
+    done = run("export", "html", "-m", stream_folder, "-o", "poems.html")
+    assert (done.code, done.out) == (0, "poems.html\n")
+    text = Path("poems.html").read_text(encoding="utf-8")
+    assert f"the page has {len(text.encode()):,} bytes, loads nothing, and works offline\n" in done.err
+    assert not re.search(r"://|\bhref|\bsrc\s*=|url\(|@import|\bimport\b", text)
+    assert [path.name for path in Path().iterdir()] == ["poems.html"]
+
+
+def test_the_policy_allows_this_script_and_this_style_alone(line_model: charlm.LanguageModel) -> None:
+    text = page(line_model)
+    (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)
+    rules = dict(each.split(" ", 1) for each in policy.split("; "))
+    assert rules["default-src"] == rules["connect-src"] == "'none'"
+    for rule, element in (("script-src", "script"), ("style-src", "style")):
+        (content,) = re.findall(rf"<{element}>(.*?)</{element}>", text, re.DOTALL)
+        assert rules[rule] == f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
+
+
+def test_no_token_can_end_the_data(line_model: charlm.LanguageModel) -> None:
+    hostile = ["</script>", "<!--", "<script>", "a"]
+    model = random_model({"cell": "gru", "tokenizer": "word"}, WordTokenizer(hostile))
+    (data,) = re.findall(r'<script type="application/json" id="model">(.*?)</script>', page(model), re.DOTALL)
+    assert "<" not in data and json.loads(data)["rules"]["words"] == hostile
+
+
+def test_int8_says_what_it_loses(run: Run, stream_folder: Path) -> None:
+    done = run("export", "html", "-m", stream_folder, "--weights", "int8", "-o", "small.html", "--json")
+    values = json.loads(done.out)
+    assert values["weights"] == "int8" and 0 <= values["bits_lost_per_token"] < 0.01
+    lost = f"int8 loses {values['bits_lost_per_token']:.5f} bits per token"
+    assert lost in done.err and lost in Path("small.html").read_text(encoding="utf-8")
+    refused = run("export", "html", "-m", stream_folder, "--weights", "bfloat16", "-o", "other.html")
+    assert refused.err == "error: --weights is 'bfloat16', but the format html stores float32 and int8\n"
+
+
+@pytest.mark.parametrize(
+    ("settings", "tokenizer", "part"),
+    [
+        ({"cell": "jordan"}, LETTERS, "cell jordan"),
+        ({"tokenizer": "subword"}, SubwordTokenizer("unigram", complete([("a", -1.0)])), "tokenizer subword"),
+    ],
+)
+def test_what_the_page_cannot_compute_is_named(
+    settings: dict[str, Any], tokenizer: Any, part: str, tmp_path: Path
+) -> None:
+    model = random_model(settings, tokenizer)
+    with pytest.raises(
+        charlm.ConfigError, match=f"a page in JavaScript cannot compute the {part} of this model; it has"
+    ):
+        export(model, "html", tmp_path / "page.html")
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_script_belongs_to_a_variant() -> None:
+    for folder, package in {"cells": "nn.cells", "readouts": "nn.readouts", "tokenizers": "tokenizers"}.items():
+        scripts = {path.stem for path in (WRITING / folder).iterdir()}
+        assert scripts and scripts <= set(names(package))
