@@ -9,7 +9,7 @@ x<t> is the input of a layer, a<t> its output, c<t> its memory, Γ a gate, V the
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -128,15 +128,19 @@ class Model:
 
     def outputs(self, ids: Sequence[int], stack: str = "cells") -> list[ndarray]:
         """Return the output (H,) of the last layer after each token; `stack` has the names of the layers."""
-        weights, none = self.tensors, np.zeros((0, self.config["hidden_size"]))  # mingru has no W_h
-        table = weights.get("embedding.weight")  # a one-hot input has no table
+        table = self.tensors.get("embedding.weight")  # a one-hot input has no table
         scale = np.float32(self.config["hidden_size"] ** 0.5 if self.config.get("tie_weights") else 1)
+        eye = (np.eye(1, len(self.tokens), index, np.float32)[0] for index in ids)
+        return self.read(eye if table is None else (scale * table[index] for index in ids), stack)
+
+    def read(self, inputs: Iterable[ndarray], stack: str = "cells") -> list[ndarray]:
+        """Return the output (H,) of the last layer after each input (E,)."""
+        weights, none = self.tensors, np.zeros((0, self.config["hidden_size"]))  # mingru has no W_h
         numbers = range(self.config["layers"])
         layers = [[weights.get(f"{stack}.{layer}.{name}", none) for name in PARTS] for layer in numbers]
         states = [(np.zeros(W_h.shape[1], np.float32), np.zeros(W_h.shape[1], np.float32)) for _, _, W_h, _ in layers]
         rows = []
-        for index in ids:
-            x = np.eye(1, len(self.tokens), index, np.float32)[0] if table is None else scale * table[index]
+        for x in inputs:
             for layer, (W_x, b_x, W_h, b_h) in enumerate(layers):
                 a, c = self.cell(W_x @ x + b_x, W_h, b_h, *states[layer])
                 x = a + x if layer and self.config.get("residual") else a

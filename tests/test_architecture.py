@@ -45,6 +45,9 @@ ORDER = [
         "language_model",
         "numpy_loader",
         "numpy_classifier",
+        "numpy_tagger",
+        "numpy_translator",
+        "numpy_forecaster",
     ),
     *("plan", "tasks"),
     *("checkpoints", "system", "training", "typed", "comparison", "analysis", "pages"),
@@ -134,9 +137,9 @@ def test_no_module_imports_a_variant_by_name() -> None:
 
 
 def test_no_module_has_a_case_for_a_variant() -> None:
-    """What is true of one cell is written in that cell. `config` names variants as defaults, `numpy_loader` reads all
-    of them without charlm, and a word is also a unit of scores."""
-    exempt = ("charlm.config", "charlm.numpy_loader", "charlm.scoring.units")
+    """What is true of one cell is written in that cell. `config` names variants as defaults, `numpy_loader` and
+    `numpy_tagger` read all of them without charlm, and a word is also a unit of scores."""
+    exempt = ("charlm.config", "charlm.numpy_loader", "charlm.numpy_tagger", "charlm.scoring.units")
     wrong = []
     for file, tree in TREES.items():
         kinds = [kind for kind in NAMED_IN_CONFIG if not file.startswith(f"charlm.{kind}")]

@@ -7,11 +7,13 @@ from charlm.config import ModelConfig, TrainConfig
 from charlm.errors import CorpusError
 from charlm.examples.holding_out import hold_out
 from charlm.model import BadFileError, Contents, Record, rebuilt_tokenizer
+from charlm.numpy_classifier import Classifier as Program
 from charlm.progress import OnProgress, ignore
 from charlm.tasks import Task
 from charlm.tasks._examples import ExampleSource, learned_tokenizer
+from charlm.tasks._program import program
 from charlm.tasks.labels.classifier import Classifier, LabelNetwork, check_labels, encoded
-from charlm.tasks.labels.dataset import LabeledTexts, program
+from charlm.tasks.labels.dataset import LabeledTexts
 from charlm.tasks.labels.evaluation import METRICS
 from charlm.tasks.labels.targets import labels_of, targets_of, texts_of
 from charlm.tokenizers import Tokenizer
@@ -82,7 +84,7 @@ class Classify(Task):
 
     @classmethod
     def program(cls) -> str:
-        return program()
+        return program(Program)
 
     @classmethod
     def empty_model(

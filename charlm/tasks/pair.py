@@ -11,9 +11,11 @@ from charlm.examples import Labeled, Pair
 from charlm.examples.holding_out import hold_out
 from charlm.examples.reading import Examples
 from charlm.model import Contents, Record, rebuilt_tokenizer
+from charlm.numpy_translator import Translator as Program
 from charlm.progress import OnProgress, ignore
 from charlm.tasks import Task
 from charlm.tasks._examples import ExampleSource, learned_tokenizer
+from charlm.tasks._program import program
 from charlm.tasks.pairs.dataset import Pairs, pairs_of
 from charlm.tasks.pairs.evaluation import METRICS
 from charlm.tasks.pairs.network import PairNetwork
@@ -79,6 +81,10 @@ class PairTask(Task):
             sha256=source.fingerprint(config.valid_fraction),
             reason=train.reason,
         )
+
+    @classmethod
+    def program(cls) -> str:
+        return program(Program)
 
     @classmethod
     def empty_model(

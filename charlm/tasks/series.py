@@ -8,9 +8,11 @@ from charlm.examples import Series as Example
 from charlm.examples import columns_of
 from charlm.examples.reading import read_examples
 from charlm.model import BadFileError, Contents, Record
+from charlm.numpy_forecaster import Forecaster as Program
 from charlm.progress import OnProgress, ignore
 from charlm.settings import check_choice
 from charlm.tasks import Task
+from charlm.tasks._program import program
 from charlm.tasks.numbers.dataset import Numbers, NumberSource
 from charlm.tasks.numbers.evaluation import METRICS
 from charlm.tasks.numbers.forecaster import Forecaster
@@ -113,6 +115,10 @@ class Series(Task):
             sha256=source.fingerprint(horizon),
             reason=source.examples.reason,
         )
+
+    @classmethod
+    def program(cls) -> str:
+        return program(Program)
 
     @classmethod
     def empty_model(

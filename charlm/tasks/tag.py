@@ -11,9 +11,11 @@ from charlm.examples.holding_out import hold_out
 from charlm.measures.naive import WordTags
 from charlm.measures.schemes import Scheme, recognize
 from charlm.model import BadFileError, Contents, Record, rebuilt_tokenizer
+from charlm.numpy_tagger import Tagger as Program
 from charlm.progress import OnProgress, ignore
 from charlm.tasks import Task
 from charlm.tasks._examples import ExampleSource, learned_tokenizer
+from charlm.tasks._program import program
 from charlm.tasks.tags.dataset import TaggedSentences, indices, sentences_of
 from charlm.tasks.tags.evaluation import METRICS
 from charlm.tasks.tags.rows import Integers, Row, rows_of
@@ -86,6 +88,10 @@ class Tag(Task):
             sha256=source.fingerprint(config.valid_fraction),
             reason=train.reason,
         )
+
+    @classmethod
+    def program(cls) -> str:
+        return program(Program)
 
     @classmethod
     def empty_model(

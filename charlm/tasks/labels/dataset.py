@@ -1,6 +1,5 @@
 """Labeled texts made ready for a run."""
 
-import inspect
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -10,13 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm import numpy_classifier, numpy_loader
+from charlm import numpy_classifier
 from charlm.config import ModelConfig, TrainConfig
 from charlm.model import Contents, Record
 from charlm.plan import Plan
 from charlm.settings import from_mapping
 from charlm.tasks import Card, MapRows, Metrics, Unit, map_alone
 from charlm.tasks._examples import ExampleDataset
+from charlm.tasks._program import program
 from charlm.tasks.labels.batches import LabelBatches
 from charlm.tasks.labels.classifier import LONGEST_TEXT, POOLING, Classifier, LabelNetwork, encoded, label_contents
 from charlm.tasks.labels.evaluation import METRICS, LabelEvaluation, evaluation_of
@@ -158,16 +158,10 @@ class LabeledTexts(ExampleDataset):
             examples="",
             commands=(("predict", "a text"),),
             python='charlm.load("folder").predict(["a text"])',
-            program=program(),
+            program=program(numpy_classifier.Classifier),
             limits=f"The model knows its training texts and nothing else. It answers with {answer}.",
         )
 
 
 def _in_words(labels: Sequence[str]) -> str:
     return " and ".join(labels) or "no label"
-
-
-def program() -> str:
-    """Return Python that computes the probabilities of labels without charlm."""
-    parts = (inspect.getsource(each).rstrip() for each in (numpy_loader, numpy_classifier.Classifier))
-    return "\n\n\n".join(parts)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from charlm import numpy_forecaster
 from charlm.config import ModelConfig, TrainConfig
 from charlm.data import corpus
 from charlm.errors import CorpusError
@@ -23,6 +24,7 @@ from charlm.nn.random_numbers import Seeded
 from charlm.plan import Plan
 from charlm.settings import from_mapping
 from charlm.tasks import About, Batches, Card, Dataset, MapRows, Metrics, Unit, map_alone
+from charlm.tasks._program import program
 from charlm.tasks.numbers.batches import WindowBatches
 from charlm.tasks.numbers.evaluation import METRICS, SeriesEvaluation
 from charlm.tasks.numbers.forecaster import Forecaster, series_contents
@@ -281,6 +283,6 @@ class Numbers(Dataset):
             examples="",
             commands=(("predict", ""),),
             python='charlm.load("folder").predict()',
-            program="",
+            program=program(numpy_forecaster.Forecaster),
             limits="The model knows its training series and nothing else. It assumes that they go on as before.",
         )

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from charlm import numpy_translator
 from charlm.config import ModelConfig, TrainConfig
 from charlm.examples import Pair
 from charlm.examples.reading import Examples
@@ -17,6 +18,7 @@ from charlm.plan import Plan
 from charlm.settings import from_mapping
 from charlm.tasks import Card, MapRows, Metrics, Unit, map_alone
 from charlm.tasks._examples import ExampleDataset
+from charlm.tasks._program import program
 from charlm.tasks.pairs.evaluation import PairEvaluation, symbols
 from charlm.tasks.pairs.network import PairNetwork
 from charlm.tasks.pairs.rows import LONGEST_SOURCE, PairBatches, Row, row_of
@@ -197,7 +199,7 @@ class Pairs(ExampleDataset):
             examples="",
             commands=(("predict", "a source"),),
             python='charlm.load("folder").predict(["a source"])',
-            program="",
+            program=program(numpy_translator.Translator),
             limits="The model knows its training pairs and nothing else. Its answers may be wrong, also where they look"
             " right.",
         )

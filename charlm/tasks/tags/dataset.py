@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from charlm import numpy_tagger
 from charlm.config import ModelConfig, TrainConfig
 from charlm.examples import Tagged
 from charlm.examples.reading import Examples
@@ -17,6 +18,7 @@ from charlm.plan import Plan
 from charlm.settings import from_mapping
 from charlm.tasks import Card, MapRows, Metrics, Unit, map_alone
 from charlm.tasks._examples import ExampleDataset
+from charlm.tasks._program import program
 from charlm.tasks.tags.evaluation import TagEvaluation, default_metric, evaluation_of
 from charlm.tasks.tags.rows import NO_TAG, Integers, Row, TagBatches, rows_of
 from charlm.tasks.tags.tagger import Tagger, TagNetwork, tag_contents, tags_of
@@ -149,7 +151,7 @@ class TaggedSentences(ExampleDataset):
             examples="",
             commands=(("predict", "a sentence"),),
             python='charlm.load("folder").predict(["a sentence"])',
-            program="",
+            program=program(numpy_tagger.Tagger),
             limits="The model knows its training sentences and nothing else. It gives each token one of its tags.",
         )
 
