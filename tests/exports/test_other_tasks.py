@@ -10,6 +10,8 @@ from conftest import Outcome
 
 import charlm
 from charlm.model import Model
+from charlm.registry import find
+from charlm.tasks import Task, declared
 
 Run = Callable[..., Outcome]
 CORPORA = Path(__file__).parents[2] / "corpora"
@@ -37,21 +39,29 @@ def test_a_format_of_language_models_refuses_them(run: Run, folders: dict[str, P
 
 
 @pytest.mark.parametrize("task", CORPUS)
-def test_a_program_in_numpy_is_written_or_refused(run: Run, folders: dict[str, Path], task: str) -> None:
+def test_the_program_in_numpy_lies_next_to_what_it_reads(run: Run, folders: dict[str, Path], task: str) -> None:
     done = run("export", "numpy", "-m", folders[task], "-o", "model.py")
+    assert done.code == 0, done.err
+    written = {path.name for path in Path().iterdir()}
+    assert written == {"model.py", "model.safetensors", "config.json", *declared()[task]["files"]}
+    space = dict[str, Any]()
+    exec(Path("model.py").read_text(encoding="utf-8"), space)
+    programs = [each for each in space.values() if isinstance(each, type) and issubclass(each, space["Model"])]
+    assert len(programs) == 2 and programs[-1](".").config["task"] == task
     if task == "classify":
-        assert done.code == 0 and "class Classifier(Model):" in Path("model.py").read_text(encoding="utf-8")
-        written = ["config.json", "labels.json", "model.py", "model.safetensors", "tokenizer.json"]
-        assert sorted(path.name for path in Path().iterdir()) == written
-        space = dict[str, Any]()
-        exec(Path("model.py").read_text(encoding="utf-8"), space)
         model = charlm.load(folders[task])
         assert isinstance(model, charlm.Classifier)
         (answer,) = model.predict(["Ahuiran"])
         assert space["Classifier"](".").probabilities("Ahuiran") == pytest.approx(answer.probabilities, abs=1e-5)
-    else:
-        assert done.code == 3
-        assert done.err == f"error: {task} is {KINDS[task]}, for which there is no program in numpy\n"
+
+
+def test_a_task_without_a_program_is_refused(
+    run: Run, folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(find(Task, "tag"), "program", Task.program)
+    done = run("export", "numpy", "-m", folders["tag"], "-o", "model.py")
+    assert (done.code, done.err) == (3, "error: tag is a tagger, for which there is no program in numpy\n")
+    assert not list(Path().iterdir())
 
 
 @pytest.mark.parametrize("task", CORPUS)
