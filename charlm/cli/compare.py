@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charlm.checkpoints import model_paths
+from charlm.cli.answers import CONTRACT, PACKAGE
 from charlm.cli.examples import compare_answers
 from charlm.cli.inputs import (
     files_or_stdin,
@@ -19,8 +20,9 @@ from charlm.cli.inputs import (
     warn_learned,
 )
 from charlm.cli.models import load_model, takes_any_bytes, verb_of
-from charlm.cli.options import Json, Quiet, model_names
+from charlm.cli.options import Json, Quiet, model_names, option_name
 from charlm.cli.output import say, write_json, write_lines
+from charlm.cli.variant_options import NONE, Given, OptionsOf, with_variant_options
 from charlm.cli.view.progress import token_bar
 from charlm.cli.waiting import COMPARING, loading, waiting
 from charlm.data.corpus import STDIN, Corpus
@@ -38,6 +40,7 @@ _MAX_CHARACTERS = 2**23  # each takes about 100 bytes of memory
 _NAME_TEXT = "name the text that the n-gram learns from with --train"
 
 
+@with_variant_options
 def compare(
     a: Annotated[
         str,
@@ -65,6 +68,7 @@ def compare(
             metavar="CORPUS", help="Let the n-gram learn from this text; may be repeated. [the model's corpus]"
         ),
     ] = None,
+    options: Annotated[Given, OptionsOf(PACKAGE, contract=CONTRACT, command="evaluate")] = NONE,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -92,7 +96,9 @@ def compare(
             raise ConfigError("one of the models answers questions, and the other predicts text; name two of one kind")
         if pairs or train or (texts and file):
             raise ConfigError("models that answer questions are compared on files of examples; give only these files")
-        return compare_answers(answering, (a, b), files_or_stdin(texts or file), json, quiet)
+        return compare_answers(answering, (a, b), files_or_stdin(texts or file), options, json, quiet)
+    if options:
+        raise ConfigError(f"{option_name(next(iter(options)))} is for models that answer questions; leave it out")
     hint_at_names(texts or (), "--file {}", quiet)
     arguments = texts if texts or file or pairs else files_or_stdin(None)
     any_bytes = all(takes_any_bytes(folder) for folder in folders if folder)

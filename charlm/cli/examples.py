@@ -8,7 +8,7 @@ from charlm.cli.answers import CONTRACT, PACKAGE, Answers
 from charlm.cli.models import say_model
 from charlm.cli.options import option_name
 from charlm.cli.output import say, write, write_json
-from charlm.cli.variant_options import NONE, Given, chosen
+from charlm.cli.variant_options import Given, chosen
 from charlm.cli.waiting import loading
 from charlm.config import ModelConfig
 from charlm.errors import ConfigError, ModelError
@@ -80,7 +80,9 @@ def evaluate_answers(folder: Path, name: str | None, files: list[str], given: Gi
         write("\n".join(report(measures, naive)) + "\n")
 
 
-def compare_answers(folders: Sequence[Path], names: tuple[str, str], files: list[str], json: bool, quiet: bool) -> None:
+def compare_answers(
+    folders: Sequence[Path], names: tuple[str, str], files: list[str], given: Given, json: bool, quiet: bool
+) -> None:
     """Measure two models of one task on the same files of examples, and print who answers better."""
     with loading(quiet):
         from charlm.examples.reading import read_examples
@@ -95,9 +97,10 @@ def compare_answers(folders: Sequence[Path], names: tuple[str, str], files: list
         )
     any_bytes = all(map(reads_any_bytes, models))
     examples = read_examples(files, form_of(folders[0], tasks[0]), any_bytes=any_bytes)
-    answers = answers_of(tasks[0], NONE)
+    answers = answers_of(tasks[0], given)
+    unlike = answers.unlike(*models)
     measured = [answers.evaluate(model, examples) for model in models]
-    for note in dict.fromkeys((*examples.notes, *measured[0].notes, *measured[1].notes)):
+    for note in dict.fromkeys((*examples.notes, *unlike, *measured[0].notes, *measured[1].notes)):
         say(note, quiet)
     paired = compare(*(each.measures for each in measured))
     if json:

@@ -54,6 +54,13 @@ class Answers(ABC):
     def answers(self, model: Any, inputs: "Inputs | None") -> Iterator[Answer]:
         """Yield the answer to each input, in order."""
 
+    def unlike(self, first: Any, second: Any) -> Sequence[str]:
+        """Return notes on what makes the figures of two models hard to compare.
+
+        Raises ConfigError if they cannot be compared.
+        """
+        return ()
+
     @abstractmethod
     def evaluate(self, model: Any, examples: "Examples") -> Measured:
         """Measure the answers to examples. Raises CorpusError for examples that cannot be measured."""

@@ -60,6 +60,17 @@ class Forecasts(Answers):
             for answer in model.predict(None if series is None else [series], self.horizon, self.levels):
                 yield _answer(answer)
 
+    def unlike(self, first: "Forecaster", second: "Forecaster") -> list[str]:
+        horizons = first.config.horizon, second.config.horizon
+        if self.with_history and not first.reads_inputs and horizons[0] != horizons[1]:
+            raise ConfigError(
+                f"{first.name} forecasts the last {horizons[0]:,} values of a series, and {second.name} the last"
+                f" {horizons[1]:,}; give values after the end of training, or models with the same horizon"
+            )
+        if first.season == second.season:
+            return []
+        return [f"MASE and MSIS divide by errors of a season of {first.season:,} and of {second.season:,} steps"]
+
     def evaluate(self, model: "Forecaster", examples: "Examples") -> Measured:
         import numpy as np
 

@@ -186,11 +186,10 @@ class Numbers(Dataset):
         halves = [np.split(np.asarray(each), 2) for each in results]
         truth = [each.truth for each in examples]
         pasts = [each.past.values[: -self.horizon] if self.columns else each.past.values for each in examples]
-        errors = [each.past.error for each in examples]
 
         def measured(forecasts: Sequence[Floats]) -> dict[str, float | None]:
             finite = [Forecast(np.nan_to_num(each, posinf=1e300, neginf=-1e300)) for each in forecasts]
-            return SeriesMeasures(truth, finite, pasts, self.season, scales=errors).figures()
+            return SeriesMeasures(truth, finite, pasts, self.season).figures()
 
         figures = measured([values for values, _ in halves])
         finite = all(np.isfinite(values).all() for values, _ in halves)

@@ -157,7 +157,7 @@ class Forecaster(Model):
             elif with_history:
                 if len(each.values) < horizon + 2:
                     raise CorpusError(f"{each.where} has fewer than {horizon + 2:,} values; give a longer series")
-                rows.append((_until(past, horizon), each.values[-horizon:], each.inputs[-horizon:]))
+                rows.append((_until(past, horizon, self.season), each.values[-horizon:], each.inputs[-horizon:]))
             else:
                 known = self.known(each.name) if names else dict(enumerate(self.pasts)).get(number)
                 if known is None:
@@ -190,7 +190,8 @@ def _raw(scaled: Floats, past: Past) -> Floats:
     return values
 
 
-def _until(past: Past, held: int) -> Past:
+def _until(past: Past, held: int, season: int) -> Past:
+    """Return a past without its last values, which do not decide the scale of MASE either."""
     return Past(
         past.name,
         past.values[:-held],
@@ -198,7 +199,7 @@ def _until(past: Past, held: int) -> Past:
         past.times[:-held],
         past.location,
         past.scale,
-        past.error,
+        naive_scale(past.values[:-held], season),
     )
 
 
