@@ -21,6 +21,7 @@ ORDER = [
         "version",
         "raw_bytes",
         "wording",
+        "markup",
         "registry",
         "arguments",
         "keywords",

@@ -139,7 +139,7 @@ class Editor:
 
     def _surprisals(self) -> list[int | None]:
         """Return the level of surprisal of each character; None for those far from the end, and for unknown ones."""
-        from charlm.pages.heat import level
+        from charlm.scoring.heat import level
         from charlm.scoring.units import display_unit
 
         unit = display_unit(self._model.tokenizer)

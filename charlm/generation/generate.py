@@ -13,6 +13,7 @@ from charlm.generation.ending import Ending, Row, Stopped
 from charlm.generation.opening import Opening
 from charlm.generation.samplers import Sampler
 from charlm.generation.without import without
+from charlm.markup import continuation
 from charlm.nn.network import Network, select
 from charlm.nn.probability import log_softmax, perplexity
 from charlm.randomness import uniform
@@ -50,9 +51,16 @@ class Sample:
 
     def __repr__(self) -> str:
         prompt = f"{quoted(self.prompt)} + " if self.prompt else ""
+        return f"<Sample {self.index}: {prompt}{quoted(self.text)}, {self._figures}>"
+
+    def _repr_html_(self) -> str:
+        """Return the text after its prompt, which a notebook shows."""
+        return continuation(self.prompt, self.text, self._figures)
+
+    @property
+    def _figures(self) -> str:
         seed = "" if self.seed is None else f", seed {self.seed}"
-        figures = f"{plural(self.tokens, 'token')}, {self.logprob:.4f} nats, stopped by {self.stopped}{seed}"
-        return f"<Sample {self.index}: {prompt}{quoted(self.text)}, {figures}>"
+        return f"{plural(self.tokens, 'token')}, {self.logprob:.4f} nats, stopped by {self.stopped}{seed}"
 
     @property
     def perplexity(self) -> float | None:

@@ -9,7 +9,8 @@ from charlm.analysis.projection import Map
 from charlm.analysis.token_classes import CLASSES, token_class
 from charlm.errors import ConfigError
 from charlm.files.atomic import write_atomic
-from charlm.pages.style import FONT, LIGHT, document, mark, safe, sheet, titled
+from charlm.markup import safe
+from charlm.pages.style import FONT, LIGHT, document, mark, sheet, titled
 
 SUFFIXES = (".svg", ".html", ".png")
 WIDTH, HEIGHT = 720, 480  # of the picture

@@ -11,7 +11,8 @@ from pathlib import Path
 from charlm.analysis.gates import LEFT, RIGHT, Saturation
 from charlm.errors import ConfigError
 from charlm.files.atomic import write_atomic
-from charlm.pages.style import GROUND, LIGHT, safe
+from charlm.markup import safe
+from charlm.pages.style import GROUND, LIGHT
 
 _SIDE, _GAP, _EDGE, _TOP, _BOTTOM = 180, 44, 76, 34, 56  # of a field, between two, and around them all
 _GROUND, _INK, _DIM, _RULE = GROUND["light"]

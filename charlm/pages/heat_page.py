@@ -4,9 +4,10 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from charlm.pages.heat import COLORS, bits_per_level, level, level_legend, level_rules
-from charlm.pages.style import document, safe, titled
+from charlm.markup import safe
+from charlm.pages.style import document, titled
 from charlm.raw_bytes import visible
+from charlm.scoring.heat import COLORS, bits_per_level, level, level_legend, level_rules
 from charlm.scoring.score import Score
 from charlm.scoring.summary import Logarithms, summary
 from charlm.tokenizers import Tokenizer

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from charlm.errors import ModelError
 from charlm.files.atomic import read_file, write_atomic
-from charlm.pages.style import safe, titled
+from charlm.markup import safe
+from charlm.pages.style import titled
 
 _LARGEST = 2**28  # bytes
 

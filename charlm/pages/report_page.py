@@ -9,12 +9,13 @@ from charlm.analysis.run_log import Point
 from charlm.analysis.surprisal import Line, Surprisal
 from charlm.config import ModelConfig
 from charlm.language_model import PREVIEW_TEMPERATURE
+from charlm.markup import safe
 from charlm.pages import report_name
 from charlm.pages.chart import Curve, chart
 from charlm.pages.embedding_map import HEIGHT, WIDTH, legend, marks
-from charlm.pages.heat import COLORS, level, level_legend, level_rules
 from charlm.pages.report_style import STYLE
-from charlm.pages.style import document, safe, sheet
+from charlm.pages.style import document, sheet
+from charlm.scoring.heat import COLORS, level, level_legend, level_rules
 from charlm.wording import figure, plural, vocabulary_size
 
 _LINES = 8  # most surprising lines, and as many of the least surprising

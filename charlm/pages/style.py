@@ -1,12 +1,11 @@
-"""What pages and pictures share: the skeleton of a page, colors for light and dark, and text that is safe in XML.
+"""What pages and pictures share: the skeleton of a page, and colors for light and dark.
 
 The hues are those of Okabe & Ito (2008), which color-blind people can tell apart, dark or light enough for letters on
 their background. Color is never the only carrier of a meaning.
 """
 
-from html import escape
-
 from charlm.analysis.token_classes import CLASSES
+from charlm.markup import safe
 
 LIGHT = ("#b84e00", "#0069a6", "#00725a", "#9b3a7d", "#0069a6", "#9b3a7d", "#776000", "#5c5c5c", "#767676", "#767676")
 DARK = ("#f29a63", "#74bdf0", "#54cca6", "#e39ccb", "#74bdf0", "#e39ccb", "#d9bd52", "#b4b4b4", "#9a9a9a", "#9a9a9a")
@@ -62,8 +61,3 @@ def mark(token: str) -> str:
     """A token as a mark in a picture, escaped: signs for whitespace, codes for what cannot be printed, cut if long."""
     short = token if len(token) <= _LONGEST_MARK else f"{token[: _LONGEST_MARK - 1]}…"
     return safe(short.translate(_ALL_SIGNS))
-
-
-def safe(text: str) -> str:
-    """Escape text for HTML and XML; characters that cannot be printed, or that turn the direction, become codes."""
-    return escape("".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text))

@@ -19,9 +19,9 @@ from charlm.config import TextMode
 from charlm.errors import ConfigError
 from charlm.files.rounding import rounded
 from charlm.language_model import LanguageModel
-from charlm.pages.heat import COLORS, level_legend, level_rules
-from charlm.pages.style import safe
+from charlm.markup import safe
 from charlm.registry import name_of
+from charlm.scoring.heat import COLORS, level_legend, level_rules
 from charlm.tokenizers import Tokenizer
 from charlm.wording import plural
 

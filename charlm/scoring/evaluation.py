@@ -9,6 +9,7 @@ from typing import cast
 from charlm.config import TextMode
 from charlm.data.encoding import UnknownPolicy
 from charlm.errors import ConfigError
+from charlm.markup import table
 from charlm.nn.network import Network
 from charlm.nn.probability import log_probabilities
 from charlm.scoring.adapting import AdaptiveReader
@@ -46,6 +47,18 @@ class Evaluation(Measure):
         unknown = f", {plural(self.unknown, 'unknown character')}" if self.unknown else ""
         counts = f"{plural(self.tokens, 'token')}{unknown}"
         return f"<Evaluation: perplexity {perplexity}, {bits} bits per {character}, {counts}>"
+
+    def _repr_html_(self) -> str:
+        """Return the figures in a table, which a notebook shows."""
+        rows = {
+            "perplexity": figure(self.perplexity),
+            "bits per character": figure(self.bits_per_char_known),
+            "bits per byte": figure(self.bits_per_byte),
+            "tokens": f"{self.tokens:,}",
+            "characters": f"{self.characters:,}",
+            "unknown characters": f"{self.unknown:,}",
+        }
+        return table(list(rows.items()))
 
     @staticmethod
     def total(parts: Sequence["Evaluation"]) -> "Evaluation":

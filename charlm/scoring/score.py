@@ -17,6 +17,7 @@ from charlm.nn.probability import perplexity
 from charlm.scoring import units
 from charlm.scoring.adapting import AdaptiveReader
 from charlm.scoring.context import InContext, encode_in_context
+from charlm.scoring.fragments import Scored, heat
 from charlm.scoring.measure import measure
 from charlm.scoring.units import Unit
 from charlm.settings import check_count
@@ -116,11 +117,23 @@ class Score:
     scored_context: str | None = None
 
     def __repr__(self) -> str:
+        return f"<Score {quoted(self.text)}: {self._figures}>"
+
+    def _repr_html_(self) -> str:
+        """Return the text as a heat map of surprisal, which a notebook shows."""
+        originals = (self.originals or [])[len(self.given) :] or ["<UNK>"] * len(self.tokens)
+        tokens = [Scored(*each) for each in zip(self.tokens, self.logprobs, originals, strict=False)]
+        if self.eos and tokens and tokens[-1].text is None:
+            tokens[-1] = tokens[-1]._replace(text="<EOS>")
+        return heat("".join(each or "" for each in self.given), tokens, self.unit, self._figures)
+
+    @property
+    def _figures(self) -> str:
         bits = plural(self.unknown, "unknown character")
         if not self.unknown:
             bits = f"{figure(self.bits_per_char)} bits per character"
         nats = figure(self.logprob if self.tokens else None)
-        return f"<Score {quoted(self.text)}: {nats} nats, perplexity {figure(self.perplexity)}, {bits}>"
+        return f"{nats} nats, perplexity {figure(self.perplexity)}, {bits}"
 
 
 def score(

@@ -32,6 +32,7 @@ from charlm.training.distributed import Group, join
 from charlm.training.events import AlreadyFinished, NoEarlierRun, NotLocked, Report, both
 from charlm.training.finished_run import FinishedRun
 from charlm.training.given import checked_source
+from charlm.training.notebook import NotebookProgress, in_notebook
 from charlm.training.progress_lines import ProgressLines
 from charlm.training.resume import find_run, plans_to_follow, restarted
 from charlm.training.run import STORED, Job, follow
@@ -76,7 +77,7 @@ def train(
     resume: continue the run in `folder` that was stopped. If it has ended, continue from its model up to a larger
     budget, which counts all runs; without a larger budget, return its model. If there is none, begin one.
     force: train even if the time is too short for a step and its validation, which is a ConfigError otherwise.
-    progress: write lines about the run to sys.stderr.
+    progress: write lines about the run to sys.stderr; in a notebook, show a bar below the cell.
     report: receives every event (charlm.training.events); `str` of an event is a line.
     started: the time.monotonic() from which a budget in minutes counts; None is now.
     settings: fields of ModelConfig and TrainConfig, such as minutes=1 or cell="lstm". They change `model`, `config` and
@@ -95,7 +96,7 @@ def train(
     if not callable(report):
         raise TypeError(f"report must be a function of one argument, not {named(report)}")
     if progress:
-        report = both(ProgressLines(sys.stderr), report)
+        report = both(NotebookProgress() if in_notebook() else ProgressLines(sys.stderr), report)
     source = checked_source("train() takes", source)
     valid = None if valid is None else checked_source("valid must be", valid)
     folder = None if folder is None else checked_path("folder must be", folder)

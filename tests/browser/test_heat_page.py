@@ -6,8 +6,8 @@ import pytest
 from chromium import Chromium, Tab
 
 import charlm
-from charlm.pages import heat
 from charlm.pages.heat_page import page
+from charlm.scoring import heat
 
 # What must stay text: were it markup, it would run, load something or end the page.
 HOSTILE = "</pre><script>document.title = 'run'</script><img src=x onerror=\"document.title = 'run'\"><link href=y>\n"

@@ -10,8 +10,8 @@ from conftest import Outcome
 from parsed_page import Page
 
 import charlm
-from charlm.pages import heat
 from charlm.pages.heat_page import page
+from charlm.scoring import heat
 
 Run = Callable[..., Outcome]
 BIT = math.log(2)

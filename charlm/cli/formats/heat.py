@@ -5,8 +5,8 @@ from charlm.cli.formats._names import names
 from charlm.cli.output import write_lines
 from charlm.cli.view.heat_text import HeatText
 from charlm.errors import ConfigError
-from charlm.pages.heat import COLORS, bits_per_level, level
 from charlm.scoring import units
+from charlm.scoring.heat import COLORS, bits_per_level, level
 from charlm.scoring.score import Score
 from charlm.scoring.summary import Logarithms, summary
 from charlm.scoring.units import Unit

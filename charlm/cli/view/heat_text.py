@@ -8,8 +8,8 @@ from rich.style import Style
 from rich.text import Text
 
 from charlm.cli.output import write_lines
-from charlm.pages.heat import COLORS, text_color
 from charlm.pages.style import WHITESPACE_SIGNS
+from charlm.scoring.heat import COLORS, text_color
 from charlm.wording import for_terminal
 
 STYLES = [Style(color=text_color(level), bgcolor=color) for level, color in enumerate(COLORS)]  # of the levels 0 to 9
