@@ -21,7 +21,9 @@ class Without(Sampler):
         return NAME, self.token
 
     def __call__(self, logits: Tensor, history: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        return logits.index_fill(-1, torch.tensor(self.token, device=logits.device), -torch.inf), state
+        left = logits.clone()
+        left[..., self.token] = -torch.inf
+        return left, state
 
 
 def without(token: int | None) -> list[Sampler]:

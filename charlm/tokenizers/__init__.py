@@ -13,7 +13,7 @@ import re
 from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import islice, takewhile
 from typing import Any, ClassVar, NamedTuple
 
@@ -166,7 +166,7 @@ class Tokenizer(ABC):
 
     def token_texts(self, ids: Sequence[int] | Ids) -> list[str | None]:
         """Return `token_text` of each id."""
-        return [self.token_text(int(index)) for index in ids]
+        return [self.token_text(index) for index in np.asarray(ids, dtype=np.int64).tolist()]
 
     def sequence(self, ids: Ids, *, eos: bool = False) -> Ids:
         """Return START, the ids, and EOS if `eos`: what a network reads and predicts."""
@@ -184,7 +184,7 @@ class Tokenizer(ABC):
         control token ends an incomplete character.
         """
         if not self.HAS_BYTE_TOKENS:
-            return lambda index: self.decode((index,))
+            return self._decoded
         utf8 = codecs.getincrementaldecoder("utf-8")(self.decode_errors)
 
         def decode(index: int) -> str:
@@ -195,6 +195,11 @@ class Tokenizer(ABC):
             return incomplete + self.REPLACEMENT if index == self.UNK else incomplete
 
         return decode
+
+    @cached_property
+    def _decoded(self) -> Callable[[int], str]:
+        """The text of a single token, which is decoded once."""
+        return cache(lambda index: self.decode((index,)))
 
     def lengths(self, text: str, ids: Ids) -> NDArray[np.int64]:
         """Return (n,): how many characters of `text` each of its ids completes. UNK may stand for several."""
