@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Compile each module once, not in every process that the tests start.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: demo test test-variants test-install test-browser lint docs docs-pages bench soak audit clean
+.PHONY: demo test test-variants test-install test-browser lint docs docs-pages bench gpu soak audit clean
 
 demo: checkpoints/demo/model.safetensors
 	$(BIN)/charlm sample --model demo --prompt "def " --temperature 0.7
@@ -66,6 +66,14 @@ bench: .venv/installed-dev demo/stdlib.txt
 	for each in $(SPEED); do $(BIN)/python benchmarks/$$each.py; echo; done
 	$(BIN)/python benchmarks/ngram.py 1 corpora/cats.txt demo/stdlib.txt $(wildcard tinyshakespeare.txt)
 	$(BIN)/python benchmarks/cells.py
+
+# Compare a GPU with the CPU, then measure it. This takes ten minutes; run nothing else meanwhile. Without a GPU,
+# `make gpu DEVICE=cpu GPU_RUNS=--quick` runs every line that needs none, once; its figures say nothing.
+DEVICE ?= cuda
+GPU_RUNS ?= $(wildcard tinyshakespeare.txt) demo/stdlib.txt
+gpu: .venv/installed-dev demo/stdlib.txt
+	CHARLM_TEST_DEVICE=$(DEVICE) $(BIN)/pytest tests/test_device.py tests/checkpoints/test_checkpoint.py
+	$(BIN)/python benchmarks/gpu.py --device $(DEVICE) $(GPU_RUNS)
 
 # Run the tests that are too long for every commit: 200 kills, longer runs of the state machine, then minutes of fuzzing.
 SOAK_MINUTES ?= 10

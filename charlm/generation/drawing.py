@@ -8,7 +8,11 @@ from torch import Tensor
 
 from charlm.generation.compiled import ENDED_SHARE, CompiledDraws, fits
 from charlm.generation.samplers import Sampler
+from charlm.nn import graphs
+from charlm.nn.gpu_reading import grouped, parts_of
 from charlm.nn.network import Network, NetworkState, select
+
+_CHECK_EVERY = 8  # steps after which a GPU is asked which rows have ended, since it has to finish all steps to answer
 
 
 class Draws(Protocol):
@@ -65,6 +69,8 @@ class TorchDraws:
         self._sampler_states = [sampler.start(len(logits)) for sampler in samplers]
 
     def __call__(self, chances: Tensor) -> tuple[Tensor, Tensor]:
+        if self.logits.is_cuda and self._first_tokens is None and all(each.compiled for each in self.samplers):
+            return self._by_graph(chances.to(self.logits.device))
         tokens, logits = [], []
         ended = torch.zeros(chances.shape[1], dtype=torch.bool, device=self.logits.device)
         for chance in chances:
@@ -82,6 +88,32 @@ class TorchDraws:
             ended |= drawn == self.end
             if int(ended.sum()) > int(ENDED_SHARE * len(ended)):
                 break
+        return torch.stack(tokens), torch.stack(logits)
+
+    def _by_graph(self, chances: Tensor) -> tuple[Tensor, Tensor]:
+        """Draw on a GPU with one call for each step; the samplers depend on the logits alone."""
+        tokens, logits = [], []
+        layers = [len(layer) for layer in self.state]
+
+        def step(logits: Tensor, chance: Tensor, *parts: Tensor) -> tuple[Tensor, ...]:
+            filtered = logits
+            for sampler in self.samplers:
+                filtered, _ = sampler(filtered, self._history, None)
+            drawn = draw(filtered, chance)
+            after, state = self.network(drawn[None], grouped(parts, layers))
+            return (drawn, after[0], *parts_of(state))
+
+        settings = tuple(each.compiled for each in self.samplers)
+        for number, chance in enumerate(chances, start=1):
+            given = [self.logits, chance, *parts_of(self.state)]
+            logits.append(self.logits)
+            drawn, self.logits, *parts = graphs.run(self.network, step, given, settings=settings)
+            self.state = grouped(parts, layers)
+            tokens.append(drawn)
+            if number % _CHECK_EVERY == 0:
+                ended = (torch.stack(tokens) == self.end).any(0)
+                if int(ended.sum()) > int(ENDED_SHARE * len(ended)):
+                    break
         return torch.stack(tokens), torch.stack(logits)
 
     def keep(self, rows: Tensor) -> None:
@@ -107,7 +139,8 @@ class _TorchFirst(TorchDraws):
 
 def draw(logits: Tensor, chance: Tensor) -> Tensor:
     """Return the token (B,) at which each row's cumulative distribution, from logits (B, V), passes `chance` (B,)."""
-    cumulative = torch.softmax(logits.cpu().double(), dim=-1).cumsum(dim=-1)  # not all GPUs have float64
-    level = chance[:, None] * cumulative[:, -1:]
+    exact = logits.cpu() if logits.device.type == "mps" else logits  # which has no float64
+    cumulative = torch.softmax(exact.double(), dim=-1).cumsum(dim=-1)
+    level = chance.to(exact.device)[:, None] * cumulative[:, -1:]
     passed = torch.searchsorted(cumulative, level, right=True)[:, 0]
     return passed.clamp(max=logits.shape[1] - 1).to(logits.device)  # NaN logits give some valid token

@@ -5,6 +5,7 @@ with both directions. Tensors are time-major: (T, B, ·).
 """
 
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -14,11 +15,15 @@ from torch.nn import functional
 
 from charlm.config import ModelConfig
 from charlm.errors import ConfigError
-from charlm.nn.cells import Cell, LayerContext, State
+from charlm.nn import gpu_reading, graphs
+from charlm.nn.cells import Cell, LayerContext, RecurrentCell, State
 from charlm.nn.embeddings import Embedding, InputLayer
 from charlm.nn.native.threads import computing
 from charlm.nn.random_numbers import dropout
 from charlm.nn.rows import TokenRows
+from charlm.nn.segments import segments
+from charlm.nn.torch_layer import torch_layer
+from charlm.nn.wavefront import wavefront
 from charlm.registry import find
 from charlm.tokenizers import Ids
 
@@ -101,7 +106,11 @@ class Encoder(nn.Module):
         a sequence starts: the state is zeroed before that token is read. `generator` draws the dropout of training;
         None means torch's default generator. Only the forward stack reads.
         """
-        return _top(self.layers(ids, state, resets, generator))
+        if self.device.type != "cuda" or graphs.recording():
+            return self._by_layer(ids, state, resets, generator)
+        by_layer = partial(self._by_layer, generator=generator)
+        state = state or self.zero_state(ids.shape[1])
+        return gpu_reading.read(self, by_layer, self._all_layers_at_once, ids, state, resets, generator)
 
     @computing()
     def encode(
@@ -131,6 +140,27 @@ class Encoder(nn.Module):
         backward = functional.pad(backward, (0, 0, 0, 0, 0, len(ids) - steps))
         return torch.cat((forward, backward), dim=2)
 
+    def _by_layer(
+        self, ids: Tensor, state: NetworkState | None, resets: Tensor | None, generator: torch.Generator | None
+    ) -> tuple[Tensor, NetworkState]:
+        """Compute `outputs` layer after layer."""
+        return _top(self.layers(ids, state, resets, generator))
+
+    def _all_layers_at_once(
+        self, ids: Tensor, state: NetworkState, resets: Tensor | None
+    ) -> tuple[Tensor, NetworkState]:
+        """Compute `outputs` without waiting for the GPU, and with the dropout of its default generator."""
+        cells = self._stack()
+
+        def layer(number: int, cell: Cell, x: Tensor, state: State, carry_mask: Tensor | None) -> tuple[Tensor, State]:
+            projected = cell.project(x) if number else x
+            results = self._with_input(number, x, *cell.recur(projected, state, carry_mask), None)
+            return results.outputs, results.state
+
+        layers = [partial(layer, number, cell) for number, cell in enumerate(cells)]
+        projected = cells[0].dense(self.embedding.project(ids, cells[0]))
+        return wavefront(layers, projected, state, self._carry_mask(resets))
+
     def layers(
         self,
         ids: Tensor,
@@ -151,20 +181,33 @@ class Encoder(nn.Module):
     ) -> Iterator[Layer]:
         """Yield the results of each layer of a stack, the lowest first."""
         state = state or _zero_state(cells, ids.shape[1])
-        carry_mask = None if resets is None else (~resets).to(cells[0].weight_ih.dtype).unsqueeze(-1)  # (T, B, 1)
         dtype = self.compute_dtype if self.training else torch.float32
+        by_torch = self.uses_torch_layers and all(cell.torch_function for cell in cells)
+        cut = segments(resets) if by_torch and resets is not None else None
+        carry_mask = None if by_torch else self._carry_mask(resets)
         outputs = ids
-        for layer, cell in enumerate(cells):
-            if self.uses_torch_layers:
-                x = self.embedding.vectors(ids) if layer == 0 else outputs  # (T, B, E)
-                cell_outputs, last = cell.run_torch_layer(x, state[layer], carry_mask)  # (T, B, H)
+        for number, cell in enumerate(cells):
+            if by_torch:
+                x = self.embedding.vectors(ids) if number == 0 else outputs  # (T, B, E)
+                results = torch_layer(cast(RecurrentCell, cell), x, state[number], cut)
             else:
-                projected = self.embedding.project(ids, cell) if layer == 0 else cell.project(outputs, dtype)
-                cell_outputs, last = cell.recur(projected, state[layer], carry_mask, dtype)
-            if self.training and self.dropout:
-                cell_outputs = dropout(cell_outputs, self.dropout, generator)
-            outputs = outputs + cell_outputs if self.residual and layer else cell_outputs
-            yield Layer(outputs, cell_outputs, last)
+                projected = self.embedding.project(ids, cell) if number == 0 else cell.project(outputs, dtype)
+                results = cell.recur(projected, state[number], carry_mask, dtype)
+            layer = self._with_input(number, outputs, *results, generator)
+            outputs = layer.outputs
+            yield layer
+
+    def _carry_mask(self, resets: Tensor | None) -> Tensor | None:
+        """Return the mask (T, B, 1) that is 0 at each reset (T, B), else 1."""
+        return None if resets is None else (~resets).to(self._stack()[0].weight_ih.dtype).unsqueeze(-1)
+
+    def _with_input(
+        self, number: int, x: Tensor, cell_outputs: Tensor, state: State, generator: torch.Generator | None
+    ) -> Layer:
+        """Return the results of layer `number`: dropout of the cell's outputs, and the input x if it is residual."""
+        if self.training and self.dropout:
+            cell_outputs = dropout(cell_outputs, self.dropout, generator)
+        return Layer(x + cell_outputs if self.residual and number else cell_outputs, cell_outputs, state)
 
     def column(self, ids: Ids) -> Tensor:
         """Return ids (T,) as a batch of one on the network's device: (T, 1)."""

@@ -6,7 +6,7 @@ Letters: T time, B batch, V vocabulary, H hidden, N = T · B. Probabilities are 
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -24,13 +24,20 @@ TokenProgress = Callable[[int], None]  # receives the number of tokens read sinc
 
 LOGPROB = "logprob"  # the name in `Values` of log P of the targets
 _MAX_NATS_PER_TOKEN = 700  # exp(710) exceeds the largest float64
-_MAX_ROWS_PER_BATCH = 64
 _MAX_TEMPERATURE = 100.0  # that is fitted; the lowest is its inverse
 _HALVINGS = 50
-# Two limits bound the memory: tokens per block, whatever the length of a row, and logits per chunk, whatever the
-# vocabulary. A chunk of logits nearly fits the processor's caches.
-_MAX_TOKENS_PER_BLOCK = 16_384
-_MAX_LOGITS_PER_CHUNK = 4_000_000
+
+
+class _Limits(NamedTuple):
+    """What is read at a time. The second and the third bound the memory for rows and vocabularies of any size."""
+
+    rows_per_batch: int
+    tokens_per_block: int
+    logits_per_chunk: int
+
+
+# On a CPU, a chunk of logits nearly fits the processor's caches. A GPU is idle with so few rows.
+_ON_CPU, _ON_GPU = _Limits(64, 16_384, 4_000_000), _Limits(1_024, 262_144, 64_000_000)
 
 
 def perplexity(nats: float, tokens: int) -> float | None:
@@ -136,8 +143,9 @@ def quantities(
     """
     results: list[Values] = [{}] * len(rows)
     by_length = sorted(range(len(rows)), key=lambda index: len(rows[index]))
-    for first in range(0, len(rows), _MAX_ROWS_PER_BATCH):
-        batch = by_length[first : first + _MAX_ROWS_PER_BATCH]
+    count = _limits(network.device).rows_per_batch
+    for first in range(0, len(rows), count):
+        batch = by_length[first : first + count]
         read = _read_batch(network, [rows[index] for index in batch], others, on_progress)
         for index, values in zip(batch, read, strict=True):
             results[index] = values
@@ -161,7 +169,7 @@ def _read_batch(
         ended_before, ended = ended, bisect_right(steps, first)
         if state is not None and ended > ended_before:
             state = select(state, torch.arange(ended - ended_before, len(rows) - ended_before, device=device))
-        block = min(max(1, _MAX_TOKENS_PER_BLOCK // (len(rows) - ended)), steps[-1] - first)
+        block = min(max(1, _limits(device).tokens_per_block // (len(rows) - ended)), steps[-1] - first)
         padded = np.zeros((block + 1, len(rows) - ended), dtype=np.int64)  # (T + 1, B), padded at the end
         for column, row in enumerate(rows[ended:]):
             part = row[first : first + block + 1]
@@ -180,11 +188,15 @@ def _read_batch(
     return results
 
 
+def _limits(device: torch.device) -> _Limits:
+    return _ON_GPU if device.type == "cuda" else _ON_CPU
+
+
 def _read_out(
     network: Network, outputs: Tensor, targets: Tensor, others: Mapping[str, Quantity]
 ) -> Iterator[tuple[str, NDArray[Any]]]:
     """Yield each quantity of a block, (T, B) or (T, B, n), computed from its outputs (T, B, H) chunk by chunk."""
-    chunk = max(1, _MAX_LOGITS_PER_CHUNK // network.allowed_tokens.numel())
+    chunk = max(1, _limits(network.device).logits_per_chunk // network.allowed_tokens.numel())
     chunks = zip(torch.split(outputs.flatten(0, 1), chunk), torch.split(targets.flatten(), chunk), strict=True)
     parts = [_read_out_chunk(network, some, ids, others) for some, ids in chunks]
     for name in (LOGPROB, *others):

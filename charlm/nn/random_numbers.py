@@ -5,7 +5,8 @@ initial weights and the dropout of a run therefore come from a generator that on
 that the default generator would give after the same seed.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
@@ -46,18 +47,23 @@ def dropout(x: Tensor, share: float, generator: torch.Generator | None = None) -
     if generator is None:
         return functional.dropout(x, share)
     if x.device.type == "cuda":
-        return _dropout_on_gpu(x, share, generator)
+        with lent(generator, x.device):
+            return functional.dropout(x, share)
     return x * torch.empty_like(x).bernoulli_(1 - share, generator=generator).div_(1 - share)
 
 
-def _dropout_on_gpu(x: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """Lend the state of `generator` to the default generator, the only one that the fused dropout of a GPU can use."""
-    default = torch.cuda.default_generators[x.device.index]
+@contextmanager
+def lent(generator: torch.Generator | None, device: torch.device) -> Iterator[None]:
+    """Let a GPU's default generator, the only one of its fused dropout and of its graphs, go on from `generator`."""
+    if generator is None:
+        yield
+        return
+    default = torch.cuda.default_generators[device.index]
     with _DEFAULT_GENERATOR:
         before = default.get_state()
         default.set_state(generator.get_state())
         try:
-            return functional.dropout(x, share)
+            yield
         finally:
             generator.set_state(default.get_state())
             default.set_state(before)

@@ -3,6 +3,7 @@
 import copy
 import math
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -147,9 +148,13 @@ class Learner:
 
         This first half of `step` may be interrupted at any moment: it changes nothing that the next step depends on.
         """
-        loss, self._next_state = self._accumulate(batch)
-        loss = self.group.average_gradients(self.network.parameters(), loss, batch.weight)
-        return loss, float(torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.clip))
+        losses, self._next_state = self._accumulate(batch)
+        if self.group.size > 1:
+            total = sum(map(float, losses), 0.0)
+            losses = [self.group.average_gradients(self.network.parameters(), total, batch.weight)]
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.clip)
+        # A GPU has to finish the whole step before it can tell a number, so it is asked once, at the end.
+        return sum(map(float, losses), 0.0), float(norm)
 
     @computing()
     def apply(self, rate: float) -> None:
@@ -179,36 +184,37 @@ class Learner:
                 self.network.zero_grad()
 
     @computing()
-    def _accumulate(self, batch: Batch) -> tuple[float, NetworkState | None]:
-        """Add up the gradients of all micro-batches in the parameters; return the loss and the next state."""
+    def _accumulate(self, batch: Batch) -> tuple[list[Any], NetworkState | None]:
+        """Add up the gradients of all micro-batches in the parameters; return parts of the loss and the next state."""
         device = self.network.device
         self.network.zero_grad()
-        total, states = 0.0, []
-        for indices in torch.arange(batch.rows, device=device).chunk(self.micro_batches):
+        losses: list[Any] = []  # numbers
+        states = []
+        for indices in torch.arange(batch.rows).chunk(self.micro_batches):
             part = batch.part(slice(int(indices[0]), int(indices[-1]) + 1), device)
-            before = None if batch.fresh or self.state is None else select(self.state, indices)
+            before = None if batch.fresh or self.state is None else select(self.state, indices.to(device))
             read = self.network.read(part, before, self._dropout)
-            total += self._backward(read.outputs, read.targets, part.weight / batch.weight)
+            losses += self._backward(read.outputs, read.targets, part.weight / batch.weight)
             if read.state:
                 states.append(detach(read.state))
-        return total, join(states) if states else None
+        return losses, join(states) if states else None
 
-    def _backward(self, outputs: Tensor, targets: Tensor, share: float) -> float:
-        """Add the gradient of `share` times the mean loss of outputs (N, H) and targets (N,); return that product.
+    def _backward(self, outputs: Tensor, targets: Tensor, share: float) -> list[Tensor]:
+        """Add the gradient of `share` times the mean loss of outputs (N, H) and targets (N,); return its parts.
 
         The readout runs forward and backward on one chunk of targets after the other, so that the logits of all targets
         are never in memory at once.
         """
-        total, leaves = 0.0, outputs.detach().requires_grad_()
+        losses, leaves = [], outputs.detach().requires_grad_()
         chunk = max(1, _MAX_LOGITS_PER_CHUNK // self.network.choices)
         for some, some_targets in zip(torch.split(leaves, chunk), torch.split(targets, chunk), strict=True):
             loss = -self.network.target_log_probability(some, some_targets).sum() * (share / len(targets))
             loss.backward()  # type: ignore[no-untyped-call]
-            total += loss.item()
+            losses.append(loss.detach())
         # outputs.backward(leaves.grad) computes the same, but its first use imports a compiler.
         if outputs.requires_grad:  # all weights below may be frozen
             (outputs * leaves.grad).sum().backward()  # type: ignore[operator, no-untyped-call]
-        return total
+        return losses
 
     @torch.no_grad()
     def update_average(self, step: int, progress: float) -> None:

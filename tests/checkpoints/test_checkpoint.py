@@ -89,7 +89,7 @@ def test_metrics_begin_with_the_machine_and_follow_the_curve_between_validations
 
 
 def test_a_loaded_model_is_the_trained_one(line_folder: Path, line_model: charlm.LanguageModel) -> None:
-    loaded = charlm.load(str(line_folder))
+    loaded = charlm.load(str(line_folder), device=str(line_model.network.device))
     assert loaded.score("the cat") == line_model.score("the cat")
     assert loaded.sample("the ", seed=3) == line_model.sample("the ", seed=3)
     assert loaded.config == line_model.config

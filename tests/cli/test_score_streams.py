@@ -140,7 +140,7 @@ def test_a_long_line_is_not_padded_for_its_neighbours(
     monkeypatch.setattr(type(line_model.network), "outputs", noting)
     texts = ["the cat"] * 40 + ["the cats slept " * 2700] + ["a dog"] * 23
     found = line_model.score_many(texts)
-    assert max(sizes) <= probability._MAX_TOKENS_PER_BLOCK
+    assert max(sizes) <= probability._ON_CPU.tokens_per_block
     assert sum(sizes) < 1.5 * sum(len(each.tokens) for each in found)
     assert found[0].logprobs == pytest.approx(line_model.score("the cat").logprobs, abs=1e-5)
     assert found[40].logprob == pytest.approx(line_model.score(texts[40]).logprob, rel=1e-5)

@@ -72,8 +72,8 @@ def test_a_score_does_not_depend_on_batch_or_block(
 ) -> None:
     texts = [text[:length] for length in (5, 0, len(text), 1, 9, 9)] + [text * 20, "zz€", text[3:]]
     expected = [model.score(each, alternatives=2) for each in texts]
-    monkeypatch.setattr(probability, "_MAX_ROWS_PER_BATCH", rows)
-    monkeypatch.setattr(probability, "_MAX_LOGITS_PER_CHUNK", logits)
+    limits = probability._ON_CPU._replace(rows_per_batch=rows, logits_per_chunk=logits)
+    monkeypatch.setattr(probability, "_ON_CPU", limits)
     found = model.score_many(texts, alternatives=2)
     assert [score.text for score in found] == texts
     for one, other in zip(found, expected, strict=True):

@@ -90,7 +90,8 @@ def test_a_large_vocabulary_is_drawn_from_in_small_groups(folder: Path, monkeypa
     model = charlm.load(folder)
     drawn, scored = model.sample(count=5, seed=1), model.score(TEXT, alternatives=2)
     monkeypatch.setattr(samples, "_MAX_LOGITS_PER_STEP", 2 * model.tokenizer.size)
-    monkeypatch.setattr(probability, "_MAX_LOGITS_PER_CHUNK", 3 * model.tokenizer.size)
+    limits = probability._ON_CPU._replace(logits_per_chunk=3 * model.tokenizer.size)
+    monkeypatch.setattr(probability, "_ON_CPU", limits)
     assert [each.text for each in model.sample(count=5, seed=1)] == [each.text for each in drawn]
     assert model.score(TEXT, alternatives=2).logprobs == pytest.approx(scored.logprobs, abs=1e-6)
 

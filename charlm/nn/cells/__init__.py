@@ -10,7 +10,6 @@ a result, a tuple of tensors (B, ·); a cell stores none of it.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from itertools import pairwise
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -19,6 +18,7 @@ from torch.nn import functional
 
 from charlm import settings
 from charlm.errors import ConfigError
+from charlm.nn import gpu_loops
 from charlm.nn.native import fused
 from charlm.nn.native.fused import Lookup, Projected
 from charlm.nn.scan import scan
@@ -66,6 +66,8 @@ class Cell(nn.Module, ABC):
     # state survive: -1 if the gate's value is the share that is replaced.
     forget_gate: ClassVar[tuple[int, int] | None] = None
     loop: fused.Loop | None = None  # the compiled loop that computes `recur`
+    fused_step: type[gpu_loops.FusedStep] | None = None  # with which a loop computes `recur` on a GPU
+    torch_function: Callable[..., tuple[Tensor, ...]] | None = None  # torch's own layer, such as torch.gru
 
     def __init__(
         self,
@@ -147,30 +149,6 @@ class Cell(nn.Module, ABC):
         """Return the projected input as a tensor (T, B, G) in the precision of the weights."""
         return projected.dense() if isinstance(projected, Lookup) else projected.to(self.weight_ih.dtype)
 
-    def torch_layer(self, x: Tensor, state: State) -> tuple[Tensor, State] | None:
-        """Compute `project` and `recur` with torch's own layer, which runs on cuDNN on a GPU.
-
-        Takes (T, B, E) and the state; returns outputs and last state, or None if torch has no such layer.
-        """
-        return None
-
-    def run_torch_layer(self, x: Tensor, state: State, carry_mask: Tensor | None = None) -> tuple[Tensor, State]:
-        """Compute `project` and `recur` with `torch_layer`, called once for each stretch between two resets.
-
-        torch's layers cannot zero the state of single rows in the middle of a window.
-        """
-        resets = [] if carry_mask is None else (carry_mask == 0).flatten(1).any(dim=1).nonzero().flatten().tolist()
-        outputs = []
-        for first, last in pairwise(sorted({0, *resets, len(x)})):
-            if carry_mask is not None:
-                state = tuple(part * carry_mask[first] for part in state)
-            result = self.torch_layer(x[first:last], state)
-            if result is None:
-                return self.recur(self.project(x), state, carry_mask)
-            output, state = result
-            outputs.append(output)
-        return torch.cat(outputs), state
-
     def zero_state(self, batch_size: int) -> State:
         """Return the state at the start of a sequence: zeros."""
         return tuple(self.weight_ih.new_zeros(batch_size, self.state_size) for _ in range(self.state_tensors))
@@ -207,9 +185,11 @@ class RecurrentCell(Cell):
         carry_mask: Tensor | None = None,
         compute_dtype: torch.dtype = torch.float32,
     ) -> tuple[Tensor, State]:
+        weights = self.weight_hh, self.bias_hh
         if self.loop and fused.fits(projected):
-            weights = self.weight_hh, self.bias_hh
             return fused.recur(self.loop, projected, *weights, state, carry_mask, compute_dtype)
+        if self.fused_step and self.weight_hh.is_cuda:
+            return gpu_loops.loop(self.fused_step, self.dense(projected), *weights, state, carry_mask)
         return self.unroll(projected, state, carry_mask)
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from charlm.nn import gpu_loops
 from charlm.nn.cells import RecurrentCell, State
 from charlm.nn.native import fused
 
@@ -18,11 +19,9 @@ from charlm.nn.native import fused
 class GRU(RecurrentCell):
     gates = 3
     loop = fused.Loop("gru", saved=4, apart=True)
+    fused_step = gpu_loops.FusedGRU
+    torch_function = staticmethod(torch.gru)
     forget_gate = (1, 1)
-
-    def torch_layer(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        outputs, last = torch.gru(x, state[0][None], self.torch_weights(), True, 1, 0.0, self.training, False, False)
-        return outputs, (last[0],)
 
     def gate_activations(self, projected: Tensor, before: Tensor) -> dict[str, Tensor]:
         gates = 2 * self.hidden_size  # rows

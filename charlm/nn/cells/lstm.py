@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from charlm.nn import gpu_loops
 from charlm.nn.cells import RecurrentCell, State
 from charlm.nn.native import fused
 
@@ -20,15 +21,12 @@ class LSTM(RecurrentCell):
     learning_rate_scale = 2.0
     forget_gate = (1, 1)
     loop = fused.Loop("lstm", saved=5, memory=True)
+    fused_step = gpu_loops.FusedLSTM
+    torch_function = staticmethod(torch.lstm)
 
     def initialize(self) -> None:
         super().initialize()
         self.bias_ih.data[self.hidden_size : 2 * self.hidden_size] = 1.0  # f is open at first (Jozefowicz et al. 2015)
-
-    def torch_layer(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        before = [part[None] for part in state]
-        outputs, a, c = torch.lstm(x, before, self.torch_weights(), True, 1, 0.0, self.training, False, False)
-        return outputs, (a[0], c[0])
 
     def gate_activations(self, projected: Tensor, before: Tensor) -> dict[str, Tensor]:
         i, f, _, o = (projected + functional.linear(before, self.weight_hh, self.bias_hh)).chunk(4, dim=-1)

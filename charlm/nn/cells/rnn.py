@@ -14,16 +14,8 @@ class RNN(RecurrentCell):
     def set_activation(self, name: str | None) -> None:
         name = name or "tanh"
         self.activation = find_activation(name)
-        self._torch_function = {"tanh": torch.rnn_tanh, "relu": torch.rnn_relu}.get(name)
+        self.torch_function = {"tanh": torch.rnn_tanh, "relu": torch.rnn_relu}.get(name)
         self.loop = fused.Loop("rnn", saved=0, activation=list(ACTIVATIONS).index(name))
-
-    def torch_layer(self, x: Tensor, state: State) -> tuple[Tensor, State] | None:
-        if self._torch_function is None:
-            return None
-        outputs, last = self._torch_function(
-            x, state[0][None], self.torch_weights(), True, 1, 0.0, self.training, False, False
-        )
-        return outputs, (last[0],)
 
     def step(self, projected: Tensor, state: State) -> tuple[Tensor, State]:
         (h,) = state
