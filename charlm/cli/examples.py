@@ -8,7 +8,7 @@ from charlm.cli.answers import CONTRACT, PACKAGE, Answers
 from charlm.cli.models import say_model
 from charlm.cli.options import option_name
 from charlm.cli.output import say, write, write_json
-from charlm.cli.variant_options import Given, chosen
+from charlm.cli.variant_options import NONE, Given, chosen
 from charlm.cli.waiting import loading
 from charlm.config import ModelConfig
 from charlm.errors import ConfigError, ModelError
@@ -78,6 +78,29 @@ def evaluate_answers(folder: Path, name: str | None, files: list[str], given: Gi
         write_json({**values, **measures.values(naive)})
     else:
         write("\n".join(report(measures, naive)) + "\n")
+
+
+def score_answers(folder: Path, name: str | None, files: Sequence[str], json: bool, quiet: bool) -> None:
+    """Print how likely a model finds the answers in files. Raises ModelError for a task without scores."""
+    with loading(quiet):
+        from charlm.examples.reading import read_examples
+
+    model = load_answering(folder)
+    task = model.config.task
+    examples = read_examples(files, form_of(folder, task), any_bytes=reads_any_bytes(model))
+    scored = answers_of(task, NONE).score(model, examples)
+    say_model(folder, name, quiet)
+    for note in examples.notes:
+        say(note, quiet)
+    if scored.header and not json:
+        write(f"{scored.header}\n")
+    for each in scored.scores:
+        if json:
+            write_json(each.values)
+        else:
+            write(f"{each.text}\n")
+    for note in scored.notes:
+        say(note, quiet)
 
 
 def compare_answers(

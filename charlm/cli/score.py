@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charlm.checkpoints.model_paths import existing_folder
+from charlm.cli.examples import score_answers
 from charlm.cli.inputs import (
     document_sequences,
     files_or_stdin,
@@ -21,7 +22,6 @@ from charlm.cli.inputs import (
 from charlm.cli.models import load_model, say_model, takes_any_bytes, verb_of
 from charlm.cli.options import OUTPUT, Model, Overwrite, Quiet, Unknown, optional, output_option
 from charlm.cli.output import result_in, say, say_renamed
-from charlm.cli.targets import score_targets
 from charlm.cli.variant_options import NONE, Given, OptionsOf, chosen, with_variant_options
 from charlm.cli.view.progress import text_bar
 from charlm.cli.waiting import COMPARING, loading, waiting
@@ -126,7 +126,7 @@ def score(
         check_output(output, overwrite)  # before the work
     folder = existing_folder(model)
     if file and not texts and verb_of(folder) == "predict":
-        return score_targets(folder, model, file, json=name == "json", quiet=quiet)
+        return score_answers(folder, model, file, json=name == "json", quiet=quiet)
     methods = tuple(chosen(_ADAPTATIONS, adaptations))
     if pairs is not None and (texts or file or unit or base or full or lines or name not in _PAIR_FORMATS):
         raise ConfigError("--pairs takes no other text, and prints a table or --json; leave the other options out")

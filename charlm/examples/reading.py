@@ -4,8 +4,9 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from charlm.data import corpus
 from charlm.errors import ConfigError, CorpusError
 from charlm.examples import LANGUAGE, Columns, Example, Labeled, Pair, Place, Series, Tagged
 from charlm.examples.detection import (
@@ -91,7 +92,22 @@ def read_examples(
             raise CorpusError(f"{source.name} contains no example for the task {choice.task}; give another file")
         if blank := choice.task in ("classify", "pair") and source.blank_lines() and source.suffix != ".csv":
             notes.append(f"left out {plural(int(blank), 'blank line')} of {source.name}")
+    if len(sources) > 1 and len(items) == len(sources):
+        items = _named_by_file(items, choice.columns)
     return _checked(items, choice.task, choice.format, choice.reason, notes, choice.columns)
+
+
+def _named_by_file(items: list[Example], columns: Columns) -> list[Example]:
+    """Return the series of several files, one of each, by the names of the files if their names are those of a column.
+
+    Files of one name keep them, so that the task can say which ones they are.
+    """
+    series = [each for each in items if isinstance(each, Series)]
+    by_column = series and len(series) == len(items) and all(each.name == columns.value for each in series)
+    stems = [corpus.stem(each.where.file) for each in series]
+    if not by_column or len(set(stems)) < len(stems):
+        return items
+    return [replace(each, name=stem) for each, stem in zip(series, stems, strict=True)]
 
 
 def _are_parallel(sources: Sequence[Source]) -> bool:

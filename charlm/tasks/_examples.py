@@ -49,7 +49,7 @@ class ExampleSource:
             for each in (source, valid)
         )
         assert train
-        return cls(train, held_out, _names(source), _names(valid))
+        return cls(train, held_out, file_names(source), file_names(valid))
 
     def fingerprint(self, fraction: float) -> str:
         """Return the SHA-256 of the training part and the held-out part."""
@@ -61,10 +61,7 @@ class ExampleSource:
             files = ", ".join(described["files"])
             other = f"the texts are not those that {model.name} was trained on ({files})"
             raise CorpusError(other, remedy="continue_same_text")
-        if list(self.valid_files) != list(described["held_out"]):
-            where = ", ".join(described["held_out"]) or "a part of the texts"
-            other = f"the held-out texts are not those that {model.name} was validated on ({where})"
-            raise CorpusError(other, remedy="continue_same_valid" if described["held_out"] else "continue_no_valid")
+        check_same_held_out(self.valid_files, model, described, "texts")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,7 +165,17 @@ def learned_tokenizer(texts: Iterable[str], model: ModelConfig, on_progress: OnP
     return vocabulary.learn(all_sequences([Document("texts", lines)], TextMode.LINE), model, on_progress)
 
 
-def _names(source: Any) -> tuple[str, ...]:
+def check_same_held_out(files: Sequence[str], model: Model, described: Mapping[str, Any], noun: str) -> None:
+    """Raise CorpusError if a model was not validated on these files. noun: what is in them, in the plural."""
+    before = described["held_out"]
+    if list(files) != list(before):
+        where = ", ".join(before) or f"a part of the {noun}"
+        other = f"the held-out {noun} are not those that {model.name} was validated on ({where})"
+        raise CorpusError(other, remedy="continue_same_valid" if before else "continue_no_valid")
+
+
+def file_names(source: Any) -> tuple[str, ...]:
+    """Return the paths of a source as they were given."""
     if source is None:
         return ()
     return (str(source),) if isinstance(source, str | Path) else tuple(map(str, source))

@@ -1,17 +1,22 @@
 """The task of a forecaster: numbers at regular steps, and those that come next."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from charlm.config import ModelConfig, TrainConfig
 from charlm.errors import ConfigError, CorpusError
 from charlm.examples import Series as Example
 from charlm.examples import columns_of
-from charlm.examples.reading import read_examples
+from charlm.examples.reading import Examples, read_examples
 from charlm.model import BadFileError, Contents, Record
 from charlm.numpy_forecaster import Forecaster as Program
 from charlm.progress import OnProgress, ignore
 from charlm.settings import check_choice
 from charlm.tasks import Task
+from charlm.tasks._examples import file_names
 from charlm.tasks._program import program
 from charlm.tasks.numbers.dataset import Numbers, NumberSource
 from charlm.tasks.numbers.evaluation import METRICS
@@ -19,7 +24,7 @@ from charlm.tasks.numbers.forecaster import Forecaster
 from charlm.tasks.numbers.network import NumberNetwork, check_reads_numbers
 from charlm.tasks.numbers.past import FILE, find_season, lags_of, past_of, pasts_from
 from charlm.tokenizers import Tokenizer
-from charlm.wording import quoted
+from charlm.wording import plural, quoted
 
 SCALE = "standard"
 _FEWEST = 8  # values of a series
@@ -48,12 +53,14 @@ class Series(Task):
         check_reads_numbers(model)
         if tokenizer is not None:
             raise ConfigError("a forecaster reads numbers, so it has no tokenizer", remedy="no_vocabulary")
-        if valid is not None:
-            own = "a forecaster holds out the last values of each series, and reads no other held-out part"
-            raise ConfigError(own, remedy="leave_out", settings=["valid"])
         if model.metric is not None:
             check_choice("metric", model.metric, METRICS)
-        return NumberSource.of(source, read_examples(source, model.task, columns_of(model)))
+        columns = columns_of(model)
+        examples, held_out = (
+            None if each is None else read_examples(each, model.task, columns) for each in (source, valid)
+        )
+        assert examples
+        return NumberSource(examples, held_out, file_names(source), file_names(valid))
 
     @classmethod
     def prepare(
@@ -79,19 +86,32 @@ class Series(Task):
                 raise CorpusError(f"{each.where}: a series needs {_FEWEST} values, but this has {len(each.values)}")
             if each.inputs.shape[1] != series[0].inputs.shape[1]:
                 raise CorpusError(f"{each.where} has another number of input columns than the first series")
+        after = _after(series, source.valid)
         shortest = min(len(each.values) for each in series)
         most = max(1, shortest // _LEAST_SHARE)
         given = series[0].inputs.shape[1] > 0
         season = model.season
         if season is None:
-            season = 1 if given else find_season([each.values[: len(each.values) - most] for each in series])
+            season = (
+                1
+                if given
+                else find_season([each.values[: len(each.values) - (0 if after else most)] for each in series])
+            )
         horizon = model.horizon or (most if given else min(most, 2 * season if season > 1 else most))
-        if horizon > shortest // 2:
+        if after:
+            least = min(after, key=lambda each: len(each.values))
+            if model.horizon and model.horizon > len(least.values):
+                raise CorpusError(
+                    f"{least.where} has {plural(len(least.values), 'value')} to validate on, fewer than a horizon of"
+                    f" {model.horizon:,}"
+                )
+            horizon = model.horizon or len(least.values)
+        elif horizon > shortest // 2:
             raise CorpusError(
                 f"the shortest series has {shortest:,} values, too few to hold out a horizon of {horizon:,}"
             )
         kind = model.scale or SCALE
-        lags = lags_of(season, shortest - horizon)
+        lags = lags_of(season, shortest - (0 if after else horizon))
         width = series[0].inputs.shape[1] or len(lags)
         if model.embedding_size not in (None, width):  # a plan has the width
             raise ConfigError(
@@ -100,6 +120,8 @@ class Series(Task):
                 remedy="leave_out",
                 settings=["embedding_size"],
             )
+        if after:
+            series = [_joined(each, more, horizon) for each, more in zip(series, after, strict=True)]
         pasts = tuple(
             past_of(each.name, each.values, each.inputs, each.times, horizon, kind, season) for each in series
         )
@@ -138,3 +160,41 @@ class Series(Task):
             raise ConfigError("season or horizon is missing")
         network = NumberNetwork(config, inputs or len(lags))
         return Forecaster(config, pasts, window, tuple(lags), network.eval(), name=name, record=record)
+
+
+def _after(series: Sequence[Example], valid: Examples | None) -> list[Example]:
+    """Return what a separate held-out part has for each series: by its name, or by its place if no name is known.
+
+    Raises CorpusError if a series has none, or if it does not come after the training series.
+    """
+    if valid is None:
+        return []
+    parts = [each for each in valid.items if isinstance(each, Example)]
+    named = {each.name: each for each in parts}
+    if not any(each.name in named for each in series):
+        named = {each.name: part for each, part in zip(series, parts, strict=False)}
+    for each in series:
+        part = named.get(each.name)
+        if part is None:
+            raise CorpusError(
+                f"{each.where} has the series {quoted(each.name)}, and the held-out part does not; add it, or leave it"
+                " out of the training part"
+            )
+        if each.times[-1] in part.times:
+            raise CorpusError(
+                f"{part.where} has the series {quoted(part.name)} at {quoted(each.times[-1])}, where the training part"
+                " ends; give the values after it"
+            )
+        if part.inputs.shape[1] != each.inputs.shape[1]:
+            raise CorpusError(f"{part.where} has another number of input columns than the training series")
+    return [named[each.name] for each in series]
+
+
+def _joined(series: Example, after: Example, count: int) -> Example:
+    """Return a series with the first `count` values after it."""
+    return replace(
+        series,
+        times=(*series.times, *after.times[:count]),
+        values=np.concatenate((series.values, after.values[:count])),
+        inputs=np.concatenate((series.inputs, after.inputs[:count])),
+    )

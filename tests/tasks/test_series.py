@@ -286,9 +286,8 @@ def test_a_refusal_says_what_to_leave_out(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(CharlmError, match="embedding_size cannot be 5") as caught:
         charlm.train(BAKERY, steps=1, embedding_size=5)
     assert sentence(caught.value).endswith("; leave --embedding-size out")
-    with pytest.raises(CharlmError, match="no other held-out part") as caught:
+    with pytest.raises(CharlmError, match="where the training part ends; give the values after it"):
         charlm.train(BAKERY, valid=BAKERY, steps=1)
-    assert sentence(caught.value).endswith("; leave --valid out")
     (tmp_path / "new.csv").write_text("unique_id,ds,y\nmill,2024-02-26,5\nnew,2024-02-26,5\n")
     error = run("evaluate", str(tmp_path / "new.csv"), "-m", str(folder)).exception
     assert isinstance(error, CharlmError)

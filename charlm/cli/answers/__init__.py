@@ -8,6 +8,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+from charlm.errors import ModelError
+from charlm.tasks import declared
+
 if TYPE_CHECKING:
     from charlm.examples.reading import Examples, Inputs
     from charlm.measures import Measures
@@ -38,6 +41,14 @@ class Measured(NamedTuple):
     notes: Sequence[str] = ()
 
 
+class Scored(NamedTuple):
+    """How likely a model finds the answers in files: `header` comes before the first of them, "" for nothing."""
+
+    header: str
+    scores: Sequence[Answer]
+    notes: Sequence[str] = ()
+
+
 class Answers(ABC):
     """How the models of a task answer questions, and how their answers are measured.
 
@@ -60,6 +71,11 @@ class Answers(ABC):
         Raises ConfigError if they cannot be compared.
         """
         return ()
+
+    def score(self, model: Any, examples: "Examples") -> Scored:
+        """Return how likely the model finds the answer of each example. Raises ModelError if its task has no scores."""
+        kind = declared()[model.config.task]["kind"]
+        raise ModelError(f"{model.name} is a {kind}, which cannot do this", remedy="other_task", verb="predict")
 
     @abstractmethod
     def evaluate(self, model: Any, examples: "Examples") -> Measured:

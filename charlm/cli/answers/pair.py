@@ -1,11 +1,12 @@
 """The answers of a model of pairs: the target of each source."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from charlm.cli.answers import Answer, Answers, Measured
+from charlm.cli.answers import Answer, Answers, Measured, Scored
 from charlm.settings import check_count, check_range
 from charlm.wording import for_terminal
 
@@ -80,6 +81,21 @@ class Targets(Answers):
         from charlm.tasks.pairs.translator import BEAM
 
         return {"beam": self.beam or max(BEAM, count), "length_penalty": self.length_penalty or 0.0}
+
+    def score(self, model: "Translator", examples: "Examples") -> Scored:
+        """Return log P(target | source) of each pair."""
+        from charlm.tasks.pairs.dataset import pairs_of
+
+        pairs = pairs_of(examples)
+        logprobs = model.score((each.source, each.target) for each in pairs)
+        scores = []
+        for pair, logprob in zip(pairs, logprobs, strict=True):
+            cells = (for_terminal(pair.source), for_terminal(pair.target), f"{logprob:.4f}")
+            values = {"source": pair.source, "target": pair.target, "logprob": logprob}
+            scores.append(Answer("\t".join(cells), values, cells))
+        never = len(logprobs) - sum(map(math.isfinite, logprobs))
+        zero = f"{never:,} targets have a token that no training target has, so their probability is 0"
+        return Scored("", scores, [zero] if never else [])
 
     def evaluate(self, model: "Translator", examples: "Examples") -> Measured:
         import numpy as np

@@ -2,11 +2,12 @@
 
 import csv
 import io
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from charlm.cli.answers import Answer, Answers, Measured
+from charlm.cli.answers import Answer, Answers, Measured, Scored
 from charlm.errors import ConfigError, CorpusError
 
 if TYPE_CHECKING:
@@ -60,6 +61,23 @@ class Forecasts(Answers):
             for answer in model.predict(None if series is None else [series], self.horizon, self.levels):
                 yield _answer(answer)
 
+    def score(self, model: "Forecaster", examples: "Examples") -> Scored:
+        """Return the surprisal of each value, given those before it."""
+        from charlm.examples import Series
+
+        scores = []
+        for series in model.score([each for each in examples.items if isinstance(each, Series)]):
+            columns = (series.times, series.values, series.expected, series.surprisals)
+            for time, value, expected, surprisal in zip(*columns, strict=True):
+                numbers = [None if math.isnan(each) else float(each) for each in (expected, surprisal)]
+                shown = ["" if each is None else f"{each:.8g}" for each in (value, *numbers)]
+                row = (series.name, time, *shown)
+                names = ("unique_id", "ds", "y", "expected", "surprisal")
+                values = dict(zip(names, (series.name, time, float(value), *numbers), strict=True))
+                scores.append(Answer(_csv([row]), values, row))
+        density = "surprisal is −log2 of a density in the unit of the values; compare it with that of other values"
+        return Scored("unique_id,ds,y,expected,surprisal", scores, [density])
+
     def unlike(self, first: "Forecaster", second: "Forecaster") -> list[str]:
         horizons = first.config.horizon, second.config.horizon
         if self.with_history and not first.reads_inputs and horizons[0] != horizons[1]:
@@ -112,8 +130,6 @@ def _answer(answer: "Prediction") -> Answer:
         [answer.name, time, *(f"{each:.8g}" for each in numbers)]
         for time, *numbers in zip(answer.times, *columns, strict=True)
     ]
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
     named = {
         f"{bound}-{level:g}": numbers.tolist()
         for level, bounds in intervals.items()
@@ -121,7 +137,14 @@ def _answer(answer: "Prediction") -> Answer:
     }
     cells = "\n".join("\t".join(row) for row in rows).split("\t")
     return Answer(
-        text.getvalue().removesuffix("\n"),
+        _csv(rows),
         {"unique_id": answer.name, "ds": list(answer.times), "y": values.tolist(), **named},
         cells,
     )
+
+
+def _csv(rows: Iterable[Sequence[str]]) -> str:
+    """Return rows of CSV without the last newline."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().removesuffix("\n")

@@ -5,7 +5,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,12 +23,13 @@ from charlm.nn.random_numbers import Seeded
 from charlm.plan import Plan
 from charlm.settings import from_mapping
 from charlm.tasks import About, Batches, Card, Dataset, MapRows, Metrics, Unit, map_alone
+from charlm.tasks._examples import check_same_held_out
 from charlm.tasks._program import program
 from charlm.tasks.numbers.batches import WindowBatches
 from charlm.tasks.numbers.evaluation import METRICS, SeriesEvaluation
 from charlm.tasks.numbers.forecaster import Forecaster, series_contents
 from charlm.tasks.numbers.network import DENSITY, NumberNetwork
-from charlm.tasks.numbers.past import Floats, Past, tail
+from charlm.tasks.numbers.past import Floats, Past, tail, until
 from charlm.wording import for_terminal, plural
 
 _UNIT = Unit("value", "", "", "MASE", 1.0, "values", "values/s", 1.0)
@@ -39,25 +39,27 @@ HIDDEN_SIZE, LAYERS = 64, 1
 
 @dataclass(frozen=True)
 class NumberSource:
-    """Series that were read; `files` are the paths as given."""
+    """Series that were read, and what comes after them if it is a separate file to validate on.
+
+    files, valid_files: the paths as given.
+    """
 
     examples: Examples
+    valid: Examples | None
     files: tuple[str, ...]
-
-    @classmethod
-    def of(cls, source: Any, examples: Examples) -> "NumberSource":
-        files = (str(source),) if isinstance(source, str | Path) else tuple(map(str, source))
-        return cls(examples, files)
+    valid_files: tuple[str, ...]
 
     def fingerprint(self, horizon: int) -> str:
         """Return the SHA-256 of the training part and the held-out part."""
-        return hashlib.sha256(f"{self.examples.sha256} {horizon}".encode()).hexdigest()
+        after = f" {self.valid.sha256}" if self.valid else ""
+        return hashlib.sha256(f"{self.examples.sha256}{after} {horizon}".encode()).hexdigest()
 
     def check_same(self, model: Model, described: Mapping[str, Any], figures: Mapping[str, Any]) -> None:
         if self.examples.sha256 != described["sha256"]:
             files = ", ".join(described["files"])
             other = f"the series are not those that {model.name} was trained on ({files})"
             raise CorpusError(other, remedy="continue_same_text")
+        check_same_held_out(self.valid_files, model, described, "values")
 
 
 class HeldOut(NamedTuple):
@@ -101,10 +103,7 @@ class Numbers(Dataset):
     @cached_property
     def train(self) -> tuple[Past, ...]:
         """The series without the values that are held out."""
-        return tuple(
-            replace(past, values=past.values[: -self.horizon], inputs=past.inputs[: -self.horizon])
-            for past in self.pasts
-        )
+        return tuple(until(past, self.horizon, self.season) for past in self.pasts)
 
     @cached_property
     def validation(self) -> Sequence[HeldOut]:
@@ -233,7 +232,7 @@ class Numbers(Dataset):
                 ("task", f"{model.task}: {self.reason}"),
                 ("example", describe(self.source.examples.items[0])),
                 ("season", f"{plural(self.season, 'step')}: {origin}"),
-                ("split", f"the last {plural(self.horizon, 'value')} of each series held out"),
+                ("split", self._split),
             ),
             after=(),
             of_step=f"{plural(batches.batch_size, 'window')} of {plural(batches.seq_len, 'value')}",
@@ -241,10 +240,16 @@ class Numbers(Dataset):
             notes=self.source.examples.notes,
         )
 
+    @property
+    def _split(self) -> str:
+        if self.source.valid:
+            return f"the next {plural(self.horizon, 'value')} of each series held out: a separate file"
+        return f"the last {plural(self.horizon, 'value')} of each series held out"
+
     def describe(self) -> dict[str, Any]:
         return {
             "files": list(self.source.files),
-            "held_out": [],
+            "held_out": list(self.source.valid_files),
             "characters": sum(len(past.values) for past in self.pasts),
             "sequences": len(self.pasts),
             "sha256": self.source.examples.sha256,
@@ -255,7 +260,7 @@ class Numbers(Dataset):
     @cached_property
     def _tails(self) -> tuple[Past, ...]:
         length = self.window + max(*self.lags, self.season, 1)
-        return tuple(tail(past, length) for past in self.pasts)
+        return tuple(tail(past, length) for past in (self.train if self.source.valid else self.pasts))
 
     def contents(self) -> Contents:
         return series_contents(self._tails, self.window, self.lags)
@@ -274,7 +279,7 @@ class Numbers(Dataset):
                 "scale": f"{self.scale}, of the training part of each series",
                 "density": plan.model.density or DENSITY,
                 "fingerprint": f"SHA-256 {self.source.examples.sha256}",
-                "held out": f"the last {plural(self.horizon, 'value')} of each series",
+                "held out": self._split.replace(" held out", ""),
             },
             after_table="The fingerprint covers all values in order.",
             figures=metrics.sentence if metrics else "This model was not validated: its run was stopped before that.",

@@ -1,7 +1,8 @@
 """A trained forecaster."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ from charlm.model import Contents, Model, Record
 from charlm.settings import check_count, check_range
 from charlm.task_settings import MOST_STEPS_AHEAD
 from charlm.tasks.numbers.network import NumberNetwork
-from charlm.tasks.numbers.past import FILE, Floats, Past, scaling, to_json
+from charlm.tasks.numbers.past import FILE, Floats, Past, scaling, to_json, until
 from charlm.wording import plural, quoted
 
 PATHS = 200  # that intervals are computed from
@@ -31,6 +32,20 @@ class Prediction(NamedTuple):
     name: str
     times: tuple[str, ...]
     forecast: Forecast
+
+
+class Surprise(NamedTuple):
+    """How unexpected the values of a series are, (n,) each: what the model expects, and −log2 of the density.
+
+    NaN for a first value that has nothing before it. A density has the unit of the values, so a surprisal tells how
+    unexpected a value is beside other values alone.
+    """
+
+    name: str
+    times: tuple[str, ...]
+    values: Floats
+    expected: Floats
+    surprisals: Floats
 
 
 @dataclass(frozen=True, repr=False)
@@ -100,6 +115,26 @@ class Forecaster(Model):
             for past in pasts
         ]
 
+    def score(self, series: Sequence[Series]) -> list[Surprise]:
+        """Return how unexpected each value is, given those before it.
+
+        A series that goes on where a training series ended comes after its values. Any other one begins anew.
+        """
+        return [self._surprise(each) for each in series]
+
+    def _surprise(self, series: Series) -> Surprise:
+        past, count = self.past(series), len(series.values)
+        known = None if self.reads_inputs else self.known(series.name)
+        if known and known.times and continued(known.times, 1)[0] == series.times[0]:
+            values = np.concatenate((known.values, past.values))
+            past = replace(past, values=values, inputs=np.zeros((len(values), 0)))
+        first = 0 if self.reads_inputs or len(past.values) > count else 1  # the first value has nothing before it
+        expected, nats = np.full((2, count), np.nan)
+        if count > first:
+            network = self.network.eval()
+            expected[first:], nats[first:], _ = network.read_values(past, self.lags, self.season, count - first)
+        return Surprise(series.name, series.times, series.values, expected, nats / math.log(2))
+
     def past(self, series: Series) -> Past:
         """Return a series as a past, scaled as the training series of the same name, or else by its own values."""
         if series.inputs.shape[1] != self.pasts[0].inputs.shape[1]:
@@ -157,7 +192,7 @@ class Forecaster(Model):
             elif with_history:
                 if len(each.values) < horizon + 2:
                     raise CorpusError(f"{each.where} has fewer than {horizon + 2:,} values; give a longer series")
-                rows.append((_until(past, horizon, self.season), each.values[-horizon:], each.inputs[-horizon:]))
+                rows.append((until(past, horizon, self.season), each.values[-horizon:], each.inputs[-horizon:]))
             else:
                 known = self.known(each.name) if names else dict(enumerate(self.pasts)).get(number)
                 if known is None:
@@ -188,19 +223,6 @@ def _raw(scaled: Floats, past: Past) -> Floats:
     """Return scaled values in the unit of a series."""
     values: Floats = scaled * past.scale[0] + past.location[0]
     return values
-
-
-def _until(past: Past, held: int, season: int) -> Past:
-    """Return a past without its last values, which do not decide the scale of MASE either."""
-    return Past(
-        past.name,
-        past.values[:-held],
-        past.inputs[:-held],
-        past.times[:-held],
-        past.location,
-        past.scale,
-        naive_scale(past.values[:-held], season),
-    )
 
 
 def series_contents(pasts: Sequence[Past], window: int, lags: Sequence[int]) -> Contents:

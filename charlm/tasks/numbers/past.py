@@ -1,7 +1,7 @@
 """The past of a series: its scale, its season, its last values, and what a network reads of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -98,6 +98,17 @@ def past_of(name: str, values: Floats, inputs: Floats, times: Sequence[str], hel
     end = len(values) - held
     location, scale = scaling(values[:end], inputs[:end], kind)
     return Past(name, values, inputs, tuple(times), location, scale, naive_scale(values, season))
+
+
+def until(past: Past, held: int, season: int) -> Past:
+    """Return a past without its last values, which do not decide the scale of MASE either."""
+    return replace(
+        past,
+        values=past.values[:-held],
+        inputs=past.inputs[:-held],
+        times=past.times[:-held],
+        error=naive_scale(past.values[:-held], season),
+    )
 
 
 def tail(past: Past, length: int) -> Past:
