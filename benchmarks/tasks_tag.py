@@ -5,7 +5,8 @@
 FOLDER has the folders atis (slots with an intent; train, valid, test) and pos-ewt (a word and its part of speech on
 each line; train.tsv, dev.tsv, test.tsv). Slots are measured by the F1 of spans, as conlleval counts them, and parts of
 speech by the share of tokens that are right. Each tagger gets the same minutes. The interval in brackets is for the
-seed in the middle, by the bootstrap over sentences.
+seed in the middle, by the bootstrap over sentences. If Python can import pycrfsuite, a conditional random field of
+CRFsuite is measured too, with the words around each token and its beginning, end and shape as features.
 """
 
 import argparse
@@ -18,6 +19,18 @@ from typing import Any
 
 import torch
 from tasks_classify import charlm, processor
+
+from charlm.examples import Tagged
+from charlm.examples.reading import read_examples
+from charlm.measures.spans import TagMeasures
+
+try:
+    import pycrfsuite
+except ImportError:
+    pycrfsuite = None
+
+_AFFIXES = (1, 2, 3, 4)  # characters of a beginning or an end that is a feature
+_CRF = {"c1": 0.1, "c2": 0.01, "max_iterations": 100}
 
 
 @dataclass(frozen=True)
@@ -68,12 +81,41 @@ def measure(data: Data, folder: Path, model: Path, minutes: float, seeds: int, o
         if number == 0:
             frequent = f"{data.title} {100 * results[0]['naive'][data.figure]:.2f}"
             print(f"| {data.name} | the most frequent tag of the word | | {frequent} | |")
+            if pycrfsuite:
+                print(f"| {data.name} | CRFsuite | | {data.title} {100 * crf(data, folder, model):.2f} | |", flush=True)
         middle = sorted(results, key=lambda each: each[data.figure])[len(results) // 2]
         low, high = middle["interval"][data.figure]
         value = f"{data.title} {100 * middle[data.figure]:.2f} ({100 * low:.2f} to {100 * high:.2f})"
         every = ", ".join(f"{100 * each[data.figure]:.2f}" for each in results)
         name = " ".join(["charlm --cell", cell, *options])
         print(f"| {data.name} | {name} | {size:,} | {value} | {every} |", flush=True)
+
+
+def crf(data: Data, folder: Path, file: Path) -> float:
+    """Return the figure of a conditional random field."""
+    train, test = (read_examples([folder / name], "tag").items for name in (data.train, data.test))
+    trainer = pycrfsuite.Trainer(verbose=False)
+    for each in train:
+        trainer.append(features(each), each.tags)
+    trainer.set_params(_CRF)
+    trainer.train(str(file) + ".crf")
+    tagger = pycrfsuite.Tagger()
+    tagger.open(str(file) + ".crf")
+    measures = TagMeasures([each.tags for each in test], [tagger.tag(features(each)) for each in test])
+    return float(measures.values()[data.figure])
+
+
+def features(sentence: Tagged) -> list[list[str]]:
+    """Return the features of each token."""
+    words = ["", "", *sentence.tokens, "", ""]
+    listed = []
+    for at, word in enumerate(sentence.tokens, start=2):
+        own = [f"{n}^{word[:n]}" for n in _AFFIXES] + [f"{n}${word[-n:]}" for n in _AFFIXES]
+        own += [f"digit {any(map(str.isdigit, word))}", f"capital {word[:1].isupper()}", f"hyphen {'-' in word}"]
+        around = [f"{by}={words[at + by].lower()}" for by in range(-2, 3)]
+        pairs = [f"{by}|{words[at + by - 1]}|{words[at + by]}".lower() for by in (0, 1)]
+        listed.append(["bias", *own, *around, *pairs])
+    return listed
 
 
 if __name__ == "__main__":
