@@ -1,7 +1,7 @@
 """The task of pairs: a source text in, a target text out."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +10,7 @@ from charlm.errors import CorpusError
 from charlm.examples import Labeled, Pair
 from charlm.examples.holding_out import hold_out
 from charlm.examples.reading import Examples
+from charlm.measures.naive import majority
 from charlm.model import Contents, Record, rebuilt_tokenizer
 from charlm.numpy_translator import Translator as Program
 from charlm.progress import OnProgress, ignore
@@ -20,7 +21,7 @@ from charlm.tasks.pairs.dataset import Pairs, pairs_of
 from charlm.tasks.pairs.evaluation import METRICS
 from charlm.tasks.pairs.network import PairNetwork
 from charlm.tasks.pairs.rows import Row, row_of
-from charlm.tasks.pairs.translator import FILE, MOST_CLASSES, Facts, Translator, check_facts
+from charlm.tasks.pairs.translator import FILE, LONGEST_CLASS, MOST_CLASSES, Facts, Translator, check_facts
 from charlm.tokenizers import Tokenizer
 from charlm.wording import plural
 
@@ -125,4 +126,14 @@ def _facts(pairs: Sequence[Pair], rows: Sequence[Row], classes: dict[str, int]) 
         empty=any(len(row.targets) == 1 for row in rows),
         spaced=2 * sum(" " in each.target for each in pairs) > len(pairs),
         classes=classes,
+        frequent=_frequent(pairs, classes),
     )
+
+
+def _frequent(pairs: Sequence[Pair], classes: Collection[str]) -> dict[str, str]:
+    """Return the most frequent target of each class, the first one of several."""
+    targets: dict[str, Counter[str]] = {each: Counter() for each in classes}
+    for each in pairs:
+        if each.source in targets and len(each.target) <= LONGEST_CLASS:
+            targets[each.source][each.target] += 1
+    return {source: majority(counts.elements()) for source, counts in targets.items() if counts}

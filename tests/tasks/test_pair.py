@@ -204,6 +204,8 @@ def test_a_model_of_many_sources_has_no_classes(model: charlm.Translator) -> Non
         ({"per_token": "2"}, "impossible length of targets"),
         ({"empty": 1}, "does not describe targets"),
         ({"classes": {"a": 0}}, "classes that are not at most 200 texts"),
+        ({"frequent": {"a": "b"}}, "a most frequent target of no class"),
+        ({"classes": {"a": 1}, "frequent": {"a": 1}}, "a most frequent target that is not a text"),
         ({"more": 1}, "does not describe targets"),
     ],
 )

@@ -111,15 +111,18 @@ class Targets(Answers):
         for each in pairs:
             targets.setdefault(each.source, []).append(each.target)
         answers = model.predict(targets, **self._search())
+        known = model.facts.frequent
+        name = "most frequent target" if known else "copy"
+        guesses = [known.get(each, "") for each in targets] if known else copies(list(targets))
         measures, naive = (
             TextMeasures(texts, list(targets.values()), lambda text: symbols(text, model.facts.spaced))
-            for texts in ([each.target for each in answers], copies(list(targets)))
+            for texts in ([each.target for each in answers], guesses)
         )
         rows = [row_of(model.tokenizer, each.source, each.target) for each in pairs]
         logprobs = np.concatenate(model.network.target_logprobs(rows))
-        known = np.isfinite(logprobs)
+        finite = np.isfinite(logprobs)
         notes = []
-        if unknown := int((~known).sum()):
+        if unknown := int((~finite).sum()):
             notes.append(f"{unknown:,} target tokens that no training target has are left out of the nats")
         if cut := sum(each.cut for each in answers):
             notes.append(f"{cut:,} answers reached the greatest length and do not end")
@@ -127,5 +130,5 @@ class Targets(Answers):
             notes.append(
                 f"{len(pairs):,} pairs have {len(targets):,} sources; an answer is right if it is one of the targets"
             )
-        nats = -float(logprobs[known].mean()) if known.any() else None
-        return Measured(measures, {"copy": naive}, nats, notes)
+        nats = -float(logprobs[finite].mean()) if finite.any() else None
+        return Measured(measures, {name: naive}, nats, notes)

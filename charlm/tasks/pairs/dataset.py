@@ -139,11 +139,12 @@ class Pairs(ExampleDataset):
         return from_mapping(PairEvaluation, values, "best")
 
     def previews(self, model: ModelConfig, network: Any, seed: int) -> tuple[str, ...]:
-        """Show the answers to the first sources that are held out, beside the truth."""
+        """Show the answers to the first sources that are held out, beside the truth; a class has no single truth."""
         some = self.validation[:_PREVIEWS]
         asked = self.model(model, network.eval(), name="", record=None)
         if self.facts.classes:
-            return tuple(f"{each.source}: {asked.sample(each.source, seed=seed)[0][:_PREVIEW_LENGTH]}" for each in some)
+            classes = list(dict.fromkeys(each.source for each in self.validation))[:_PREVIEWS]
+            return tuple(f"{each}: {asked.sample(each, seed=seed)[0][:_PREVIEW_LENGTH]}" for each in classes)
         answers = asked.predict([each.source for each in some], beam=1)
         if not all(np.isfinite(answer.logprob) for answer in answers):
             return ()

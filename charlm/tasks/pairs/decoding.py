@@ -130,7 +130,16 @@ def _next(
 
 
 @torch.inference_mode()
-def drawn(network: PairNetwork, source: Ids, limit: int, *, count: int, temperature: float, seed: int) -> list[Target]:
+def drawn(
+    network: PairNetwork,
+    source: Ids,
+    limit: int,
+    *,
+    count: int,
+    temperature: float,
+    seed: int,
+    may_be_empty: bool,
+) -> list[Target]:
     """Draw targets of a source, token by token; log P is that of the model, at temperature 1."""
     read = network.read_sources([source])
     state = _repeated(read.state, count)
@@ -141,6 +150,8 @@ def drawn(network: PairNetwork, source: Ids, limit: int, *, count: int, temperat
     for step in range(limit + 1):
         logprobs, state = _next(network, read, tokens, state, count, step)
         logprobs = logprobs[:, 0].cpu()
+        if step == 0 and not may_be_empty:
+            logprobs[:, Tokenizer.EOS] = -torch.inf
         if temperature:
             choice = torch.multinomial(torch.softmax(logprobs / temperature, 1), 1, generator=generator)[:, 0]
         else:

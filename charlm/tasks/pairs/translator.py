@@ -20,7 +20,7 @@ from charlm.wording import plural
 FILE = "pairs.json"
 BEAM = 4
 MOST_CLASSES = 200
-_LONGEST_CLASS = 1000  # characters
+LONGEST_CLASS = 1000  # characters of a class, and of its most frequent target
 MOST_PER_TOKEN = LONGEST_SOURCE + 1.0
 
 
@@ -29,13 +29,14 @@ class Facts(NamedTuple):
 
     per_token: the tokens of the longest target, with EOS, per token of its source with START. empty: whether a target
     has no token. spaced: whether most targets consist of symbols with spaces between them. classes: the sources, each
-    with the number of its targets, if there are few; otherwise empty.
+    with the number of its targets, if there are few; otherwise empty. frequent: the most frequent target of each class.
     """
 
     per_token: float
     empty: bool
     spaced: bool
     classes: Mapping[str, int]
+    frequent: Mapping[str, str]
 
     def limit(self, tokens: int) -> int:
         """Return how many tokens a target has at most, from those of its source with START."""
@@ -125,12 +126,20 @@ class Translator(Model):
         return [float(each.sum()) for each in self.network.eval().target_logprobs(rows)]
 
     def sample(self, source: str, *, count: int = 1, temperature: float = 1.0, seed: int = 0) -> list[str]:
-        """Draw targets of a source from P(target | source)."""
+        """Draw targets of a source from P(target | source). None is empty, unless a training target is."""
         check_count("count", count, 1, 100_000)
         check_range("temperature", temperature, 0, 100)
         ids = source_ids(self.tokenizer, source)
         limit = self.facts.limit(len(ids))
-        targets = drawn(self.network.eval(), ids, limit, count=count, temperature=temperature, seed=seed)
+        targets = drawn(
+            self.network.eval(),
+            ids,
+            limit,
+            count=count,
+            temperature=temperature,
+            seed=seed,
+            may_be_empty=self.facts.empty,
+        )
         return [self._text(each) for each in targets]
 
     def attention(self, source: str, target: str | None = None) -> Alignment:
@@ -174,7 +183,8 @@ class Translator(Model):
 def pair_contents(tokenizer: Tokenizer, facts: Facts) -> Contents:
     """Return what the folder of a model of pairs has of its task."""
     stated, files = text_contents(tokenizer)
-    return Contents(stated, {**files, FILE: {**facts._asdict(), "classes": dict(facts.classes)}})
+    classes = {"classes": dict(facts.classes), "frequent": dict(facts.frequent)}
+    return Contents(stated, {**files, FILE: {**facts._asdict(), **classes}})
 
 
 def check_facts(values: Any) -> Facts:
@@ -189,6 +199,13 @@ def check_facts(values: Any) -> Facts:
     known = isinstance(classes, dict) and len(classes) <= MOST_CLASSES
     if not known or any(type(each) is not int or each < 1 for each in classes.values()):
         raise BadFileError(FILE, f"has classes that are not at most {MOST_CLASSES} texts with a number each")
-    if any(len(each) > _LONGEST_CLASS for each in classes):
-        raise BadFileError(FILE, f"has a class of more than {_LONGEST_CLASS:,} characters")
+    if any(len(each) > LONGEST_CLASS for each in classes):
+        raise BadFileError(FILE, f"has a class of more than {LONGEST_CLASS:,} characters")
+    frequent = values["frequent"]
+    if not isinstance(frequent, dict) or not set(frequent) <= set(classes):
+        raise BadFileError(FILE, "has a most frequent target of no class")
+    if any(not isinstance(each, str) or len(each) > LONGEST_CLASS for each in frequent.values()):
+        raise BadFileError(
+            FILE, f"has a most frequent target that is not a text of {LONGEST_CLASS:,} characters or fewer"
+        )
     return Facts(**values)
