@@ -13,19 +13,27 @@ from random_models import LETTERS, named, random_model
 
 import charlm
 from charlm.pages.writing_page import page
+from charlm.registry import name_of, names
 from charlm.tokenizers import Tokenizer
 from charlm.tokenizers.byte import ByteTokenizer
 from charlm.tokenizers.char import CharTokenizer
+from charlm.tokenizers.subword import SubwordTokenizer
 from charlm.tokenizers.word import WordTokenizer
 
-CELLS = ("gru", "lstm", "rnn", "gru-simple", "gru-cho", "mingru", "minlstm")
+CELLS = names("nn.cells")
 KINDS: list[dict[str, Any]] = [
     *({"cell": cell, "layers": 2, "residual": True, "readout_layers": 2} for cell in CELLS),
     *({"cell": "rnn", "activation": name} for name in ("relu", "sigmoid", "identity")),
     *({"cell": cell, "embedding": "one-hot"} for cell in ("gru", "lstm")),
+    *({"cell": "jordan", **other} for other in ({"readout": "adaptive"}, {"layers": 3})),
     *({"cell": "gru", **other} for other in ({"readout": "adaptive"}, {"tie_weights": True}, {"sequence": "line"})),
 ]
 WORDS = WordTokenizer(["the", " ", "cat", "don't", "\n", "</script>", "a", "t", "c", ".", "ß"])
+SENTENCES = (Path(__file__).parents[2] / "corpora" / "cats.txt").read_text(encoding="utf-8")[:20000]
+PIECES = [
+    SubwordTokenizer.train([[SENTENCES]], charlm.ModelConfig(tokenizer="subword", model_type=kind, vocab_size=400))
+    for kind in ("unigram", "bpe")
+]
 TEXT = "the cat\na ☃ hat"
 
 
@@ -69,12 +77,11 @@ def test_the_logits_are_charlms(browser: Chromium, tmp_path: Path, settings: dic
     assert tab.complaints == []
 
 
-@pytest.mark.parametrize("tokenizer", [LETTERS, ByteTokenizer(), WORDS], ids=["char", "byte", "word"])
+@pytest.mark.parametrize("tokenizer", [LETTERS, ByteTokenizer(), WORDS, *PIECES], ids=name_of)
 def test_a_text_is_cut_and_scored_as_charlm_does(browser: Chromium, tmp_path: Path, tokenizer: Tokenizer) -> None:
-    name = type(tokenizer).__module__.rpartition(".")[2]
-    model = random_model({"cell": "gru", "tokenizer": name}, tokenizer)
+    model = random_model({"cell": "gru", "tokenizer": name_of(tokenizer)}, tokenizer)
     tab = opened(browser, tmp_path, model)
-    text = "the cat don't  chat.\n\nßa 🐈 e\u0301 日本 " + "t" * 70 + "'t \t"
+    text = "the cat don't  chat.\n\nßa 🐈 e\u0301 日本 \u2581 " + "t" * 70 + "'t \t" + "the cats sleep, " * 90
     read(tab, text)
     assert tab.value("charlm.reader.items.map((each) => each.id)") == model.tokenizer.encode(text).tolist()
     assert tab.value("charlm.reader.items.map((each) => each.text).join('')") == text

@@ -1,6 +1,7 @@
 """`charlm export onnx`: onnxruntime computes the network's logits, for any cell, readout, batch, and length."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,15 @@ def test_an_operation_without_a_translation_is_named() -> None:
     model.network.cells[0].activation = torch.erfinv
     with pytest.raises(charlm.ConfigError, match=r"the network uses erfinv.default, for which this export has no"):
         graph_of(model)
+
+
+def test_what_has_to_be_installed_is_named(
+    line_model: charlm.LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(charlm.ConfigError, match="needs onnx and onnxruntime, which are not installed; run pip"):
+        export(line_model, "onnx", tmp_path / "m.onnx")
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_command_says_what_it_checked_and_keeps_an_existing_file(run: Run, stream_folder: Path) -> None:

@@ -41,6 +41,11 @@ function logSoftmax(logits, out = new Float64Array(logits.length)) {
   return out;
 }
 
+// The probabilities in place of logits.
+function softmax(logits) {
+  logSoftmax(logits).forEach((each, i) => { logits[i] = Math.exp(each); });
+}
+
 // The tensors by name, from base64. A matrix of int8 has a scale for each row.
 function readTensors(described, base64) {
   const text = atob(base64), bytes = new Uint8Array(text.length), tensors = {};
@@ -67,14 +72,17 @@ class Network {
     this.cell = cells[config.cell];
     this.layers = Array.from({ length: config.layers }, (_, number) => {
       const part = (name) => numbers(`cells.${number}.${name}`);
-      const projected = new Float32Array(part("bias_ih").length);
+      const projected = new Float32Array(part("bias_ih").length), feedsBack = this.cell.feedsBack;
       return {
+        h: new Float32Array(config.hidden), W: part("readout.weight"), b: part("readout.bias"),
+        width: feedsBack && number === config.layers - 1 ? config.size : config.hidden, // of the state
         H: config.hidden, Wx: part("weight_ih"), bx: part("bias_ih"), Wh: part("weight_hh"), bh: part("bias_hh"),
         g: activations[config.activation || "tanh"], projected,
         product: new Float32Array(projected.length), out: new Float32Array(config.hidden),
       };
     });
-    this.table = this.inputTable(tensors["embedding.weight"]);
+    this.embedding = tensors["embedding.weight"];
+    this.inputs = new Array(config.size);
     this.dense = [];
     while (numbers(`dense.${this.dense.length}.weight`)) {
       const name = `dense.${this.dense.length}`;
@@ -85,44 +93,46 @@ class Network {
     this.logits = new Float32Array(config.size);
   }
 
-  // W_x x + b for each token (V, G): the first layer reads nothing else.
-  inputTable(embedding) {
-    const { Wx, bx } = this.layers[0], gates = bx.length, table = new Float32Array(this.size * gates);
-    for (let token = 0; token < this.size; token++) {
-      const row = table.subarray(token * gates, (token + 1) * gates);
-      if (embedding) {
-        const width = embedding.shape[1], scale = this.config.scale;
-        const x = embedding.numbers.subarray(token * width, (token + 1) * width).map((each) => each * scale);
-        multiply(Wx, x, bx, row);
-      } else {
-        for (let i = 0; i < gates; i++) row[i] = Wx[i * this.size + token] + bx[i];
-      }
+  // W_x x + b for a token (G,), which is all that the first layer reads. It is computed once for each token.
+  input(token) {
+    if (this.inputs[token]) return this.inputs[token];
+    const { Wx, bx } = this.layers[0], row = new Float32Array(bx.length);
+    if (this.embedding) {
+      const width = this.embedding.shape[1], scale = this.config.scale;
+      const x = this.embedding.numbers.subarray(token * width, (token + 1) * width).map((each) => each * scale);
+      multiply(Wx, x, bx, row);
+    } else {
+      for (let i = 0; i < row.length; i++) row[i] = Wx[i * this.size + token] + bx[i];
     }
-    return table;
+    return (this.inputs[token] = row);
   }
 
   start() {
-    return this.layers.map(({ H }) => Array.from({ length: this.cell.parts || 1 }, () => new Float32Array(H)));
+    return this.layers.map(({ width }) => Array.from({ length: this.cell.parts || 1 }, () => new Float32Array(width)));
   }
 
   // Read a token: change the state, and return the logits of the next token, in an array that is used again.
   step(state, token) {
     let x = null;
     this.layers.forEach((layer, number) => {
-      const gates = layer.bx.length;
-      const projected = number ? multiply(layer.Wx, x, layer.bx, layer.projected)
-        : this.table.subarray(token * gates, (token + 1) * gates);
+      const projected = number ? multiply(layer.Wx, x, layer.bx, layer.projected) : this.input(token);
       this.cell.step(projected, layer, state[number]);
-      const h = state[number][0];
+      const h = this.cell.feedsBack ? layer.h : state[number][0];
       for (let i = 0; i < layer.H; i++) layer.out[i] = number && this.config.residual ? x[i] + h[i] : h[i];
       x = layer.out;
+      if (layer.W) softmax(multiply(layer.W, x, layer.b, state[number][0]));
     });
     for (const { W, b, out } of this.dense) {
       multiply(W, x, b, out);
       for (let i = 0; i < out.length; i++) out[i] = Math.tanh(out[i]);
       x = out;
     }
-    return this.readout(x, this.logits);
+    this.readout(x, this.logits);
+    if (this.cell.feedsBack) { // in the last layer, the distribution of the network itself
+      state.at(-1)[0].set(this.logits);
+      softmax(state.at(-1)[0]);
+    }
+    return this.logits;
   }
 }
 

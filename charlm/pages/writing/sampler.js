@@ -26,7 +26,14 @@ function filtered(logits, { temperature, topP, without }) {
   let sum = 0;
   for (let i = 0; i < scaled.length; i++) sum += scaled[i] = Math.exp((scaled[i] - best) / temperature);
   if (topP >= 1) return scaled.map((each) => each / sum);
-  const order = [...scaled.keys()].sort((a, b) => scaled[b] - scaled[a]);
+  // Tokens rarer than this have together less than what top-p leaves out, so that only the others are sorted.
+  const rare = (sum * (1 - topP)) / scaled.length / 2;
+  const order = [];
+  for (let i = 0; i < scaled.length; i++) {
+    if (scaled[i] > rare) order.push(i);
+    else scaled[i] = 0;
+  }
+  order.sort((a, b) => scaled[b] - scaled[a]);
   let before = 0, kept = 0;
   order.forEach((token, rank) => {
     const share = scaled[token] / sum;
