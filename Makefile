@@ -87,7 +87,7 @@ audit: .venv/installed
 	-$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-audit
 	-$(BIN)/python -m pip_audit --progress-spinner off
 
-.venv/installed: pyproject.toml setup.py constraints.txt $(wildcard charlm/nn/native/*.c charlm/nn/native/*.h)
+.venv/installed: pyproject.toml setup.py constraints.txt $(wildcard charlm/*/native/*.c charlm/*/native/*.h)
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	touch $@

@@ -1,4 +1,4 @@
-"""Build the compiled time loops of charlm/nn/native. Without a C compiler charlm runs on plain torch."""
+"""Build the compiled loops of charlm/nn and charlm/counts. Without a C compiler charlm runs on torch and numpy."""
 
 import platform
 import shutil
@@ -11,6 +11,7 @@ from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError
 
+TIME_LOOPS, COUNTS = "charlm.nn.native._recurrence", "charlm.counts.native._counts"
 WINDOWS = sys.platform == "win32"
 NO_CLANG = (
     "charlm: no clang-cl found; installed without the compiled loops, so training runs on plain torch, which is slower"
@@ -34,7 +35,7 @@ def clang_cl() -> str | None:
 
 
 class BuildLoops(build_ext):
-    """Compile the loops once for each instruction set, and the table that chooses one."""
+    """Compile the time loops once for each instruction set, with the table that chooses one, and the counts."""
 
     def build_extension(self, ext):
         link = {"libraries": ["m"]}
@@ -42,21 +43,36 @@ class BuildLoops(build_ext):
             self.compiler.initialize()
             self.compiler.cc = clang_cl()
             # Without a path of its own the linker would put the import library into the package.
-            link = {"extra_postargs": [f"/IMPLIB:{Path(self.build_temp).resolve() / 'recurrence.lib'}"]}
+            library = f"{ext.name.rpartition('_')[2]}.lib"
+            link = {"extra_postargs": [f"/IMPLIB:{Path(self.build_temp).resolve() / library}"]}
+        objects = self._counts() if ext.name == COUNTS else self._time_loops()
+        self.compiler.link_shared_object(objects, self.get_ext_fullpath(ext.name), **link)
+
+    def _counts(self):
+        """Compile the counts once for each width of a token in bits."""
+        names = [f"charlm/counts/native/{name}" for name in ("sort", "tally", "left_out", "look_up")]
+        return [
+            each for bits in (8, 16, 32) for each in self._objects(names, f"tokens{bits}", [("WIDTH", str(bits))], [])
+        ]
+
+    def _time_loops(self):
+        folder = "charlm/nn/native"
         objects = []
         for variant, flags in VARIANTS.items():
-            objects += self._objects(["recurrence", "stack"], variant, [("VARIANT", variant)], flags)
+            objects += self._objects(
+                [f"{folder}/recurrence", f"{folder}/stack"], variant, [("VARIANT", variant)], flags
+            )
         macros = [("CHARLM_X86", None)] if len(VARIANTS) > 1 else []
         for variant, flags in HALF.items():
             with suppress(CompileError):  # the compiler is too old to know the instructions
-                objects += self._objects(["recurrence"], variant, [("VARIANT", variant), ("CHARLM_HALF", None)], flags)
+                defined = [("VARIANT", variant), ("CHARLM_HALF", None)]
+                objects += self._objects([f"{folder}/recurrence"], variant, defined, flags)
                 macros += [("CHARLM_BF16", None)]
-        objects += self._objects(["dispatch"], "", macros, [])
-        self.compiler.link_shared_object(objects, self.get_ext_fullpath(ext.name), **link)
+        return objects + self._objects([f"{folder}/dispatch"], "", macros, [])
 
     def _objects(self, names, variant, macros, flags):
         return self.compiler.compile(
-            [f"charlm/nn/native/{name}.c" for name in names],
+            [f"{name}.c" for name in names],
             output_dir=f"{self.build_temp}/{variant}",
             macros=macros,
             extra_postargs=FLAGS + flags,
@@ -70,7 +86,7 @@ class AnyPython(bdist_wheel):
         return ("py3", "none", super().get_tag()[2])
 
 
-loops = [Extension("charlm.nn.native._recurrence", sources=[], optional=True)]
+loops = [Extension(name, sources=[], optional=True) for name in (TIME_LOOPS, COUNTS)]
 if WINDOWS and not clang_cl():
     print(NO_CLANG, file=sys.stderr)
     loops = []

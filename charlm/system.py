@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 from charlm.checkpoints.model_paths import CHECKPOINTS
-from charlm.nn.native.library import VARIABLE, forced, path_in_use, resolve_precision
+from charlm.compiled import VARIABLE, forced
+from charlm.nn.native.library import path_in_use, resolve_precision
 from charlm.version import __version__
 
 

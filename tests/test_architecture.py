@@ -20,6 +20,7 @@ ORDER = [
         "errors",
         "version",
         "raw_bytes",
+        "compiled",
         "wording",
         "markup",
         "registry",

@@ -23,11 +23,11 @@ class Level(NamedTuple):
 
     tokens: NDArray[Any]  # (n,): the first token of each context
     parents: Integers  # (n,): its index in the level above
-    counts: Integers  # (n,): how often the context occurs
+    counts: NDArray[Any]  # (n,): how often the context occurs
     totals: Integers  # (n,): Σ a of all its followers, also of dropped ones
     starts: Integers  # (n + 1,): where its followers begin
     following: NDArray[Any]  # (m,): tokens
-    adjusted: Integers  # (m,): a
+    adjusted: NDArray[Any]  # (m,): a
 
 
 class Tally(NamedTuple):

@@ -7,10 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.counts import collect, left_out
+from charlm.counts.collect import Level
+from charlm.counts.compiled import CompiledCounter
 from charlm.counts.figures import MOST_FOLLOWERS, Figures, Statistics, log2_of_counts
 from charlm.counts.fit import choose_cuts
+from charlm.counts.native.library import library
 from charlm.counts.parts import Part, counted_parts
+from charlm.counts.plain import PlainCounter
 from charlm.counts.settings import CountSettings
 from charlm.counts.smoothing import backoffs, decode_shares, discounted, discounts, encode_shares
 from charlm.counts.text import Integers, Text, id_type, text_of, with_starts
@@ -49,23 +52,22 @@ class Counts:
     def figures(self, ids: NDArray[Any]) -> Figures:
         """Return the figures of each token of ids (N,), in which START begins each sequence.
 
-        If the first id is not START, the tokens before it are unknown, and contexts end there.
+        If the first id is not START, the tokens before it are unknown: contexts end there, and it has no probability.
         """
         return self.tree.look_up(text_of(ids, len(self.predictable), self.order))
 
     def distribution(self, context: NDArray[Any] | Sequence[int]) -> Shares:
         """Return the probability of each token (V,) after a context, of which the last `order` - 1 tokens count."""
-        return self.tree.distribution(self.tree.path(context))
+        probabilities: Shares = self.distributions(np.asarray(context)[None])[0][0]
+        return probabilities
 
     def distributions(self, contexts: NDArray[Any]) -> tuple[Shares, Statistics]:
         """Return the probabilities (B, V) after contexts (B, C), and statistics (B,) of the contexts.
 
-        A context shorter than C begins with START, and START fills it up on the left.
+        The last `order` - 1 tokens of a context count, back to its last START, which also fills up a shorter one on the
+        left.
         """
-        paths = [self.tree.path(context) for context in contexts]
-        statistics = np.array([self.tree.statistics(path) for path in paths], dtype=np.uint8).reshape(-1, 3)
-        probabilities = np.array([self.tree.distribution(path) for path in paths], dtype=np.float32)
-        return probabilities.reshape(len(paths), len(self.predictable)), Statistics(*statistics.T)
+        return self.tree.distributions(contexts)
 
 
 class Counted(NamedTuple):
@@ -93,29 +95,28 @@ def count(
     size, order = len(predictable), settings.order
     parts = counted_parts(len(ids), starts, settings.tokens)
     text = _text(ids, starts, parts, size, order)
-    levels, tallies, gram_counts = zip(*collect.collect(text, order, predictable), strict=True)
+    counter = (PlainCounter if library() is None else CompiledCounter)(text, order, predictable, on_progress)
+    tallies = counter.tallies()
     cuts = choose_cuts(tallies, size, settings.limit)
-    discount = [discounts(tally.numbers) for tally in tallies]
-    kept = collect.drop(levels, gram_counts, cuts)
-    counts = Counts(order, cuts, predictable, _tree(kept, discount, predictable))
-    on_progress(1.0)
+    discount = [discounts(tally.numbers.tolist()) for tally in tallies]
+    levels = counter.levels(cuts)
+    counts = Counts(order, cuts, predictable, _tree(levels, discount, predictable))
     if left_out_lines is None:
         return Counted(counts, None)
-    counted = text.ids != Tokenizer.START
-    tokens = np.maximum(np.cumsum(counted) - 1, 0)
-    blocks = tokens if left_out_lines else tokens * settings.blocks // max(1, counted.sum())
-    figures = left_out.left_out(text, order, predictable, cuts, discount, blocks)
-    inside = figures.select(counted)
+    blocks = 0 if left_out_lines else settings.blocks
+    inside = counter.left_out(cuts, discount, levels[0], blocks).select(text.ids != Tokenizer.START)
     if not settings.tokens or settings.tokens >= len(ids):
         return Counted(counts, inside)
     whole = with_starts(ids, starts, size, order)
     result = counts.tree.look_up(whole).select(whole.ids != Tokenizer.START)
     offset = 0
     for first, last in parts:
-        values = inside.select(slice(offset, offset + last - first))
-        result.logprobs[first:last] = values.logprobs
+        known = inside.logprobs[offset : offset + last - first] > -np.inf  # the first token of a part has no context
+        at = first + np.flatnonzero(known)
+        values = inside.select(offset + np.flatnonzero(known))
+        result.logprobs[at] = values.logprobs
         for to, each in zip(result.context, values.context, strict=True):
-            to[first:last] = each
+            to[at] = each
         offset += last - first
     return Counted(counts, result)
 
@@ -126,7 +127,7 @@ def _text(ids: NDArray[Any], starts: Integers, parts: Sequence[Part], size: int,
     return Text(*(np.concatenate(each) for each in zip(*texts, strict=True)))
 
 
-def _tree(levels: Sequence[collect.Level], discount: Sequence[Sequence[float]], predictable: NDArray[np.bool_]) -> Tree:
+def _tree(levels: Sequence[Level], discount: Sequence[Sequence[float]], predictable: NDArray[np.bool_]) -> Tree:
     size = len(predictable)
     token = id_type(size)
     root, *others = levels
@@ -138,13 +139,13 @@ def _tree(levels: Sequence[collect.Level], discount: Sequence[Sequence[float]], 
     for level, each in zip(others, discount[1:], strict=True):
         exact = discounted(level.adjusted, each) / np.repeat(level.totals, np.diff(level.starts))
         shares = decode_shares(encode_shares(exact, level.starts))
-        children = np.concatenate([[0], np.cumsum(np.bincount(level.parents, minlength=above))])
+        children = np.concatenate([[0], np.cumsum(np.bincount(level.parents, minlength=above))]).astype(np.uint32)
         nodes.append(
             Nodes(
                 level.tokens.astype(token),
                 children,
                 log2_of_counts(level.counts),
-                level.starts,
+                level.starts.astype(np.uint32),
                 level.following.astype(token),
                 shares,
                 backoffs(shares, level.starts),

@@ -42,3 +42,10 @@ class Figures(NamedTuple):
 def log2_of_counts(counts: NDArray[Any]) -> NDArray[np.uint8]:
     """Return ⌊log2(1 + count)⌋ of each count."""
     return np.searchsorted(_BOUNDS, counts.astype(np.uint64) + np.uint64(1), side="right").astype(np.uint8)
+
+
+def logarithms(probabilities: NDArray[Any]) -> NDArray[np.float32]:
+    """Return log P, -inf for 0."""
+    with np.errstate(divide="ignore"):
+        logprobs: NDArray[np.float32] = np.log(probabilities).astype(np.float32)
+    return logprobs

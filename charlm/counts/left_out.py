@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.counts.collect import Depth, adjusted_counts, pairs, removed_counts
-from charlm.counts.figures import MOST_FOLLOWERS, Figures, Statistics, log2_of_counts
+from charlm.counts.figures import MOST_FOLLOWERS, Figures, Statistics, log2_of_counts, logarithms
 from charlm.counts.smoothing import Floats, discounted
 from charlm.counts.text import Integers, Text
 
@@ -51,8 +51,7 @@ def left_out(
         statistics.counts[at] = log2_of_counts(times)[part]
         statistics.followers[at] = np.minimum(followers, MOST_FOLLOWERS)[part]
     probabilities[~predictable[text.ids]] = 0.0
-    with np.errstate(divide="ignore"):
-        return Figures(np.log(probabilities).astype(np.float32), statistics)
+    return Figures(logarithms(probabilities), statistics)
 
 
 class _Parts(NamedTuple):

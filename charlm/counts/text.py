@@ -40,3 +40,11 @@ def with_starts(ids: NDArray[Any], starts: Integers, size: int, longest: int) ->
     """Return the text of ids (N,) without START, whose sequences begin at the offsets `starts`."""
     ids = np.insert(np.asarray(ids, dtype=id_type(size)), starts, Tokenizer.START)
     return text_of(ids, size, longest)
+
+
+def block_ends(text: Text, blocks: int) -> Integers:
+    """Return the offsets (B,) at which contiguous blocks of a text end, of the same number of tokens but START."""
+    starts = np.flatnonzero(text.ids == Tokenizer.START)
+    tokens = len(text.ids) - len(starts)
+    begins = -(-np.arange(1, blocks + 1) * tokens // max(1, blocks))  # tokens before the end of each block
+    return begins + np.searchsorted(starts - np.arange(len(starts)), begins, side="right")

@@ -1,15 +1,17 @@
 """The tree of contexts with probabilities: look up the tokens of a text, or whole distributions."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.counts.figures import MOST_FOLLOWERS, Figures, Statistics
-from charlm.counts.text import Integers, Text
+from charlm.counts.figures import MOST_FOLLOWERS, Figures, Statistics, logarithms
+from charlm.counts.look_up import CompiledTree
+from charlm.counts.native.library import library
+from charlm.counts.text import Integers, Text, id_type
 from charlm.tokenizers import Tokenizer
 
 Shares = NDArray[np.float32]
@@ -20,9 +22,9 @@ class Nodes:
     """The n nodes of one depth below P nodes, and their m followers. `text.id_type` gives the type of tokens."""
 
     tokens: NDArray[Any]  # (n,): the first token of each context
-    children: Integers  # (P + 1,): where the nodes below each node of the level above begin
+    children: NDArray[np.uint32]  # (P + 1,): where the nodes below each node of the level above begin
     counts: NDArray[np.uint8]  # (n,): ⌊log2(1 + count)⌋
-    starts: Integers  # (n + 1,): where the followers of each node begin
+    starts: NDArray[np.uint32]  # (n + 1,): where the followers of each node begin
     following: NDArray[Any]  # (m,): tokens
     shares: Shares  # (m,): (a - D) / Σ a
     backoff: Shares  # (n,): γ
@@ -47,8 +49,17 @@ class Tree:
     followers: int  # of the empty context, as in Figures
     levels: tuple[Nodes, ...]
 
+    @cached_property
+    def _compiled(self) -> CompiledTree | None:
+        if library() is None:
+            return None
+        levels = [[getattr(level, field.name) for field in fields(level)] for level in self.levels]
+        return CompiledTree(self.unigrams, self.count, self.followers, levels)
+
     def look_up(self, text: Text) -> Figures:
         """Return the figures of each token of a text (N,)."""
+        if self._compiled is not None:
+            return self._compiled.look_up(text)
         N = len(text.ids)
         probabilities = np.where(text.context > 0, self.unigrams[text.ids], 0.0).astype(np.float64)
         depth, counts, followers = (np.zeros(N, dtype=np.uint8) for _ in range(3))
@@ -66,14 +77,22 @@ class Tree:
             probabilities[at[seen]] += level.shares[gram[seen]]
             depth[at], counts[at] = k, level.counts[node]
             followers[at] = np.minimum(np.diff(level.starts)[node], MOST_FOLLOWERS)
-        with np.errstate(divide="ignore"):
-            return Figures(np.log(probabilities).astype(np.float32), Statistics(depth, counts, followers))
+        return Figures(logarithms(probabilities), Statistics(depth, counts, followers))
 
-    def path(self, context: Sequence[int] | NDArray[Any]) -> list[int]:
+    def distributions(self, contexts: NDArray[Any]) -> tuple[Shares, Statistics]:
+        """Return the probabilities (B, V) after contexts (B, C), and statistics (B,) of the contexts."""
+        if self._compiled is not None:
+            return self._compiled.distributions(np.ascontiguousarray(contexts, dtype=id_type(len(self.unigrams))))
+        paths = [self._path(context.tolist()) for context in contexts]
+        statistics = np.array([self._statistics(path) for path in paths], dtype=np.uint8).reshape(-1, 3)
+        probabilities = np.array([self._distribution(path) for path in paths], dtype=np.float32)
+        return probabilities.reshape(len(paths), len(self.unigrams)), Statistics(*statistics.T)
+
+    def _path(self, context: Sequence[int]) -> list[int]:
         """Return the index of the node of the last token of a context, of the last two, and so on, while known."""
         path: list[int] = []
         node = 0
-        for level, token in zip(self.levels, reversed(np.asarray(context).tolist()), strict=False):
+        for level, token in zip(self.levels, reversed(context), strict=False):
             first, last = level.children[node : node + 2].tolist()
             node = first + int(np.searchsorted(level.tokens[first:last], token))
             if node == last or level.tokens[node] != token:
@@ -83,7 +102,7 @@ class Tree:
                 break
         return path
 
-    def statistics(self, path: Sequence[int]) -> tuple[int, int, int]:
+    def _statistics(self, path: Sequence[int]) -> tuple[int, int, int]:
         """Return the depth of a path, the count of its last node, and the number of its followers, as in Figures."""
         if not path:
             return 0, self.count, self.followers
@@ -91,7 +110,7 @@ class Tree:
         first, last = level.starts[node : node + 2].tolist()
         return len(path), int(level.counts[node]), min(MOST_FOLLOWERS, last - first)
 
-    def distribution(self, path: Sequence[int]) -> Shares:
+    def _distribution(self, path: Sequence[int]) -> Shares:
         """Return the probability of each token (V,) after the context of a path."""
         weights = np.cumprod([1.0, *(self.levels[k].backoff[node] for k, node in reversed(list(enumerate(path))))])
         result: NDArray[np.float64] = self.unigrams * weights[-1]
@@ -101,7 +120,7 @@ class Tree:
         return result.astype(np.float32)
 
 
-def _keys(starts: Integers, tokens: NDArray[Any]) -> Integers:
+def _keys(starts: NDArray[np.uint32], tokens: NDArray[Any]) -> Integers:
     rows = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
     return rows << 32 | tokens.astype(np.int64)
 

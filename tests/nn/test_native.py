@@ -11,13 +11,14 @@ import torch
 from conftest import Outcome
 from torch import Tensor
 
+from charlm.compiled import VARIABLE
 from charlm.config import ModelConfig
 from charlm.generation.compiled import CompiledDraws
 from charlm.generation.drawing import TorchDraws, draws
 from charlm.generation.samplers import chain
 from charlm.nn.cells import Cell, State
 from charlm.nn.native import fused
-from charlm.nn.native.library import VARIABLE, VARIANTS, library, multiplies_bfloat16, path_in_use
+from charlm.nn.native.library import VARIANTS, library, multiplies_bfloat16, path_in_use
 from charlm.nn.network import Network
 from charlm.registry import find, names
 

@@ -8,7 +8,8 @@ import pytest
 @pytest.fixture(params=["avx512", "avx2", "baseline"])
 def variant(request: pytest.FixtureRequest) -> Iterator[str]:
     """Run on one instruction set, and restore the previous one afterwards."""
-    from charlm.nn.native.library import VARIANTS, forced, library
+    from charlm.compiled import forced
+    from charlm.nn.native.library import VARIANTS, library
 
     compiled = library()
     if compiled is None:

@@ -1,7 +1,6 @@
 """Load the compiled time loops with ctypes, choose the variant for this processor, and run them on torch's threads."""
 
 import ctypes
-import os
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -9,11 +8,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from charlm.compiled import NONE, VARIABLE, forced, load
 from charlm.errors import ConfigError
 from charlm.nn.native.threads import openmp
 
-VARIABLE = "CHARLM_NATIVE"  # forces a variant; if it is unset or empty, the best one that the processor has is used
-VARIANTS = {"bf16": 2, "avx512": 2, "avx2": 1, "baseline": 0, "none": -1}  # numbers in dispatch.c; none: plain torch
+# Numbers in dispatch.c; none: plain torch. If no variant is forced, the best one that the processor has is used.
+VARIANTS = {"bf16": 2, "avx512": 2, "avx2": 1, "baseline": 0, NONE: -1}
 _REVISION = 2  # of the interface of dispatch.c
 BLOCK = 16  # packed weights have room for a multiple of this number of units
 _LOOPS = {
@@ -92,7 +92,7 @@ def library() -> ctypes.CDLL | None:
     wanted = forced()
     if wanted and wanted not in VARIANTS:
         raise ConfigError(f"{VARIABLE} is {wanted[:40]!r}; it must be {', '.join(VARIANTS)}, or unset")
-    if wanted == "none":
+    if wanted == NONE:
         return None
     loaded = _load()
     if not wanted:
@@ -106,28 +106,17 @@ def library() -> ctypes.CDLL | None:
 
 
 def _load() -> ctypes.CDLL | None:
-    for path in sorted(Path(__file__).parent.glob("_recurrence*")):
-        try:
-            loaded = ctypes.CDLL(str(path))
-            loaded.name_of.restype = ctypes.c_char_p
-            if loaded.revision() != _REVISION:
-                continue
-            loaded.choose(-1)
-        except (OSError, AttributeError):  # built for another machine, or from other sources
-            continue
-        return loaded
-    return None
+    loaded = load(Path(__file__).parent, "_recurrence", _REVISION)
+    if loaded is not None:
+        loaded.name_of.restype = ctypes.c_char_p
+        loaded.choose(-1)
+    return loaded
 
 
 def multiplies_bfloat16() -> bool:
     """Return whether the loops can multiply bfloat16, which is twice as fast as float32."""
     loaded = library()
     return loaded is not None and bool(loaded.has_half()) and forced() in ("", "bf16")
-
-
-def forced() -> str:
-    """Return the variant that CHARLM_NATIVE forces, or an empty string."""
-    return os.environ.get(VARIABLE, "")
 
 
 def path_in_use() -> str:

@@ -1,0 +1,65 @@
+/* What the files of this folder share. Each is compiled once for each width of a token: WIDTH is 8, 16 or 32.
+ *
+ * The ranks of a text are its tokens but START, ordered by their contexts read backwards. The contexts of k tokens that are
+ * equal, a node of depth k, are then neighbors, and so are the nodes below it. All functions count in integers; only
+ * `left_out.c` and `look_up.c` have probabilities.
+ */
+#ifndef CHARLM_COUNTS_H
+#define CHARLM_COUNTS_H
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef _WIN32
+#define EXPORT __declspec(dllexport)
+#else
+#define EXPORT __attribute__((visibility("default")))
+#endif
+
+#define NAME2(name, width) name##_##width
+#define NAME1(name, width) NAME2(name, width)
+#define NAME(name) NAME1(name, WIDTH)
+
+#if WIDTH == 8
+typedef uint8_t token;
+#elif WIDTH == 16
+typedef uint16_t token;
+#else
+typedef uint32_t token;
+#endif
+
+enum { START = 1, MOST = 255, NONE = 255, LED = 128 };
+
+/* A text in the order of its ranks. */
+struct ranks {
+    int64_t size;             /* N ranks */
+    int64_t vocabulary;       /* V */
+    int64_t depths;           /* depths of the tree, from 0 to depths - 1: the order of the n-grams */
+    const token *ids;         /* the text */
+    const uint8_t *context;   /* tokens of context of each token of the text, at most `depths` */
+    const uint8_t *predictable; /* V */
+    uint32_t *at;             /* N: the offset in the text */
+    uint8_t *shared;          /* N: context tokens that a rank shares with the rank before it */
+    token *follower;          /* N: ids[at] */
+    uint8_t *reach;           /* N: context[at], and LED if the context goes back to START */
+};
+
+/* Return whether rank r has a node of depth k, and whether that node begins with START. */
+static inline int has_node(const struct ranks *ranks, int64_t r, int k) { return (ranks->reach[r] & (LED - 1)) >= k; }
+static inline int is_led(const struct ranks *ranks, int64_t r, int k) { return ranks->reach[r] == (LED | k); }
+
+/* Return the end of the node of depth k that begins at rank r. */
+static inline int64_t end_of_node(const struct ranks *ranks, int64_t r, int64_t last, int k) {
+    int64_t end = r + 1;
+    while (end < last && ranks->shared[end] >= k) end++;
+    return end;
+}
+
+/* What a token has as a follower of the node that is being read. */
+struct entry {
+    uint32_t node, child; /* 1 + the first rank of that node, and of the last node below it with this follower */
+    uint32_t slot;        /* its number among the followers of the node */
+};
+
+#endif

@@ -1,0 +1,44 @@
+"""Count a text with numpy alone, where the compiled library is missing."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charlm.counts.collect import Level, Tally, collect, drop
+from charlm.counts.figures import Figures
+from charlm.counts.left_out import left_out
+from charlm.counts.text import Text, block_ends
+
+
+class PlainCounter:
+    """The counts of a text of up to `order` tokens. `predictable`: (V,), the tokens whose n-grams count.
+
+    Takes about 100 bytes per token and order. on_progress: called with the share of the work that is done.
+    """
+
+    def __init__(
+        self, text: Text, order: int, predictable: NDArray[np.bool_], on_progress: Callable[[float], None]
+    ) -> None:
+        self.text, self.order, self.predictable = text, order, predictable
+        self._levels, self._tallies, self._counts = [], [], []
+        for level, tally, counts in collect(text, order, predictable):
+            self._levels.append(level)
+            self._tallies.append(tally)
+            self._counts.append(counts)
+            on_progress(len(self._levels) / order)
+
+    def tallies(self) -> list[Tally]:
+        """Return the tally of each level."""
+        return self._tallies
+
+    def levels(self, cuts: Sequence[int]) -> list[Level]:
+        """Return each level without the n-grams that occur less often than its cut."""
+        return drop(self._levels, self._counts, cuts)
+
+    def left_out(self, cuts: Sequence[int], discounts: Sequence[Sequence[float]], root: Level, blocks: int) -> Figures:
+        """Return the figures of each token of the text (N,) without its block, or without itself if `blocks` is 0."""
+        N = len(self.text.ids)
+        at = np.arange(N)
+        block = np.searchsorted(block_ends(self.text, blocks), at, side="right") if blocks else at
+        return left_out(self.text, self.order, self.predictable, cuts, discounts, block)
