@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from charlm.settings import Settings, check_count
 
 MAX_ORDER = 99
-LARGEST = 32 * 2**20  # bytes of a file of counts
+LARGEST = 32 * 2**20  # bytes of a file of counts, by default
+LARGEST_FILE = 2**28  # bytes that a file of counts may have
 BLOCKS = 16  # of a running text, each of which is left out in turn
 MAX_BLOCKS = 64
 _BYTES_PER_TOKEN = 32  # of memory while counting
@@ -18,7 +19,8 @@ _HIGHEST = 12
 class CountSettings(Settings):
     """What to count: n-grams of up to `order` tokens.
 
-    limit: bytes that the counts may take on disk; rare long n-grams are dropped until they fit. 0 keeps every n-gram.
+    limit: bytes that the counts may take on disk; rare long n-grams are dropped until they fit. 0 keeps every n-gram,
+    for counts that are not written.
     blocks: number of contiguous blocks of a running text that are left out in turn. tokens: number of tokens to count,
     evenly spread over the text; 0 counts all.
     """
@@ -30,7 +32,7 @@ class CountSettings(Settings):
 
     def _check(self) -> None:
         check_count("order", self.order, 1, MAX_ORDER)
-        check_count("limit", self.limit, 0)
+        check_count("limit", self.limit, 0, LARGEST_FILE)
         check_count("blocks", self.blocks, 2, MAX_BLOCKS)
         check_count("tokens", self.tokens, 0)
 

@@ -58,6 +58,12 @@ def encode_shares(shares: Floats, follower_starts: NDArray[np.int64]) -> NDArray
     return rounded
 
 
+def share_codes(shares: NDArray[np.float32]) -> NDArray[np.uint16]:
+    """Return the codes of rounded shares."""
+    codes: NDArray[np.uint16] = np.rint(-_STEPS * np.log2(shares.astype(np.float64))).astype(np.uint16)
+    return codes
+
+
 def decode_shares(codes: NDArray[np.uint16]) -> NDArray[np.float32]:
     """Return the shares that the codes stand for."""
     table: NDArray[np.float32] = (2 ** (-np.arange(_LARGEST_CODE + 1) / _STEPS)).astype(np.float32)
