@@ -1,6 +1,7 @@
 """The task of a classifier: one label for each text, or several."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 from charlm.config import ModelConfig, TrainConfig
@@ -15,7 +16,7 @@ from charlm.tasks._program import program
 from charlm.tasks.labels.classifier import Classifier, LabelNetwork, check_labels, encoded
 from charlm.tasks.labels.dataset import LabeledTexts
 from charlm.tasks.labels.evaluation import METRICS
-from charlm.tasks.labels.targets import labels_of, targets_of, texts_of
+from charlm.tasks.labels.targets import labels_of, separated, targets_of, texts_of
 from charlm.tokenizers import Tokenizer
 from charlm.wording import plural
 
@@ -47,7 +48,8 @@ class Classify(Task):
         tokenizer: Tokenizer | None = None,
         on_progress: OnProgress = ignore,
     ) -> ExampleSource:
-        return ExampleSource.read(source, valid, model, tokenizer, METRICS)
+        read = ExampleSource.read(source, valid, model, tokenizer, METRICS)
+        return replace(read, train=separated(read.train, model), valid=read.valid and separated(read.valid, model))
 
     @classmethod
     def prepare(

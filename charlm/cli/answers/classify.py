@@ -60,8 +60,9 @@ class Labels(Answers):
 
     def evaluate(self, model: "Classifier", examples: "Examples") -> Measured:
         from charlm.tasks.labels.evaluation import measures_of, naive_measures
-        from charlm.tasks.labels.targets import labels_of, texts_of, unknown_labels
+        from charlm.tasks.labels.targets import labels_of, separated, texts_of, unknown_labels
 
+        examples = separated(examples, model.config)
         truth = labels_of(examples, model.config)
         measures = measures_of(truth, model.labels, model.log_probabilities(texts_of(examples)), model.config)
         naive = {"majority": naive_measures(truth, model.majority, model.config)}

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,22 @@ _MOST_NOTES, _SHOWN = 3, 40  # number of labels that are named, and characters o
 def texts_of(examples: Examples) -> list[str]:
     """Return the text of each example."""
     return [example.text for example in examples.items if isinstance(example, Labeled)]
+
+
+def separated(examples: Examples, config: ModelConfig) -> Examples:
+    """Return examples with the labels of a field apart, `a;b` as a and b, if a text may have several labels."""
+    if not config.multi_label:
+        return examples
+    items = [
+        replace(each, labels=tuple(dict.fromkeys(label for field in each.labels for label in _in_field(field))))
+        for each in examples.items
+        if isinstance(each, Labeled)
+    ]
+    return replace(examples, items=tuple(items))
+
+
+def _in_field(field: str) -> list[str]:
+    return [label for each in field.split(";") if (label := each.strip())]
 
 
 def labels_of(examples: Examples, config: ModelConfig, remedy: str = "") -> list[tuple[str, ...]]:
