@@ -1,17 +1,18 @@
 """Train the n-gram that a model is compared with: over the model's tokens, on the model's training text."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from charlm.comparison.ngram import KneserNey
+from charlm.counts import Counts, CountSettings
 from charlm.data.corpus import Corpus
 from charlm.data.sequences import Lines, Streams, all_sequences, encode_sequences
 from charlm.data.split import hold_out
 from charlm.errors import CorpusError
 from charlm.language_model import LanguageModel
-from charlm.nn.probability import TokenProgress
 from charlm.progress import ignore
+from charlm.tokenizers import Tokenizer
 
 
 def training_text(description: dict[str, Any], corpus: Corpus) -> tuple[Streams | Lines, bool]:
@@ -32,9 +33,22 @@ def training_text(description: dict[str, Any], corpus: Corpus) -> tuple[Streams 
 
 
 def train_ngram(
-    model: LanguageModel, order: int, texts: Streams | Lines, on_progress: TokenProgress = ignore
-) -> KneserNey:
-    """Train a Kneser-Ney n-gram that can predict the same tokens as the model. `KneserNey.train` documents the rest."""
+    model: LanguageModel, order: int, texts: Streams | Lines, on_progress: Callable[[int], None] = ignore
+) -> Counts:
+    """Count all n-grams of a text, for the tokens that the model can predict.
+
+    on_progress: called now and then with the number of further tokens that are counted. Raises ConfigError for an order
+    out of range.
+    """
+    settings = CountSettings(order=order, limit=0)
     ids = np.concatenate(list(encode_sequences(model.tokenizer, texts, close=model.ends)))
-    allowed = model.network.allowed_tokens.cpu().numpy()
-    return KneserNey.train(model.tokenizer.sequences(ids), order, allowed, on_progress)
+    starts = np.flatnonzero(np.append(Tokenizer.EOS, ids[:-1]) == Tokenizer.EOS)
+    reported = 0
+
+    def on_counting(share: float) -> None:
+        nonlocal reported
+        further = int(share * len(ids)) - reported
+        reported += further
+        on_progress(further)
+
+    return Counts.of(ids, starts, model.network.allowed_tokens.cpu().numpy(), settings, on_counting)

@@ -1,7 +1,8 @@
 """Count a text, and ask the counts: for the tokens of a text, or for the distribution after a context."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,11 +16,13 @@ from charlm.counts.native.library import library
 from charlm.counts.parts import Part, counted_parts
 from charlm.counts.plain import PlainCounter
 from charlm.counts.settings import CountSettings
-from charlm.counts.smoothing import backoffs, decode_shares, discounted, discounts, encode_shares
+from charlm.counts.smoothing import Floats, backoffs, decode_shares, discounted, discounts, encode_shares
 from charlm.counts.text import Integers, Text, id_type, text_of, with_starts
 from charlm.counts.tree import Nodes, Shares, Tree
 from charlm.progress import ignore
-from charlm.tokenizers import Tokenizer
+from charlm.tokenizers import Ids, Tokenizer
+
+_BATCH_TOKENS = 2**20
 
 OnCounting = Callable[[float], None]  # receives the share of the work that is done
 
@@ -56,6 +59,16 @@ class Counts:
         """
         return self.tree.look_up(text_of(ids, len(self.predictable), self.order))
 
+    def log_probabilities(self, rows: Sequence[Ids]) -> list[Floats]:
+        """Return log P(row[t] | the row before t) in nats for t ≥ 1: (n,) → (n - 1,)."""
+        results: list[Floats] = []
+        for batch in _batches(rows):
+            offsets = np.cumsum([0, *map(len, batch)])
+            text = text_of(np.concatenate(batch), len(self.predictable), self.order, offsets[:-1])
+            logprobs = self.tree.look_up(text).logprobs.astype(np.float64)
+            results += [logprobs[a + 1 : b] for a, b in pairwise(offsets.tolist())]
+        return results
+
     def distribution(self, context: NDArray[Any] | Sequence[int]) -> Shares:
         """Return the probability of each token (V,) after a context, of which the last `order` - 1 tokens count."""
         probabilities: Shares = self.distributions(np.asarray(context)[None])[0][0]
@@ -75,6 +88,16 @@ class Counted(NamedTuple):
 
     counts: Counts
     left_out: Figures | None
+
+
+def _batches(rows: Sequence[Ids]) -> Iterator[Sequence[Ids]]:
+    """Yield the rows in batches of about _BATCH_TOKENS."""
+    first = total = 0
+    for index, row in enumerate(rows):
+        total += len(row)
+        if total >= _BATCH_TOKENS or index == len(rows) - 1:
+            yield rows[first : index + 1]
+            first, total = index + 1, 0
 
 
 def count(
@@ -100,7 +123,7 @@ def count(
     cuts = choose_cuts(tallies, size, settings.limit)
     discount = [discounts(tally.numbers.tolist()) for tally in tallies]
     levels = counter.levels(cuts)
-    counts = Counts(order, cuts, predictable, _tree(levels, discount, predictable))
+    counts = Counts(order, cuts, predictable, _tree(levels, discount, predictable, settings.limit > 0))
     if left_out_lines is None:
         return Counted(counts, None)
     blocks = 0 if left_out_lines else settings.blocks
@@ -127,7 +150,9 @@ def _text(ids: NDArray[Any], starts: Integers, parts: Sequence[Part], size: int,
     return Text(*(np.concatenate(each) for each in zip(*texts, strict=True)))
 
 
-def _tree(levels: Sequence[Level], discount: Sequence[Sequence[float]], predictable: NDArray[np.bool_]) -> Tree:
+def _tree(
+    levels: Sequence[Level], discount: Sequence[Sequence[float]], predictable: NDArray[np.bool_], rounded: bool
+) -> Tree:
     size = len(predictable)
     token = id_type(size)
     root, *others = levels
@@ -138,7 +163,7 @@ def _tree(levels: Sequence[Level], discount: Sequence[Sequence[float]], predicta
     above = 1
     for level, each in zip(others, discount[1:], strict=True):
         exact = discounted(level.adjusted, each) / np.repeat(level.totals, np.diff(level.starts))
-        shares = decode_shares(encode_shares(exact, level.starts))
+        shares = decode_shares(encode_shares(exact, level.starts)) if rounded else exact.astype(np.float32)
         children = np.concatenate([[0], np.cumsum(np.bincount(level.parents, minlength=above))]).astype(np.uint32)
         nodes.append(
             Nodes(

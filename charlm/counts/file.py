@@ -44,7 +44,7 @@ Arrays = Mapping[str, NDArray[Any]]
 def to_bytes(counts: Counts) -> bytes:
     """Return the bytes of a file of counts; equal counts give equal bytes.
 
-    Raises ConfigError if they are too large for a file, which only counts without a limit are.
+    Raises ConfigError for counts without a limit, and for counts that are too large for a file.
     """
     arrays: dict[str, NDArray[Any]] = {_ROOT: counts.tree.unigrams}
     number = id_type(len(counts.predictable))
@@ -57,6 +57,8 @@ def to_bytes(counts: Counts) -> bytes:
             f"{k}.following": level.following,
             f"{k}.shares": share_codes(level.shares),
         }
+    if any(not np.array_equal(decode_shares(share_codes(level.shares)), level.shares) for level in counts.tree.levels):
+        raise ConfigError("counts without a limit are not rounded, so they cannot be written; count with a limit")
     if (size := sum(each.nbytes for each in arrays.values())) > LARGEST_FILE:
         raise ConfigError(f"the counts take {size:,} bytes; a file of counts has at most {LARGEST_FILE:,}")
     metadata = {
@@ -122,7 +124,7 @@ def _check_header(path: Path, metadata: Mapping[str, Any], header: Any, vocabula
     number = id_type(vocabulary)
     names = ("children", "tokens", "counts", "followers", "following", "shares")
     types = (number, number, np.dtype("u1"), number, number, np.dtype("<u2"))
-    wanted = {_ROOT: np.dtype("<f4")}
+    wanted: dict[str, np.dtype[Any]] = {_ROOT: np.dtype("<f4")}
     wanted |= {f"{k}.{name}": kind for k in range(1, order) for name, kind in zip(names, types, strict=True)}
     if not isinstance(header, dict) or set(header) != set(wanted):
         raise ModelError(f"{path} is damaged: it does not have the tensors of counts of order {order}")

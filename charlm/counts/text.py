@@ -25,15 +25,18 @@ def id_type(size: int) -> np.dtype[Any]:
     return np.dtype("<u1" if size <= 0xFF else "<u2" if size <= 0xFFFF else "<u4")
 
 
-def text_of(ids: NDArray[Any], size: int, longest: int) -> Text:
+def text_of(ids: NDArray[Any], size: int, longest: int, begins: Integers | None = None) -> Text:
     """Return the text of ids (N,), in which each START begins a sequence; contexts are at most `longest` tokens.
 
-    If the first id is not START, the text goes on from what is not known.
+    If the first id is not START, the tokens before it are unknown, and so are those before the offsets `begins`.
     """
     ids = np.ascontiguousarray(ids, dtype=id_type(size))
     offsets = np.arange(len(ids), dtype=np.int32 if len(ids) < 2**31 else np.int64)
-    begins = np.maximum.accumulate(np.where(ids == Tokenizer.START, offsets, 0))
-    return Text(ids, np.minimum(offsets - begins, longest).astype(np.uint8))
+    begin = ids == Tokenizer.START
+    if begins is not None:
+        begin[begins] = True
+    before = np.maximum.accumulate(np.where(begin, offsets, 0))
+    return Text(ids, np.minimum(offsets - before, longest).astype(np.uint8))
 
 
 def with_starts(ids: NDArray[Any], starts: Integers, size: int, longest: int) -> Text:

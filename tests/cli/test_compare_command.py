@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import LINES, TINY, Outcome
+from numpy_ngram import KneserNey
 
 import charlm
 from charlm.cli import compare as command
-from charlm.comparison.ngram import KneserNey
 from charlm.data.documents import Document
 from charlm.data.split import hold_out
 

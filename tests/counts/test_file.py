@@ -57,6 +57,11 @@ def test_a_limit_holds_for_the_file(tmp_path: Path, blob: bytes) -> None:
 def test_counts_that_are_too_large_for_a_file_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("charlm.counts.file.LARGEST_FILE", 1000)
     with pytest.raises(ConfigError, match=r"the counts take [\d,]+ bytes; a file of counts has at most 1,000"):
+        to_bytes(counted())
+
+
+def test_counts_that_are_not_rounded_are_not_written() -> None:
+    with pytest.raises(ConfigError, match="not rounded"):
         to_bytes(counted(limit=0))
 
 
