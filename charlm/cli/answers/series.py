@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from charlm.cli.answers import Answer, Answers, Measured, Scored
 from charlm.errors import ConfigError, CorpusError
+from charlm.wording import for_terminal
 
 if TYPE_CHECKING:
     from charlm.examples.reading import Examples, Inputs
@@ -71,7 +72,7 @@ class Forecasts(Answers):
             for time, value, expected, surprisal in zip(*columns, strict=True):
                 numbers = [None if math.isnan(each) else float(each) for each in (expected, surprisal)]
                 shown = ["" if each is None else f"{each:.8g}" for each in (value, *numbers)]
-                row = (series.name, time, *shown)
+                row = (for_terminal(series.name), for_terminal(time), *shown)
                 names = ("unique_id", "ds", "y", "expected", "surprisal")
                 values = dict(zip(names, (series.name, time, float(value), *numbers), strict=True))
                 scores.append(Answer(_csv([row]), values, row))
@@ -127,7 +128,7 @@ def _answer(answer: "Prediction") -> Answer:
     values, intervals = answer.forecast.values, answer.forecast.intervals
     columns = [values, *(bound for bounds in intervals.values() for bound in bounds)]
     rows = [
-        [answer.name, time, *(f"{each:.8g}" for each in numbers)]
+        [for_terminal(answer.name), for_terminal(time), *(f"{each:.8g}" for each in numbers)]
         for time, *numbers in zip(answer.times, *columns, strict=True)
     ]
     named = {

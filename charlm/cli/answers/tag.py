@@ -30,7 +30,7 @@ class Tags(Answers):
                 spans = [span._asdict() for span in answer.spans]
                 values = {"tokens": list(answer.tokens), "tags": list(answer.tags), "spans": spans}
                 text = "".join(f"{for_terminal(line)}\n" for line in lines)
-                yield Answer(text, values, (" ".join(answer.tokens), " ".join(answer.tags)))
+                yield Answer(text, values, tuple(for_terminal(" ".join(each)) for each in (answer.tokens, answer.tags)))
 
     def evaluate(self, model: "Tagger", examples: "Examples") -> Measured:
         from charlm.measures.spans import TagMeasures
