@@ -1,6 +1,6 @@
 """Count a text with the compiled library: sort its tokens by their contexts once, and read all orders from that."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -12,6 +12,7 @@ from charlm.counts.figures import Figures, Statistics, logarithms
 from charlm.counts.native.library import call, in_threads, pointer, structure
 from charlm.counts.text import Integers, Text, block_ends
 from charlm.counts.unigrams import Unigrams, without_blocks, without_tokens
+from charlm.tokenizers import Tokenizer
 
 _RANKS = structure("Ranks", "size vocabulary depths", "ids context predictable at shared follower reach")
 _LEVEL = structure("Level", "", "tokens first counts totals sizes following adjusted")
@@ -55,9 +56,8 @@ class CompiledCounter:
         """Return the tally of each level."""
         return [Tally(*(sum(each) for each in zip(*parts, strict=True))) for parts in self._tallied]
 
-    def levels(self, cuts: Sequence[int]) -> list[Level]:
-        """Return each level without the n-grams that occur less often than its cut."""
-        levels: list[Level] = []
+    def levels(self, cuts: Sequence[int]) -> Iterator[Level]:
+        """Yield each level without the n-grams that occur less often than its cut."""
         first = np.zeros(1, dtype=np.uint32)  # the first rank of each node of the level above
         for k, (cut, tallied) in enumerate(zip(cuts, self._tallied, strict=True)):
             sizes = [(int(tally.nodes[cut:].sum()), int(tally.grams[cut:].sum())) for tally in tallied]
@@ -68,12 +68,11 @@ class CompiledCounter:
             parts = self._parts if k else [self._whole]
             tasks = [(*part, k, cut, nodes.since(*end)) for part, end in zip(parts, ends, strict=False)]
             in_threads(lambda *task: self._call("write", *task), tasks)
-            levels.append(nodes.level(first))
+            yield nodes.level(first)
             first = nodes.first
-        return levels
 
     def left_out(self, cuts: Sequence[int], discounts: Sequence[Sequence[float]], root: Level, blocks: int) -> Figures:
-        """Return the figures of each token of the text (N,) without its block, or without itself if `blocks` is 0."""
+        """Return the figures of each token but START without its block, or without itself if `blocks` is 0."""
         N = len(self.text.ids)
         ends = block_ends(self.text, blocks)
         arrays = {
@@ -88,8 +87,10 @@ class CompiledCounter:
         addresses = {name: pointer(values) for name, values in arrays.items()}
         without = _WITHOUT(blocks=blocks, columns=unigrams.unigrams.shape[1], **addresses)
         self._in_parts("leave_out", [(without,)] * len(self._parts), _WRITTEN, 1.0)
-        statistics = Statistics(arrays["depth"], arrays["count"], arrays["follower"])
-        return Figures(logarithms(arrays["probabilities"]), statistics)
+        tokens = self.text.ids != Tokenizer.START
+        names = ("probabilities", "depth", "count", "follower")
+        probabilities, *statistics = (arrays.pop(name)[tokens] for name in names)  # one after the other, to save memory
+        return Figures(logarithms(probabilities), Statistics(*statistics))
 
     def _unigrams(self, ends: Integers, discount: Sequence[float], root: Level) -> Unigrams:
         """Return the unigrams without each block, or without the token itself."""

@@ -1,6 +1,6 @@
 """Count a text, and ask the counts: for the tokens of a text, or for the distribution after a context."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -123,12 +123,12 @@ def count(
     cuts = choose_cuts(tallies, size, settings.limit)
     discount = [discounts(tally.numbers.tolist()) for tally in tallies]
     levels = counter.levels(cuts)
-    counts = Counts(order, cuts, predictable, _tree(levels, discount, predictable, settings.limit > 0))
-    if left_out_lines is None:
-        return Counted(counts, None)
-    blocks = 0 if left_out_lines else settings.blocks
-    inside = counter.left_out(cuts, discount, levels[0], blocks).select(text.ids != Tokenizer.START)
-    if not settings.tokens or settings.tokens >= len(ids):
+    root = next(levels)
+    inside = None
+    if left_out_lines is not None:  # before the tree takes memory
+        inside = counter.left_out(cuts, discount, root, 0 if left_out_lines else settings.blocks)
+    counts = Counts(order, cuts, predictable, _tree(root, levels, discount, predictable, settings.limit > 0))
+    if inside is None or not settings.tokens or settings.tokens >= len(ids):
         return Counted(counts, inside)
     whole = with_starts(ids, starts, size, order)
     result = counts.tree.look_up(whole).select(whole.ids != Tokenizer.START)
@@ -151,17 +151,20 @@ def _text(ids: NDArray[Any], starts: Integers, parts: Sequence[Part], size: int,
 
 
 def _tree(
-    levels: Sequence[Level], discount: Sequence[Sequence[float]], predictable: NDArray[np.bool_], rounded: bool
+    root: Level,
+    levels: Iterable[Level],
+    discount: Sequence[Sequence[float]],
+    predictable: NDArray[np.bool_],
+    rounded: bool,
 ) -> Tree:
     size = len(predictable)
     token = id_type(size)
-    root, *others = levels
     unigrams = np.zeros(size)
     unigrams[root.following] = discounted(root.adjusted, discount[0]) / max(1, int(root.totals.sum()))
     unigrams[predictable] += (1 - unigrams.sum()) / max(1, predictable.sum())
     nodes = []
     above = 1
-    for level, each in zip(others, discount[1:], strict=True):
+    for level, each in zip(levels, discount[1:], strict=True):
         exact = discounted(level.adjusted, each) / np.repeat(level.totals, np.diff(level.starts))
         shares = decode_shares(encode_shares(exact, level.starts)) if rounded else exact.astype(np.float32)
         children = np.concatenate([[0], np.cumsum(np.bincount(level.parents, minlength=above))]).astype(np.uint32)

@@ -45,7 +45,7 @@ def log2_of_counts(counts: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def logarithms(probabilities: NDArray[Any]) -> NDArray[np.float32]:
-    """Return log P, -inf for 0."""
+    """Return log P in the memory of P, if P is float32; -inf for 0."""
     with np.errstate(divide="ignore"):
-        logprobs: NDArray[np.float32] = np.log(probabilities).astype(np.float32)
+        logprobs: NDArray[np.float32] = np.log(probabilities, out=probabilities).astype(np.float32, copy=False)
     return logprobs

@@ -1,6 +1,6 @@
 """Count a text with numpy alone, where the compiled library is missing."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,7 @@ from charlm.counts.collect import Level, Tally, collect, drop
 from charlm.counts.figures import Figures
 from charlm.counts.left_out import left_out
 from charlm.counts.text import Text, block_ends
+from charlm.tokenizers import Tokenizer
 
 
 class PlainCounter:
@@ -32,13 +33,14 @@ class PlainCounter:
         """Return the tally of each level."""
         return self._tallies
 
-    def levels(self, cuts: Sequence[int]) -> list[Level]:
-        """Return each level without the n-grams that occur less often than its cut."""
-        return drop(self._levels, self._counts, cuts)
+    def levels(self, cuts: Sequence[int]) -> Iterator[Level]:
+        """Yield each level without the n-grams that occur less often than its cut."""
+        yield from drop(self._levels, self._counts, cuts)
 
     def left_out(self, cuts: Sequence[int], discounts: Sequence[Sequence[float]], root: Level, blocks: int) -> Figures:
-        """Return the figures of each token of the text (N,) without its block, or without itself if `blocks` is 0."""
+        """Return the figures of each token but START without its block, or without itself if `blocks` is 0."""
         N = len(self.text.ids)
         at = np.arange(N)
         block = np.searchsorted(block_ends(self.text, blocks), at, side="right") if blocks else at
-        return left_out(self.text, self.order, self.predictable, cuts, discounts, block)
+        figures = left_out(self.text, self.order, self.predictable, cuts, discounts, block)
+        return figures.select(self.text.ids != Tokenizer.START)

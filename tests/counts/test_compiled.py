@@ -54,10 +54,10 @@ def test_counts_are_those_of_numpy(seed: int, order: int, size: int) -> None:
     ):
         assert [each.tolist() for each in result] == [each.tolist() for each in expected]
     discount = [discounts(each.numbers.tolist()) for each in plain.tallies()]
-    root = plain.levels(cuts)[0]
+    root = next(plain.levels(cuts))
     for blocks in (0, 2, 16):  # 0: leave out each token by itself
         expected, result = (each.left_out(cuts, discount, root, blocks) for each in (plain, compiled))
-        check_same(expected, result, text)
+        check_same(expected, result, Text(*(each[text.ids != START] for each in text)))
 
 
 @pytest.mark.parametrize("size", [40, 300, 70_000])
