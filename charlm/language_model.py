@@ -22,7 +22,7 @@ from charlm.generation.generate import Piece, Sample
 from charlm.generation.keywords import SampleKeywords, StreamKeywords
 from charlm.generation.must_match.matching import MustMatch
 from charlm.generation.next_token import TokenProbability, next_token_probabilities
-from charlm.generation.opening import Opening, open_prompt
+from charlm.generation.opening import Opening, check_prompt, open_prompt
 from charlm.generation.samplers import PACKAGE, chain
 from charlm.generation.samples import generate_samples
 from charlm.keywords import SamplerKeywords
@@ -32,7 +32,7 @@ from charlm.progress import ignore
 from charlm.randomness import new_seed
 from charlm.scoring.scoring_model import ScoringModel
 from charlm.settings import check_count
-from charlm.wording import plural, quoted
+from charlm.wording import plural
 
 LENGTH = {TextMode.STREAM: 500, TextMode.LINE: 1000}  # default for the most tokens of a sample
 
@@ -194,7 +194,7 @@ class LanguageModel(ScoringModel, Model):
         ending = Ending(LENGTH[self.mode] if length is None else length, stop)
         opening = self._open(prompt, unknown, allow_unk)
         limits = {"width": width, "length": ending.length, "count": count}
-        return search(self.network, self.tokenizer, opening, **limits, stop=ending.stop or "")
+        return search(self.network, self.tokenizer, opening, **limits, stop=stop or "")
 
     def _matching(self, pattern: str, ending: Ending, opening: Opening, allow_unk: bool) -> MustMatch:
         check_text("must_match must be", pattern)
@@ -206,6 +206,5 @@ class LanguageModel(ScoringModel, Model):
 
     def _open(self, prompt: str, unknown: UnknownPolicy, allow_unk: bool) -> Opening:
         check_text("prompt must be", prompt)
-        if self.line and "\n" in prompt:
-            raise ConfigError(f"the prompt {quoted(prompt, 40)} has a newline; a line model continues a single line")
+        check_prompt(prompt, line=self.line)
         return open_prompt(self.network, self.tokenizer, prompt, unknown, allow_unk=allow_unk)

@@ -18,7 +18,7 @@ from charlm.generation.without import NAME as WITHOUT
 from charlm.nn.cells import Cell, RecurrentCell
 from charlm.nn.native.library import BLOCK, Layer, Stack, draw, filters, library, pack
 from charlm.nn.native.threads import computing
-from charlm.nn.network import Network, NetworkState, select
+from charlm.nn.network import Network, NetworkState, join, select
 
 _LARGEST_TABLE = 2**24  # numbers
 ENDED_SHARE = 0.25  # drawing pauses when more than this share of the rows have drawn the end, to drop these rows
@@ -81,9 +81,14 @@ class CompiledDraws:
         return drawn[: done.value], self._unmasked(logits[: done.value])
 
     def keep(self, rows: Tensor) -> None:
+        self._start(self._unmasked(self._next[rows]), select(self._state(), rows))
+
+    def join(self, logits: Tensor, state: NetworkState) -> None:
+        self._start(torch.cat((self._unmasked(self._next.clone()), logits)), join((self._state(), state)))
+
+    def _state(self) -> NetworkState:
         states = zip(self._states, self._memories, strict=True)
-        parts = (tuple(part[0] for part in layer if part is not None) for layer in states)
-        self._start(self._unmasked(self._next[rows]), select(tuple(parts), rows))
+        return tuple(tuple(part[0] for part in layer if part is not None) for layer in states)
 
     def _unmasked(self, logits: Tensor) -> Tensor:
         """Return the network's logits (..., V) from those of the padded readout, which are overwritten."""

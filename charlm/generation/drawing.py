@@ -10,7 +10,7 @@ from charlm.generation.compiled import ENDED_SHARE, CompiledDraws, fits
 from charlm.generation.samplers import Sampler
 from charlm.nn import graphs
 from charlm.nn.gpu_reading import grouped, parts_of
-from charlm.nn.network import Network, NetworkState, select
+from charlm.nn.network import Network, NetworkState, join, select
 
 _CHECK_EVERY = 8  # steps after which a GPU is asked which rows have ended, since it has to finish all steps to answer
 
@@ -27,6 +27,9 @@ class Draws(Protocol):
 
     def keep(self, rows: Tensor) -> None:
         """Drop all rows but these."""
+
+    def join(self, logits: Tensor, state: NetworkState) -> None:
+        """Append rows, whose next token has these logits (B, V). No sampler may depend on what was drawn before."""
 
 
 def draws(
@@ -120,6 +123,11 @@ class TorchDraws:
         self.logits, self._history, self.state = self.logits[rows], self._history[rows], select(self.state, rows)
         self._sampler_states = [state if state is None else state[rows] for state in self._sampler_states]
 
+    def join(self, logits: Tensor, state: NetworkState) -> None:
+        self.logits, self.state = torch.cat((self.logits, logits)), join((self.state, state))
+        self._history = self._history.new_empty(len(self.logits), 0)
+        self._sampler_states = [sampler.start(len(self.logits)) for sampler in self.samplers]
+
 
 class _TorchFirst(TorchDraws):
     """Draws whose first token comes from plain torch, which can restrict it, and the others from the compiled loops."""
@@ -135,6 +143,9 @@ class _TorchFirst(TorchDraws):
 
     def keep(self, rows: Tensor) -> None:
         (self._compiled.keep if self._compiled else super().keep)(rows)
+
+    def join(self, logits: Tensor, state: NetworkState) -> None:
+        (self._compiled.join if self._compiled else super().join)(logits, state)
 
 
 def draw(logits: Tensor, chance: Tensor) -> Tensor:

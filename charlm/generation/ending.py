@@ -26,20 +26,28 @@ _MARGIN = 1000  # the most tokens after the length, until the unit ends
 
 @dataclass(frozen=True)
 class Ending:
-    """Rule for the end: after `length` tokens, or when the `whole` unit at that point is complete, or before `stop`."""
+    """Rule for the end: after `length` tokens, or when the `whole` unit at that point is complete, or before `stop`.
+
+    stop: a text, or several, of which the first that occurs ends the sample.
+    """
 
     length: int
-    stop: str | None = None
+    stop: str | tuple[str, ...] | None = None
     whole: Unit | None = None
 
     def __post_init__(self) -> None:
         check_count("length", self.length, 1)
-        if self.stop is not None:
-            check_text("stop must be", self.stop)
-        if self.stop == "":
-            raise ConfigError("stop must not be empty")
+        for text in self.stops:
+            check_text("stop must be", text)
+            if text == "":
+                raise ConfigError("stop must not be empty")
         if self.whole is not None:
             check_choice("whole", self.whole, _GAPS)
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """The texts that end a sample."""
+        return self.stop if isinstance(self.stop, tuple) else () if self.stop is None else (self.stop,)
 
     @property
     def limit(self) -> int:
@@ -71,6 +79,7 @@ class Row:
         self.logprob = 0.0
         self.left_out = 0.0  # sum, over the tokens, of the probability that was left out of the draw
         self.stopped: Stopped | None = None
+        self.taken = range(0)  # the tokens of the last `take` that count
 
     @property
     def text(self) -> str:
@@ -90,21 +99,21 @@ class Row:
         tokens = tokens[: self.room]
         count = tokens.index(eos) + 1 if eos in tokens else len(tokens)
         pieces = [self._decode(token) for token in tokens[:count]]
+        skipped = 0
         if self._rest and pieces:
             pieces[0], self._rest = pieces[0].removeprefix(self._rest), ""
             if not pieces[0]:
                 tokens, logprobs, left_out, pieces = tokens[1:], logprobs[1:], left_out[1:], pieces[1:]
-                count -= 1
+                count, skipped = count - 1, 1
         if pieces and self.tokens + count == self._ending.limit:
             pieces[-1] += self._decode(eos)  # the rest of an incomplete character
         text = self._held + "".join(pieces)
         ends = list(itertools.accumulate(map(len, pieces), initial=len(self._held)))
-        stop = self._ending.stop or ""
-        stop_at = text.find(stop) if stop else -1
+        stop_at, stop_end = self._stop(text)
         end = self._whole_end(text, ends)
         if stop_at >= 0 and (end is None or stop_at < end):
             self.stopped, text = "stop", text[:stop_at]
-            count = sum(length < stop_at + len(stop) for length in ends)
+            count = sum(length < stop_end for length in ends)
         elif end is not None:
             self.stopped, text = "whole", text[:end]
             count = sum(length < end for length in ends[:-1])
@@ -113,14 +122,21 @@ class Row:
             count -= self.stopped == "match"
         elif self.tokens + count == self._ending.limit:
             self.stopped = "length"
+        self.taken = range(skipped, skipped + count)
         self.tokens += count
         self.logprob = sum(logprobs[:count], self.logprob)
         self.left_out = sum(left_out[:count], self.left_out)
-        sure = len(text) - (0 if self.stopped else _overlap(text, stop))
+        held = 0 if self.stopped else max((_overlap(text, stop) for stop in self._ending.stops), default=0)
+        sure = len(text) - held
         self._certain.append(text[:sure])
         self._before = (self._before + text[:sure])[-_CONTEXT:]
         self._held = text[sure:]
         return text[:sure]
+
+    def _stop(self, text: str) -> tuple[int, int]:
+        """Return where the stop text that is complete first begins and ends, or -1 and -1."""
+        spans = ((at, at + len(stop)) for stop in self._ending.stops if (at := text.find(stop)) >= 0)
+        return min(spans, key=lambda span: (span[1], span[0]), default=(-1, -1))
 
     def _whole_end(self, text: str, ends: Sequence[int]) -> int | None:
         """Return the offset in `text` at which the unit is complete, or None.

@@ -19,9 +19,11 @@ import torch
 from torch import Tensor
 
 from charlm.data.encoding import Encoded, UnknownPolicy, apply_policy, encode
+from charlm.errors import ConfigError
 from charlm.nn.network import Network, NetworkState
 from charlm.nn.probability import log_softmax
 from charlm.tokenizers import Ids, Tokenizer
+from charlm.wording import quoted
 
 _BLOCK = 1024  # tokens of a prompt to read at once
 
@@ -57,9 +59,7 @@ def open_prompt(
     An unknown word at the end is taken back if it begins a known one, and is then not unknown. allow_unk: whether <UNK>
     may be drawn.
     """
-    allowed = network.allowed_tokens
-    others = int(allowed.sum()) > 1
-    left_out = tokenizer.UNK if not allow_unk and allowed[tokenizer.UNK] and others else None
+    allowed, left_out = network.allowed_tokens, _left_out(network, tokenizer, allow_unk)
     whole = encode(tokenizer, prompt, "unk")
     choices = _choices(tokenizer, whole, allowed)
     if not choices and unknown == "skip":
@@ -86,6 +86,26 @@ def open_prompt(
             next_logits, state = network(network.column(last.ids[index : index + 1]), state)
             logits = next_logits[-1]
     return max(candidates, key=lambda candidate: candidate[0])[1]
+
+
+@torch.inference_mode()
+def open_tokens(network: Network, tokenizer: Tokenizer, prompt: str, ids: Ids, *, allow_unk: bool) -> Opening:
+    """Read a prompt that is cut into tokens already; none is taken back."""
+    logits, state = read(network, tokenizer.sequence(ids))
+    return Opening(prompt, ids, logits, state, left_out=_left_out(network, tokenizer, allow_unk))
+
+
+def check_prompt(prompt: str, *, line: bool) -> None:
+    """Raise ConfigError for a prompt that a model of lines cannot continue."""
+    if line and "\n" in prompt:
+        raise ConfigError(f"the prompt {quoted(prompt, 40)} has a newline; a line model continues a single line")
+
+
+def _left_out(network: Network, tokenizer: Tokenizer, allow_unk: bool) -> int | None:
+    """Return <UNK>, unless it may be drawn, cannot occur, or is all that can."""
+    allowed = network.allowed_tokens
+    others = int(allowed.sum()) > 1
+    return tokenizer.UNK if not allow_unk and allowed[tokenizer.UNK] and others else None
 
 
 def _choices(tokenizer: Tokenizer, prompt: Encoded, allowed: Tensor) -> dict[int, _Choice]:
