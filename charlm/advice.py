@@ -46,6 +46,8 @@ ADVICE: dict[str, str] = {
     "no_vocabulary_or_start": "Leave tokenizer or start_from out.",
     "not_closed": "Leave closed out, or try another tokenizer.",
     "other_folder": "Choose another folder.",
+    "other_host": "Choose another host.",
+    "other_port": "Choose another port; 0 takes a free one.",
     "other_model": "Choose another folder.",
     "other_tokenizer": "Try another vocab_size, model_type, or tokenizer.",
     "other_valid": "Give another text of the same kind as valid=, or leave valid out.",

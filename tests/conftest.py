@@ -16,7 +16,7 @@ import charlm
 from charlm import cli
 from charlm.data import cache, corpus, documents
 
-pytest_plugins = ["counters", "chromium", "native_variants"]
+pytest_plugins = ["counters", "chromium", "native_variants", "served_models"]
 # In the background of a script, or under nohup, the tests would hand it on to their children that signals are ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:

@@ -23,6 +23,7 @@ COMMANDS = {
         "score": "Print how likely a text is, token by token.",
         "evaluate": "Measure how well a model predicts files.",
         "compare": "Compare two models on one text, or a model with an n-gram.",
+        "serve": "Serve models over HTTP, for other programs and for a browser.",
     },
     "Look after models": {
         "list": "List all models, and runs that were stopped.",

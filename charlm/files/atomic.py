@@ -104,9 +104,9 @@ def to_json(values: Any) -> bytes:
     return (json.dumps(values, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode(errors="backslashreplace")
 
 
-def json_line(values: Any) -> str:
+def json_line(values: Any, *, ascii_only: bool = False) -> str:
     """Format compact JSON on one line, with null for NaN and infinity, which JSON cannot express."""
-    return json.dumps(_finite(values), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return json.dumps(_finite(values), ensure_ascii=ascii_only, separators=(",", ":"), allow_nan=False)
 
 
 def try_lock(file: BinaryIO) -> bool:

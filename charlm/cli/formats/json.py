@@ -1,18 +1,14 @@
 """Scores as JSON: one object per text."""
 
-from dataclasses import fields
 from typing import Any
 
 from charlm.cli.formats import ONE_TOKENIZATION, ScoreWriter
 from charlm.cli.output import write_json
 from charlm.scoring.measure import NATS
 from charlm.scoring.score import Score
+from charlm.scoring.values import score_values
 
 _LOGARITHMS = ("logprobs", "logprob", "logprob_known", "entropies", "alternatives")
-_OPTIONAL = (
-    *("bits_per_char_known", "entropies", "ranks", "alternatives", "lengths", "originals"),
-    *("adapting", "scored_context"),
-)
 
 
 class Json(ScoreWriter):
@@ -26,10 +22,7 @@ class Json(ScoreWriter):
 
     def add(self, score: Score) -> None:
         base = self._logarithms.logprob
-        values = {field.name: getattr(score, field.name) for field in fields(score)}
-        for name in _OPTIONAL:
-            if values[name] is None:
-                del values[name]
+        values = score_values(score)
         for name in _LOGARITHMS if base != "e" else ():
             if name in values:
                 values[name] = _divided(values[name], NATS[base])
