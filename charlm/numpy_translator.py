@@ -11,11 +11,13 @@ from charlm.numpy_loader import Model, softmax
 
 
 class Translator(Model):
-    """Sources and targets are texts for `Model`."""
+    """Sources and targets are texts for `Model`; a target is a list of symbols if each of them is a token."""
 
     def __init__(self, folder: str | Path) -> None:
         super().__init__(folder)
         self.facts = json.loads(Path(folder, "pairs.json").read_bytes())
+        codes = {chr(0xF0000 + index): symbol for index, symbol in enumerate(self.facts["symbols"] or ())}
+        self.tokens = [codes.get(token, token) for token in self.tokens]  # longer symbols have a private character
 
     def returned(self, stack: str, layer: int, x: ndarray) -> ndarray:
         return softmax(self.dense(f"{stack}.{layer}.readout", x))

@@ -14,6 +14,7 @@ from charlm.measures.naive import majority
 from charlm.model import Contents, Record, rebuilt_tokenizer
 from charlm.numpy_translator import Translator as Program
 from charlm.progress import OnProgress, ignore
+from charlm.registry import find
 from charlm.tasks import Task
 from charlm.tasks._examples import ExampleSource, learned_tokenizer
 from charlm.tasks._program import program
@@ -21,6 +22,7 @@ from charlm.tasks.pairs.dataset import Pairs, pairs_of
 from charlm.tasks.pairs.evaluation import METRICS
 from charlm.tasks.pairs.network import PairNetwork
 from charlm.tasks.pairs.rows import Row, row_of
+from charlm.tasks.pairs.symbols import find_symbols, packed
 from charlm.tasks.pairs.translator import FILE, LONGEST_CLASS, MOST_CLASSES, Facts, Translator, check_facts
 from charlm.tokenizers import Tokenizer
 from charlm.wording import plural
@@ -68,16 +70,20 @@ class PairTask(Task):
         if not len(pairs) or not len(valid):
             few = f"{plural(len(pairs), 'pair')}, {len(valid):,} held out"
             raise CorpusError(f"{few}: a model of pairs needs one to learn, and one to hold out")
-        texts = [text for each in pairs for text in (each.source, each.target)]
-        tokenizer = tokenizer or learned_tokenizer(texts, model, on_progress)
-        rows = tuple(row_of(tokenizer, each.source, each.target) for each in pairs)
+        symbols = _symbols(pairs, tokenizer or find(Tokenizer, model.tokenizer))
+        targets = [each.target if symbols is None else packed(each.target, symbols) for each in pairs]
+        if symbols is not None and tokenizer and any(map(tokenizer.first_unknown, targets)):
+            symbols, targets = None, [each.target for each in pairs]
+        if not tokenizer:
+            tokenizer = learned_tokenizer([*(each.source for each in pairs), *targets], model, on_progress)
+        rows = tuple(row_of(tokenizer, each.source, target) for each, target in zip(pairs, targets, strict=True))
         return Pairs(
             config=model,
             source=source,
             train=train,
             valid=valid,
             tokenizer=tokenizer,
-            facts=_facts(pairs, rows, _classes(pairs) if classes else {}),
+            facts=_facts(pairs, rows, _classes(pairs) if classes else {}, symbols),
             rows=rows,
             sha256=source.fingerprint(config.valid_fraction),
             reason=train.reason,
@@ -120,14 +126,24 @@ def _by_class(examples: Examples, fraction: float) -> tuple[Examples, Examples]:
     return train, valid
 
 
-def _facts(pairs: Sequence[Pair], rows: Sequence[Row], classes: dict[str, int]) -> Facts:
+def _facts(
+    pairs: Sequence[Pair], rows: Sequence[Row], classes: dict[str, int], symbols: tuple[str, ...] | None
+) -> Facts:
     return Facts(
         per_token=max(len(row.targets) / row.source for row in rows),
         empty=any(len(row.targets) == 1 for row in rows),
         spaced=2 * sum(" " in each.target for each in pairs) > len(pairs),
         classes=classes,
         frequent=_frequent(pairs, classes),
+        symbols=symbols,
     )
+
+
+def _symbols(pairs: Sequence[Pair], tokenizer: Tokenizer | type[Tokenizer]) -> tuple[str, ...] | None:
+    """Return the symbols of targets if a tokenizer of characters can read each as a token; otherwise None."""
+    if not tokenizer.NEEDS_SPACES or tokenizer.READS_ANY_BYTES:
+        return None
+    return find_symbols([each.target for each in pairs])
 
 
 def _frequent(pairs: Sequence[Pair], classes: Collection[str]) -> dict[str, str]:

@@ -104,7 +104,6 @@ class Targets(Answers):
         from charlm.measures.texts import TextMeasures
         from charlm.tasks.pairs.dataset import pairs_of
         from charlm.tasks.pairs.evaluation import symbols
-        from charlm.tasks.pairs.rows import row_of
 
         pairs = pairs_of(examples)
         targets: dict[str, list[str]] = {}
@@ -118,7 +117,7 @@ class Targets(Answers):
             TextMeasures(texts, list(targets.values()), lambda text: symbols(text, model.facts.spaced))
             for texts in ([each.target for each in answers], guesses)
         )
-        rows = [row_of(model.tokenizer, each.source, each.target) for each in pairs]
+        rows = [model.facts.row(model.tokenizer, each.source, each.target) for each in pairs]
         logprobs = np.concatenate(model.network.target_logprobs(rows))
         finite = np.isfinite(logprobs)
         notes = []

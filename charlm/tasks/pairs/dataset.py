@@ -21,7 +21,7 @@ from charlm.tasks._examples import ExampleDataset
 from charlm.tasks._program import program
 from charlm.tasks.pairs.evaluation import PairEvaluation, symbols
 from charlm.tasks.pairs.network import PairNetwork
-from charlm.tasks.pairs.rows import LONGEST_SOURCE, PairBatches, Row, row_of
+from charlm.tasks.pairs.rows import LONGEST_SOURCE, PairBatches, Row
 from charlm.tasks.pairs.translator import Facts, Translator, pair_contents
 from charlm.wording import plural, quoted
 
@@ -61,7 +61,7 @@ class Pairs(ExampleDataset):
     def validation(self) -> Sequence[HeldOut]:
         """Each pair that is held out."""
         return tuple(
-            HeldOut(each.source, each.target, row_of(self.tokenizer, each.source, each.target))
+            HeldOut(each.source, each.target, self.facts.row(self.tokenizer, each.source, each.target))
             for each in pairs_of(self.valid)
         )
 
@@ -157,7 +157,8 @@ class Pairs(ExampleDataset):
     @property
     def kinds(self) -> str:
         few = self.facts.classes
-        return f", {plural(len(few), 'source')} with many targets each" if few else ""
+        tokens = ", one for each symbol of a target" if self.facts.symbols is not None else ""
+        return tokens + (f", {plural(len(few), 'source')} with many targets each" if few else "")
 
     def warnings(self) -> Iterator[str]:
         yield from [] if self.facts.classes else self.repeated_in_training("source")

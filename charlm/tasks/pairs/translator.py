@@ -13,7 +13,8 @@ from charlm.model import BadFileError, Contents, Model, Record, text_contents
 from charlm.settings import check_count, check_range
 from charlm.tasks.pairs.decoding import Target, drawn, likeliest
 from charlm.tasks.pairs.network import PairNetwork
-from charlm.tasks.pairs.rows import LONGEST_SOURCE, row_of, source_ids
+from charlm.tasks.pairs.rows import LONGEST_SOURCE, Row, row_of, source_ids
+from charlm.tasks.pairs.symbols import LONGEST_SYMBOL, MOST_SYMBOLS, packed, unpacked
 from charlm.tokenizers import Tokenizer
 from charlm.wording import plural
 
@@ -30,6 +31,7 @@ class Facts(NamedTuple):
     per_token: the tokens of the longest target, with EOS, per token of its source with START. empty: whether a target
     has no token. spaced: whether most targets consist of symbols with spaces between them. classes: the sources, each
     with the number of its targets, if there are few; otherwise empty. frequent: the most frequent target of each class.
+    symbols: the symbols of several characters if each symbol of a target is a token; otherwise None.
     """
 
     per_token: float
@@ -37,6 +39,15 @@ class Facts(NamedTuple):
     spaced: bool
     classes: Mapping[str, int]
     frequent: Mapping[str, str]
+    symbols: tuple[str, ...] | None
+
+    def row(self, tokenizer: Tokenizer, source: str, target: str) -> Row:
+        """Return a pair as token ids."""
+        return row_of(tokenizer, source, target if self.symbols is None else packed(target, self.symbols))
+
+    def text(self, decoded: str) -> str:
+        """Return the target that the text of its tokens stands for."""
+        return decoded if self.symbols is None else unpacked(decoded, self.symbols)
 
     def limit(self, tokens: int) -> int:
         """Return how many tokens a target has at most, from those of its source with START."""
@@ -122,7 +133,7 @@ class Translator(Model):
 
     def score(self, pairs: Iterable[tuple[str, str]]) -> list[float]:
         """Return log P(target | source) of each pair, in nats; -inf for a target with a token that none had."""
-        rows = [row_of(self.tokenizer, *pair) for pair in pairs]
+        rows = [self.facts.row(self.tokenizer, *pair) for pair in pairs]
         return [float(each.sum()) for each in self.network.eval().target_logprobs(rows)]
 
     def sample(self, source: str, *, count: int = 1, temperature: float = 1.0, seed: int = 0) -> list[str]:
@@ -147,10 +158,12 @@ class Translator(Model):
 
         Raises ConfigError for a model without attention.
         """
-        row = row_of(self.tokenizer, source, self.predict([source])[0].target if target is None else target)
+        target = self.predict([source])[0].target if target is None else target
+        row = self.facts.row(self.tokenizer, source, target)
         weights = self.network.eval().attended(row)
         read, wanted = (self.tokenizer.token_texts(each) for each in (row.ids[: row.source], row.targets))
-        return Alignment(read, wanted, weights.tolist())
+        shown = [None if each is None else self.facts.text(each) for each in wanted]
+        return Alignment(read, shown, weights.tolist())
 
     def by_bayes(self, texts: Iterable[str]) -> list[dict[str, float]]:
         """Return P(source | text) of each text, the likeliest source first, for a model whose sources are few.
@@ -177,7 +190,7 @@ class Translator(Model):
         return Translation(*n_best[0], n_best, targets[0].cut)
 
     def _text(self, target: Target) -> str:
-        return self.tokenizer.decode(np.array(target.ids, dtype=np.int32))
+        return self.facts.text(self.tokenizer.decode(np.array(target.ids, dtype=np.int32)))
 
 
 def pair_contents(tokenizer: Tokenizer, facts: Facts) -> Contents:
@@ -208,4 +221,11 @@ def check_facts(values: Any) -> Facts:
         raise BadFileError(
             FILE, f"has a most frequent target that is not a text of {LONGEST_CLASS:,} characters or fewer"
         )
-    return Facts(**values)
+    symbols = values["symbols"]
+    if symbols is not None:
+        known = isinstance(symbols, list) and all(isinstance(each, str) for each in symbols)
+        if not known or symbols != sorted(set(symbols)) or len(symbols) > MOST_SYMBOLS:
+            raise BadFileError(FILE, f"has symbols that are not at most {MOST_SYMBOLS:,} texts, sorted and different")
+        if not all(1 < len(each) <= LONGEST_SYMBOL for each in symbols):
+            raise BadFileError(FILE, f"has a symbol that has not between 2 and {LONGEST_SYMBOL} characters")
+    return Facts(**{**values, "symbols": symbols if symbols is None else tuple(symbols)})
