@@ -18,7 +18,7 @@ from charlm.cli.waiting import COMPARING, loading, waiting
 from charlm.config import TextMode
 from charlm.data.documents import Document
 from charlm.errors import ConfigError, CorpusError
-from charlm.wording import figure
+from charlm.wording import figure, plural
 
 if TYPE_CHECKING:
     from charlm.scoring.evaluation import Evaluation
@@ -149,15 +149,16 @@ def _lines(name: str, evaluation: "Evaluation") -> str:
     """Return the figures of a file, for people."""
     from charlm.scoring.adapting import in_words
 
-    head = f"{name}: {evaluation.tokens:,} tokens, {evaluation.characters:,} characters, {evaluation.bytes:,} bytes"
+    head = f"{name}: {plural(evaluation.tokens, 'token')}, {plural(evaluation.characters, 'character')},"
+    head += f" {evaluation.bytes:,} byte{'s' * (evaluation.bytes != 1)}"
     if evaluation.window:
-        head += f", windows of {evaluation.window:,} tokens"
+        head += f", windows of {plural(evaluation.window, 'token')}"
     elif evaluation.streams is not None:
-        head += f", {evaluation.streams} stream{'s' * (evaluation.streams != 1)}"
+        head += f", {plural(evaluation.streams, 'stream')}"
     adapting = f"  {in_words(evaluation.adapting)}\n" if evaluation.adapting else ""
-    known = f" (of the {evaluation.known_characters:,} known characters)" if evaluation.unknown else ""
+    known = f" (of the {plural(evaluation.known_characters, 'known character')})" if evaluation.unknown else ""
     if evaluation.unknown_tokens:
-        known += f", {evaluation.unknown_tokens:,} unknown token{'s' * (evaluation.unknown_tokens != 1)}"
+        known += f", {plural(evaluation.unknown_tokens, 'unknown token')}"
     return (
         f"{head}\n{adapting}"
         f"  {figure(evaluation.nats_per_token)} nats per token, perplexity {figure(evaluation.perplexity)}\n"

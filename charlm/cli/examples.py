@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from charlm.cli.answers import CONTRACT, PACKAGE, Answers
 from charlm.cli.models import say_model
 from charlm.cli.options import option_name
-from charlm.cli.output import say, write, write_json
+from charlm.cli.output import say, write, write_json, write_rows
 from charlm.cli.variant_options import NONE, Given, chosen
-from charlm.cli.waiting import loading
+from charlm.cli.waiting import loading, waiting
 from charlm.config import ModelConfig
 from charlm.errors import ConfigError, ModelError
 from charlm.registry import find
@@ -28,9 +28,10 @@ def answers_of(task: str, given: Given) -> Answers:
     return find(Answers, task)(**options.get(task, {}))
 
 
-def load_answering(folder: Path) -> "Model":
+def load_answering(folder: Path, quiet: bool) -> "Model":
     """Load a model that answers questions. Raises ModelError for a language model."""
-    from charlm.checkpoints.checkpoint import load
+    with loading(quiet):
+        from charlm.checkpoints.checkpoint import load
 
     model = load(folder)
     if model.config.task == ModelConfig.task:
@@ -65,19 +66,20 @@ def evaluate_answers(folder: Path, name: str | None, files: list[str], given: Gi
         from charlm.examples.reading import read_examples
         from charlm.measures.reports import report
 
-    model = load_answering(folder)
+    model = load_answering(folder, quiet)
     task = model.config.task
     answers = answers_of(task, given)
     examples = read_examples(files, form_of(folder, task), any_bytes=reads_any_bytes(model))
     say_model(folder, name, quiet)
-    measures, naive, nats, notes = answers.evaluate(model, examples)
+    with waiting("evaluating", quiet):
+        measures, naive, nats, notes = answers.evaluate(model, examples)
     for note in (*examples.notes, *notes):
         say(note, quiet)
     if json:
         values: dict[str, Any] = {"task": task, "examples": measures.examples, "nats": nats}
         write_json({**values, **measures.values(naive)})
     else:
-        write("\n".join(report(measures, naive)) + "\n")
+        write_rows(report(measures, naive))
 
 
 def score_answers(folder: Path, name: str | None, files: Sequence[str], json: bool, quiet: bool) -> None:
@@ -85,7 +87,7 @@ def score_answers(folder: Path, name: str | None, files: Sequence[str], json: bo
     with loading(quiet):
         from charlm.examples.reading import read_examples
 
-    model = load_answering(folder)
+    model = load_answering(folder, quiet)
     task = model.config.task
     examples = read_examples(files, form_of(folder, task), any_bytes=reads_any_bytes(model))
     scored = answers_of(task, NONE).score(model, examples)
@@ -112,7 +114,7 @@ def compare_answers(
         from charlm.measures.paired import compare
         from charlm.measures.reports import paired_lines
 
-    models = [load_answering(folder) for folder in folders]
+    models = [load_answering(folder, quiet) for folder in folders]
     tasks = [model.config.task for model in models]
     if tasks[0] != tasks[1]:
         raise ConfigError(
@@ -122,7 +124,8 @@ def compare_answers(
     examples = read_examples(files, form_of(folders[0], tasks[0]), any_bytes=any_bytes)
     answers = answers_of(tasks[0], given)
     unlike = answers.unlike(*models)
-    measured = [answers.evaluate(model, examples) for model in models]
+    with waiting("evaluating", quiet):
+        measured = [answers.evaluate(model, examples) for model in models]
     for note in dict.fromkeys((*examples.notes, *unlike, *measured[0].notes, *measured[1].notes)):
         say(note, quiet)
     paired = compare(*(each.measures for each in measured))
@@ -133,4 +136,4 @@ def compare_answers(
         }
         write_json({"task": tasks[0], "examples": paired.examples, **sides, **paired.values()})
     else:
-        write("\n".join(paired_lines(names, paired)) + "\n")
+        write_rows(paired_lines(names, paired))

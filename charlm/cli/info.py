@@ -1,7 +1,7 @@
 """charlm info: what a model is, and what charlm runs on."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,7 +21,7 @@ from charlm.errors import ConfigError, ModelError
 from charlm.files.tensor_header import ROUNDINGS
 from charlm.wording import clock, figure, plural, vocabulary_size
 
-_LABELS = 13  # columns before the values
+_LABELS = 12  # columns of the labels, if all are short
 _WHOLE = ("SHA-256", "continue", "repeat")  # labels of what is copied in one piece
 
 
@@ -60,7 +60,9 @@ def info(
     if json:
         write_json(values | {"trained": timestamp(values["trained"])} if "trained" in values else values)
     else:
-        write("".join(_row(*each) for each in rows))
+        rows = list(rows)
+        width = max(_LABELS, *(len(label) for label, _ in rows))
+        write("".join(_row(*each, width) for each in rows))
 
 
 def _values(folder: Path, quiet: bool) -> dict[str, Any]:
@@ -145,14 +147,20 @@ def _validation(values: dict[str, Any] | None) -> dict[str, str]:
     if "bits_per_char" not in values:  # of another task than a language model
         from charlm.measures.reports import FIGURE_NAMES
 
-        named = {FIGURE_NAMES.get(name, name.replace("_", " ")): value for name, value in values.items()}
+        named = {_figure_name(name, FIGURE_NAMES): value for name, value in values.items()}
         return {label: f"{value:,}" if isinstance(value, int) else figure(value) for label, value in named.items()}
     nats, bits = (values.get(f"{name}_known", values[name]) for name in ("nats_per_token", "bits_per_char"))
     return {"held out": plural(values["tokens"], "token"), "nats/token": figure(nats), "bits/char": figure(bits)}
 
 
-def _row(label: str, value: object) -> str:
+def _figure_name(key: str, names: Mapping[str, str]) -> str:
+    """Return the name of a figure for a person, also of that of a naive answer: seasonal_naive_mase."""
+    before, naive, figure = key.rpartition("naive_")
+    return f"{before}{naive}{names.get(figure, figure)}".replace("_", " ")
+
+
+def _row(label: str, value: object, width: int) -> str:
     """Return a line, wrapped on a terminal below the value, unless it is to be copied."""
     if label in _WHOLE:
-        return f"{label:<{_LABELS - 1}} {value}\n"
-    return fitted(f"{label:<{_LABELS - 1}} {value}\n", sys.stdout, _LABELS)
+        return f"{label:<{width}} {value}\n"
+    return fitted(f"{label:<{width}} {value}\n", sys.stdout, width + 1)

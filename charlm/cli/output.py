@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
@@ -27,6 +27,7 @@ _RENAMED_UNTIL = "0.3"
 # Signs of charlm's own words, and what stands for them in ASCII. Where a text is quoted, they are between other signs.
 _SIGNS = {"×": r"(?<= )×(?= )", "–": r"(?<= )–", "…": "…"}
 _IN_ASCII = {"×": "x", "–": "-", "…": "..."}
+_COLUMN_GAP = re.compile(r"(?<=[^:\s])\s{2,}(?=\S)")
 _NARROWEST = 20  # columns to which lines are still wrapped
 
 
@@ -152,6 +153,20 @@ def write_json(values: Mapping[str, Any]) -> None:
 def write_lines(text: str, indent: int | None = None) -> None:
     """Write lines of charlm's own words to stdout; a terminal gets them wrapped to its width, as `fitted` does."""
     write(fitted(text, sys.stdout, indent))
+
+
+def write_rows(lines: Iterable[str]) -> None:
+    """Write lines of a report to stdout; a row of a table that is too wide for the terminal continues below.
+
+    The columns are right-aligned, with two spaces or more between them, so all rows break at the same column.
+    """
+    width = columns(sys.stdout) if sys.stdout.isatty() else 0
+    for line in lines:
+        ends = [match.start() for match in _COLUMN_GAP.finditer(line) if match.start() <= width]
+        if width and len(line) > width and ends:
+            write(f"{line[: ends[-1]]}\n{line[ends[-1] :].lstrip():>{ends[-1]}}\n")
+        else:
+            write_lines(f"{line}\n")
 
 
 def say(text: str, quiet: bool = False) -> None:

@@ -49,7 +49,7 @@ def predict(
     with loading(quiet):
         from charlm.examples.reading import read_inputs, texts_as_inputs
 
-    answering = load_answering(folder)
+    answering = load_answering(folder, quiet)
     task = answering.config.task
     answers = answers_of(task, options)
     if texts:
