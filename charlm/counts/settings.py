@@ -10,7 +10,7 @@ LARGEST_FILE = 2**28  # bytes that a file of counts may have
 BLOCKS = 16  # of a running text, each of which is left out in turn
 MAX_BLOCKS = 64
 _BYTES_PER_TOKEN = 32  # of memory while counting
-_TOKENS_PER_SECOND = 1_500_000  # that are counted, on two cores
+_TOKENS_PER_SECOND = 1_500_000  # that are counted and looked up on one core
 _ORDERS = ((2**16, 6), (2**19, 8), (2**21, 10))  # the order for a text of at most this number of tokens
 _HIGHEST = 12
 

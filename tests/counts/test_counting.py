@@ -3,6 +3,7 @@
 import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -10,15 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charlm.config import ModelConfig, TextMode
+from charlm.config import ModelConfig, TextMode, TrainConfig
 from charlm.counts import Counts, CountSettings, count
 from charlm.counts.smoothing import discounts
 from charlm.registry import find, names
+from charlm.tasks.text.preparation import prepare
 from charlm.tokenizers import Tokenizer
 from charlm.tokenizers.sentencepiece import trainer, trainer_process
 
 UNK, START, EOS = Tokenizer.UNK, Tokenizer.START, Tokenizer.EOS
 V = 7  # tokens, those three included
+CORPORA = Path(__file__).parents[2] / "corpora"
 ROUNDING = 5e-4  # of log P, by the stored shares
 bodies = st.lists(st.sampled_from([UNK, *range(3, V)]), min_size=1, max_size=12)
 corpora = st.lists(bodies, min_size=1, max_size=8)
@@ -86,7 +89,7 @@ def rings(corpus: list[list[int]]) -> tuple[np.ndarray, np.ndarray, list[list[in
 
 
 @settings(max_examples=50, deadline=None, derandomize=True)
-@given(corpora, texts, st.integers(1, 5), st.sampled_from([0, 4200, 4300]))
+@given(corpora, texts, st.integers(1, 5), st.sampled_from([0, 1, 6000]))
 def test_probabilities_are_those_of_the_formula(
     corpus: list[list[int]], text: list[int], order: int, limit: int
 ) -> None:
@@ -108,7 +111,7 @@ def test_probabilities_are_those_of_the_formula(
 
 
 @settings(max_examples=25, deadline=None, derandomize=True)
-@given(corpora, st.integers(1, 4), st.booleans(), st.sampled_from([0, 4250]))
+@given(corpora, st.integers(1, 4), st.booleans(), st.sampled_from([0, 1]))
 def test_figures_of_counted_tokens_leave_them_out(corpus: list[list[int]], order: int, lines: bool, limit: int) -> None:
     """Lines leave out one token, a running text its block. The discounts stay those of the whole text."""
     ids, starts, rows = rings(corpus)
@@ -183,3 +186,21 @@ def test_each_tokenizer(monkeypatch: pytest.MonkeyPatch, name: str, lines: bool)
         assert distribution.sum() == pytest.approx(1, abs=1e-5)
         assert set(np.flatnonzero(distribution)) == set(np.flatnonzero(predictable))
         assert distribution[row[i]] == pytest.approx(math.exp(known.logprobs[i]), rel=1e-5)
+
+
+@pytest.mark.parametrize("sequence", ["line", "stream"])
+@pytest.mark.parametrize("corpus", ["court.txt", "dna.txt"])
+def test_left_out_figures_are_those_of_held_out_text(corpus: str, sequence: str) -> None:
+    """The mean log P of the counted part, without itself or its blocks, is within 4 % of the part that is not counted.
+
+    The bound is wide because the two parts are different texts.
+    """
+    data = prepare(CORPORA / corpus, ModelConfig(sequence=sequence), TrainConfig())
+    lines = sequence == "line"
+    counts, figures = count(
+        data.ring.targets, data.ring.starts, data.allowed_tokens, CountSettings(order=6), left_out_lines=lines
+    )
+    assert figures is not None
+    rows = [data.tokenizer.sequence(data.tokenizer.encode(text), eos=lines) for text in data.split.valid]
+    held_out = np.concatenate(counts.log_probabilities(rows))
+    assert figures.logprobs.mean(dtype=np.float64) == pytest.approx(held_out[np.isfinite(held_out)].mean(), rel=0.04)
