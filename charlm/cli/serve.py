@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charlm.checkpoints.model_folder import WEIGHTS
 from charlm.checkpoints.model_paths import existing_folder
 from charlm.cli.answers import CONTRACT, PACKAGE, Answers
 from charlm.cli.options import OUTPUT, Quiet, model_names, optional
@@ -89,6 +88,7 @@ def serve(
         except ModuleNotFoundError as error:
             problem = f"the package {error.name}, which answers the clients, is not installed"
             raise ConfigError(problem, remedy="no_server") from None
+        from charlm.pages.writing_page import page
         from charlm.server.app import Service
         from charlm.server.limits import Limits
         from charlm.server.served import Models
@@ -106,7 +106,7 @@ def serve(
     run.check_access(host, allowed, key)
     with run.listen(host, port) as taken:
         models = Models([_load(folder) for folder in folders])
-        service = Service(models, bounds, answer=_answers, log_prompts=log_prompts)
+        service = Service(models, bounds, answer=_answers, page=page, log_prompts=log_prompts)
         _log_to_stderr(quiet)
         names, address = listed([each.name for each in models.all()]), run.url(taken, host)
 
@@ -126,8 +126,9 @@ def serve(
 def _load(folder: Path) -> tuple["Model", int]:
     """Return a model, and when it was trained, in seconds since 1970."""
     from charlm.checkpoints.checkpoint import load
+    from charlm.checkpoints.listing import written_at
 
-    return load(folder), int((folder / WEIGHTS).stat().st_mtime)
+    return load(folder), int(written_at(folder))
 
 
 def _answers(model: "Model", texts: Sequence[str] | None, options: Mapping[str, Any]) -> list[Mapping[str, Any]]:

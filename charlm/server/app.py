@@ -45,6 +45,7 @@ class Service:
         self._models, self._limits, self._answer, self._page = models, limits, answer, page
         self._log_prompts, self._engine = log_prompts, Engine()
         self._guard: Guard | None = None
+        self._pages: dict[str, bytes] = {}
 
     def application(self, hosts: Collection[str], key: str | None) -> Guard:
         """Return the ASGI application. hosts: the values of Host that it answers; key: what clients must send."""
@@ -80,15 +81,18 @@ class Service:
     async def _health(self, request: Request) -> Response:
         assert self._guard is not None
         stopping = self._guard.stopping
-        return response({"status": "stopping" if stopping else "ok"}, 503 if stopping else 200)
+        values = {"status": "stopping" if stopping else "ok", "open": self._guard.open - 1}  # besides this one
+        return response(values, 503 if stopping else 200)
 
     async def _show_page(self, request: Request) -> Response:
         name = request.query_params.get("model")
         served = self._models.all()[0] if name is None else self._models.named(name)
         if self._page is None or not isinstance(served.model, LanguageModel):
             raise RequestError("there is no page here; clients send requests to /v1/completions", status=404)
-        content = await self._read(self._page, served.model)
-        return Response(content, 200, HEADERS, "text/html; charset=utf-8")
+        if served.name not in self._pages:
+            with self._refusing():
+                self._pages[served.name] = (await self._read(self._page, served.model)).encode()
+        return Response(self._pages[served.name], 200, HEADERS, "text/html; charset=utf-8")
 
     async def _tokenizer_info(self, request: Request) -> Response:
         return response(tokenizer_info(self._models, Fields(dict(request.query_params)), self._limits))

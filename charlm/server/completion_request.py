@@ -67,7 +67,7 @@ def completion_request(fields: Fields, limits: Limits) -> CompletionRequest:
         raise RequestError(f"{len(prompts)} prompts with n={count} exceed {limits.choices} completions", param="n")
     if fields.whole("best_of", count, 1, limits.choices) != count:
         raise RequestError("best_of must equal n; use n", param="best_of", code="unsupported_field")
-    max_tokens = fields.whole("max_tokens", DEFAULT_TOKENS, 0, limits.tokens)
+    max_tokens = fields.whole("max_tokens", min(DEFAULT_TOKENS, limits.tokens), 0, limits.tokens)
     echo, alternatives = fields.flag("echo"), fields.whole("logprobs", None, 0, limits.logprobs)
     unknown = fields.text("unknown") or ("unk" if echo else "error")
     settings = {

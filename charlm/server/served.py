@@ -15,7 +15,7 @@ from charlm.wording import listed, nearest, quoted
 
 # A model, texts or None, and options → an answer to each text in plain values. Raises CharlmError.
 Answer = Callable[[Model, Sequence[str] | None, Mapping[str, Any]], list[Mapping[str, Any]]]
-Page = Callable[[LanguageModel], bytes]  # a model → a page to write with
+Page = Callable[[LanguageModel], str]  # a model → a page to write with. Raises ConfigError if it has none
 
 
 @dataclass(frozen=True)

@@ -105,9 +105,11 @@ def test_another_corpus_is_refused_when_the_run_goes_on(tmp_path: Path, monkeypa
 def test_no_module_reads_the_clock_of_the_day() -> None:
     """It jumps, with summer time and when it is set; `monotonic` and `perf_counter` do not.
 
-    Two files show people when a model was written, and compute nothing from it.
+    Two files show people when a model was written, one writes into a response when it was made, and none computes
+    anything from it.
     """
     dates = {ROOT / "charlm/cli/dates.py", ROOT / "charlm/checkpoints/listing.py"}
+    dates.add(ROOT / "charlm/server/completion_response.py")
     clock = re.compile(r"\btime\.time\b|\.(now|today|utcnow)\(|\blocaltime\b|st_mtime")
     for path in {*(ROOT / "charlm").rglob("*.py")} - dates:
         assert not clock.search(path.read_text("utf-8")), path

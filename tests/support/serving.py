@@ -37,6 +37,7 @@ class Address:
     """Where a server listens."""
 
     port: int
+    batches: Sequence[Any] = ()  # of the language models
 
     @property
     def url(self) -> str:
@@ -48,7 +49,7 @@ class Address:
     def post(self, path: str, **values: Any) -> Reply:
         return self.send("POST", path, json.dumps(values).encode(), {"Content-Type": "application/json"})
 
-    def send(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Reply:
+    def send(self, method: str, path: str, body: bytes | Iterator[bytes] | None, headers: dict[str, str]) -> Reply:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
             connection.request(method, path, body, headers)
@@ -59,7 +60,9 @@ class Address:
 
 
 @contextmanager
-def serving(models: Sequence[Model], *, key: str | None = None, page: Any = None, **limits: Any) -> Iterator[Address]:
+def serving(
+    models: Sequence[Model], *, key: str | None = None, page: Any = None, log_prompts: bool = False, **limits: Any
+) -> Iterator[Address]:
     """Serve these models for as long as the block runs."""
     from charlm.server import run
     from charlm.server.app import Service
@@ -67,14 +70,15 @@ def serving(models: Sequence[Model], *, key: str | None = None, page: Any = None
     from charlm.server.served import Models
 
     ready, bounds = threading.Event(), Limits(**limits)
-    service = Service(Models([(model, 1) for model in models]), bounds, answer=_answers, page=page)
+    served = Models([(model, 1) for model in models])
+    service = Service(served, bounds, answer=_answers, page=page, log_prompts=log_prompts)
     with run.listen("127.0.0.1", 0) as taken:
         server = run.server(service, taken, "127.0.0.1", key=key, limits=bounds, on_ready=ready.set)
         thread = threading.Thread(target=server.listen)
         thread.start()
         try:
             assert ready.wait(30)
-            yield Address(taken.getsockname()[1])
+            yield Address(taken.getsockname()[1], [each.batch for each in served.all() if each.batch])
         finally:
             server.stop()
             thread.join(30)
