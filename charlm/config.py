@@ -50,6 +50,7 @@ class ModelConfig(TaskSettings):
     season: steps after which a series repeats itself; 1: it does not.
     scale: what the values of a series are divided by: mean, standard or none.
     density: of the next value of a series.
+    ngram: the order of the counts of n-grams that share the prediction with the network, or none.
     tokenizer: what a token is: char, word, subword or byte.
     vocab_size: V, control tokens included; None: the tokenizer's choice.
     min_count: rarer units of text are not tokens; None: the tokenizer's default.

@@ -42,6 +42,7 @@ class SettingKeywords(TypedDict, total=False):
     season: int | None
     scale: str | None
     density: str | None
+    ngram: str
     vocab_size: int | None
     min_count: int | None
     closed: bool

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Unpack
 
 from charlm.arguments import (
@@ -27,6 +27,8 @@ from charlm.generation.samplers import PACKAGE, chain
 from charlm.generation.samples import generate_samples
 from charlm.keywords import SamplerKeywords
 from charlm.model import Contents, Model, Record, text_contents
+from charlm.nn.mixed import MixedNetwork
+from charlm.nn.network import Network
 from charlm.nn.probability import TokenProgress
 from charlm.progress import ignore
 from charlm.randomness import new_seed
@@ -65,7 +67,17 @@ class LanguageModel(ScoringModel, Model):
 
     def contents(self) -> Contents:
         """Return what the folder of this model has of its task."""
-        return text_contents(self.tokenizer)
+        return text_contents(self.tokenizer, getattr(self.network, "counts", None))
+
+    def without_counts(self) -> "LanguageModel":
+        """Return the model with the same network, which predicts alone."""
+        if not isinstance(self.network, MixedNetwork):
+            return self
+        config = replace(self.config, ngram="none")
+        network = Network(config, self.tokenizer.size).to(self.network.device).eval()
+        own = network.state_dict()
+        network.load_state_dict({name: each for name, each in self.network.state_dict().items() if name in own})
+        return replace(self, config=config, network=network)
 
     def adapting(self, *methods: str, **callback: TokenProgress) -> "LanguageModel":
         """Call `adapted`; this name is deprecated and will go in 0.3, like `told` for `on_progress`."""

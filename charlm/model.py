@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from charlm.arguments import checked_path
 from charlm.config import MAX_VOCABULARY, ModelConfig
+from charlm.counts import Counts
+from charlm.counts import file as counts_file
 from charlm.data import vocabulary
 from charlm.errors import ConfigError
 from charlm.nn.trainable import Trainable
@@ -17,9 +19,10 @@ _TOKENIZER_FILE = "tokenizer.json"
 
 
 class Contents(NamedTuple):
-    """What a model's folder has of its task, in plain JSON values.
+    """What a model's folder has of its task.
 
-    stated: entries of config.json. files: the content of the task's own files, by their names.
+    stated: entries of config.json. files: the content of the task's own files, by their names: plain JSON values, or
+    bytes. A file that is not JSON is its path while a folder is read.
     """
 
     stated: Mapping[str, Any]
@@ -34,9 +37,12 @@ class BadFileError(ValueError):
         self.file = file
 
 
-def text_contents(tokenizer: Tokenizer) -> Contents:
-    """Return what the folder of a model has of its vocabulary."""
-    return Contents({"vocabulary_size": tokenizer.size}, {_TOKENIZER_FILE: vocabulary.describe(tokenizer)})
+def text_contents(tokenizer: Tokenizer, counts: Counts | None = None) -> Contents:
+    """Return what the folder of a model has of its vocabulary, and of the counts beside its network."""
+    files: dict[str, Any] = {_TOKENIZER_FILE: vocabulary.describe(tokenizer)}
+    if counts:
+        files[counts_file.NAME] = counts_file.to_bytes(counts)
+    return Contents({"vocabulary_size": tokenizer.size}, files)
 
 
 def rebuilt_tokenizer(config: ModelConfig, contents: Contents) -> Tokenizer:

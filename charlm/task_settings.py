@@ -11,6 +11,7 @@ from charlm.settings import Settings, check_choice, check_count
 
 MOST_STEPS_AHEAD = 100_000
 MOST_WEIGHT = 1e6  # of a label
+_HIGHEST_ORDER = 99  # of counts
 CLASS_WEIGHTS = ("none", "balanced")
 
 
@@ -40,6 +41,7 @@ class TaskSettings(Settings):
     season: int | None = None
     scale: str | None = None
     density: str | None = None
+    ngram: str = "none"
 
     # The fields of columns, each with its role in charlm.examples.Columns.
     COLUMNS: ClassVar[tuple[str, ...]] = ("text", "label", "source", "target", "token", "tag", "time", "value")
@@ -57,6 +59,11 @@ class TaskSettings(Settings):
     def reads_text(self) -> bool:
         """Whether a network of this task reads tokens; otherwise it reads numbers."""
         return "tokenizer.json" in self._of_task("files")
+
+    @property
+    def ngram_order(self) -> int:
+        """The order of the counts beside the network; 0 for none."""
+        return 0 if self.ngram == "none" else int(self.ngram)
 
     def columns(self) -> dict[str, str]:
         """Return the columns that were chosen, by their roles."""
@@ -93,6 +100,11 @@ class TaskSettings(Settings):
         if self.scale is not None:
             check_choice("scale", self.scale, ("mean", "standard", "none"))
         self.weights_by_label()
+        order = int(self.ngram) if self.ngram.isascii() and self.ngram.isdecimal() else 0
+        if self.ngram != "none" and not 2 <= order <= _HIGHEST_ORDER:
+            raise ConfigError(
+                f"ngram is {self.ngram[:40]!r}; it must be none, or the order of the counts, from 2 to {_HIGHEST_ORDER}"
+            )
 
     def _of_task(self, name: str) -> tuple[str, ...]:
         """Return a class variable of the task."""

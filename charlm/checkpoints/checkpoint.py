@@ -2,6 +2,7 @@
 
     config.json        the configuration and the description of the corpus     written once
     tokenizer.json     the vocabulary, or the other files of the task          written once
+    counts.safetensors the counts of n-grams beside the network, if any        written once
     model.safetensors  weights, with the step, validation and SHA-256 sums     replaced by one rename
     plan.json          how the model was trained; repeats the run
     metrics.jsonl      the machine, then the points of the curves, with the validations and samples
@@ -18,7 +19,7 @@ import torch
 
 from charlm.arguments import checked_path
 from charlm.checkpoints import model_paths
-from charlm.checkpoints.config_file import check_config, is_corpus, is_model, read, read_json
+from charlm.checkpoints.config_file import LARGEST_FILE, check_config, is_corpus, is_model, read, read_json, sha256
 from charlm.checkpoints.model_folder import CONFIG, PLAN, TOKENIZER, WEIGHTS, exists, no_model, recover
 from charlm.checkpoints.record import ROUNDING, STATED, TrainingRecord, read_files
 from charlm.config import ModelConfig
@@ -82,6 +83,9 @@ def _open(folder: Path) -> tuple[Model, dict[str, Any], dict[str, str]]:
     task, files, digests = find(Task, config.task), {}, {CONFIG: digest}
     for name in task.files:
         files[name], digests[name] = read_json(folder, name)
+    for name in (name for name, setting in task.more_files.items() if getattr(config, setting)):
+        files[name] = folder / name
+        digests[name] = sha256(read(folder, name, LARGEST_FILE))
     corpus, stated = values.get("corpus"), dict[str, str]()
     record = TrainingRecord(corpus if isinstance(corpus, dict) else {}, stated, read_files(folder))
     try:

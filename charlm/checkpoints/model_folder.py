@@ -36,7 +36,9 @@ _ATTEMPTS = 5  # to lock a file that other processes delete
 @cache
 def task_files() -> frozenset[str]:
     """Return the names of all files that belong to one task or another."""
-    return frozenset(name for values in declared().values() for name in values["files"])
+    return frozenset(
+        name for values in declared().values() for name in (*values["files"], *values.get("more_files", ()))
+    )
 
 
 @cache

@@ -27,7 +27,7 @@ def create(folder: Path, config: ModelConfig, contents: Contents, data: Mapping[
     }
     write_atomic(folder / CONFIG, to_json(values))
     for name, content in contents.files.items():
-        write_atomic(folder / name, to_json(content))
+        write_atomic(folder / name, content if isinstance(content, bytes) else to_json(content))
 
 
 def metadata(step: int, validation: Mapping[str, Any] | None) -> dict[str, str]:

@@ -83,6 +83,9 @@ _OF_TASKS = {
         choices=("mean", "standard", "none"),
         metavar="NAME",
     ),
+    "ngram": Help(
+        "language: counts of n-grams beside the network: none, or the order of the longest.", metavar="none|ORDER"
+    ),
     "density": Help(
         f"series: the distribution of the next value: {_variants('nn.densities')}.",
         _BY_TASK,

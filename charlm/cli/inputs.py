@@ -195,13 +195,18 @@ def read_text(
 def load_model_and_text(
     model: str | None, text: str | None, file: str | None, quiet: bool
 ) -> "tuple[LanguageModel, str]":
-    """Load a model and the text that a command analyzes; print which model it is, and its unknown characters."""
+    """Load a model and the text that a command analyzes; print which model it is, and its unknown characters.
+
+    These commands look into the network, so the model has no counts.
+    """
     folder = model_paths.existing_folder(model)
     content = read_text(text, file, quiet, model, any_bytes=takes_any_bytes(folder))
     language_model = load_model(folder, quiet)
     say_model(folder, model, quiet)
     report_unknown(language_model, [Document("", content)], language_model.unknown(content), "unk", quiet)
-    return language_model, content
+    alone = language_model.without_counts()
+    say("the network alone is examined, without the counts beside it", quiet or alone is language_model)
+    return alone, content
 
 
 def _say_all(notes: Iterable[str], quiet: bool) -> None:

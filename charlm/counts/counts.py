@@ -40,6 +40,9 @@ class Counts:
     predictable: NDArray[np.bool_]
     tree: Tree
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Counts":
+        return self  # nothing of it changes
+
     @classmethod
     def of(
         cls,

@@ -21,8 +21,10 @@ from charlm.tokenizers import Tokenizer
 # Chance that a row resets its state in a window in stream mode, for each of the two kinds of reset. It makes the model
 # predict the beginning of a prompt well.
 STATE_RESET_PROBABILITY = 0.05
+ALONE_PROBABILITY = 0.1  # chance that a row of a window trains the network without the counts
 _RELEASE_AFTER = 2**24  # targets; those read from a mapped file stay in memory until they are released
 _OFFSET, _AT_WINDOW, _AT_LINE = range(3)  # uses of random numbers; each use has a series of its own
+_ALONE = 2**32  # another one, after those of dropout
 
 
 class TokenRing(NamedTuple):
@@ -61,6 +63,7 @@ class Batch(NamedTuple):
     targets: Tensor  # (T, B)
     resets: Tensor | None  # (T, B), True where a sequence starts; None if none does
     fresh: bool
+    figures: Tensor | None = None  # (T, B, n), what counts say about each target; None without counts
 
     @property
     def rows(self) -> int:
@@ -74,13 +77,13 @@ class Batch(NamedTuple):
 
     def part(self, rows: slice, device: torch.device) -> "Batch":
         """Return some of the rows, on a device."""
-        resets = None if self.resets is None else self.resets[:, rows].to(device)
-        return Batch(self.inputs[:, rows].to(device), self.targets[:, rows].to(device), resets, self.fresh)
+        resets, figures = (None if each is None else each[:, rows].to(device) for each in (self.resets, self.figures))
+        return Batch(self.inputs[:, rows].to(device), self.targets[:, rows].to(device), resets, self.fresh, figures)
 
     def cut(self, length: int) -> "Batch":
         """Return the first tokens of each row."""
-        resets = None if self.resets is None else self.resets[:length]
-        return Batch(self.inputs[:length], self.targets[:length], resets, self.fresh)
+        resets, figures = (None if each is None else each[:length] for each in (self.resets, self.figures))
+        return Batch(self.inputs[:length], self.targets[:length], resets, self.fresh, figures)
 
 
 class TrainingWindows:
@@ -92,6 +95,10 @@ class TrainingWindows:
 
     `line_ends`: (V,), the tokens that end a line. `select_rows`: takes the number of rows and returns those to build;
     by default, all.
+
+    `figures`: (N, n), what counts say about each target, with 1 in the last column. It is 0 in a window where the
+    network is trained alone: in some rows, and where the counts know more of the text than the network.
+    `context`: the most tokens of context that the counts know.
     """
 
     def __init__(
@@ -104,6 +111,8 @@ class TrainingWindows:
         align_to_starts: bool,
         line_ends: NDArray[np.bool_],
         select_rows: Callable[[int], slice] = slice,
+        figures: NDArray[np.float32] | None = None,
+        context: int = 0,
     ) -> None:
         self.ring, self.seed, self.align_to_starts, self.line_ends = ring, seed, align_to_starts, line_ends
         self.size = len(ring.targets)  # N
@@ -111,6 +120,7 @@ class TrainingWindows:
         self.batch_size = min(batch_size, self.size // self.seq_len)  # B
         self._rows = np.arange(self.batch_size)[select_rows(self.batch_size)]
         self.steps_per_epoch = self.size // (self.seq_len * self.batch_size)
+        self.figures, self.context = figures, context
         self._read = 0  # targets since the ring was released
 
     @property
@@ -137,6 +147,7 @@ class TrainingWindows:
         inputs = self.ring.targets[offsets - 1]  # at offset 0 this is the last token, but START replaces it
         resets = self.ring.is_start(offsets)
         inputs[resets] = Tokenizer.START
+        starts = resets.copy()
         if not self.align_to_starts:
             self._add_resets(step, inputs, resets)
         self._read += targets.size
@@ -148,7 +159,19 @@ class TrainingWindows:
             torch.from_numpy(targets.astype(np.int64)),
             torch.from_numpy(resets) if resets.any() else None,
             fresh=window == 0,
+            figures=None if self.figures is None else self._figures(step, offsets, resets & ~starts),
         )
+
+    def _figures(self, step: int, offsets: NDArray[np.int64], chosen: NDArray[np.bool_]) -> Tensor:
+        """Return what counts say about the targets of a window, (T, B, n); `chosen` are the resets by chance."""
+        assert self.figures is not None
+        figures = self.figures[offsets]
+        alone = np.zeros_like(chosen)
+        for t, row in zip(*np.nonzero(chosen), strict=True):
+            alone[t : t + self.context, row] = True
+        alone |= uniform(self.seed, _ALONE, step, self._rows) < ALONE_PROBABILITY
+        figures[..., -1] = ~alone
+        return torch.from_numpy(figures)
 
     def _add_resets(self, step: int, inputs: NDArray[Any], resets: NDArray[np.bool_]) -> None:
         """Reset rows by chance: at the start of the window, or at the first line that starts in it."""

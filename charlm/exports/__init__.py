@@ -6,13 +6,13 @@ that it can store, and writes its files. Files whose name begins with `_` are no
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from charlm.checkpoints.checkpoint import expect
 from charlm.errors import ConfigError, ModelError
-from charlm.exports._loss import bits_lost
+from charlm.exports._loss import bits_lost, bits_lost_by
 from charlm.files.atomic import check_output
 from charlm.files.tensor_header import ROUNDINGS
 from charlm.language_model import LanguageModel
@@ -37,6 +37,7 @@ class Export(ABC):
     """A format. `roundings` are what it can store weights in, the first one by default."""
 
     roundings: ClassVar[tuple[str, ...]] = ROUNDINGS[:1]
+    holds_counts: ClassVar[bool] = False  # whether the format holds the counts beside a network
 
     def __init__(self, model: Model, output: Path, rounding: str, overwrite: bool) -> None:
         self.model, self.output, self.rounding, self.overwrite = model, output, rounding, overwrite
@@ -81,7 +82,22 @@ def export(model: Model, name: str, output: Path, *, rounding: str | None = None
     if rounding not in kind.roundings:
         problem = f"weights is {rounding!r}, but the format {name} stores {listed(kind.roundings)}"
         raise ConfigError(problem, setting="weights")
-    task = kind(model, output, rounding, overwrite)
+    if isinstance(model, LanguageModel) and model.config.ngram_order and not kind.holds_counts:
+        return _network_alone(kind, model, output, rounding, overwrite)
+    return _written(kind(model, output, rounding, overwrite))
+
+
+def _written(task: Export) -> Exported:
     for path in task.paths():
-        check_output(path, overwrite)
+        check_output(path, task.overwrite)
     return task.write()
+
+
+def _network_alone(kind: type[Export], model: LanguageModel, output: Path, rounding: str, overwrite: bool) -> Exported:
+    """Write the network of a model that mixes it with counts, and measure what the counts are worth."""
+    alone = model.without_counts()
+    written = _written(kind(alone, output, rounding, overwrite))
+    loss = bits_lost_by(model, alone.network)
+    note = loss.sentence("the file holds the network without the counts, which")
+    values = {**written.values, "bits_lost_without_counts": loss.bits}
+    return replace(written, notes=(*written.notes, note), values=values)

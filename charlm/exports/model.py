@@ -16,6 +16,7 @@ from charlm.files.tensor_header import ROUNDINGS
 
 class Folder(Export):
     roundings = ("int8", "bfloat16")
+    holds_counts = True
 
     @property
     def folder(self) -> Path:

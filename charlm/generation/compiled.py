@@ -16,6 +16,7 @@ from torch import Tensor
 from charlm.generation.samplers import Sampler
 from charlm.generation.without import NAME as WITHOUT
 from charlm.nn.cells import Cell, RecurrentCell
+from charlm.nn.mixed import MixedNetwork
 from charlm.nn.native.library import BLOCK, Layer, Stack, draw, filters, library, pack
 from charlm.nn.native.threads import computing
 from charlm.nn.network import Network, NetworkState, join, select
@@ -32,7 +33,7 @@ def fits(network: Network, samplers: Sequence[Sampler]) -> bool:
         and network.device.type == "cpu"
         and lowest.weight_ih.dtype == torch.float32
         and all(cast(Cell, cell).loop for cell in network.cells)
-        and not (network.residual or network.dense)
+        and not (network.residual or network.dense or isinstance(network, MixedNetwork))
         and network.readout.as_linear(network.allowed_tokens) is not None
         and network.allowed_tokens.numel() * lowest.bias_ih.numel() <= _LARGEST_TABLE
         and all(sampler.compiled for sampler in samplers)

@@ -33,8 +33,11 @@ _TYPES = {torch.float32: "F32", torch.int8: "I8", torch.bool: "BOOL", torch.int3
 def page(model: LanguageModel, rounding: str = "float32", note: str = "") -> str:
     """Return the page for a language model, whose weights may be rounded to int8.
 
-    note: a sentence on the model, for the heading. Raises ConfigError for a network that the page cannot compute.
+    note: a sentence on the model, for the heading. Counts beside the network stay out.
+
+    Raises ConfigError for a network that the page cannot compute.
     """
+    model = model.without_counts()
     script = _script(model)
     style = _read("page.css") + level_rules("b.s") + _bars()
     shape = f"{model.config.brief_shape}, {plural(model.network.parameter_count(), 'parameter')}"

@@ -59,13 +59,13 @@ class AdaptiveReader:
             with computing():
                 outputs, state = self._network.outputs(segment[:-1], state)
                 logprobs, targets = probability.log_softmax(self._network.logits(outputs)), segment[1:]
-                adapted = logprobs.detach()
+                adapted, vectors = logprobs.detach(), outputs.detach()[..., : self._network.hidden_size]
                 for each in self._adaptations:
-                    adapted = each.predict(adapted, outputs.detach(), targets)
+                    adapted = each.predict(adapted, vectors, targets)
                 for name, quantity in quantities.items():
                     values[name].append(quantity(adapted, targets)[:, 0].cpu().numpy())
                 for each in self._adaptations:
-                    each.learn(logprobs, outputs.detach(), targets)
+                    each.learn(logprobs, vectors, targets)
                 state = detach(state)
             self._on_progress(len(targets))
         return {name: probability.joined(parts) for name, parts in values.items()}

@@ -2,9 +2,7 @@
 
 A file of this folder is a task: `tasks/language.py` is `--task language`. A `Task` reads raw data, prepares it as a
 `Dataset`, and rebuilds a model (`charlm.model`) from its folder. A dataset has the batches, the network, the
-evaluation, and the description for a person.
-
-Importing this file does not import torch.
+evaluation, and the description for a person. Importing this file does not import torch.
 """
 
 from abc import ABC, abstractmethod
@@ -226,21 +224,23 @@ class Source(Protocol):
     def check_same(self, model: "Model", described: Mapping[str, Any], figures: Mapping[str, Any]) -> None:
         """Raise CorpusError if a model was not trained and validated on this data.
 
-        described: the data of the model, as in its config.json. figures: of its validation.
+        described: the data in its config.json. figures: of its validation.
         """
 
 
 class Task(ABC):
     """A task. Its class variables are literals, which are read without importing the task.
 
-    kind: what a model of this task is, as config.json and messages call it. files: the files that only the folder of
-    such a model has. verb: the command that asks the model. figure: the figures of a validation that tell how good a
-    model is, each with its name in a table; the first one that is stored counts. settings: the fields of
-    charlm.task_settings.TaskSettings that the task has. tokenizer: the one that reads its texts if none is named.
+    kind: what a model of this task is, as config.json and messages call it. files: the files that only its folder has.
+    more_files: files that are not JSON, each with the attribute of the configuration that is true if the folder has it.
+    verb: the command that asks the model. figure: the figures of a validation that tell how good a model is, each with
+    its name in a table; the first stored one counts. settings: the fields of charlm.task_settings.TaskSettings that the
+    task has. tokenizer: the one that reads its texts if none is named.
     """
 
     kind: ClassVar[str]
     files: ClassVar[tuple[str, ...]]
+    more_files: ClassVar[Mapping[str, str]] = {}
     verb: ClassVar[str]
     figure: ClassVar[tuple[tuple[str, str], ...]]
     settings: ClassVar[tuple[str, ...]]

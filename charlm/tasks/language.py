@@ -1,11 +1,12 @@
 """The task of a language model: predict the next token of a text."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from charlm.config import ModelConfig, TrainConfig
+from charlm.counts import file as counts_file
 from charlm.language_model import LanguageModel
 from charlm.model import Contents, Record, rebuilt_tokenizer
-from charlm.nn.network import Network
+from charlm.nn.mixed import MixedNetwork, network_of
 from charlm.progress import OnProgress, ignore
 from charlm.tasks import Task
 from charlm.tasks.text import preparation
@@ -20,9 +21,10 @@ class Language(Task):
 
     kind = "language model"
     files = ("tokenizer.json",)
+    more_files: ClassVar = {"counts.safetensors": "ngram_order"}
     verb = "sample"
     figure = (("bits_per_char_known", "bits/char"), ("bits_per_char", "bits/char"))
-    settings = ()
+    settings = ("ngram",)
 
     @classmethod
     def read(
@@ -57,5 +59,7 @@ class Language(Task):
         cls, config: ModelConfig, contents: Contents, *, name: str = "", record: Record | None = None
     ) -> LanguageModel:
         tokenizer = rebuilt_tokenizer(config, contents)
-        network = Network(config, tokenizer.size)
+        network = network_of(config, tokenizer.size)
+        if isinstance(network, MixedNetwork):
+            network.counts = counts_file.read(contents.files[counts_file.NAME], tokenizer.size)
         return LanguageModel(config, tokenizer, network.eval(), name=name, record=record)

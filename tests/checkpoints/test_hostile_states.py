@@ -241,7 +241,7 @@ def test_a_plan_of_a_huge_network_is_refused_before_memory_is_taken(
         assert torch.empty(0).is_meta, "memory is taken"
         return Network(config, size)
 
-    monkeypatch.setattr(preparation, "Network", network)
+    monkeypatch.setattr(preparation, "network_of", network)
     values(plan__model__hidden_size=65_536, plan__model__layers=64)(folder / "steps" / str(LAST))
     with pytest.raises(charlm.ModelError, match="plan"):
         charlm.train(TEXT, folder=folder, resume=True)

@@ -34,11 +34,10 @@ class Cache(Adaptation):
     segment = 256
 
     def __init__(self, network: Network) -> None:
-        (state, *_) = network.zero_state(1)[-1]
-        H = cast(Cell, network.cells[-1]).hidden_size
+        like, H = cast(Cell, network.cells[-1]).weight_ih, network.hidden_size
         self._predictable = network.allowed_tokens
-        self._states = state.new_empty(0, H)  # h<i> (n, H)
-        self._followers = state.new_empty(0, dtype=torch.long)  # the token that followed each state (n,)
+        self._states = like.new_empty(0, H)  # h<i> (n, H)
+        self._followers = like.new_empty(0, dtype=torch.long)  # the token that followed each state (n,)
 
     def predict(self, logprobs: Tensor, outputs: Tensor, targets: Tensor) -> Tensor:
         states, followers = self._with(outputs, targets)

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Sequence
 
 from charlm import numpy_loader
-from charlm.config import TextMode
+from charlm.config import ModelConfig, TextMode
 from charlm.data.sequences import Lines, Streams
 from charlm.files.markdown import block, printable
 from charlm.language_model import PREVIEW_TEMPERATURE
@@ -37,11 +37,18 @@ def card(data: PreparedText, plan: Plan, evaluation: Evaluation | None, samples:
         examples=_samples(samples),
         commands=(("sample", ""), ("score", "a text")),
         python='charlm.load("folder").sample("a text")',
-        program=program(),
+        program="" if model.ngram_order else program(),
         limits="The model knows its corpus and nothing else. The text that it generates may be wrong, offensive, or"
         " copied from the\ncorpus: the weights contain traces of the corpus, and `tokenizer.json` contains every token"
-        " that was learned.",
+        f" that was learned.{_of_counts(model)}",
     )
+
+
+def _of_counts(model: ModelConfig) -> str:
+    """Return what the counts beside the network reveal; "" without counts."""
+    if not model.ngram_order:
+        return ""
+    return f"\n`counts.safetensors` contains stretches of the corpus, of up to {model.ngram_order} tokens each."
 
 
 def program() -> str:

@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,14 @@ import torch
 from numpy.typing import NDArray
 
 from charlm.config import ModelConfig, TextMode, TrainConfig
+from charlm.counts import CountSettings, count
 from charlm.data import corpus
 from charlm.data.documents import first_texts
 from charlm.data.windows import TrainingWindows
 from charlm.errors import ModelError
 from charlm.language_model import PREVIEW_TEMPERATURE, LanguageModel
 from charlm.model import Contents, Record, text_contents
+from charlm.nn.mixed import MixedNetwork, figures_of_windows, network_of
 from charlm.nn.network import Network
 from charlm.nn.probability import log_probabilities
 from charlm.nn.random_numbers import Seeded
@@ -92,7 +94,14 @@ class TextDataset(PreparedText, Dataset):
         }
 
     def contents(self) -> Contents:
-        return text_contents(self.tokenizer)
+        return text_contents(self.tokenizer, self.counted.counts if self.counted else None)
+
+    def with_counts(self, order: int) -> "TextDataset":
+        """Count the n-grams of the training part."""
+        settings = CountSettings(order=order)
+        lines = self.mode == TextMode.LINE
+        counted = count(self.ring.targets, self.ring.starts, self.allowed_tokens, settings, left_out_lines=lines)
+        return replace(self, counted=counted)
 
     def repeated(self, reason: str) -> "TextDataset":
         return replace(self, mode_reason=reason)
@@ -115,15 +124,25 @@ class TextDataset(PreparedText, Dataset):
             align_to_starts=self.mode == TextMode.LINE,
             line_ends=self.tokenizer.line_ends(),
             select_rows=rows,
+            figures=self._figures,
+            context=self.counted.counts.order - 1 if self.counted else 0,
         )
 
+    @cached_property
+    def _figures(self) -> NDArray[np.float32] | None:
+        if self.counted is None or self.counted.left_out is None:
+            return None
+        return figures_of_windows(self.counted.left_out, self.counted.counts.order)
+
     def shape(self, model: ModelConfig) -> Network:
-        return Network(model, self.tokenizer.size)
+        return network_of(model, self.tokenizer.size)
 
     def network(self, model: ModelConfig, device: torch.device, seed: int) -> Network:
         with Seeded(seed):
             network = self.shape(model)
         network.set_output_statistics(*map(torch.from_numpy, (self.allowed_tokens, self.counts)))
+        if isinstance(network, MixedNetwork) and self.counted:
+            network.counts = self.counted.counts
         if self.vectors:
             network.embedding.load_vectors(*map(torch.from_numpy, self.vectors[:2]))
         return network.to(device)

@@ -17,7 +17,7 @@ from charlm.data.sources import Source, as_corpus, check_inputs
 from charlm.data.split import Split, choose_mode, hold_out, unusual_lines, with_validation
 from charlm.data.vectors import read_vectors
 from charlm.data.windows import TokenRing
-from charlm.errors import CorpusError
+from charlm.errors import ConfigError, CorpusError
 from charlm.language_model import LanguageModel
 from charlm.model import Model
 from charlm.progress import OnProgress, PieceCounter, ignore
@@ -94,6 +94,9 @@ def prepared(
     cannot be trained on, and SaveError if the ids of a large corpus do not fit on the disk.
     """
     corpus, valid = source.corpus, source.valid
+    if model.ngram_order and corpus.large:
+        large = "the corpus is too large for counts beside the network"
+        raise ConfigError(large, remedy="leave_out", settings=["ngram"])
     mode, reason, doubt = _text_mode(corpus, model)
     if valid:
         split = with_validation(corpus.documents, valid.documents, mode)
@@ -105,7 +108,7 @@ def prepared(
     sha256 = _fingerprint(split, on_progress)
     ring, counts = _encode(corpus, split, model, tokenizer, sha256, on_progress)
     check_training(counts, model)
-    return TextDataset(
+    dataset = TextDataset(
         corpus=corpus,
         mode=mode,
         mode_reason=reason,
@@ -119,6 +122,7 @@ def prepared(
         valid_files=valid.names if valid else (),
         vectors=read_vectors(tokenizer, model, config),
     )
+    return dataset.with_counts(model.ngram_order) if model.ngram_order else dataset
 
 
 def _text_mode(corpus: Corpus, model: ModelConfig) -> tuple[TextMode, str, str]:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.config import TextMode
+from charlm.counts import Counted
 from charlm.data.corpus import Corpus
 from charlm.data.split import Split
 from charlm.data.windows import TokenRing
@@ -29,6 +30,8 @@ class PreparedText:
     held_out_unknown: int = 0  # characters of the held-out part that the tokenizer does not know
     valid_files: tuple[str, ...] = ()  # the files of a separate held-out text
     vectors: word2vec.Vectors | None = None  # the embedding's initial vectors
+
+    counted: Counted | None = None  # the counts beside the network, and the figures of the training targets
 
     @property
     def allowed_tokens(self) -> NDArray[np.bool_]:

@@ -1,0 +1,151 @@
+"""A network beside counts of n-grams: P(w) = (1 − g<t>) · P_network(w) + g<t> · P_counts(w).
+
+The gate g<t> = σ(G[m, k, d] + u · h<t>) depends on the longest context that was counted, its length m, how often it was
+seen, k, how many different tokens follow it, d, and on the network's output h<t>. Both parts are distributions, so the
+mixture is one. Letters: V vocabulary, H hidden, N any number of outputs, C = order − 1 tokens of context.
+
+A mixed network appends to each output what its readout needs besides h<t>: in training the figures of the target in
+counts without the target's own part of the text, otherwise the C tokens before the one to predict.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from charlm.config import ModelConfig
+from charlm.counts import Counts, Figures, Statistics
+from charlm.nn.encoder import NetworkState
+from charlm.nn.native.threads import computing
+from charlm.nn.network import Network
+from charlm.nn.trainable import Read
+from charlm.tokenizers import Ids, Tokenizer
+
+UNKNOWN = -1  # a token of context before the beginning of what is read
+_COUNTS = 12  # sizes of k; a context seen 2,047 times or more has the last one
+_FOLLOWERS = (2, 3, 5)  # the least numbers of followers of all values of d but the first
+_FIGURES = 3  # numbers that a training window has for each target: log P, the cell of G, and whether it is mixed
+
+
+def figures_of_windows(figures: Figures, order: int) -> NDArray[np.float32]:
+    """Return what a training window has for each target: (N, 3), with the last column 1."""
+    return np.stack(
+        (figures.logprobs, _cells(figures.context, order), np.ones(len(figures.logprobs))), axis=1, dtype=np.float32
+    )
+
+
+def _cells(context: Statistics, order: int) -> NDArray[np.int64]:
+    """Return the cell of G for each context, (N,)."""
+    depth = np.minimum(context.depth.astype(np.int64), order - 1)
+    counts = np.minimum(context.counts, _COUNTS - 1)
+    followers = np.searchsorted(_FOLLOWERS, context.followers, side="right")
+    cells: NDArray[np.int64] = (depth * _COUNTS + counts) * (len(_FOLLOWERS) + 1) + followers
+    return cells
+
+
+class MixedNetwork(Network):
+    """A network, and the counts that share the prediction with it.
+
+    `counts` are set once, after the weights are made or loaded.
+    """
+
+    counts: Counts
+
+    @computing()
+    def __init__(self, config: ModelConfig, vocabulary_size: int) -> None:
+        super().__init__(config, vocabulary_size)
+        self.order = config.ngram_order
+        depths = torch.arange(self.order).repeat_interleave(_COUNTS * (len(_FOLLOWERS) + 1))
+        self.gate_table = nn.Parameter((depths - self.order / 2) / 2)  # G, flat: weights decay in matrices only
+        self.gate_vector = nn.Parameter(torch.zeros(self.hidden_size))  # u
+
+    def read(self, batch: Any, state: NetworkState | None, generator: torch.Generator | None = None) -> Read:
+        outputs, targets, after = super().read(batch, state, generator)
+        return Read(torch.cat((outputs, batch.figures.flatten(0, 1)), dim=1), targets, after)
+
+    def zero_state(self, batch_size: int) -> NetworkState:
+        """Return the state at the start of a sequence. While it reads, its last part is the context (B, C)."""
+        state = super().zero_state(batch_size)
+        if self.training:
+            return state
+        return (*state, (torch.full((batch_size, self.order - 1), UNKNOWN, device=self.device),))
+
+    @computing()
+    def outputs(
+        self,
+        ids: Tensor,
+        state: NetworkState | None = None,
+        resets: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> tuple[Tensor, NetworkState]:
+        """Return the last layer's outputs with the tokens before each next one: (T, B, H + C) while it reads."""
+        if self.training:
+            return super().outputs(ids, state, resets, generator)
+        *own, (before,) = state or self.zero_state(ids.shape[1])
+        outputs, after = super().outputs(ids, tuple(own), resets, generator)
+        tokens = torch.cat((before.t(), ids))  # (C + T, B)
+        size = self.order - 1
+        contexts = tokens.unfold(0, size, 1)[1:]  # (T, B, C)
+        return torch.cat((outputs, contexts.to(outputs.dtype)), dim=2), (*after, (tokens[len(tokens) - size :].t(),))
+
+    @computing()
+    def logits(self, outputs: Tensor) -> Tensor:
+        """Return log P of each token by the mixture, (..., H + C) → (..., V), or the network's logits for (..., H)."""
+        h, contexts = outputs[..., : self.hidden_size], outputs[..., self.hidden_size :]
+        logits = super().logits(h)
+        if not contexts.shape[-1]:
+            return logits
+        shares, statistics = self.counts.distributions(contexts.reshape(-1, contexts.shape[-1]).long().cpu().numpy())
+        counted = torch.from_numpy(shares).to(h.device).view(*logits.shape)
+        share = torch.sigmoid(self.gate(h, self._cells_of(statistics, h).view(h.shape[:-1])))[..., None]
+        mixed = (1 - share) * torch.softmax(logits, dim=-1) + share * counted
+        possible = self.allowed_tokens.expand_as(mixed)
+        return torch.where(possible, torch.log(mixed.masked_fill(~possible, 1.0)), -torch.inf)
+
+    @computing()
+    def target_log_probability(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        h, rest = outputs[:, : self.hidden_size], outputs[:, self.hidden_size :]
+        alone = super().target_log_probability(h, targets)
+        if not rest.shape[1]:
+            return alone
+        if self.training:
+            counted, cells, mixes = rest.unbind(dim=1)
+            cells = cells.long()
+        else:
+            figures = self._figures_after(rest.long().cpu().numpy(), targets.cpu().numpy())
+            counted = torch.from_numpy(figures.logprobs).to(h.device)
+            cells, mixes = self._cells_of(figures.context, h), torch.ones_like(counted)
+        gate = self.gate(h, cells)
+        # Where a token cannot occur, both parts are -inf, and so is the mixture.
+        shares = alone + functional.logsigmoid(-gate), counted + functional.logsigmoid(gate)
+        return torch.where(mixes > 0, torch.logaddexp(*shares), alone)
+
+    def gate(self, h: Tensor, cells: Tensor) -> Tensor:
+        """Return the logit of g<t>: (..., H) and the cells of G (...) → (...)."""
+        return self.gate_table[cells] + h @ self.gate_vector
+
+    def _cells_of(self, context: Statistics, like: Tensor) -> Tensor:
+        return torch.from_numpy(_cells(context, self.order)).to(like.device)
+
+    def _figures_after(self, contexts: NDArray[np.int64], targets: Ids) -> Figures:
+        """Return the figures of targets (N,) after contexts (N, C)."""
+        start = np.full((len(targets), 1), Tokenizer.START)
+        known = np.where(contexts == UNKNOWN, start, contexts)
+        rows = np.concatenate((start, known, targets[:, None]), axis=1)  # a text in which START cuts one from the next
+        figures = self.counts.figures(rows.ravel()).select(slice(rows.shape[1] - 1, None, rows.shape[1]))
+        # A context that is not known from its beginning must not seem to begin there.
+        for row in np.flatnonzero((contexts == UNKNOWN).any(axis=1) & (contexts != Tokenizer.START).all(axis=1)):
+            shares, statistics = self.counts.distributions(contexts[row : row + 1])
+            with np.errstate(divide="ignore"):
+                figures.logprobs[row] = np.log(shares[0, targets[row]])
+            for column, value in zip(figures.context, statistics, strict=True):
+                column[row] = value[0]
+        return figures
+
+
+def network_of(config: ModelConfig, vocabulary_size: int) -> Network:
+    """Return the network of a language model, which is mixed if the configuration asks for counts."""
+    return (MixedNetwork if config.ngram_order else Network)(config, vocabulary_size)

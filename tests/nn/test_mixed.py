@@ -1,0 +1,177 @@
+"""Check the mixture of a network and counts: it is one distribution, however a text is read."""
+
+import copy
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conftest import STREAM
+from reference_run import ending
+
+import charlm
+from charlm.nn.mixed import MixedNetwork
+from charlm.nn.network import Network
+from charlm.nn.probability import log_probabilities
+from charlm.training.learner import Learner
+
+LINES = "\n".join(f"{a} {b} {c}" for a in ("the", "a") for b in ("cat", "dog", "hen") for c in ("sat", "ran", "ate"))
+KINDS = [("char", STREAM[:4000], "stream"), ("char", LINES, "line"), ("byte", STREAM[:3000], "stream"),
+         ("word", STREAM[:6000], "stream"), ("word", LINES, "line")]  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=KINDS, ids=lambda kind: f"{kind[0]} {kind[2]}")
+def model(request: pytest.FixtureRequest) -> charlm.LanguageModel:
+    tokenizer, text, sequence = request.param
+    return charlm.train(  # type: ignore[return-value]
+        text, tokenizer=tokenizer, sequence=sequence, ngram="5", hidden_size=8, layers=2, embedding_size=4, steps=12,
+        batch_size=4, seq_len=8, seed=1, valid_fraction=0.2,
+    )  # fmt: skip
+
+
+def known_texts(model: charlm.LanguageModel) -> list[str]:
+    if model.line:
+        return ["the cat sat", "a hen ate", "the dog ran"]
+    return [STREAM[:30], STREAM[5:9], STREAM[40:90]]
+
+
+def some_ids(model: charlm.LanguageModel, count: int) -> torch.Tensor:
+    """Return ids that can follow each other, START first: (T, 1)."""
+    network = model.network
+    allowed = np.flatnonzero(network.allowed_tokens.numpy())
+    ids = np.random.default_rng(1).choice(allowed, count)
+    return torch.from_numpy(np.concatenate(([model.tokenizer.START], ids)))[:, None]
+
+
+@torch.no_grad()
+def test_probabilities_sum_to_one_and_what_cannot_occur_has_none(model: charlm.LanguageModel) -> None:
+    logprobs, _ = model.network(some_ids(model, 40))
+    torch.testing.assert_close(logprobs.logsumexp(2), torch.zeros(41, 1), atol=1e-5, rtol=0)
+    assert (logprobs[..., ~model.network.allowed_tokens] == -math.inf).all()
+
+
+@torch.no_grad()
+def test_it_is_the_mixture_of_both_parts_by_the_gate(model: charlm.LanguageModel) -> None:
+    network, ids = model.network, some_ids(model, 12)
+    assert isinstance(network, MixedNetwork)
+    outputs, _ = network.outputs(ids)
+    alone = torch.softmax(network.logits(outputs[..., : network.hidden_size]), 2)
+    mixed = network.logits(outputs).exp()
+    for t in range(len(ids)):
+        context = ids[max(0, t - 3) : t + 1, 0].numpy()
+        counted = torch.from_numpy(network.counts.distribution(context))
+        share = (mixed[t, 0] - alone[t, 0]) @ (counted - alone[t, 0]) / (counted - alone[t, 0]).square().sum()
+        assert 0 < float(share) < 1
+        torch.testing.assert_close(mixed[t, 0], alone[t, 0] + share * (counted - alone[t, 0]), atol=1e-5, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_the_probability_of_a_target_is_that_of_the_distribution(model: charlm.LanguageModel) -> None:
+    ids = some_ids(model, 60)
+    outputs, _ = model.network.outputs(ids[:-1])
+    expected = model.network.logits(outputs)[:, 0].gather(1, ids[1:])[:, 0]
+    torch.testing.assert_close(model.network.target_log_probability(outputs[:, 0], ids[1:, 0]), expected)
+    unknown, _ = model.network.outputs(ids[3:-1])  # from the middle, with contexts that are not known at first
+    expected = model.network.logits(unknown)[:, 0].gather(1, ids[4:])[:, 0]
+    torch.testing.assert_close(model.network.target_log_probability(unknown[:, 0], ids[4:, 0]), expected)
+
+
+@torch.no_grad()
+def test_a_whole_text_is_the_same_step_by_step(model: charlm.LanguageModel) -> None:
+    ids = some_ids(model, 20)
+    whole, last = model.network(ids)
+    state = None
+    for t, each in enumerate(ids):
+        logprobs, state = model.network(each[None], state)
+        torch.testing.assert_close(logprobs[0], whole[t], atol=1e-5, rtol=1e-4)
+    assert state is not None
+    torch.testing.assert_close(state, last)
+
+
+def test_a_score_does_not_depend_on_the_batch_and_is_the_sum_of_its_tokens(model: charlm.LanguageModel) -> None:
+    texts = known_texts(model)
+    together = model.score_many(texts)
+    for text, score in zip(texts, together, strict=True):
+        assert math.isfinite(score.logprob)
+        assert model.score(text).logprob == pytest.approx(score.logprob, rel=1e-5)
+        assert sum(score.logprobs) == pytest.approx(score.logprob, rel=1e-5)
+
+
+def test_training_reports_what_evaluate_computes(model: charlm.LanguageModel) -> None:
+    rows = [np.array([model.tokenizer.START, *model.tokenizer.encode("the cat sat on the mat")])]
+    copied = copy.deepcopy(model.network)
+    assert copied.counts is model.network.counts
+    np.testing.assert_array_equal(log_probabilities(copied, rows)[0], log_probabilities(model.network, rows)[0])
+
+
+def test_the_counts_of_the_training_part_leave_its_own_tokens_out() -> None:
+    """A text that never repeats: its own counts would know every token; without them they know nothing."""
+    text = "".join(chr(0x4E00 + n) for n in range(600)) + "\n"
+    settings = {"hidden_size": 8, "layers": 1, "steps": 60, "batch_size": 4, "seq_len": 8, "seed": 1}
+    mixed = charlm.train(text, valid=text[:50] + "\n", sequence="stream", ngram="4", **settings)  # type: ignore[arg-type]
+    gate = mixed.network.gate_table.detach().view(4, -1)
+    start = (torch.arange(4) - 2) / 2
+    assert torch.equal(gate[1:], start[1:, None].expand_as(gate[1:])), "no context of even one token is ever seen"
+    assert not torch.equal(gate[0], start[0].expand_as(gate[0]))
+
+
+def test_without_counts_the_network_is_the_one_there_was() -> None:
+    plain = charlm.train(STREAM[:2000], hidden_size=8, layers=1, steps=3, batch_size=4, seq_len=8, seed=1)
+    assert type(plain.network) is Network and "ngram" not in plain.config.to_json()
+
+
+@pytest.mark.parametrize("wrong", ["1", "100", "many", "", "-3"])
+def test_an_order_that_is_impossible_is_refused(wrong: str) -> None:
+    with pytest.raises(charlm.ConfigError, match="ngram is"):
+        charlm.ModelConfig(ngram=wrong)
+
+
+def test_a_folder_has_the_counts_and_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings: dict[str, Any] = {"ngram": "4", "hidden_size": 8, "layers": 1, "steps": 8, "batch_size": 4, "seq_len": 8}
+    whole = charlm.train(STREAM[:3000], folder=tmp_path / "whole", seed=1, **settings)
+    with monkeypatch.context() as patch:
+        patch.setattr(Learner, "backward", ending(Learner.backward, 5))
+        with pytest.raises(KeyboardInterrupt):
+            charlm.train(STREAM[:3000], folder=tmp_path / "stopped", seed=1, **settings)
+    charlm.train(STREAM[:3000], folder=tmp_path / "stopped", seed=1, resume=True, **settings)
+    for name in ("model.safetensors", "counts.safetensors"):
+        one, two = ((tmp_path / each / name).read_bytes() for each in ("whole", "stopped"))
+        assert one == two
+    loaded = charlm.load(tmp_path / "whole")
+    assert loaded.score("the cat") == whole.score("the cat")
+    assert loaded.sample("the ", seed=3, length=20) == whole.sample("the ", seed=3, length=20)
+    loaded.save(tmp_path / "again")
+    assert (tmp_path / "again" / "counts.safetensors").read_bytes() == one
+
+
+def test_changed_or_missing_counts_are_refused(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"ngram": "3", "hidden_size": 8, "layers": 1, "steps": 2, "batch_size": 4, "seq_len": 8}
+    charlm.train(STREAM[:2000], folder=tmp_path / "m", seed=1, **settings)
+    counts = tmp_path / "m" / "counts.safetensors"
+    data = counts.read_bytes()
+    counts.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    with pytest.raises(charlm.ModelError, match=r"counts\.safetensors"):
+        charlm.load(tmp_path / "m")
+    counts.unlink()
+    with pytest.raises(charlm.ModelError, match=r"counts\.safetensors"):
+        charlm.load(tmp_path / "m")
+
+
+def test_the_network_alone_is_the_same_network(model: charlm.LanguageModel) -> None:
+    alone = model.without_counts()
+    assert type(alone.network) is Network and alone.config.ngram == "none"
+    ids = some_ids(model, 9)
+    with torch.no_grad():
+        outputs, _ = model.network.outputs(ids)
+        torch.testing.assert_close(
+            alone.network(ids)[0], model.network.logits(outputs[..., : alone.network.hidden_size])
+        )
+    assert alone.without_counts() is alone
+
+
+@pytest.mark.parametrize("method", ["dynamic", "cache"])
+def test_it_adapts(model: charlm.LanguageModel, method: str) -> None:
+    score = model.adapted(method).score(known_texts(model)[0])
+    assert math.isfinite(score.logprob) and sum(score.logprobs) == pytest.approx(score.logprob, rel=1e-5)
