@@ -5,16 +5,18 @@ from typing import Annotated, Any
 
 import typer
 
-from charlm.checkpoints import model_paths
-
 
 def model_names(incomplete: str) -> list[str]:
     """Return the models in checkpoints/ whose names begin with `incomplete`, for the shell's completion."""
+    from charlm.checkpoints import model_paths  # the help needs none of what it imports
+
     return [name for name in model_paths.trained() if name.startswith(incomplete)]
 
 
 def run_names(incomplete: str) -> list[str]:
     """Return the same with the runs that have no model yet, for commands that take these too."""
+    from charlm.checkpoints import model_paths
+
     names = sorted([*model_paths.trained(), *model_paths.stopped()])
     return [name for name in names if name.startswith(incomplete)]
 

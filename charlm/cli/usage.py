@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from typing import Any
 
-from charlm.checkpoints import model_paths
 from charlm.errors import ConfigError
 from charlm.wording import nearest, shell_word
 
@@ -72,6 +71,8 @@ def extra_arguments(ctx: Any, extra: list[str]) -> ConfigError:
     name, command = shell_word(extra[0][:_SHOWN]), ctx.command_path
     named = {each.name for each in ctx.command.get_params(ctx) if not each.hidden}
     text = next((each for each in ctx.command.get_params(ctx) if each.metavar == "TEXT" and each.name == "text"), None)
+    from charlm.checkpoints import model_paths  # the help needs none of what it imports
+
     if "model" in named and extra[0] in model_paths.trained():
         hint = f"name the model with --model {name}"
     elif "prompt" in named:

@@ -72,12 +72,13 @@ def test_a_command_is_imported_alone() -> None:
     program = """
 import contextlib, io, sys
 from charlm import cli
-with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
-    cli.main(["info", "--help"])
-print("charlm.cli.info" in sys.modules, "charlm.cli.sample" in sys.modules)
+for words in (["--help"], ["info", "--help"]):
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+        cli.main(words)
+    print(*(name in sys.modules for name in ("charlm.checkpoints", "charlm.cli.info", "charlm.cli.sample")))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, encoding="utf-8", check=True)
-    assert done.stdout == "True False\n"
+    assert done.stdout == "False False False\nTrue True False\n", "charlm --help needs no model"
 
 
 def completed(place: Path, *words: str) -> list[str]:
@@ -105,3 +106,4 @@ def test_the_shell_completes_options_models_and_cells(line_folder: Path, tmp_pat
     assert completed(tmp_path, "charlm", "info", "") == ["names", "poems", "prose"]
     assert completed(tmp_path, "charlm", "train", "--cell", "") == list(names("nn.cells"))
     assert completed(tmp_path, "charlm", "train", "--sequence", "s") == ["stream"]
+    assert completed(tmp_path, "charlm", "embed", "neighbors", "--side", "") == ["input", "output"]

@@ -1,5 +1,6 @@
 """Hints for an argument that was probably meant as something else."""
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -66,6 +67,35 @@ def test_a_file_that_does_not_exist_but_is_a_model_gets_its_option(run: Run) -> 
             done = run(command, "poems", *option)
             assert (done.code, done.out) == (2, "")
             assert done.err == "error: there is no file poems, but a model; name it with --model poems\n"
+
+
+@pytest.mark.usefixtures("latest")
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["score", "the cat"],
+        ["sample"],
+        ["evaluate", "cats"],
+        ["info"],
+        ["report"],
+        ["why", "the cat"],
+        ["neurons", "the cat"],
+        ["gradients", "the cat"],
+        ["embed", "neighbors", "c"],
+        ["tokenizer", "show"],
+        ["export", "numpy", "-o", "file.py"],
+    ],
+    ids=" ".join,
+)
+def test_the_model_that_was_trained_last_is_used_and_named(run: Run, command: list[str]) -> None:
+    """On stderr, unless the user named it or wants quiet."""
+    line = "model checkpoints/poems"
+    done = run(*command)
+    assert done.code == 0 and re.search(rf"^{line}\b", done.err, re.MULTILINE)
+    if "export" in command:
+        command = [*command, "--overwrite"]
+    for option in (["--quiet"], ["-m", "poems"]):
+        assert line not in run(*command, *option).err
 
 
 @pytest.mark.usefixtures("latest")
