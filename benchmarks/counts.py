@@ -3,10 +3,11 @@
     python benchmarks/counts.py CORPUS ...
 
 Each corpus is split as `charlm train` splits it, and counted with the settings that charlm chooses, in a process of its
-own. "peak" is the memory that the process takes in addition to the encoded text. "left out" is the mean over the
-counted part in counts without each token (lines) or without its block (running text); "held out" is the mean over the
-part that was not counted. "one in ten" leaves out tenths of the whole text, and has the mean over all tenths and the
-last tenth, which is what is held out of a running text: it shows how far the tenths of a text differ.
+own. Seconds are those of the processor, summed over the cores. "peak" is the memory that the process takes in addition
+to the encoded text. "left out" is the mean over the counted part in counts without each token (lines) or without its
+block (running text); "held out" is the mean over the part that was not counted. "one in ten" leaves out tenths of the
+whole text, and has the mean over all tenths and the last tenth, which is what is held out of a running text: it shows
+how far the tenths of a text differ.
 
     charlm corpus get names tinyshakespeare
     charlm corpus stdlib > stdlib.txt
@@ -32,7 +33,7 @@ from charlm.data.sequences import encode_sequences
 from charlm.tasks.text.preparation import prepare
 
 SECONDS = 15.0  # that may be spent on counting
-HEAD = ("text", "tokens", "order", "cuts", "s to count", "s with left out", "peak MB", "stored MB")
+HEAD = ("text", "tokens", "order", "cuts", "CPU s to count", "CPU s with left out", "peak MB", "stored MB")
 BITS = ("held out, all n-grams", "held out, stored", "left out", "left out less held out", "one in ten: all, last")
 SPEED = ("look-ups/s", "distributions/s")
 
@@ -75,8 +76,8 @@ def measured(corpus: str) -> dict[str, str]:
         "tokens": f"{len(ids):,}",
         "order": str(settings.order),
         "cuts": " ".join(map(str, counts.cuts)),
-        "s to count": f"{seconds:.2f}",
-        "s with left out": f"{together:.2f}",
+        "CPU s to count": f"{seconds:.2f}",
+        "CPU s with left out": f"{together:.2f}",
         "peak MB": f"{after - before:,.0f}",
         "stored MB": f"{len(to_bytes(counts)) / 2**20:.1f}",
         "held out, all n-grams": f"{held:.4f}",
@@ -106,9 +107,9 @@ def bits(counts: Counts, rows: list[Any], skipped: int) -> float:
 
 
 def timed(action: Any) -> tuple[float, Any]:
-    before = time.perf_counter()
+    before = time.process_time()
     result = action()
-    return time.perf_counter() - before, result
+    return time.process_time() - before, result
 
 
 def peak() -> float:

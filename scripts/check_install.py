@@ -12,6 +12,8 @@ import tempfile
 from importlib.metadata import files
 from pathlib import Path
 
+from charlm.counts.native.library import library
+
 TEXT = "The cat sat on the mat, and the dog lay on the rug.\n\n" * 200
 COMMANDS = (
     ("train", "text.txt", "--model", "small", "--steps", "20", "--quiet"),
@@ -39,6 +41,7 @@ def main() -> None:
         print(system["package"], system["recurrence"])
         assert Path(system["package"]).is_relative_to(sys.prefix), "charlm is not installed in this environment"
         assert system["recurrence"] != "torch", "the compiled loops are missing"
+        assert library() is not None, "the compiled counts are missing"
         for command in COMMANDS:
             print(run(*command, folder=folder))
 
