@@ -26,6 +26,7 @@ from charlm.tokenizers import Tokenizer
 from charlm.wording import plural
 
 _FOLDER = Path(__file__).parent / "writing"
+_ALONE = "the network of the model without its counts of n-grams"
 _SCRIPTS = ("network.js", "sampler.js", "reader.js")  # before the variants; `page.js` comes after them
 _TYPES = {torch.float32: "F32", torch.int8: "I8", torch.bool: "BOOL", torch.int32: "I32"}
 
@@ -33,11 +34,12 @@ _TYPES = {torch.float32: "F32", torch.int8: "I8", torch.bool: "BOOL", torch.int3
 def page(model: LanguageModel, rounding: str = "float32", note: str = "") -> str:
     """Return the page for a language model, whose weights may be rounded to int8.
 
-    note: a sentence on the model, for the heading. Counts beside the network stay out.
+    note: a sentence on the model, for the heading. Counts beside the network stay out, which the heading says.
 
     Raises ConfigError for a network that the page cannot compute.
     """
-    model = model.without_counts()
+    if model.config.ngram_order:
+        model, note = model.without_counts(), f"{note}; {_ALONE}" if note else _ALONE
     script = _script(model)
     style = _read("page.css") + level_rules("b.s") + _bars()
     shape = f"{model.config.brief_shape}, {plural(model.network.parameter_count(), 'parameter')}"
