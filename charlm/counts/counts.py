@@ -133,8 +133,7 @@ def count(
     counts = Counts(order, cuts, predictable, _tree(root, levels, discount, predictable, settings.limit > 0))
     if inside is None or not settings.tokens or settings.tokens >= len(ids):
         return Counted(counts, inside)
-    whole = with_starts(ids, starts, size, order)
-    result = counts.tree.look_up(whole).select(whole.ids != Tokenizer.START)
+    result = _look_up(counts, ids, starts)
     offset = 0
     for first, last in parts:
         known = inside.logprobs[offset : offset + last - first] > -np.inf  # the first token of a part has no context
@@ -145,6 +144,21 @@ def count(
             to[at] = each
         offset += last - first
     return Counted(counts, result)
+
+
+def _look_up(counts: Counts, ids: NDArray[Any], starts: Integers) -> Figures:
+    """Return the figures of each token (N,) in counts that leave nothing out, piece by piece."""
+    N = len(ids)
+    result = Figures(np.empty(N, np.float32), Statistics(*(np.empty(N, np.uint8) for _ in range(3))))
+    for first in range(0, N, _BATCH_TOKENS):
+        before, last = max(0, first - counts.order), min(first + _BATCH_TOKENS, N)
+        inside = starts[np.searchsorted(starts, before) : np.searchsorted(starts, last)]
+        text = with_starts(ids[before:last], inside - before, len(counts.predictable), counts.order)
+        piece = counts.tree.look_up(text).select(text.ids != Tokenizer.START).select(slice(first - before, None))
+        result.logprobs[first:last] = piece.logprobs
+        for to, each in zip(result.context, piece.context, strict=True):
+            to[first:last] = each
+    return result
 
 
 def _text(ids: NDArray[Any], starts: Integers, parts: Sequence[Part], size: int, order: int) -> Text:

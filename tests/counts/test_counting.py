@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charlm.config import ModelConfig, TextMode, TrainConfig
-from charlm.counts import Counts, CountSettings, count
+from charlm.counts import Counts, CountSettings, choose, count
+from charlm.counts.parts import counted_parts
 from charlm.counts.smoothing import discounts
 from charlm.registry import find, names
 from charlm.tasks.text.preparation import prepare
@@ -204,3 +205,29 @@ def test_left_out_figures_are_those_of_held_out_text(corpus: str, sequence: str)
     rows = [data.tokenizer.sequence(data.tokenizer.encode(text), eos=lines) for text in data.split.valid]
     held_out = np.concatenate(counts.log_probabilities(rows))
     assert figures.logprobs.mean(dtype=np.float64) == pytest.approx(held_out[np.isfinite(held_out)].mean(), rel=0.04)
+
+
+def test_a_part_of_a_text_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the tokens of the parts are left out; the others have the figures of any other text."""
+    monkeypatch.setattr("charlm.counts.counts._BATCH_TOKENS", 100)
+    draw = np.random.default_rng(4)
+    ids, starts, _ = rings([draw.integers(3, V, draw.integers(1, 40)).tolist() for _ in range(40)])
+    choice = CountSettings(order=4, tokens=len(ids) // 2)
+    counts, figures = count(ids, starts, PREDICTABLE, choice, left_out_lines=True)
+    assert figures is not None and np.isfinite(figures.logprobs).all()
+    whole = counts.figures(np.insert(ids, starts, START))
+    plain = whole.logprobs[np.insert(np.ones(len(ids), dtype=bool), starts, False)]
+    first, last = zip(*counted_parts(len(ids), starts, choice.tokens), strict=True)
+    inside = np.concatenate([np.arange(a, b) for a, b in zip(first, last, strict=True)])
+    assert len(inside) == choice.tokens
+    outside = np.setdiff1d(np.arange(len(ids)), inside)
+    assert figures.logprobs[outside].tolist() == plain[outside].tolist()
+    assert figures.logprobs[inside].mean() < plain[inside].mean()
+
+
+def test_the_order_and_the_counted_part_follow_from_the_text_and_the_time() -> None:
+    assert choose(10_000, seconds=5) == CountSettings(order=6)
+    assert choose(1_000_000, seconds=5) == CountSettings(order=10)
+    assert choose(4_000_000, seconds=5) == CountSettings(order=12)
+    assert choose(10**9, seconds=5) == CountSettings(order=12, tokens=7_500_000)
+    assert choose(10**9, seconds=100, memory=2**29) == CountSettings(order=12, tokens=2**24)
