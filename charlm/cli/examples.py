@@ -16,6 +16,7 @@ from charlm.registry import find
 
 if TYPE_CHECKING:
     from charlm.examples.detection import Detected
+    from charlm.examples.reading import Examples
     from charlm.model import Model
 
 
@@ -60,6 +61,21 @@ def form_of(folder: Path, task: str) -> "Detected":
     return Detected(task, str(corpus.get("format", "")), "as in training", columns=columns)
 
 
+def _warn_learned(folder: Path, answers: Answers, examples: "Examples", files: Sequence[str], model: str) -> None:
+    """Warn, also under --quiet, if the examples are all those that a model was trained on.
+
+    Forecasts are left out: those of a whole series are of its last values, which training held out.
+    """
+    from charlm.checkpoints.checkpoint import corpus_of
+
+    if not answers.answers_alone and corpus_of(folder)["sha256"] == examples.sha256:
+        names = ", ".join(files)
+        say(
+            f"warning: {model} was trained on {names}, so its figures are too good; give a file that it was not"
+            " trained on"
+        )
+
+
 def evaluate_answers(folder: Path, name: str | None, files: list[str], given: Given, json: bool, quiet: bool) -> None:
     """Measure a model on files of examples, and print the figures beside those of naive answers."""
     with loading(quiet):
@@ -71,6 +87,7 @@ def evaluate_answers(folder: Path, name: str | None, files: list[str], given: Gi
     answers = answers_of(task, given)
     examples = read_examples(files, form_of(folder, task), any_bytes=reads_any_bytes(model))
     say_model(folder, name, quiet)
+    _warn_learned(folder, answers, examples, files, "the model")
     with waiting("evaluating", quiet):
         measures, naive, nats, notes = answers.evaluate(model, examples)
     for note in (*examples.notes, *notes):
@@ -124,6 +141,8 @@ def compare_answers(
     examples = read_examples(files, form_of(folders[0], tasks[0]), any_bytes=any_bytes)
     answers = answers_of(tasks[0], given)
     unlike = answers.unlike(*models)
+    for folder, each in zip(folders, names, strict=True):
+        _warn_learned(folder, answers, examples, files, each)
     with waiting("evaluating", quiet):
         measured = [answers.evaluate(model, examples) for model in models]
     for note in dict.fromkeys((*examples.notes, *unlike, *measured[0].notes, *measured[1].notes)):

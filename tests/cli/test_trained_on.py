@@ -116,6 +116,20 @@ def test_the_text_of_the_model_that_a_run_started_from_counts(run: Run, names: l
     assert run("evaluate", "part.txt", "-m", "./more").err.startswith(note)
 
 
+def test_a_model_that_answers_questions_is_not_measured_on_its_own_examples_in_silence(run: Run) -> None:
+    rows = [f"__label__{'a' if number % 2 else 'b'} word {number}\n" for number in range(60)]
+    Path("train.txt").write_text("".join(rows))
+    Path("other.txt").write_text("".join(f"__label__a other {number}\n" for number in range(10)))
+    options = ["--hidden-size=4", "--embedding-size=4", "--batch-size=4", "--threads=1", "--steps=2", "--task=classify"]
+    assert run("train", "train.txt", "-m", "labels", *options).code == 0
+    warning = "warning: the model was trained on train.txt, so its figures are too good; give a file that it was not"
+    done = run("evaluate", "train.txt", "-m", "labels", "-q")
+    assert done.code == 0 and done.err.startswith(warning)
+    assert run("evaluate", "other.txt", "-m", "labels", "-q").err == ""
+    done = run("compare", "labels", "labels", "train.txt", "-q")
+    assert done.code == 0 and done.err.count("warning: labels was trained on train.txt") == 2
+
+
 def test_a_comparison_warns_for_each_model(run: Run, names: list[int]) -> None:
     done = run("compare", "./names", "kn2", "--file", "names.txt", "-q")
     assert "warning: ./names was trained on names.txt, so its figures are too good" in done.err
