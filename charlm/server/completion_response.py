@@ -10,6 +10,7 @@ from charlm.server.batch import Token
 from charlm.server.reading import PromptToken
 from charlm.tokenizers import SURROGATE, Tokenizer
 
+_IMPOSSIBLE = -9999.0  # log P of a token that cannot occur, since JSON has no infinity and clients add up numbers
 _REASONS: dict[Stopped, str] = {"eos": "stop", "stop": "stop", "length": "length"}
 
 
@@ -78,7 +79,7 @@ class LogprobTable:
             self._offset += length
         return {
             "tokens": [self._name(index) for index in ids],
-            "token_logprobs": [None if token is None else token.logprob for token in tokens],
+            "token_logprobs": [None if token is None else _finite(token.logprob) for token in tokens],
             "top_logprobs": [None if token is None else self._likeliest(token) for token in tokens],
             "text_offset": offsets,
         }
@@ -94,8 +95,12 @@ class LogprobTable:
             return None
         values: dict[str, float] = {}
         for index, logprob in (*token.likeliest, (token.id, token.logprob)):
-            values.setdefault(self._name(index), logprob)
+            values.setdefault(self._name(index), _finite(logprob))
         return values
+
+
+def _finite(logprob: float) -> float:
+    return max(logprob, _IMPOSSIBLE)
 
 
 def joined(tables: Sequence[dict[str, Any]]) -> dict[str, Any]:

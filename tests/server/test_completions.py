@@ -174,3 +174,8 @@ def test_an_unknown_character_is_refused_or_read_as_the_client_says(client: Any)
         client.completions.create(model="stream", prompt="é", max_tokens=2, extra_body={"unknown": policy})
     echoed = client.completions.create(model="stream", prompt="é", max_tokens=0, echo=True, logprobs=0)
     assert echoed.choices[0].logprobs and echoed.choices[0].logprobs.tokens == ["<UNK>"]
+
+
+def test_a_token_that_cannot_occur_has_a_number_that_clients_can_add_up(server: Address) -> None:
+    reply = server.post("/v1/completions", model="lines", prompt=[1, 1], max_tokens=0, echo=True, logprobs=1)
+    assert reply.values["choices"][0]["logprobs"]["token_logprobs"] == [None, -9999.0]
