@@ -45,6 +45,7 @@ class ModelConfig(TaskSettings):
     metric: the figure by which the best network is chosen.
     bidirectional: whether a second stack of cells reads each example from its end to its start.
     pooling: how the outputs of an example become one vector.
+    features: what is read of a word beside its token: ngrams or none.
     attention: whether each target token sees a weighted mean of the source.
     horizon: steps to forecast.
     season: steps after which a series repeats itself; 1: it does not.
@@ -70,8 +71,7 @@ class ModelConfig(TaskSettings):
     readout: the output layer, dense or adaptive; auto: chosen by the size of the vocabulary.
     tie_weights: whether the embedding and the readout share one table.
 
-    Raises ConfigError for a value of the wrong type or outside its bounds, UnknownNameError for a name that no cell,
-    tokenizer, embedding or readout has.
+    Raises ConfigError for a value of the wrong type or outside its bounds, UnknownNameError for an unknown name.
     """
 
     tokenizer: str = "char"

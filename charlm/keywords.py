@@ -37,6 +37,7 @@ class SettingKeywords(TypedDict, total=False):
     metric: str | None
     bidirectional: bool | None
     pooling: str | None
+    features: str | None
     attention: bool | None
     horizon: int | None
     season: int | None

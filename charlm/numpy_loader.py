@@ -128,10 +128,14 @@ class Model:
 
     def outputs(self, ids: Sequence[int], stack: str = "cells") -> list[ndarray]:
         """Return the output (H,) of the last layer after each token; `stack` has the names of the layers."""
+        return self.read(self.inputs(ids), stack)
+
+    def inputs(self, ids: Sequence[int]) -> Iterable[ndarray]:
+        """Return the input (E,) of each token."""
         table = self.tensors.get("embedding.weight")  # a one-hot input has no table
         scale = np.float32(self.config["hidden_size"] ** 0.5 if self.config.get("tie_weights") else 1)
         eye = (np.eye(1, len(self.tokens), index, np.float32)[0] for index in ids)
-        return self.read(eye if table is None else (scale * table[index] for index in ids), stack)
+        return eye if table is None else (scale * table[index] for index in ids)
 
     def read(self, inputs: Iterable[ndarray], stack: str = "cells") -> list[ndarray]:
         """Return the output (H,) of the last layer after each input (E,)."""

@@ -13,6 +13,7 @@ MOST_STEPS_AHEAD = 100_000
 MOST_WEIGHT = 1e6  # of a label
 _HIGHEST_ORDER = 99  # of counts
 CLASS_WEIGHTS = ("none", "balanced")
+FEATURES = ("ngrams", "none")  # what a network reads beside tokens
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
@@ -36,6 +37,7 @@ class TaskSettings(Settings):
     metric: str | None = None
     bidirectional: bool | None = None
     pooling: str | None = None
+    features: str | None = None
     attention: bool | None = None
     horizon: int | None = None
     season: int | None = None
@@ -99,6 +101,8 @@ class TaskSettings(Settings):
         check_count("season", self.season, 1, MOST_STEPS_AHEAD)
         if self.scale is not None:
             check_choice("scale", self.scale, ("mean", "standard", "none"))
+        if self.features is not None:
+            check_choice("features", self.features, FEATURES)
         self.weights_by_label()
         order = int(self.ngram) if self.ngram.isascii() and self.ngram.isdecimal() else 0
         if self.ngram != "none" and not 2 <= order <= _HIGHEST_ORDER:

@@ -12,6 +12,7 @@ from charlm.cli.options import model_names, one_of, option_name
 from charlm.cli.variant_options import Given
 from charlm.config import ModelConfig, TrainConfig
 from charlm.registry import names
+from charlm.task_settings import FEATURES
 from charlm.tasks import declared
 
 Config = TypeVar("Config", ModelConfig, TrainConfig)
@@ -72,6 +73,12 @@ _OF_TASKS = {
         f"classify: how a text becomes one vector: {_variants('nn.poolings')}.",
         _BY_TASK,
         choices=names("nn.poolings"),
+        metavar="NAME",
+    ),
+    "features": Help(
+        "tag: what is read of a word beside its token: ngrams (beginning, end, shape), or none.",
+        _BY_TASK,
+        choices=FEATURES,
         metavar="NAME",
     ),
     "attention": Help("pair: let each token of the target see the whole source.", _BY_TASK),

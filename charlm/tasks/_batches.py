@@ -20,9 +20,9 @@ Made = TypeVar("Made", bound=Batch)
 
 
 def padded(rows: Sequence[Ids]) -> tuple[Tensor, Tensor]:
-    """Return rows as ids (T, B) with padding at the end, and their lengths (B,)."""
+    """Return rows (T,) or (T, n) as ids (T, B) or (T, B, n) with padding at the end, and their lengths (B,)."""
     lengths = np.array([len(row) for row in rows], dtype=np.int64)
-    ids = np.zeros((lengths.max(), len(rows)), dtype=np.int64)
+    ids = np.zeros((lengths.max(), len(rows), *rows[0].shape[1:]), dtype=np.int64)
     for column, row in enumerate(rows):
         ids[: len(row), column] = row
     return torch.from_numpy(ids), torch.from_numpy(lengths)

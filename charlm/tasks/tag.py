@@ -18,7 +18,7 @@ from charlm.tasks._examples import ExampleSource, learned_tokenizer
 from charlm.tasks._program import program
 from charlm.tasks.tags.dataset import TaggedSentences, indices, sentences_of
 from charlm.tasks.tags.evaluation import METRICS
-from charlm.tasks.tags.rows import Integers, Row, rows_of
+from charlm.tasks.tags.rows import Integers, Row, rows_of, spells
 from charlm.tasks.tags.tagger import FILE, Tagger, TagNetwork, check_tags
 from charlm.tokenizers import Tokenizer
 from charlm.wording import plural
@@ -32,7 +32,7 @@ class Tag(Task):
     verb = "predict"
     figure = (("span_f1", "span F1"), ("token_accuracy", "accuracy"))
     tokenizer = "word"
-    settings = ("token_column", "tag_column", "metric", "bidirectional")
+    settings = ("token_column", "tag_column", "metric", "bidirectional", "features")
 
     @classmethod
     def read(
@@ -68,10 +68,11 @@ class Tag(Task):
                 "the metric f1 counts spans, and these tags mark none", remedy="leave_out", settings=["metric"]
             )
         tokenizer = tokenizer or learned_tokenizer([" ".join(each.tokens) for each in sentences], model, on_progress)
+        is_spelled = spells(model)
         rows: list[Row] = []
         targets: list[Integers] = []
         for each in sentences:
-            own = rows_of(tokenizer, each.tokens)
+            own = rows_of(tokenizer, each.tokens, spelled=is_spelled)
             rows += own
             targets += _cut(indices(each.tags, tags), own)
         return TaggedSentences(

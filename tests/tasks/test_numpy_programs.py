@@ -39,6 +39,7 @@ def trained(kind: str, folder: Path, steps: int = 8, **settings: Any) -> Any:
         {"cell": "lstm", "bidirectional": False, "readout_layers": 2},
         {"cell": "jordan", "tokenizer": "char"},
         {"tokenizer": "byte"},
+        {"features": "none"},
     ],
     ids=str,
 )

@@ -20,7 +20,7 @@ from charlm.tasks import Card, MapRows, Metrics, Unit, map_alone
 from charlm.tasks._examples import ExampleDataset
 from charlm.tasks._program import program
 from charlm.tasks.tags.evaluation import TagEvaluation, default_metric, evaluation_of
-from charlm.tasks.tags.rows import NO_TAG, Integers, Row, TagBatches, rows_of
+from charlm.tasks.tags.rows import NO_TAG, Integers, Row, TagBatches, rows_of, spells
 from charlm.tasks.tags.tagger import Tagger, TagNetwork, tag_contents, tags_of
 from charlm.wording import plural, quoted
 
@@ -56,7 +56,7 @@ class TaggedSentences(ExampleDataset):
     @cached_property
     def validation(self) -> Sequence[HeldOut]:
         return tuple(
-            HeldOut(each.tokens, each.tags, tuple(rows_of(self.tokenizer, each.tokens)))
+            HeldOut(each.tokens, each.tags, tuple(rows_of(self.tokenizer, each.tokens, spelled=spells(self.config))))
             for each in sentences_of(self.valid)
         )
 
@@ -78,6 +78,7 @@ class TaggedSentences(ExampleDataset):
             sequence="line",
             bidirectional=model.bidirectional is not False,
             metric=model.metric or default_metric(self.scheme),
+            features="ngrams" if spells(model) else "none",
             dropout=_DROPOUT if model.dropout is None else model.dropout,
         )
 

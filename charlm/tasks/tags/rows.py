@@ -8,6 +8,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from charlm.config import ModelConfig
+from charlm.errors import ConfigError
+from charlm.nn.embeddings import Embedding
+from charlm.nn.ngram_features import FEATURES, feature_rows
+from charlm.registry import find
 from charlm.tasks._batches import ExampleBatches, padded
 from charlm.tokenizers import Ids, Tokenizer
 
@@ -20,7 +25,7 @@ Integers = NDArray[np.int64]
 class Row(NamedTuple):
     """A sentence, or a piece of one: START, the words, EOS; and the index of the first and the last token of a word."""
 
-    ids: Ids  # (T,)
+    ids: Ids  # (T,), or (T, 1 + FEATURES)
     starts: Integers  # (W,)
     ends: Integers  # (W,)
 
@@ -28,7 +33,7 @@ class Row(NamedTuple):
 class TagBatch(NamedTuple):
     """Whole sentences with the tags of their words."""
 
-    ids: Tensor  # (T, B), padded at the end
+    ids: Tensor  # (T, B) or (T, B, 1 + FEATURES), padded at the end
     lengths: Tensor  # (B,)
     starts: Tensor  # (B, W), the time of the first token of each word
     ends: Tensor  # (B, W), of its last token
@@ -106,8 +111,26 @@ def _padded(values: Sequence[Integers], filler: int) -> Tensor:
     return torch.from_numpy(result)
 
 
-def rows_of(tokenizer: Tokenizer, words: Sequence[str]) -> list[Row]:
-    """Return a sentence as rows, each with whole words; one row unless the sentence is very long."""
+def spells(config: ModelConfig) -> bool:
+    """Whether a network of these settings reads the features of words. Raises ConfigError if it cannot."""
+    can = config.tokenizer == "word" and not find(Embedding, config.embedding).tokens_are_columns
+    if config.features == "ngrams" and not can:
+        raise ConfigError(
+            "the features ngrams belong to words: they need the word tokenizer and a learned embedding",
+            remedy="leave_out",
+            settings=["features"],
+        )
+    return can and config.features != "none"
+
+
+def rows_of(tokenizer: Tokenizer, words: Sequence[str], *, spelled: bool = False) -> list[Row]:
+    """Return a sentence as rows, each with whole words; one row unless the sentence is very long.
+
+    spelled: a word is one token, <UNK> if it is not in the vocabulary, with the rows of its features.
+    """
+    if spelled:
+        firsts = range(0, len(words), LONGEST_ROW)
+        return [_spelled_row(tokenizer, words[first : first + LONGEST_ROW]) for first in firsts]
     gap = tokenizer.encode(" ") if tokenizer.NEEDS_SPACES else np.empty(0, dtype=np.int32)
     rows: list[Row] = []
     parts: list[Ids] = []
@@ -129,6 +152,17 @@ def rows_of(tokenizer: Tokenizer, words: Sequence[str]) -> list[Row]:
         time += len(ids)
         ends.append(time - 1)
     return [*rows, _row(tokenizer, parts, starts, ends)] if parts else rows
+
+
+def _spelled_row(tokenizer: Tokenizer, words: Sequence[str]) -> Row:
+    ids = np.zeros((len(words) + 2, 1 + FEATURES), dtype=np.int32)
+    ids[0, 0], ids[-1, 0] = tokenizer.START, tokenizer.EOS
+    for row, word in zip(ids[1:-1], words, strict=True):
+        tokens = tokenizer.encode(word)
+        row[0] = tokens[0] if len(tokens) == 1 else tokenizer.UNK
+        row[1:] = feature_rows(word)
+    places = np.arange(1, len(words) + 1)
+    return Row(ids, places, places)
 
 
 def _row(tokenizer: Tokenizer, parts: Sequence[Ids], starts: Sequence[int], ends: Sequence[int]) -> Row:

@@ -18,6 +18,7 @@ from charlm.measures.viterbi import best_path
 from charlm.model import BadFileError, Contents, Model, Record, text_contents
 from charlm.nn.encoder import NetworkState, make_embedding
 from charlm.nn.native.threads import computing
+from charlm.nn.ngram_features import SpelledWords, without_some
 from charlm.nn.probability import log_softmax
 from charlm.nn.trainable import Read, Trainable
 from charlm.tasks.tags.rows import NO_TAG, Row, batch_of, rows_of
@@ -28,6 +29,7 @@ FILE = "tags.json"
 _LONGEST_TAG = 1000  # characters
 _MOST_WORDS = 2**20  # whose most frequent tag is kept
 _ROWS_AT_ONCE = 64
+_UNKNOWN = 0.1  # share of the tokens and features that training hides
 
 
 class MarkedSpan(NamedTuple):
@@ -65,8 +67,11 @@ class TagNetwork(Trainable):
             raise ConfigError(
                 f"a tagger predicts no tokens, so it has no {settings[0]}", remedy="leave_out", settings=settings
             )
-        embedding = make_embedding(config, vocabulary_size)
+        is_spelled = config.features == "ngrams"
+        words = make_embedding(config, vocabulary_size)
+        embedding = SpelledWords(words) if is_spelled else words
         super().__init__(config, embedding, bidirectional=config.bidirectional is not False)
+        self.is_spelled = is_spelled
         self.dense = nn.ModuleList(nn.Linear(self.width, self.width) for _ in range(config.readout_layers - 1))
         self.readout = nn.Linear(self.width, tags)
 
@@ -86,7 +91,10 @@ class TagNetwork(Trainable):
 
         It consists of the forward outputs at the last token of the word, and the backward outputs at its first one.
         """
-        outputs = self.encode(batch.ids, batch.lengths, generator)
+        ids = batch.ids
+        if self.training and self.is_spelled:
+            ids = without_some(ids, _UNKNOWN, generator)
+        outputs = self.encode(ids, batch.lengths, generator)
         row = torch.arange(batch.rows, device=outputs.device)[:, None]
         forward = outputs[batch.ends, row, : self.hidden_size]
         return torch.cat((forward, outputs[batch.starts, row, self.hidden_size :]), dim=2)
@@ -161,7 +169,7 @@ class Tagger(Model):
 
     def log_probabilities(self, sentences: Sequence[Sequence[str]]) -> list[NDArray[np.float64]]:
         """Return log P of each tag for each token of each sentence, in the order of `tags`: (W, K)."""
-        rows = [rows_of(self.tokenizer, tokens) for tokens in sentences]
+        rows = [rows_of(self.tokenizer, tokens, spelled=self.network.is_spelled) for tokens in sentences]
         results = iter(self.network.eval().log_probabilities([row for each in rows for row in each]))
         width = len(self.tags)
         return [np.concatenate([np.empty(0), *(next(results) for _ in each)]).reshape(-1, width) for each in rows]
