@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,15 +32,16 @@ class Facts(NamedTuple):
     per_token: the tokens of the longest target, with EOS, per token of its source with START. empty: whether a target
     has no token. spaced: whether most targets consist of symbols with spaces between them. classes: the sources, each
     with the number of its targets, if there are few; otherwise empty. frequent: the most frequent target of each class.
-    symbols: the symbols of several characters if each symbol of a target is a token; otherwise None.
+    symbols: the symbols of several characters if each symbol of a target is a token; otherwise None. Models made before
+    0.3 have neither `frequent` nor `symbols`.
     """
 
     per_token: float
     empty: bool
     spaced: bool
     classes: Mapping[str, int]
-    frequent: Mapping[str, str]
-    symbols: tuple[str, ...] | None
+    frequent: Mapping[str, str] = MappingProxyType({})
+    symbols: tuple[str, ...] | None = None
 
     def row(self, tokenizer: Tokenizer, source: str, target: str) -> Row:
         """Return a pair as token ids."""
@@ -202,8 +204,9 @@ def pair_contents(tokenizer: Tokenizer, facts: Facts) -> Contents:
 
 def check_facts(values: Any) -> Facts:
     """Return what a pairs.json says. Raises BadFileError for anything else."""
-    if not isinstance(values, dict) or set(values) != set(Facts._fields):
+    if not isinstance(values, dict) or {*values, *Facts._field_defaults} != set(Facts._fields):
         raise BadFileError(FILE, "does not describe targets")
+    values = {**Facts._field_defaults, **values}
     per_token, classes = values["per_token"], values["classes"]
     if type(per_token) not in (int, float) or not 0 < per_token <= MOST_PER_TOKEN:
         raise BadFileError(FILE, "has an impossible length of targets")
@@ -215,7 +218,7 @@ def check_facts(values: Any) -> Facts:
     if any(len(each) > LONGEST_CLASS for each in classes):
         raise BadFileError(FILE, f"has a class of more than {LONGEST_CLASS:,} characters")
     frequent = values["frequent"]
-    if not isinstance(frequent, dict) or not set(frequent) <= set(classes):
+    if not isinstance(frequent, Mapping) or not set(frequent) <= set(classes):
         raise BadFileError(FILE, "has a most frequent target of no class")
     if any(not isinstance(each, str) or len(each) > LONGEST_CLASS for each in frequent.values()):
         raise BadFileError(
