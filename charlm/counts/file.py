@@ -123,7 +123,7 @@ def _check_header(path: Path, metadata: Mapping[str, Any], header: Any, vocabula
     order, _ = _settings(path, metadata, vocabulary)
     number = id_type(vocabulary)
     names = ("children", "tokens", "counts", "followers", "following", "shares")
-    types = (number, number, np.dtype("u1"), number, number, np.dtype("<u2"))
+    types: tuple[np.dtype[Any], ...] = (number, number, np.dtype("u1"), number, number, np.dtype("<u2"))
     wanted: dict[str, np.dtype[Any]] = {_ROOT: np.dtype("<f4")}
     wanted |= {f"{k}.{name}": kind for k in range(1, order) for name, kind in zip(names, types, strict=True)}
     if not isinstance(header, dict) or set(header) != set(wanted):

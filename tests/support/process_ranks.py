@@ -107,8 +107,8 @@ def command_with_a_nan(whose: int, call: int, *arguments: object) -> None:
     def gradients(learner: Learner, *given: Any) -> Any:
         nonlocal left
         left -= 1
-        loss, state = taken(learner, *given)
-        return (float("nan") if left == 0 and rank() == whose else loss), state
+        losses, state = taken(learner, *given)
+        return ([float("nan")] if left == 0 and rank() == whose else losses), state
 
     Learner._accumulate = gradients  # type: ignore[method-assign]
     command(*arguments)
