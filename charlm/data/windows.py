@@ -21,10 +21,8 @@ from charlm.tokenizers import Tokenizer
 # Chance that a row resets its state in a window in stream mode, for each of the two kinds of reset. It makes the model
 # predict the beginning of a prompt well.
 STATE_RESET_PROBABILITY = 0.05
-ALONE_PROBABILITY = 0.1  # chance that a row of a window trains the network without the counts
 _RELEASE_AFTER = 2**24  # targets; those read from a mapped file stay in memory until they are released
 _OFFSET, _AT_WINDOW, _AT_LINE = range(3)  # uses of random numbers; each use has a series of its own
-_ALONE = 2**32  # another one, after those of dropout
 
 
 class TokenRing(NamedTuple):
@@ -97,7 +95,7 @@ class TrainingWindows:
     by default, all.
 
     `figures`: (N, n), what counts say about each target, with 1 in the last column. It is 0 in a window where the
-    network is trained alone: in some rows, and where the counts know more of the text than the network.
+    counts know more of the text than the network, which was reset by chance.
     `context`: the most tokens of context that the counts know.
     """
 
@@ -159,17 +157,16 @@ class TrainingWindows:
             torch.from_numpy(targets.astype(np.int64)),
             torch.from_numpy(resets) if resets.any() else None,
             fresh=window == 0,
-            figures=None if self.figures is None else self._figures(step, offsets, resets & ~starts),
+            figures=None if self.figures is None else self._figures(offsets, resets & ~starts),
         )
 
-    def _figures(self, step: int, offsets: NDArray[np.int64], chosen: NDArray[np.bool_]) -> Tensor:
+    def _figures(self, offsets: NDArray[np.int64], chosen: NDArray[np.bool_]) -> Tensor:
         """Return what counts say about the targets of a window, (T, B, n); `chosen` are the resets by chance."""
         assert self.figures is not None
         figures = self.figures[offsets]
         alone = np.zeros_like(chosen)
         for t, row in zip(*np.nonzero(chosen), strict=True):
             alone[t : t + self.context, row] = True
-        alone |= uniform(self.seed, _ALONE, step, self._rows) < ALONE_PROBABILITY
         figures[..., -1] = ~alone
         return torch.from_numpy(figures)
 

@@ -1,8 +1,9 @@
 """A network beside counts of n-grams: P(w) = (1 − g<t>) · P_network(w) + g<t> · P_counts(w).
 
-The gate g<t> = σ(G[m, k, d] + u · h<t>) depends on the longest context that was counted, its length m, how often it was
-seen, k, how many different tokens follow it, d, and on the network's output h<t>. Both parts are distributions, so the
-mixture is one. Letters: V vocabulary, H hidden, N any number of outputs, C = order − 1 tokens of context.
+The gate g<t> = σ(G[m, k, d] + u · h<t> / H) depends on the longest context that was counted: its length m, how often it
+was seen, k, and how many different tokens follow it, d. It also depends on the network's output h<t>. Both parts are
+distributions, so the mixture is one. Letters: V vocabulary, H hidden, N any number of outputs, C = order − 1 tokens of
+context.
 
 A mixed network appends to each output what its readout needs besides h<t>: in training the figures of the target in
 counts without the target's own part of the text, otherwise the C tokens before the one to predict.
@@ -113,19 +114,20 @@ class MixedNetwork(Network):
             return alone
         if self.training:
             counted, cells, mixes = rest.unbind(dim=1)
-            cells = cells.long()
+            gate = self.gate(h.detach(), cells.long())
         else:
             figures = self._figures_after(rest.long().cpu().numpy(), targets.cpu().numpy())
             counted = torch.from_numpy(figures.logprobs).to(h.device)
-            cells, mixes = self._cells_of(figures.context, h), torch.ones_like(counted)
-        gate = self.gate(h, cells)
-        # Where a token cannot occur, both parts are -inf, and so is the mixture.
-        shares = alone + functional.logsigmoid(-gate), counted + functional.logsigmoid(gate)
-        return torch.where(mixes > 0, torch.logaddexp(*shares), alone)
+            gate = self.gate(h, self._cells_of(figures.context, h))
+        if not self.training:
+            return _mixture(alone, counted, gate)
+        # The network learns as if it were alone. Sharing its error with the counts made it learn less.
+        mixed = torch.where(mixes > 0, _mixture(alone.detach(), counted, gate), alone.detach())
+        return mixed + alone - alone.detach()
 
     def gate(self, h: Tensor, cells: Tensor) -> Tensor:
         """Return the logit of g<t>: (..., H) and the cells of G (...) → (...)."""
-        return self.gate_table[cells] + h @ self.gate_vector
+        return self.gate_table[cells] + h @ self.gate_vector / self.hidden_size
 
     def _cells_of(self, context: Statistics, like: Tensor) -> Tensor:
         return torch.from_numpy(_cells(context, self.order)).to(like.device)
@@ -144,6 +146,11 @@ class MixedNetwork(Network):
             for column, value in zip(figures.context, statistics, strict=True):
                 column[row] = value[0]
         return figures
+
+
+def _mixture(alone: Tensor, counted: Tensor, gate: Tensor) -> Tensor:
+    """Return log P of the mixture from both parts. Where a token cannot occur, both are -inf, and so is the mixture."""
+    return torch.logaddexp(alone + functional.logsigmoid(-gate), counted + functional.logsigmoid(gate))
 
 
 def network_of(config: ModelConfig, vocabulary_size: int) -> Network:

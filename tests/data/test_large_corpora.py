@@ -263,7 +263,7 @@ def test_a_ring_may_have_more_places_than_a_number_of_32_bits(tmp_path: Path) ->
     np.array([0, places[1] + 3, 2**32 + 12]).astype("<i8").tofile(tmp_path / "starts")
     ring = map_ring(tmp_path / "targets", tmp_path / "starts", np.dtype("<u2"))
     batches = TrainingWindows(ring, rows, width, 3, align_to_starts=False, line_ends=np.zeros(2**16, dtype=bool))
-    inputs, targets, resets, _ = batches[0]
+    inputs, targets, resets, _, _ = batches[0]
     assert targets[:, 4].tolist() == list(range(408, 416))
     assert inputs[1:, 4].tolist() == list(range(408, 415))
     assert resets is not None and resets[1:].nonzero().tolist() == [[2, 1]]

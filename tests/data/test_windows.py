@@ -88,7 +88,7 @@ def test_each_target_is_predicted_from_the_symbol_before_it_and_a_sequence_from_
 ) -> None:
     """This also holds where the ring closes: its first token begins a sequence, and does not follow its last token."""
     batches = made(*shape, whole=whole, line_every=6)
-    inputs, targets, resets, _ = batches[step]
+    inputs, targets, resets, _, _ = batches[step]
     at = targets.numpy() - FIRST
     starting = np.isin(at, batches.ring.starts)
     reset = np.zeros_like(starting) if resets is None else resets.numpy()
@@ -149,7 +149,7 @@ def test_a_stream_now_and_then_forgets_so_that_a_cold_start_is_learned() -> None
     batches = made([40_000], 40, 16, line_every=8)
     cold, at_line = 0, 0
     for step in range(100):
-        inputs, targets, resets, _ = batches[step]
+        inputs, targets, resets, _, _ = batches[step]
         if resets is None:
             continue
         started = inputs == Tokenizer.START
@@ -164,7 +164,7 @@ def test_a_stream_now_and_then_forgets_so_that_a_cold_start_is_learned() -> None
 def test_a_stream_without_lines_has_no_resets_inside_a_window() -> None:
     batches = made([3000], 5, 20)
     for step in range(100):
-        _, targets, resets, _ = batches[step]
+        _, targets, resets, _, _ = batches[step]
         if resets is not None:
             assert not resets[1:][targets[1:] != FIRST].any()
 

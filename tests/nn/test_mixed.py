@@ -175,3 +175,12 @@ def test_the_network_alone_is_the_same_network(model: charlm.LanguageModel) -> N
 def test_it_adapts(model: charlm.LanguageModel, method: str) -> None:
     score = model.adapted(method).score(known_texts(model)[0])
     assert math.isfinite(score.logprob) and sum(score.logprobs) == pytest.approx(score.logprob, rel=1e-5)
+
+
+def test_the_network_learns_as_if_it_were_alone() -> None:
+    settings: dict[str, Any] = {"hidden_size": 8, "layers": 1, "steps": 30, "batch_size": 4, "seq_len": 8, "seed": 1}
+    mixed = charlm.train(STREAM[:3000], ngram="4", clip=1e6, **settings)
+    alone = charlm.train(STREAM[:3000], clip=1e6, **settings)
+    for name, weight in alone.network.state_dict().items():
+        assert torch.equal(weight, mixed.network.state_dict()[name]), name
+    assert mixed.evaluate(STREAM[3000:3600]).nats_per_token < alone.evaluate(STREAM[3000:3600]).nats_per_token  # type: ignore[operator]
