@@ -15,6 +15,7 @@ from charlm.cli.output import say, write
 from charlm.cli.waiting import loading
 from charlm.errors import ConfigError
 from charlm.registry import declarations, find
+from charlm.server.limits import Limits
 from charlm.wording import listed, plural
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 KEY = "CHARLM_API_KEY"  # the variable with the key that clients must send
 _ACCESS, _LIMITS = "Who may use it", "Limits"  # headings of the help
 _MEGABYTE = 2**20
+_MOST_MEGABYTES = f"{Limits.body / _MEGABYTE:g}"
 
 
 def serve(
@@ -50,23 +52,32 @@ def serve(
         ),
     ] = None,
     max_body: Annotated[
-        float | None, optional("Largest body of a request, in megabytes.", "4", metavar="MB", panel=_LIMITS)
+        float | None,
+        optional(
+            "Largest body of a request, in megabytes.", f"{Limits.body / _MEGABYTE:g}", metavar="MB", panel=_LIMITS
+        ),
     ] = None,
     max_prompt: Annotated[
-        int | None, optional("Most tokens in the prompts of a request.", "100000", metavar="N", panel=_LIMITS)
+        int | None, optional("Most tokens in the prompts of a request.", str(Limits.prompt), metavar="N", panel=_LIMITS)
     ] = None,
     max_tokens: Annotated[
-        int | None, optional("Most tokens in a completion.", "4096", metavar="N", panel=_LIMITS)
+        int | None, optional("Most tokens in a completion.", str(Limits.tokens), metavar="N", panel=_LIMITS)
     ] = None,
     max_open: Annotated[
-        int | None, optional("Most requests that are open at a time.", "256", metavar="N", panel=_LIMITS)
+        int | None, optional("Most requests that are open at a time.", str(Limits.open), metavar="N", panel=_LIMITS)
     ] = None,
     timeout: Annotated[
-        float | None, optional("Longest time for a request, in seconds.", "600", metavar="SECONDS", panel=_LIMITS)
+        float | None,
+        optional("Longest time for a request, in seconds.", f"{Limits.seconds:g}", metavar="SECONDS", panel=_LIMITS),
     ] = None,
     grace: Annotated[
         float | None,
-        optional("Time to finish open requests after a signal, in seconds.", "30", metavar="SECONDS", panel=_LIMITS),
+        optional(
+            "Time to finish open requests after a signal, in seconds.",
+            f"{Limits.grace:g}",
+            metavar="SECONDS",
+            panel=_LIMITS,
+        ),
     ] = None,
     log_prompts: Annotated[
         bool,
@@ -90,7 +101,6 @@ def serve(
             raise ConfigError(problem, remedy="no_server") from None
         from charlm.pages.writing_page import page
         from charlm.server.app import Service
-        from charlm.server.limits import Limits
         from charlm.server.served import Models
 
     limits = {
