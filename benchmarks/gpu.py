@@ -22,6 +22,7 @@ import torch
 from sampling import TOKENIZER
 from torch import nn
 from torch.nn import functional
+from training_step import B, E, T, TorchModel, V
 
 from charlm.config import ModelConfig, TrainConfig
 from charlm.data.windows import Batch
@@ -30,26 +31,11 @@ from charlm.nn.network import Network
 from charlm.registry import names
 from charlm.training.learner import Learner
 
-V, B, T, E = 65, 32, 64, 64
 SIZES = (("gru", 256, 2), ("gru", 512, 2), ("gru", 1024, 2), ("lstm", 256, 2), ("lstm", 1024, 2), ("rnn", 512, 2))
 LARGE_VOCABULARY = 50_000
 STREAMS, LENGTH = (1, 4_096), 100
 LINES = 10_000
 PEAK = 4_096  # rows and columns of the matrices
-
-
-class TorchModel(nn.Module):
-    """The model that most programs would write."""
-
-    def __init__(self, cell: str, H: int, layers: int) -> None:
-        super().__init__()
-        self.embedding = nn.Embedding(V, E)
-        self.recurrent = getattr(nn, cell.upper())(E, H, layers)
-        self.readout = nn.Linear(H, V)
-
-    def forward(self, ids: torch.Tensor) -> torch.Tensor:
-        outputs, _ = self.recurrent(self.embedding(ids))
-        return self.readout(outputs)  # type: ignore[no-any-return]
 
 
 class Machine:

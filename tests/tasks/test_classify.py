@@ -10,9 +10,7 @@ import pytest
 
 import charlm
 from charlm.checkpoints.checkpoint import describe
-from charlm.interrupts import Terminated
 from charlm.tasks.labels.batches import LabelBatches
-from charlm.training.learner import Learner
 
 FILMS = Path(__file__).parents[2] / "corpora" / "films.txt"
 SHAPE = {"hidden_size": 32, "layers": 1, "tokenizer": "word", "threads": 1}
@@ -76,26 +74,6 @@ def test_the_answer_does_not_depend_on_the_other_texts(classifier: charlm.Classi
     texts = texts_of(films)[:70]
     for text, answer in zip(texts, classifier.predict(texts), strict=True):
         assert classifier.predict([text])[0].probability == pytest.approx(answer.probability, abs=1e-5)
-
-
-def test_a_stopped_run_resumes_to_the_same_weights(
-    films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings: dict[str, Any] = {"steps": 6, **SHAPE}
-    whole = charlm.train(films, **settings)
-    backward, steps = Learner.backward, iter(range(100))
-
-    def stopping(*arguments: Any) -> Any:
-        if next(steps) == 3:
-            raise Terminated
-        return backward(*arguments)
-
-    with monkeypatch.context() as patch, pytest.raises(Terminated):
-        patch.setattr(Learner, "backward", stopping)
-        charlm.train(films, folder=tmp_path / "m", **settings)
-    resumed = charlm.train(films, folder=tmp_path / "m", resume=True, **settings)
-    for name, tensor in whole.network.state_dict().items():
-        assert tensor.equal(resumed.network.state_dict()[name]), name
 
 
 def test_its_plan_repeats_it_and_saving_keeps_it(films: Path, folder: Path, tmp_path: Path) -> None:

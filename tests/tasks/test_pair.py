@@ -13,9 +13,7 @@ import pytest
 import charlm
 from charlm.checkpoints.checkpoint import describe
 from charlm.errors import ConfigError, CorpusError, ModelError
-from charlm.interrupts import Terminated
 from charlm.tasks.pairs.rows import NO_TARGET, PairBatches, batch_of, row_of
-from charlm.training.learner import Learner
 
 CORPORA = Path(__file__).parents[2] / "corpora"
 SHAPE: dict[str, Any] = {"hidden_size": 48, "layers": 1, "threads": 1, "dropout": 0.0}
@@ -129,26 +127,6 @@ def test_parts_of_the_network_can_be_left_out(reversals: Path, tmp_path: Path, s
     assert loaded.predict(["abc"])[0].logprob == pytest.approx(
         loaded.score([("abc", loaded.predict(["abc"])[0].target)])[0], abs=1e-5
     )
-
-
-def test_a_stopped_run_resumes_to_the_same_weights(
-    reversals: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings: dict[str, Any] = {"task": "pair", "steps": 6, **SHAPE, "dropout": 0.2}
-    whole = charlm.train(reversals, **settings)
-    backward, steps = Learner.backward, iter(range(100))
-
-    def stopping(*arguments: Any) -> Any:
-        if next(steps) == 3:
-            raise Terminated
-        return backward(*arguments)
-
-    with monkeypatch.context() as patch, pytest.raises(Terminated):
-        patch.setattr(Learner, "backward", stopping)
-        charlm.train(reversals, folder=tmp_path / "m", **settings)
-    resumed = charlm.train(reversals, folder=tmp_path / "m", resume=True, **settings)
-    for name, tensor in whole.network.state_dict().items():
-        assert tensor.equal(resumed.network.state_dict()[name]), name
 
 
 def test_its_plan_repeats_it_and_saving_keeps_it(reversals: Path, tmp_path: Path) -> None:

@@ -17,10 +17,8 @@ from charlm.errors import CharlmError
 from charlm.examples import Columns, Series
 from charlm.examples.reading import read_examples
 from charlm.examples.times import continued
-from charlm.interrupts import Terminated
 from charlm.tasks.numbers.batches import WindowBatches
 from charlm.tasks.numbers.past import find_season, past_of
-from charlm.training.learner import Learner
 
 BAKERY = Path(__file__).parents[2] / "corpora" / "bakery.csv"
 SMALL = {"hidden_size": 8, "threads": 1}
@@ -159,24 +157,6 @@ def test_the_held_out_values_are_forecast_from_the_past_alone_and_keep_the_seaso
         assert len(past.values) == 1344 - 48 and np.corrcoef(values, truth)[0, 1] > 0.8
         assert values.std() > 0.5 * truth.std()  # not flat
         assert np.abs(values[1:] - truth[:-1]).mean() > 0.5 * np.abs(np.diff(truth)).mean()  # no copy of the truth
-
-
-def test_a_stopped_run_resumes_to_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings: dict[str, Any] = {"steps": 6, **SMALL}
-    whole = charlm.train(BAKERY, **settings)
-    backward, steps = Learner.backward, iter(range(100))
-
-    def stopping(*arguments: Any) -> Any:
-        if next(steps) == 3:
-            raise Terminated
-        return backward(*arguments)
-
-    with monkeypatch.context() as patch, pytest.raises(Terminated):
-        patch.setattr(Learner, "backward", stopping)
-        charlm.train(BAKERY, folder=tmp_path / "m", **settings)
-    resumed = charlm.train(BAKERY, folder=tmp_path / "m", resume=True, **settings)
-    for name, tensor in whole.network.state_dict().items():
-        assert tensor.equal(resumed.network.state_dict()[name]), name
 
 
 def test_its_plan_repeats_it_and_saving_keeps_it(folder: Path, tmp_path: Path) -> None:

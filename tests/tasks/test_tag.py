@@ -12,11 +12,9 @@ import charlm
 from charlm.checkpoints.checkpoint import describe
 from charlm.config import ModelConfig
 from charlm.errors import ConfigError, CorpusError, ModelError
-from charlm.interrupts import Terminated
 from charlm.measures.schemes import Scheme, may_follow
 from charlm.tasks.tag import Tag
 from charlm.tasks.tags.rows import TagBatches, batch_of, rows_of
-from charlm.training.learner import Learner
 
 TEDDY = Path(__file__).parents[2] / "corpora" / "teddy.conll"
 SHAPE: dict[str, Any] = {"hidden_size": 24, "layers": 1, "threads": 1}
@@ -134,26 +132,6 @@ def test_features_that_a_network_cannot_have(teddy: Path, settings: dict[str, An
     with pytest.raises(ConfigError, match="need the word tokenizer and a learned embedding"):
         charlm.train(teddy, task="tag", steps=1, features="ngrams", **settings, **SHAPE)
     assert charlm.train(teddy, task="tag", steps=1, **settings, **SHAPE).config.features == "none"
-
-
-def test_a_stopped_run_resumes_to_the_same_weights(
-    teddy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings: dict[str, Any] = {"steps": 6, **SHAPE}
-    whole = charlm.train(teddy, **settings)
-    backward, steps = Learner.backward, iter(range(100))
-
-    def stopping(*arguments: Any) -> Any:
-        if next(steps) == 3:
-            raise Terminated
-        return backward(*arguments)
-
-    with monkeypatch.context() as patch, pytest.raises(Terminated):
-        patch.setattr(Learner, "backward", stopping)
-        charlm.train(teddy, folder=tmp_path / "m", **settings)
-    resumed = charlm.train(teddy, folder=tmp_path / "m", resume=True, **settings)
-    for name, tensor in whole.network.state_dict().items():
-        assert tensor.equal(resumed.network.state_dict()[name]), name
 
 
 def test_its_plan_repeats_it_and_saving_keeps_it(teddy: Path, folder: Path, tmp_path: Path) -> None:
