@@ -29,6 +29,7 @@ TEXTS = {path: path.read_text(encoding="utf-8") for path in EVERYTHING}
 QUICK = {"steps": "5", "hidden-size": "16", "layers": "1", "batch-size": "8", "seq-len": "16", "threads": "1"}
 OTHER_OPTIONS = {"--extra-index-url", "--index-url"}  # of pip
 OTHER_OPTIONS |= {"--nnodes", "--nproc-per-node", "--rdzv-backend", "--rdzv-endpoint", "--rdzv-id", "--max-restarts"}
+OTHER_OPTIONS |= {"--model_args", "--tasks"}  # of lm-eval
 
 
 def blocks(page: Path, language: str) -> list[str]:
