@@ -131,6 +131,7 @@ def count(
     if left_out_lines is not None:  # before the tree takes memory
         inside = counter.left_out(cuts, discount, root, 0 if left_out_lines else settings.blocks)
     counts = Counts(order, cuts, predictable, _tree(root, levels, discount, predictable, settings.limit > 0))
+    on_progress(1.0)
     if inside is None or not settings.tokens or settings.tokens >= len(ids):
         return Counted(counts, inside)
     result = _look_up(counts, ids, starts)
