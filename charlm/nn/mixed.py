@@ -112,18 +112,15 @@ class MixedNetwork(Network):
         alone = super().target_log_probability(h, targets)
         if not rest.shape[1]:
             return alone
-        if self.training:
-            counted, cells, mixes = rest.unbind(dim=1)
-            gate = self.gate(h.detach(), cells.long())
-        else:
+        if not self.training:
             figures = self._figures_after(rest.long().cpu().numpy(), targets.cpu().numpy())
             counted = torch.from_numpy(figures.logprobs).to(h.device)
-            gate = self.gate(h, self._cells_of(figures.context, h))
-        if not self.training:
-            return _mixture(alone, counted, gate)
+            return _mixture(alone, counted, self.gate(h, self._cells_of(figures.context, h)))
         # The network learns as if it were alone. Sharing its error with the counts made it learn less.
-        mixed = torch.where(mixes > 0, _mixture(alone.detach(), counted, gate), alone.detach())
-        return mixed + alone - alone.detach()
+        counted, cells, mixes = rest.unbind(dim=1)
+        fixed = alone.detach()
+        mixed = _mixture(fixed, counted, self.gate(h.detach(), cells.long()))
+        return torch.where(mixes > 0, mixed, fixed) + alone - fixed
 
     def gate(self, h: Tensor, cells: Tensor) -> Tensor:
         """Return the logit of g<t>: (..., H) and the cells of G (...) → (...)."""
