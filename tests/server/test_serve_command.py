@@ -55,7 +55,7 @@ def test_without_the_extra_the_error_says_what_to_install(
 def test_a_signal_refuses_new_requests_and_finishes_the_open_one(
     start: Callable[..., "subprocess.Popen[str]"], stream_folder: Path
 ) -> None:
-    process = start("serve", "-m", stream_folder, "--port", "0", "--max-tokens", "100000")
+    process = start("serve", "-m", stream_folder, "--port", "0", "--max-tokens", "1000000")
     assert process.stdout and process.stderr
     address = Address(int(process.stdout.readline().rpartition(":")[2]))
     replies: list[Reply] = []
@@ -63,7 +63,7 @@ def test_a_signal_refuses_new_requests_and_finishes_the_open_one(
 
     def ask() -> None:
         begun.set()
-        replies.append(address.post("/v1/completions", prompt="In", max_tokens=60_000, seed=2))
+        replies.append(address.post("/v1/completions", prompt="In", max_tokens=1_000_000, seed=2))
 
     asking = threading.Thread(target=ask)
     asking.start()
@@ -75,5 +75,5 @@ def test_a_signal_refuses_new_requests_and_finishes_the_open_one(
     assert process.wait(30) == 0
     choice = replies[0].values["choices"][0]
     assert (replies[0].status, choice["finish_reason"]) == (200, "length")
-    assert choice["text"] == charlm.load(stream_folder).sample("In", length=60_000, seed=2)[0].text  # type: ignore[attr-defined]
+    assert choice["text"] == charlm.load(stream_folder).sample("In", length=1_000_000, seed=2)[0].text  # type: ignore[attr-defined]
     assert "stopping; 1 request to finish" in process.stderr.read()
