@@ -138,7 +138,7 @@ def test_intervals_cover_the_share_that_they_claim(here: Path) -> None:
     """Values are a season with Gaussian noise, so 80 % of them fall into intervals of 80 %."""
     table(Path("long.csv"), 1, 600)
     table(Path("after.csv"), 601, 200)
-    model = charlm.train("long.csv", steps=150, season=4, horizon=20, learning_rate=0.02, seq_len=32, **SMALL)
+    model = charlm.train("long.csv", steps=800, season=4, horizon=20, learning_rate=0.01, seq_len=32, **SMALL)
     assert isinstance(model, charlm.Forecaster)
     (past, truth, _) = model.matched(read_series("after.csv"), with_history=False)[0]
     for level in (50.0, 80.0, 95.0):
