@@ -33,6 +33,7 @@ ORDER = [
         "interrupts",
         "files",
         "progress",
+        "batching",
     ),
     *(
         "tokenizers",

@@ -139,12 +139,12 @@ def score(
     documents = read_files(named, quiet, any_bytes=any_bytes).documents if named else ()
 
     with loading(quiet):
+        from charlm.batching import batches
         from charlm.checkpoints.checkpoint import describe_text
         from charlm.cli.formats import Request, ScoreWriter, in_sentence, logarithms
         from charlm.comparison.learned import Learned, learned_from
         from charlm.registry import find
         from charlm.scoring import units
-        from charlm.scoring.batching import batches
         from charlm.scoring.score import ScoreConfig
 
         writer = find(ScoreWriter, name)(**fields)

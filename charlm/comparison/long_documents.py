@@ -10,6 +10,7 @@ from itertools import groupby
 
 import numpy as np
 
+from charlm.batching import batches
 from charlm.config import TextMode
 from charlm.data.documents import AnyDocument, StoredDocument
 from charlm.data.encoding import UnknownPolicy, encode
@@ -17,7 +18,6 @@ from charlm.data.sequences import iterate_lines
 from charlm.errors import ConfigError
 from charlm.language_model import LanguageModel
 from charlm.progress import OnProgress, ReadingProgress, ignore
-from charlm.scoring.batching import batches
 from charlm.scoring.evaluation import Evaluation, evaluate, one_stream, row_reader
 from charlm.scoring.lines import line_batches
 from charlm.scoring.passages import CONTEXT_TOKENS, cut_stream, read_logprobs

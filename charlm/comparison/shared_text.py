@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm import raw_bytes
+from charlm.batching import batches
 from charlm.config import TextMode
 from charlm.data.documents import AnyDocument
 from charlm.data.sequences import Lines, Streams, lines
-from charlm.scoring.batching import batches
 
 _AT_ONCE = 2**22  # characters of the text that are compared in one pass over the training text
 _WINDOW, _STRIDE = 64, 16  # bytes of UTF-8; powers of two

@@ -1,6 +1,6 @@
 """Count a text, and ask the counts: for the tokens of a text, or for the distribution after a context."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from charlm.batching import batches
 from charlm.counts.collect import Level
 from charlm.counts.compiled import CompiledCounter
 from charlm.counts.figures import MOST_FOLLOWERS, Figures, Statistics, log2_of_counts
@@ -65,7 +66,7 @@ class Counts:
     def log_probabilities(self, rows: Sequence[Ids]) -> list[Floats]:
         """Return log P(row[t] | the row before t) in nats for t ≥ 1: (n,) → (n - 1,)."""
         results: list[Floats] = []
-        for batch in _batches(rows):
+        for batch in batches(rows, len, _BATCH_TOKENS):
             offsets = np.cumsum([0, *map(len, batch)])
             text = text_of(np.concatenate(batch), len(self.predictable), self.order, offsets[:-1])
             logprobs = self.tree.look_up(text).logprobs.astype(np.float64)
@@ -91,16 +92,6 @@ class Counted(NamedTuple):
 
     counts: Counts
     left_out: Figures | None
-
-
-def _batches(rows: Sequence[Ids]) -> Iterator[Sequence[Ids]]:
-    """Yield the rows in batches of about _BATCH_TOKENS."""
-    first = total = 0
-    for index, row in enumerate(rows):
-        total += len(row)
-        if total >= _BATCH_TOKENS or index == len(rows) - 1:
-            yield rows[first : index + 1]
-            first, total = index + 1, 0
 
 
 def count(

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from charlm.batching import batches
 from charlm.config import TextMode
 from charlm.data.encoding import UnknownPolicy, encode
 from charlm.raw_bytes import to_bytes
-from charlm.scoring.batching import batches
 from charlm.scoring.measure import Measure, measure
 from charlm.scoring.passages import RowReader
 from charlm.tokenizers import Ids, Tokenizer

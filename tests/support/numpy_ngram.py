@@ -19,8 +19,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from charlm.batching import batches
 from charlm.progress import ignore
-from charlm.scoring.batching import batches
 from charlm.settings import check_count
 from charlm.tokenizers import Ids, Tokenizer
 
