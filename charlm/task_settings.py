@@ -11,7 +11,7 @@ from charlm.settings import Settings, check_choice, check_count
 
 MOST_STEPS_AHEAD = 100_000
 MOST_WEIGHT = 1e6  # of a label
-_HIGHEST_ORDER = 99  # of counts
+MAX_ORDER = 99  # of counts
 CLASS_WEIGHTS = ("none", "balanced")
 FEATURES = ("ngrams", "none")  # what a network reads beside tokens
 
@@ -105,9 +105,9 @@ class TaskSettings(Settings):
             check_choice("features", self.features, FEATURES)
         self.weights_by_label()
         order = int(self.ngram) if self.ngram.isascii() and self.ngram.isdecimal() else 0
-        if self.ngram != "none" and not 2 <= order <= _HIGHEST_ORDER:
+        if self.ngram != "none" and not 2 <= order <= MAX_ORDER:
             raise ConfigError(
-                f"ngram is {self.ngram[:40]!r}; it must be none, or the order of the counts, from 2 to {_HIGHEST_ORDER}"
+                f"ngram is {self.ngram[:40]!r}; it must be none, or the order of the counts, from 2 to {MAX_ORDER}"
             )
 
     def _of_task(self, name: str) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from charlm.tasks import declared
 
 FORMAT_VERSION = 1
 _LARGEST = {CONFIG: 2**24, PLAN: LARGEST_PLAN}  # bytes
-LARGEST_FILE = 2**27  # bytes of a file that is not JSON
+LARGEST_FILE = 2**27 + 2**20  # bytes of a file that is not JSON, with its header
 _LARGEST_OF_TASK = vocabulary.LARGEST  # bytes of a file that belongs to the task
 
 

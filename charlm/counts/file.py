@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from charlm.counts.counts import Counts
-from charlm.counts.settings import LARGEST_FILE, MAX_ORDER
+from charlm.counts.settings import LARGEST_FILE
 from charlm.counts.smoothing import backoffs, decode_shares, share_codes
 from charlm.counts.text import id_type
 from charlm.counts.tree import Nodes, Tree
@@ -30,6 +30,7 @@ from charlm.files.atomic import read_file
 from charlm.files.reading import read_errors
 from charlm.files.tensor_header import header_end, read_header
 from charlm.files.tensors import pack, unpack
+from charlm.task_settings import MAX_ORDER
 from charlm.tokenizers import Tokenizer
 
 NAME = "counts.safetensors"

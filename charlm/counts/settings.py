@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from charlm.settings import Settings, check_count
+from charlm.task_settings import MAX_ORDER
 
-MAX_ORDER = 99
 LARGEST = 32 * 2**20  # bytes of a file of counts, by default
-LARGEST_FILE = 2**28  # bytes that a file of counts may have
+LARGEST_FILE = 2**27  # bytes that a file of counts may have
 BLOCKS = 16  # of a running text, each of which is left out in turn
 MAX_BLOCKS = 64
 _BYTES_PER_TOKEN = 32  # of memory while counting
