@@ -101,7 +101,7 @@ class CompiledCounter:
         removed = np.zeros((len(self.predictable), len(ends)), dtype=np.int64)
         ranks_in = np.zeros(len(ends), dtype=np.int64)
         without = _WITHOUT(blocks=len(ends), ends=pointer(ends))
-        self._call("unigrams_without", without, *self._whole, removed, ranks_in)
+        self._call("unigrams_without", *self._whole, without, removed, ranks_in)
         return without_blocks(adjusted, removed, discount, self.predictable, int(self._ranks.size) - ranks_in)
 
     def _tally(self) -> list[list[Tally]]:
@@ -133,7 +133,7 @@ class CompiledCounter:
             self._on_progress(begin + (end - begin) * done / max(1, int(self._ranks.size)))
 
         tasks = [(self._parts[index], arguments[index]) for index in order]
-        in_threads(lambda part, extra: self._call(function, *_placed(function, part, extra)), tasks, on_done)
+        in_threads(lambda part, extra: self._call(function, *part, *extra), tasks, on_done)
 
 
 class _LevelArrays:
@@ -160,11 +160,6 @@ class _LevelArrays:
 def _tables(levels: int) -> tuple[Integers, Integers, Integers]:
     numbers, grams, nodes = (np.zeros((levels, width), dtype=np.int64) for width in (4, MOST + 1, MOST + 1))
     return numbers, grams, nodes
-
-
-def _placed(function: str, part: tuple[int, int], extra: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return the arguments in their order: the counts to leave out come before the ranks."""
-    return (*extra, *part) if function == "leave_out" else (*part, *extra)
 
 
 def _grouped(begins: Integers) -> list[tuple[int, int]]:

@@ -110,6 +110,23 @@ static void count_followers(struct reading *reading, int64_t begin, int64_t end,
     }
 }
 
+/* The adjusted counts of all followers, their number, and the mass that discounting leaves. */
+struct sums {
+    int64_t total, followers;
+    double mass;
+};
+
+static struct sums sums_of(const struct reading *reading, int k) {
+    struct sums all = {0, 0, 0};
+    for (int64_t s = 0; s < reading->size; s++) {
+        const struct follower *follower = reading->followers + s;
+        all.total += follower->adjusted;
+        all.followers += is_kept(reading, k, follower->count, follower->adjusted);
+        all.mass += value_of(reading, k, follower->count, follower->adjusted);
+    }
+    return all;
+}
+
 static void leave_out_blocks(struct reading *reading, int64_t begin, int64_t end, int k) {
     int64_t B = reading->without->blocks;
     uint32_t ranks_in[BLOCKS] = {0};
@@ -119,14 +136,7 @@ static void leave_out_blocks(struct reading *reading, int64_t begin, int64_t end
         present |= (uint64_t)1 << reading->block[r - reading->first];
     }
     count_followers(reading, begin, end, k);
-    int64_t total = 0, kept = 0;
-    double mass = 0;
-    for (int64_t s = 0; s < reading->size; s++) {
-        struct follower *follower = reading->followers + s;
-        total += follower->adjusted;
-        mass += value_of(reading, k, follower->count, follower->adjusted);
-        kept += is_kept(reading, k, follower->count, follower->adjusted);
-    }
+    struct sums all = sums_of(reading, k);
     if (present & (present - 1)) { /* otherwise nothing remains without the only block */
         int64_t totals[BLOCKS] = {0}, followers[BLOCKS] = {0};
         double masses[BLOCKS] = {0};
@@ -148,9 +158,9 @@ static void leave_out_blocks(struct reading *reading, int64_t begin, int64_t end
         double backoff[BLOCKS];
         uint8_t counts[BLOCKS];
         for (int64_t b = 0; b < B; b++) {
-            followers[b] = kept - followers[b];
-            totals[b] = total - totals[b];
-            backoff[b] = followers[b] ? 1 - (mass - masses[b]) / totals[b] : 0;
+            followers[b] = all.followers - followers[b];
+            totals[b] = all.total - totals[b];
+            backoff[b] = followers[b] ? 1 - (all.mass - masses[b]) / totals[b] : 0;
             counts[b] = log2_of(end - begin - ranks_in[b]);
         }
         for (int64_t r = begin; r < end; r++) {
@@ -172,18 +182,11 @@ static void leave_out_tokens(struct reading *reading, int64_t begin, int64_t end
     const struct ranks *ranks = reading->ranks;
     int whole = k == ranks->depths - 1 || is_led(ranks, begin, k);
     count_followers(reading, begin, end, k);
-    int64_t total = 0, kept = 0;
-    double mass = 0;
-    for (int64_t s = 0; s < reading->size; s++) {
-        struct follower *follower = reading->followers + s;
-        total += follower->adjusted;
-        mass += value_of(reading, k, follower->count, follower->adjusted);
-        kept += is_kept(reading, k, follower->count, follower->adjusted);
-    }
+    struct sums all = sums_of(reading, k);
     uint8_t count = log2_of(end - begin - 1);
     for (int64_t r = begin; r < end; r++) {
-        int64_t i = r - reading->first, remaining = total, followers = kept;
-        double without = mass, value = 0;
+        int64_t i = r - reading->first, remaining = all.total, followers = all.followers;
+        double without = all.mass, value = 0;
         if (reading->slot[i] != UINT32_MAX) {
             struct follower *follower = reading->followers + reading->slot[i];
             uint32_t gone = whole || reading->only[i] != NONE, adjusted = follower->adjusted - gone;
@@ -250,7 +253,7 @@ static int begin_reading(struct reading *reading, const struct ranks *ranks, con
 }
 
 /* Write the figures of the ranks [first, last), which are whole nodes of depth 1. Return 0 if there is not enough memory. */
-EXPORT int NAME(leave_out)(const struct ranks *ranks, const struct without *without, int64_t first, int64_t last) {
+EXPORT int NAME(leave_out)(const struct ranks *ranks, int64_t first, int64_t last, const struct without *without) {
     struct reading reading;
     int fine = begin_reading(&reading, ranks, without, first, last);
     for (int k = (int)ranks->depths - 1; k > 0 && fine; k--) {
@@ -274,7 +277,7 @@ EXPORT int NAME(leave_out)(const struct ranks *ranks, const struct without *with
 /* Add to removed (V, B) what the adjusted count of each unigram loses without each block, for the nodes of depth 1 in the
  * ranks [first, last): the nodes after which only that block has the token. Add to ranks_in (B) their ranks in each block.
  * With a single order, a unigram loses its count. */
-EXPORT int NAME(unigrams_without)(const struct ranks *ranks, const struct without *without, int64_t first, int64_t last,
+EXPORT int NAME(unigrams_without)(const struct ranks *ranks, int64_t first, int64_t last, const struct without *without,
                                   int64_t *removed, int64_t *ranks_in) {
     int64_t B = without->blocks;
     struct entry *table = calloc(ranks->vocabulary, sizeof *table); /* child: 1 + the only block; 0: several */
