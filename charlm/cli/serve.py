@@ -53,9 +53,7 @@ def serve(
     ] = None,
     max_body: Annotated[
         float | None,
-        optional(
-            "Largest body of a request, in megabytes.", f"{Limits.body / _MEGABYTE:g}", metavar="MB", panel=_LIMITS
-        ),
+        optional("Largest body of a request, in megabytes.", _MOST_MEGABYTES, metavar="MB", panel=_LIMITS),
     ] = None,
     max_prompt: Annotated[
         int | None, optional("Most tokens in the prompts of a request.", str(Limits.prompt), metavar="N", panel=_LIMITS)
