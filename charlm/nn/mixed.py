@@ -9,7 +9,7 @@ A mixed network appends to each output what its readout needs besides h<t>: in t
 counts without the target's own part of the text, otherwise the C tokens before the one to predict.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from charlm.nn.network import Network
 from charlm.nn.trainable import Read
 from charlm.tokenizers import Ids, Tokenizer
 
+NETWORK, COUNTS, GATE = "network", "counts", "gate"  # log P by each part alone, and g<t>
 UNKNOWN = -1  # a token of context before the beginning of what is read
 _COUNTS = 12  # sizes of k; a context seen 2,047 times or more has the last one
 _FOLLOWERS = (2, 3, 5)  # the least numbers of followers of all values of d but the first
@@ -54,6 +55,7 @@ class MixedNetwork(Network):
     """
 
     counts: Counts
+    part_names: ClassVar[tuple[str, ...]] = (NETWORK, COUNTS, GATE)
 
     @computing()
     def __init__(self, config: ModelConfig, vocabulary_size: int) -> None:
@@ -109,18 +111,26 @@ class MixedNetwork(Network):
     @computing()
     def target_log_probability(self, outputs: Tensor, targets: Tensor) -> Tensor:
         h, rest = outputs[:, : self.hidden_size], outputs[:, self.hidden_size :]
+        if not self.training and rest.shape[1]:
+            return self.target_parts(outputs, targets)[0]
         alone = super().target_log_probability(h, targets)
         if not rest.shape[1]:
             return alone
-        if not self.training:
-            figures = self._figures_after(rest.long().cpu().numpy(), targets.cpu().numpy())
-            counted = torch.from_numpy(figures.logprobs).to(h.device)
-            return _mixture(alone, counted, self.gate(h, self._cells_of(figures.context, h)))
         # The network learns as if it were alone. Sharing its error with the counts made it learn less.
         counted, cells, mixes = rest.unbind(dim=1)
         fixed = alone.detach()
         mixed = _mixture(fixed, counted, self.gate(h.detach(), cells.long()))
         return torch.where(mixes > 0, mixed, fixed) + alone - fixed
+
+    @computing()
+    def target_parts(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        h, contexts = outputs[:, : self.hidden_size], outputs[:, self.hidden_size :]
+        alone = super().target_log_probability(h, targets)
+        figures = self._figures_after(contexts.long().cpu().numpy(), targets.cpu().numpy())
+        counted = torch.from_numpy(figures.logprobs).to(h.device)
+        gate = self.gate(h, self._cells_of(figures.context, h))
+        parts = {NETWORK: alone, COUNTS: counted, GATE: torch.sigmoid(gate)}
+        return _mixture(alone, counted, gate), parts
 
     def gate(self, h: Tensor, cells: Tensor) -> Tensor:
         """Return the logit of g<t>: (..., H) and the cells of G (...) → (...)."""

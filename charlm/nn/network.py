@@ -5,7 +5,7 @@ Letters: T time, B batch, V vocabulary, E embedding, H hidden, L layers. Tensors
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -25,10 +25,11 @@ from charlm.registry import find
 class Network(Trainable):
     """A recurrent network that computes the logits of the next token.
 
-    `config` must be resolved: every size is a number.
+    `config` must be resolved: every size is a number. part_names: the parts of a mixture, as in `target_parts`.
     """
 
     starts_whole = True
+    part_names: ClassVar[tuple[str, ...]] = ()
     predictable: Tensor  # the name of `allowed_tokens` in model.safetensors
     embedding: Embedding
 
@@ -95,6 +96,10 @@ class Network(Trainable):
         It equals the log-softmax of `logits` at the targets, but an adaptive readout computes it faster.
         """
         return self.readout.target_log_probability(self._through_dense(outputs), targets, self.allowed_tokens)
+
+    def target_parts(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return `target_log_probability` and what a mixture makes it of, by `part_names`: each is (N,)."""
+        return self.target_log_probability(outputs, targets), {}
 
     def _through_dense(self, outputs: Tensor) -> Tensor:
         """Apply the dense layers to each output: (..., H) → (..., H)."""

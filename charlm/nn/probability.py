@@ -137,6 +137,8 @@ def quantities(
 ) -> list[Values]:
     """Return log P of each row's tokens, as `LOGPROB`, and other quantities by name, for t ≥ 1.
 
+    What a mixture makes the probability of is among them, by the `part_names` of the network.
+
     Each row is read from a zero state. Rows of similar length are read together, and long rows block by block with
     the state carried, so batches and blocks change a result by rounding only. Without `others`, a readout may skip the
     full distribution. `on_progress` is called after each block.
@@ -163,7 +165,8 @@ def _read_batch(
     steps = [max(0, len(row) - 1) for row in rows]
     # The results are allocated at the first block: small arrays allocated one by one between large temporary ones would
     # fragment the memory of the temporary ones and keep it from being reused.
-    results: list[Values] = [{} if steps[-1] else dict.fromkeys((LOGPROB, *others), np.empty(0)) for _ in rows]
+    names = (LOGPROB, *others, *network.part_names)
+    results: list[Values] = [{} if steps[-1] else dict.fromkeys(names, np.empty(0)) for _ in rows]
     state, first, ended = None, 0, 0
     while first < steps[-1]:
         ended_before, ended = ended, bisect_right(steps, first)
@@ -199,7 +202,7 @@ def _read_out(
     chunk = max(1, _limits(network.device).logits_per_chunk // network.allowed_tokens.numel())
     chunks = zip(torch.split(outputs.flatten(0, 1), chunk), torch.split(targets.flatten(), chunk), strict=True)
     parts = [_read_out_chunk(network, some, ids, others) for some, ids in chunks]
-    for name in (LOGPROB, *others):
+    for name in (LOGPROB, *others, *network.part_names):
         values = torch.cat([part[name] for part in parts]).cpu().numpy()
         yield name, values.reshape(*targets.shape, *values.shape[1:])
 
@@ -209,10 +212,12 @@ def _read_out_chunk(
 ) -> dict[str, Tensor]:
     """Return each quantity from outputs (N, H) and targets (N,)."""
     if not others:  # a readout may know log P of the targets without the full distribution
-        return {LOGPROB: network.target_log_probability(outputs, targets)}
+        whole, mixed = network.target_parts(outputs, targets)
+        return {LOGPROB: whole, **mixed}
+    mixed = network.target_parts(outputs, targets)[1] if network.part_names else {}
     logprobs = log_softmax(network.logits(outputs))[None]
     asked: dict[str, Quantity] = {LOGPROB: target_log_probability, **others}
-    return {name: quantity(logprobs, targets[None])[0] for name, quantity in asked.items()}
+    return {name: quantity(logprobs, targets[None])[0] for name, quantity in asked.items()} | mixed
 
 
 def joined(parts: list[NDArray[Any]]) -> NDArray[Any]:

@@ -12,9 +12,9 @@ from conftest import STREAM
 from reference_run import ending
 
 import charlm
-from charlm.nn.mixed import MixedNetwork
+from charlm.nn.mixed import COUNTS, GATE, NETWORK, MixedNetwork
 from charlm.nn.network import Network
-from charlm.nn.probability import log_probabilities
+from charlm.nn.probability import LOGPROB, entropy, log_probabilities, quantities
 from charlm.training.learner import Learner
 
 LINES = "\n".join(f"{a} {b} {c}" for a in ("the", "a") for b in ("cat", "dog", "hen") for c in ("sat", "ran", "ate"))
@@ -184,3 +184,18 @@ def test_the_network_learns_as_if_it_were_alone() -> None:
     for name, weight in alone.network.state_dict().items():
         assert torch.equal(weight, mixed.network.state_dict()[name]), name
     assert mixed.evaluate(STREAM[3000:3600]).nats_per_token < alone.evaluate(STREAM[3000:3600]).nats_per_token  # type: ignore[operator]
+
+
+@torch.no_grad()
+def test_the_parts_of_a_probability_make_it(model: charlm.LanguageModel) -> None:
+    """P = (1 - g) · P_network + g · P_counts, and each part is what it is alone."""
+    network, (row,) = model.network, some_ids(model, 40).T.numpy()
+    assert isinstance(network, MixedNetwork)
+    (values,) = quantities(network, [row], {})
+    whole, alone, counted, gate = (values[name] for name in (LOGPROB, NETWORK, COUNTS, GATE))
+    np.testing.assert_allclose(np.exp(whole), (1 - gate) * np.exp(alone) + gate * np.exp(counted), rtol=1e-5)
+    np.testing.assert_allclose(alone, log_probabilities(model.without_counts().network, [row])[0], rtol=1e-5)
+    np.testing.assert_allclose(counted, network.counts.log_probabilities([row])[0], rtol=1e-5)
+    (full,) = quantities(network, [row], {"entropy": entropy})
+    assert all(full[name].tolist() == values[name].tolist() for name in network.part_names)
+    assert set(quantities(model.without_counts().network, [row], {})[0]) == {LOGPROB}
