@@ -29,11 +29,10 @@ NETWORK, COUNTS, GATE = "network", "counts", "gate"  # log P by each part alone,
 UNKNOWN = -1  # a token of context before the beginning of what is read
 _COUNTS = 12  # sizes of k; a context seen 2,047 times or more has the last one
 _FOLLOWERS = (2, 3, 5)  # the least numbers of followers of all values of d but the first
-_FIGURES = 3  # numbers that a training window has for each target: log P, the cell of G, and whether it is mixed
 
 
 def figures_of_windows(figures: Figures, order: int) -> NDArray[np.float32]:
-    """Return what a training window has for each target: (N, 3), with the last column 1."""
+    """Return what a training window has for each target: log P, the cell of G, and whether it is mixed: 1. (N, 3)"""
     return np.stack(
         (figures.logprobs, _cells(figures.context, order), np.ones(len(figures.logprobs))), axis=1, dtype=np.float32
     )
@@ -103,10 +102,11 @@ class MixedNetwork(Network):
             return logits
         shares, statistics = self.counts.distributions(contexts.reshape(-1, contexts.shape[-1]).long().cpu().numpy())
         counted = torch.from_numpy(shares).to(h.device).view(*logits.shape)
-        share = torch.sigmoid(self.gate(h, self._cells_of(statistics, h).view(h.shape[:-1])))[..., None]
-        mixed = (1 - share) * torch.softmax(logits, dim=-1) + share * counted
-        possible = self.allowed_tokens.expand_as(mixed)
-        return torch.where(possible, torch.log(mixed.masked_fill(~possible, 1.0)), -torch.inf)
+        gate = self.gate(h, self._cells_of(statistics, h).view(h.shape[:-1]))[..., None]
+        # Tokens that cannot occur have no part in the sum: the gradient of log(0 + 0) would be NaN.
+        impossible = ~self.allowed_tokens
+        alone = torch.log_softmax(logits, dim=-1).masked_fill(impossible, 0.0)
+        return _mixture(alone, counted.masked_fill(impossible, 1.0).log(), gate).masked_fill(impossible, -torch.inf)
 
     @computing()
     def target_log_probability(self, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -156,7 +156,7 @@ class MixedNetwork(Network):
 
 
 def _mixture(alone: Tensor, counted: Tensor, gate: Tensor) -> Tensor:
-    """Return log P of the mixture from both parts. Where a token cannot occur, both are -inf, and so is the mixture."""
+    """Return log P of the mixture from log P of both parts, and the logit of g<t>; -inf where both parts are."""
     return torch.logaddexp(alone + functional.logsigmoid(-gate), counted + functional.logsigmoid(gate))
 
 

@@ -78,6 +78,15 @@ def test_the_probability_of_a_target_is_that_of_the_distribution(model: charlm.L
     torch.testing.assert_close(model.network.target_log_probability(unknown[:, 0], ids[4:, 0]), expected)
 
 
+def test_tokens_that_cannot_occur_leave_the_gradients_finite(model: charlm.LanguageModel) -> None:
+    network = copy.deepcopy(model.network)
+    assert not network.allowed_tokens.all()
+    logprobs, _ = network(some_ids(model, 9))
+    logprobs[..., network.allowed_tokens].sum().backward()
+    gradients = [weight.grad for weight in network.parameters() if weight.grad is not None]
+    assert gradients and all(bool(each.isfinite().all()) for each in gradients)
+
+
 @torch.no_grad()
 def test_a_whole_text_is_the_same_step_by_step(model: charlm.LanguageModel) -> None:
     ids = some_ids(model, 20)
