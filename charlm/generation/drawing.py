@@ -10,6 +10,7 @@ from charlm.generation.compiled import ENDED_SHARE, CompiledDraws, fits
 from charlm.generation.samplers import Sampler
 from charlm.nn import graphs
 from charlm.nn.gpu_reading import grouped, parts_of
+from charlm.nn.mixed import MixedNetwork
 from charlm.nn.network import Network, NetworkState, join, select
 
 _CHECK_EVERY = 8  # steps after which a GPU is asked which rows have ended, since it has to finish all steps to answer
@@ -72,52 +73,57 @@ class TorchDraws:
         self._sampler_states = [sampler.start(len(logits)) for sampler in samplers]
 
     def __call__(self, chances: Tensor) -> tuple[Tensor, Tensor]:
-        if self.logits.is_cuda and self._first_tokens is None and all(each.compiled for each in self.samplers):
-            return self._by_graph(chances.to(self.logits.device))
+        on_gpu = self.logits.is_cuda
+        step, every = self._step, _CHECK_EVERY if on_gpu else 1
+        if on_gpu and self._depends_on_logits_alone:
+            step, chances = self._recorded_step, chances.to(self.logits.device)
         tokens, logits = [], []
         ended = torch.zeros(chances.shape[1], dtype=torch.bool, device=self.logits.device)
-        for chance in chances:
-            filtered = self.logits
-            if self._first_tokens is not None:
-                filtered, self._first_tokens = filtered.masked_fill(~self._first_tokens, -torch.inf), None
-            for index, sampler in enumerate(self.samplers):
-                filtered, self._sampler_states[index] = sampler(filtered, self._history, self._sampler_states[index])
-            drawn = draw(filtered, chance)
-            tokens.append(drawn)
-            logits.append(self.logits)
-            self._history = torch.cat((self._history, drawn[:, None]), dim=1)
-            next_logits, self.state = self.network(drawn[None], self.state)
-            self.logits = next_logits[0]
-            ended |= drawn == self.end
-            if int(ended.sum()) > int(ENDED_SHARE * len(ended)):
-                break
-        return torch.stack(tokens), torch.stack(logits)
-
-    def _by_graph(self, chances: Tensor) -> tuple[Tensor, Tensor]:
-        """Draw on a GPU with one call for each step; the samplers depend on the logits alone."""
-        tokens, logits = [], []
-        layers = [len(layer) for layer in self.state]
-
-        def step(logits: Tensor, chance: Tensor, *parts: Tensor) -> tuple[Tensor, ...]:
-            filtered = logits
-            for sampler in self.samplers:
-                filtered, _ = sampler(filtered, self._history, None)
-            drawn = draw(filtered, chance)
-            after, state = self.network(drawn[None], grouped(parts, layers))
-            return (drawn, after[0], *parts_of(state))
-
-        settings = tuple(each.compiled for each in self.samplers)
         for number, chance in enumerate(chances, start=1):
-            given = [self.logits, chance, *parts_of(self.state)]
             logits.append(self.logits)
-            drawn, self.logits, *parts = graphs.run(self.network, step, given, settings=settings)
-            self.state = grouped(parts, layers)
-            tokens.append(drawn)
-            if number % _CHECK_EVERY == 0:
-                ended = (torch.stack(tokens) == self.end).any(0)
+            tokens.append(step(chance))
+            if number % every == 0:
+                ended |= (torch.stack(tokens[-every:]) == self.end).any(0)
                 if int(ended.sum()) > int(ENDED_SHARE * len(ended)):
                     break
         return torch.stack(tokens), torch.stack(logits)
+
+    @property
+    def _depends_on_logits_alone(self) -> bool:
+        """Whether a step needs nothing but tensors on the network's device: no history, and no counts."""
+        samplers = self._first_tokens is None and all(each.compiled for each in self.samplers)
+        return samplers and not isinstance(self.network, MixedNetwork)
+
+    def _step(self, chance: Tensor) -> Tensor:
+        """Draw a token for each row and read it."""
+        drawn, self.logits, self.state = self._advance(self.logits, chance, self.state)
+        self._history = torch.cat((self._history, drawn[:, None]), dim=1)
+        return drawn
+
+    def _recorded_step(self, chance: Tensor) -> Tensor:
+        """Draw and read on a GPU with one call. The history is not kept, since no sampler needs it."""
+        layers = [len(layer) for layer in self.state]
+
+        def step(logits: Tensor, chance: Tensor, *parts: Tensor) -> tuple[Tensor, ...]:
+            drawn, after, state = self._advance(logits, chance, grouped(parts, layers))
+            return (drawn, after, *parts_of(state))
+
+        settings = tuple(each.compiled for each in self.samplers)
+        given = [self.logits, chance, *parts_of(self.state)]
+        drawn, self.logits, *parts = graphs.run(self.network, step, given, settings=settings)
+        self.state = grouped(parts, layers)
+        return drawn
+
+    def _advance(self, logits: Tensor, chance: Tensor, state: NetworkState) -> tuple[Tensor, Tensor, NetworkState]:
+        """Return the tokens drawn from the logits (B, V), and the logits and the state that follow them."""
+        filtered = logits
+        if self._first_tokens is not None:
+            filtered, self._first_tokens = filtered.masked_fill(~self._first_tokens, -torch.inf), None
+        for index, sampler in enumerate(self.samplers):
+            filtered, self._sampler_states[index] = sampler(filtered, self._history, self._sampler_states[index])
+        drawn = draw(filtered, chance)
+        after, state = self.network(drawn[None], state)
+        return drawn, after[0], state
 
     def keep(self, rows: Tensor) -> None:
         self.logits, self._history, self.state = self.logits[rows], self._history[rows], select(self.state, rows)
