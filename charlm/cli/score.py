@@ -91,7 +91,12 @@ def score(
     adaptations: Annotated[Given, OptionsOf(_ADAPTATIONS, _ADAPTATION)] = NONE,
     full: Annotated[
         bool,
-        typer.Option("--full", help="Also print the entropy before each token, and its rank.", rich_help_panel=OUTPUT),
+        typer.Option(
+            "--full",
+            help="Also print the entropy before each token, and its rank; for a model with counts, also their weight"
+            " (gate) and their share of each probability.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = False,
     unknown: Unknown = "unk",
     format: Annotated[
@@ -187,7 +192,7 @@ def score(
     remarks = _Remarks()
     piped = STDIN in (arguments or ())
     with result_in(output), text_bar((piped or bool(file)) and not quiet, piped) as on_progress:
-        writer.model = language_model.name
+        writer.model, writer.has_counts = language_model.name, bool(language_model.network.part_names) and not methods
         writer.begin(in_base, convention)
         for group in ([text] for text in singles) if methods else batches(singles, len, _CHARACTERS, _AT_ONCE):
             for result in language_model.score_many(group, eos=ends, **how):

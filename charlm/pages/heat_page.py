@@ -32,13 +32,17 @@ pre b:hover::after, pre b:focus::after { content: attr(data-tip); position: fixe
   background: Canvas; color: CanvasText; border: 1px solid GrayText; font: 14px/1.4 ui-monospace, monospace }
 pre b:hover::after { z-index: 1 }
 """
+# A line above a token, with a gap between: the share of the counts in its probability, in quarters.
+_LINES = {"": "", "¼": "dotted", "½": "dashed", "¾": "solid"}
+_GAP = "b[class*=' c'] { background-clip: content-box; padding: 3px 0 0 }\n"
 
 
 def page(scores: Sequence[Score], convention: str, model: str = "") -> str:
     """HTML of texts, each token on the color of its surprisal, above a red bar whose thickness shows it too.
 
     A token under the pointer shows its probability and surprisal; with `alternatives` also its rank, the entropy before
-    it, and the most likely tokens there. `convention` says how the texts were scored.
+    it, and the most likely tokens there; with counts beside the network also their weight and their share, which a
+    line above the token shows too. `convention` says how the texts were scored.
     model: its name, for the heading and for the title of the window.
     """
     unknown = any(score.originals for score in scores)
@@ -48,9 +52,23 @@ def page(scores: Sequence[Score], convention: str, model: str = "") -> str:
         f'<p class="legend">surprisal {level_legend()} in steps of {bits}; {len(COLORS) - 1} has no upper limit: the'
         f" brighter the color and the thicker the bar, the more surprising{_DASHED * unknown}</p>\n"
     )
+    if any(score.counts_shares is not None for score in scores):
+        bars += _line_rules()
+        legend += _line_legend()
     heading = f"<h1>Surprisal of {plural(len(scores), 'text')}{f' by the model {safe(model)}' * bool(model)}</h1>\n"
     body = f"{heading}{legend}{''.join(map(_text, scores))}<p>{escape(convention)}</p>\n"
     return document(titled(model, "charlm score"), _STYLE + level_rules("b.s") + bars, body)
+
+
+def _line_rules() -> str:
+    lines = ((number, line) for number, line in enumerate(_LINES.values()) if line)
+    return _GAP + "".join(f"b.c{number} {{ border-top: 2px {line} CanvasText }}\n" for number, line in lines)
+
+
+def _line_legend() -> str:
+    lines = ((number, share) for number, share in enumerate(_LINES) if share)
+    shown = ", ".join(f'<b class="c{number}">from {share}</b>' for number, share in lines)
+    return f'<p class="legend">line above a token: share of the counts of n-grams in its probability, {shown}</p>\n'
 
 
 def _text(score: Score) -> str:
@@ -72,11 +90,16 @@ def _token(score: Score, index: int) -> str:
         lines += [f"rank {score.ranks[index]:,}, entropy {score.entropies[index] / math.log(2):.2f} bits"]
     if score.alternatives is not None:
         lines += [f"{math.exp(value):8.2%}  {_shown(text, True)}" for text, value in score.alternatives[index]]
+    line = ""
+    if score.counts_shares is not None and score.gates is not None:
+        share = score.counts_shares[index]
+        lines[1:1] = [f"{share:.0%} from the counts, whose weight was {score.gates[index]:.2f}"]
+        line = f" c{int(min(share * len(_LINES), len(_LINES) - 1))}"
     tip = escape("\n".join(lines)).replace("\n", "&#10;")
     if unknown:
         return f'<b class="unknown" tabindex="0" data-tip="{tip}">{safe(original)}</b>'
     text = escape(_END if token is None else visible(token).replace("\n", "↵\n"))
-    return f'<b class="s{level(logprob, score.unit)}" tabindex="0" data-tip="{tip}">{text}</b>'
+    return f'<b class="s{level(logprob, score.unit)}{line}" tabindex="0" data-tip="{tip}">{text}</b>'
 
 
 def _shown(token: str | None, last: bool) -> str:

@@ -11,11 +11,15 @@ from charlm.wording import plural
 
 
 class Scored(NamedTuple):
-    """A token that was scored: its text, log P in nats, and the original text of a token that is unknown."""
+    """A token that was scored: its text, and log P in nats.
+
+    original: the text of a token that is unknown. share: part of P that comes from counts beside the network.
+    """
 
     text: str | None
     logprob: float
     original: str = ""
+    share: float | None = None
 
 
 def heat(given: str, tokens: Iterable[Scored], unit: Unit, caption: str) -> str:
@@ -36,7 +40,8 @@ def _token(token: Scored, unit: Unit) -> str:
         return (
             f'<span style="border-bottom: 2px dashed #d00" title="unknown to the model">{safe(token.original)}</span>'
         )
-    return _mark(token.text, level(token.logprob, unit), f"{math.exp(token.logprob):.4%}, {bits:.2f} bits")
+    counts = "" if token.share is None else f", {token.share:.0%} from counts"
+    return _mark(token.text, level(token.logprob, unit), f"{math.exp(token.logprob):.4%}, {bits:.2f} bits{counts}")
 
 
 def _mark(text: str, number: int, title: str) -> str:

@@ -15,7 +15,8 @@ from charlm.nn.probability import TokenProgress
 from charlm.progress import ignore
 from charlm.scoring.adapting import AdaptiveReader
 from charlm.scoring.evaluation import Evaluation, evaluate
-from charlm.scoring.score import Score, ScoreConfig, ScoreOptions, score
+from charlm.scoring.score import Score, ScoreConfig, ScoreOptions
+from charlm.scoring.score_texts import score
 from charlm.tokenizers import Tokenizer
 from charlm.wording import quoted
 

@@ -7,7 +7,7 @@ from charlm.scoring.score import Score
 
 _OPTIONAL = (
     *("bits_per_char_known", "entropies", "ranks", "alternatives", "lengths", "originals"),
-    *("adapting", "scored_context"),
+    *("gates", "counts_shares", "adapting", "scored_context"),
 )
 
 

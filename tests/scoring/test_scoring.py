@@ -46,6 +46,8 @@ def test_a_score_worked_by_hand(bigram_model: charlm.LanguageModel) -> None:
         "originals": None,
         "adapting": None,
         "scored_context": None,
+        "gates": None,
+        "counts_shares": None,
     }
 
 

@@ -10,6 +10,11 @@ from charlm.scoring.measure import NATS
 from charlm.scoring.score import Score
 from charlm.scoring.summary import Logarithms, Total, summary
 
+_SHARES = (
+    "gate: weight of the counts of n-grams before the token is known; counts: their share of its probability,"
+    " gate · P(token by the counts) / P(token)\n"
+)
+
 
 class Table(ScoreWriter):
     """Columns for people."""
@@ -19,6 +24,7 @@ class Table(ScoreWriter):
     def begin(self, logarithms: Logarithms, convention: str) -> None:
         super().begin(logarithms, convention)
         self._total = Total()
+        self._shares = False  # whether the columns of counts were written
 
     def add(self, score: Score) -> None:
         self._total.add(score)
@@ -26,6 +32,9 @@ class Table(ScoreWriter):
         heads = {"token": 10, "probability": 11, f"surprisal ({unit})": 16}
         if score.ranks is not None:
             heads |= {f"entropy ({unit})": 14, "rank": 6}
+            if score.gates is not None:
+                heads |= {"rank": 5, "gate": 4, "counts": 6}  # 80 columns in all
+                self._shares = True
         heads = {head: max(width, len(head)) for head, width in heads.items()}
         given, scored = names(score, repr, unknown=lambda original: f"<UNK> {original!r}")
         rows = [list(heads), *([name, *["–"] * (len(heads) - 1)] for name in given)]
@@ -37,11 +46,13 @@ class Table(ScoreWriter):
     def end(self) -> None:
         if self._total.texts > 1:
             write_lines(f"all {self._total.texts:,} texts: {self._total.figures(self._logarithms)}\n")
-        write_lines(f"{self._convention}\n")
+        write_lines(f"{self._convention}\n{_SHARES * self._shares}")
 
     def _figures(self, score: Score, index: int) -> list[str]:
         nats, logprob = NATS[self._logarithms.surprisal], score.logprobs[index]
         figures = [f"{math.exp(logprob):.6f}", f"{0.0 - logprob / nats:.3f}"]
         if score.entropies is not None and score.ranks is not None:
             figures += [f"{score.entropies[index] / nats:.3f}", f"{score.ranks[index]:,}"]
+            if score.gates is not None and score.counts_shares is not None:
+                figures += [f"{score.gates[index]:.2f}", f"{score.counts_shares[index]:.3f}"]
         return figures

@@ -29,12 +29,14 @@ class Tsv(ScoreWriter):
         self._sentence = 0
         logprob, surprisal = logarithms.names
         columns = ["sentence", "position", "token", f"logprob_{logprob}", f"surprisal_{surprisal}"]
-        write(tsv.row([*columns, f"entropy_{surprisal}", "rank"]))
+        columns += [f"entropy_{surprisal}", "rank", *("gate", "counts_share") * self.has_counts]
+        write(tsv.row(columns))
+        self._given = [""] * (len(columns) - 3)
 
     def add(self, score: Score) -> None:
         self._sentence += 1
         given, scored = names(score, str)
-        rows = [[name, "", "", "", ""] for name in given]
+        rows = [[name, *self._given] for name in given]
         rows += [[name, *self._figures(score, index)] for index, name in enumerate(scored)]
         numbered = enumerate(rows, start=1)
         write("".join([tsv.row([str(self._sentence), str(number), *row]) for number, row in numbered]))
@@ -43,5 +45,9 @@ class Tsv(ScoreWriter):
         logprob, nats = score.logprobs[index], NATS[self._logarithms.surprisal]
         figures = [f"{logprob / NATS[self._logarithms.logprob]:.9g}", f"{0.0 - logprob / nats:.9g}"]
         if score.entropies is None or score.ranks is None:
-            return [*figures, "", ""]
-        return [*figures, f"{score.entropies[index] / nats:.9g}", str(score.ranks[index])]
+            figures += ["", ""]
+        else:
+            figures += [f"{score.entropies[index] / nats:.9g}", str(score.ranks[index])]
+        if score.gates is not None and score.counts_shares is not None:
+            figures += [f"{score.gates[index]:.9g}", f"{score.counts_shares[index]:.9g}"]
+        return figures
