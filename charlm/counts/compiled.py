@@ -46,7 +46,7 @@ class CompiledCounter:
         addresses = {name: pointer(values) for name, values in self._arrays.items()}
         self._ranks = _RANKS(size=N, vocabulary=len(predictable), depths=order, **addresses)
         begins, room = np.empty((2, len(predictable) + 1), dtype=np.int64)
-        self._ranks.size = call("by_last_token", text.ids, self._ranks, N, begins, room)
+        self._ranks.size = call("by_last_token", text.ids.dtype, self._ranks, N, begins, room)
         self._parts = _grouped(begins)
         self._in_parts("sort", [() for _ in self._parts], 0.0, _SORTED)
         root, *parts = self._tally()
@@ -118,7 +118,7 @@ class CompiledCounter:
         return 0, int(self._ranks.size)
 
     def _call(self, function: str, *arguments: Any) -> None:
-        if not call(function, self.text.ids, self._ranks, *arguments):
+        if not call(function, self.text.ids.dtype, self._ranks, *arguments):
             raise MemoryError("there is not enough memory to count")
 
     def _in_parts(self, function: str, arguments: Sequence[tuple[Any, ...]], begin: float, end: float) -> None:

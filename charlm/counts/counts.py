@@ -73,16 +73,20 @@ class Counts:
             results += [logprobs[a + 1 : b] for a, b in pairwise(offsets.tolist())]
         return results
 
+    def figures_after(self, contexts: NDArray[Any], targets: NDArray[Any]) -> Figures:
+        """Return the figures of targets (N,) after contexts (N, C), as in `distributions`."""
+        return self.tree.look_up_after(contexts, targets)
+
     def distribution(self, context: NDArray[Any] | Sequence[int]) -> Shares:
         """Return the probability of each token (V,) after a context, of which the last `order` - 1 tokens count."""
         probabilities: Shares = self.distributions(np.asarray(context)[None])[0][0]
         return probabilities
 
     def distributions(self, contexts: NDArray[Any]) -> tuple[Shares, Statistics]:
-        """Return the probabilities (B, V) after contexts (B, C), and statistics (B,) of the contexts.
+        """Return the probabilities (N, V) after contexts (N, C), and statistics (N,) of the contexts.
 
         The last `order` - 1 tokens of a context count, back to its last START, which also fills up a shorter one on the
-        left.
+        left. -1 is a token that is not known.
         """
         return self.tree.distributions(contexts)
 

@@ -1,5 +1,6 @@
 """Look up tokens and distributions in a tree of contexts with the compiled library."""
 
+import ctypes
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.counts.figures import Figures, Statistics, logarithms
-from charlm.counts.native.library import Structures, call, in_threads, pointer, structure
-from charlm.counts.text import Text
+from charlm.counts.native.library import Structures, call, compiled, in_threads, pointer, structure
+from charlm.counts.text import Integers, Text, id_type
 
 _NODES = structure("Nodes", "", "tokens children counts starts following shares backoff")
 _TREE = structure("Tree", "depths vocabulary count followers", "nodes unigrams")
@@ -23,6 +24,7 @@ class CompiledTree:
     ) -> None:
         """Take over the fields of `tree.Tree`, and the arrays of each of its levels."""
         self._kept = (unigrams, levels)
+        self._token = id_type(len(unigrams))
         self._nodes = Structures(_NODES, [[*map(pointer, level)] for level in levels])
         self._tree = _TREE(len(levels) + 1, len(unigrams), count, followers, self._nodes.address, pointer(unigrams))
 
@@ -33,15 +35,36 @@ class CompiledTree:
         tasks = [(first, min(first + _PIECE, N)) for first in range(0, N, _PIECE)]
 
         def work(first: int, last: int) -> None:
-            call("look_up", text.ids, self._tree, text.ids, text.context, first, last, probabilities, statistics)
+            call("look_up", text.ids.dtype, self._tree, text.ids, text.context, first, last, probabilities, statistics)
 
         in_threads(work, tasks)
         return Figures(logarithms(probabilities), Statistics(*map(np.ascontiguousarray, statistics.T)))
 
-    def distributions(self, contexts: NDArray[Any]) -> tuple[NDArray[np.float32], Statistics]:
-        """Return the probabilities (B, V) after contexts (B, C), and statistics (B,)."""
-        B, C = contexts.shape
-        probabilities = np.empty((B, self._tree.vocabulary), dtype=np.float32)
-        statistics = np.empty((B, 3), dtype=np.uint8)
-        call("distributions", contexts, self._tree, contexts, B, C, probabilities, statistics)
-        return probabilities, Statistics(*statistics.T)
+    def look_up_after(self, contexts: Integers, targets: Integers) -> Figures:
+        """Return the figures of targets (N,) after contexts (N, C)."""
+        probabilities = np.empty(len(targets))
+        statistics = self._after("look_up_after", contexts, targets, probabilities)
+        return Figures(logarithms(probabilities), statistics)
+
+    def distributions(self, contexts: Integers) -> tuple[NDArray[np.float32], Statistics]:
+        """Return the probabilities (N, V) after contexts (N, C), and statistics (N,)."""
+        probabilities = np.empty((len(contexts), self._tree.vocabulary), dtype=np.float32)
+        return probabilities, self._after("distributions", contexts, probabilities)
+
+    def _after(self, function: str, contexts: Integers, *arrays: NDArray[Any]) -> Statistics:
+        N, C = contexts.shape
+        statistics = np.empty((N, 3), dtype=np.uint8)
+        call(function, self._token, self._tree, contexts, N, C, *arrays, statistics)
+        return Statistics(*statistics.T)
+
+    @property
+    def address(self) -> int:
+        """The address of the tree, for `distributions_address`."""
+        return ctypes.addressof(self._tree)
+
+    @property
+    def distributions_address(self) -> int:
+        """The address of `distributions` of look_up.c, which computes them while a network draws."""
+        address = ctypes.cast(compiled("distributions", self._token), ctypes.c_void_p).value
+        assert address
+        return address

@@ -50,7 +50,8 @@ class Tree:
     levels: tuple[Nodes, ...]
 
     @cached_property
-    def _compiled(self) -> CompiledTree | None:
+    def compiled(self) -> CompiledTree | None:
+        """This tree for the compiled library, if there is one."""
         if library() is None:
             return None
         levels = [[getattr(level, field.name) for field in fields(level)] for level in self.levels]
@@ -58,14 +59,15 @@ class Tree:
 
     def look_up(self, text: Text) -> Figures:
         """Return the figures of each token of a text (N,)."""
-        if self._compiled is not None:
-            return self._compiled.look_up(text)
+        if self.compiled is not None:
+            return self.compiled.look_up(text)
         N = len(text.ids)
-        probabilities = np.where(text.context > 0, self.unigrams[text.ids], 0.0).astype(np.float64)
+        probabilities = np.zeros(N)
         depth, counts, followers = (np.zeros(N, dtype=np.uint8) for _ in range(3))
         counts[:] = self.count
         followers[:] = self.followers
         at = np.flatnonzero(text.context > 0)
+        probabilities[at] = self.unigrams[text.ids[at]]
         node = np.zeros(len(at), dtype=np.int64)
         for k, level in enumerate(self.levels, start=1):
             longer = text.context[at] >= k
@@ -79,10 +81,25 @@ class Tree:
             followers[at] = np.minimum(np.diff(level.starts)[node], MOST_FOLLOWERS)
         return Figures(logarithms(probabilities), Statistics(depth, counts, followers))
 
+    def look_up_after(self, contexts: NDArray[Any], targets: NDArray[Any]) -> Figures:
+        """Return the figures of targets (N,) after contexts (N, C), as `distributions` has them."""
+        if self.compiled is not None:
+            return self.compiled.look_up_after(_whole(contexts), _whole(targets))
+        last = contexts[:, max(0, contexts.shape[1] - len(self.levels)) :]
+        known = np.concatenate((np.full((len(targets), 1), -1), last), axis=1)  # before the context: an unknown token
+        ids = np.concatenate((known, targets[:, None]), axis=1).astype(id_type(len(self.unigrams)))
+        started = known[:, ::-1] == Tokenizer.START
+        lengths = np.zeros(ids.shape, dtype=np.uint8)
+        lengths[:, -1] = np.where(started.any(axis=1), started.argmax(axis=1) + 1, known.shape[1])
+        return self.look_up(Text(ids.ravel(), lengths.ravel())).select(slice(ids.shape[1] - 1, None, ids.shape[1]))
+
     def distributions(self, contexts: NDArray[Any]) -> tuple[Shares, Statistics]:
-        """Return the probabilities (B, V) after contexts (B, C), and statistics (B,) of the contexts."""
-        if self._compiled is not None:
-            return self._compiled.distributions(np.ascontiguousarray(contexts, dtype=id_type(len(self.unigrams))))
+        """Return the probabilities (N, V) after contexts (N, C), and statistics (N,) of the contexts.
+
+        A number in a context that stands for no token, such as -1, is an unknown one, which no known context has.
+        """
+        if self.compiled is not None:
+            return self.compiled.distributions(_whole(contexts))
         paths = [self._path(context.tolist()) for context in contexts]
         statistics = np.array([self._statistics(path) for path in paths], dtype=np.uint8).reshape(-1, 3)
         probabilities = np.array([self._distribution(path) for path in paths], dtype=np.float32)
@@ -118,6 +135,10 @@ class Tree:
             first, last = level.starts[node : node + 2]
             result[level.following[first:last]] += level.shares[first:last] * weight
         return result.astype(np.float32)
+
+
+def _whole(values: NDArray[Any]) -> Integers:
+    return np.ascontiguousarray(values, dtype=np.int64)
 
 
 def _keys(starts: NDArray[np.uint32], tokens: NDArray[Any]) -> Integers:

@@ -9,6 +9,7 @@ A mixed network appends to each output what its readout needs besides h<t>: in t
 counts without the target's own part of the text, otherwise the C tokens before the one to predict.
 """
 
+from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,10 +24,9 @@ from charlm.nn.encoder import NetworkState
 from charlm.nn.native.threads import computing
 from charlm.nn.network import Network
 from charlm.nn.trainable import Read
-from charlm.tokenizers import Ids, Tokenizer
 
 NETWORK, COUNTS, GATE = "network", "counts", "gate"  # log P by each part alone, and g<t>
-UNKNOWN = -1  # a token of context before the beginning of what is read
+_UNKNOWN = -1  # a token of context before the beginning of what is read
 _COUNTS = 12  # sizes of k; a context seen 2,047 times or more has the last one
 _FOLLOWERS = (2, 3, 5)  # the least numbers of followers of all values of d but the first
 
@@ -40,11 +40,17 @@ def figures_of_windows(figures: Figures, order: int) -> NDArray[np.float32]:
 
 def _cells(context: Statistics, order: int) -> NDArray[np.int64]:
     """Return the cell of G for each context, (N,)."""
-    depth = np.minimum(context.depth.astype(np.int64), order - 1)
-    counts = np.minimum(context.counts, _COUNTS - 1)
-    followers = np.searchsorted(_FOLLOWERS, context.followers, side="right")
-    cells: NDArray[np.int64] = (depth * _COUNTS + counts) * (len(_FOLLOWERS) + 1) + followers
+    depth, counts, followers = cell_parts(order)
+    cells: NDArray[np.int64] = depth[context.depth] + counts[context.counts] + followers[context.followers]
     return cells
+
+
+@cache
+def cell_parts(order: int) -> NDArray[np.int64]:
+    """Return what each depth, count and number of followers adds to the number of a cell of G: (3, 256)."""
+    values, columns = np.arange(256), len(_FOLLOWERS) + 1
+    depth, counts = np.minimum(values, order - 1), np.minimum(values, _COUNTS - 1)
+    return np.stack((depth * _COUNTS * columns, counts * columns, np.searchsorted(_FOLLOWERS, values, side="right")))
 
 
 class MixedNetwork(Network):
@@ -73,7 +79,7 @@ class MixedNetwork(Network):
         state = super().zero_state(batch_size)
         if self.training:
             return state
-        return (*state, (torch.full((batch_size, self.order - 1), UNKNOWN, device=self.device),))
+        return (*state, (torch.full((batch_size, self.order - 1), _UNKNOWN, device=self.device),))
 
     @computing()
     def outputs(
@@ -126,7 +132,7 @@ class MixedNetwork(Network):
     def target_parts(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         h, contexts = outputs[:, : self.hidden_size], outputs[:, self.hidden_size :]
         alone = super().target_log_probability(h, targets)
-        figures = self._figures_after(contexts.long().cpu().numpy(), targets.cpu().numpy())
+        figures = self.counts.figures_after(contexts.long().cpu().numpy(), targets.cpu().numpy())
         counted = torch.from_numpy(figures.logprobs).to(h.device)
         gate = self.gate(h, self._cells_of(figures.context, h))
         parts = {NETWORK: alone, COUNTS: counted, GATE: torch.sigmoid(gate)}
@@ -138,21 +144,6 @@ class MixedNetwork(Network):
 
     def _cells_of(self, context: Statistics, like: Tensor) -> Tensor:
         return torch.from_numpy(_cells(context, self.order)).to(like.device)
-
-    def _figures_after(self, contexts: NDArray[np.int64], targets: Ids) -> Figures:
-        """Return the figures of targets (N,) after contexts (N, C)."""
-        start = np.full((len(targets), 1), Tokenizer.START)
-        known = np.where(contexts == UNKNOWN, start, contexts)
-        rows = np.concatenate((start, known, targets[:, None]), axis=1)  # a text in which START cuts one from the next
-        figures = self.counts.figures(rows.ravel()).select(slice(rows.shape[1] - 1, None, rows.shape[1]))
-        # A context that is not known from its beginning must not seem to begin there.
-        for row in np.flatnonzero((contexts == UNKNOWN).any(axis=1) & (contexts != Tokenizer.START).all(axis=1)):
-            shares, statistics = self.counts.distributions(contexts[row : row + 1])
-            with np.errstate(divide="ignore"):
-                figures.logprobs[row] = np.log(shares[0, targets[row]])
-            for column, value in zip(figures.context, statistics, strict=True):
-                column[row] = value[0]
-        return figures
 
 
 def _mixture(alone: Tensor, counted: Tensor, gate: Tensor) -> Tensor:

@@ -66,15 +66,22 @@ def test_look_ups_are_those_of_numpy(monkeypatch: pytest.MonkeyPatch, size: int)
     ids = text.ids[text.ids != START]
     starts = np.flatnonzero(text.ids == START) - np.arange(np.count_nonzero(text.ids == START))
     counts = Counts.of(ids, starts, np.arange(size) >= EOS, CountSettings(order=6, limit=0))
-    contexts = np.array([[START, START, 3, 4, 5], [3, 4, 5, 6, 7], [START, 3, START, 4, 3], [UNK, 3, 3, 3, 3]])
+    contexts = np.array(
+        [[START, START, 3, 4, 5], [3, 4, 5, 6, 7], [START, 3, START, 4, 3], [UNK, 3, 3, 3, 3], [-1, -1, 3, 4, 3]]
+    )
+    targets = np.array([EOS, 4, 3, UNK, 5])
     other = random_text(3, size, 6)
     figures, (probabilities, statistics) = counts.figures(other.ids), counts.distributions(contexts)
+    after = counts.figures_after(contexts, targets)
     monkeypatch.setattr("charlm.counts.tree.library", lambda: None)
     plain = replace(counts, tree=replace(counts.tree))
     check_same(plain.figures(other.ids), figures, other)
     expected, expected_statistics = plain.distributions(contexts)
     assert probabilities == pytest.approx(expected, abs=1e-6)
     assert [each.tolist() for each in statistics] == [each.tolist() for each in expected_statistics]
+    expected_after = plain.figures_after(contexts, targets)
+    assert after.logprobs == pytest.approx(expected_after.logprobs, abs=1e-5)
+    assert [each.tolist() for each in after.context] == [each.tolist() for each in expected_after.context]
 
 
 def test_the_number_of_threads_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -167,6 +167,27 @@ def test_batches_are_the_single_distributions() -> None:
         assert [each[i] for each in statistics] == [each[-1] for each in figures.context]
 
 
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("order", [1, 4])
+def test_targets_after_contexts_have_the_figures_of_the_distributions(
+    monkeypatch: pytest.MonkeyPatch, order: int, compiled: bool
+) -> None:
+    """For contexts of any length, also after tokens that are not known, which are no beginning."""
+    if not compiled:
+        monkeypatch.setattr("charlm.counts.tree.library", lambda: None)
+    ids, starts, _ = rings([[3, 4, 5, 3, 4, 6], [3, 4, 6], [5, 5]])
+    counts = Counts.of(ids, starts, PREDICTABLE, CountSettings(order=order))
+    rows = np.array([[-1, -1, -1, 3], [-1, START, START, 3], [6, 3, 4, 5], [5, -1, 3, 4], [3, START, 3, 4]])
+    targets = np.array([4, 4, 3, 6, 5])
+    for size in range(5):
+        contexts = rows[:, 4 - size :]
+        figures, (probabilities, statistics) = counts.figures_after(contexts, targets), counts.distributions(contexts)
+        assert np.exp(figures.logprobs) == pytest.approx(probabilities[range(5), targets], rel=1e-5)
+        assert [each.tolist() for each in figures.context] == [each.tolist() for each in statistics]
+    if order > 2:
+        assert figures.logprobs[0] != pytest.approx(figures.logprobs[1])  # a line begins in the second one only
+
+
 @pytest.mark.parametrize("lines", [False, True])
 @pytest.mark.parametrize("name", names("tokenizers"))
 def test_each_tokenizer(monkeypatch: pytest.MonkeyPatch, name: str, lines: bool) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from charlm.compiled import NONE, forced, load
 from charlm.progress import ignore
 
-_REVISION = 2  # of the interface of counts.h
+_REVISION = 3  # of the interface of counts.h
 _Task = tuple[Any, ...]
 
 
@@ -53,13 +53,18 @@ def argument(value: Any) -> Any:
     return ctypes.byref(value) if isinstance(value, ctypes.Structure) else ctypes.c_int64(value)
 
 
-def call(function: str, ids: NDArray[Any], *arguments: Any) -> int:
-    """Call a function for tokens of the type of `ids`. Raises MemoryError if it has not enough memory."""
+def compiled(name: str, token: np.dtype[Any]) -> Any:
+    """Return a function of the library, for tokens of a type."""
     loaded = library()
     assert loaded is not None
-    compiled = getattr(loaded, f"{function}_{8 * ids.itemsize}")
-    compiled.restype = ctypes.c_int64
-    return int(compiled(*map(argument, arguments)))
+    function = getattr(loaded, f"{name}_{8 * token.itemsize}")
+    function.restype = ctypes.c_int64
+    return function
+
+
+def call(function: str, token: np.dtype[Any], *arguments: Any) -> int:
+    """Call a function of the library for tokens of a type; return what it returns, if it returns a number."""
+    return int(compiled(function, token)(*map(argument, arguments)))
 
 
 def in_threads(work: Callable[..., None], tasks: Sequence[_Task], on_done: Callable[[int], None] = ignore) -> None:

@@ -48,6 +48,26 @@ static int walk(const struct tree *tree, const token *end, int64_t size, uint32_
     return depth;
 }
 
+/* The same for a context of `size` whole numbers, of which one that stands for no token is unknown. */
+static int walk_back(const struct tree *tree, const int64_t *context, int64_t size, uint32_t *path) {
+    token last[256];
+    int64_t known = size < tree->depths - 1 ? size : tree->depths - 1;
+    for (int64_t i = 0; i < known; i++) last[i] = (token)context[size - known + i];
+    return walk(tree, last + known, known, path);
+}
+
+/* P of a token after the context of a path. */
+static double probability(const struct tree *tree, const uint32_t *path, int depth, token wanted) {
+    double p = tree->unigrams[wanted];
+    for (int k = 0; k < depth; k++) {
+        const struct nodes *nodes = tree->nodes + k;
+        int64_t at = find(nodes->following, nodes->starts[path[k]], nodes->starts[path[k] + 1], wanted);
+        p *= nodes->backoff[path[k]];
+        if (at >= 0) p += nodes->shares[at];
+    }
+    return p;
+}
+
 static void statistics(const struct tree *tree, const uint32_t *path, int depth, uint8_t *out) {
     out[0] = (uint8_t)depth;
     out[1] = (uint8_t)tree->count;
@@ -66,24 +86,28 @@ EXPORT void NAME(look_up)(const struct tree *tree, const token *ids, const uint8
     uint32_t path[256];
     for (int64_t i = first; i < last; i++) {
         int depth = walk(tree, ids + i, context[i], path);
-        double p = context[i] ? tree->unigrams[ids[i]] : 0;
-        for (int k = 0; k < depth; k++) {
-            const struct nodes *nodes = tree->nodes + k;
-            int64_t at = find(nodes->following, nodes->starts[path[k]], nodes->starts[path[k] + 1], ids[i]);
-            p *= nodes->backoff[path[k]];
-            if (at >= 0) p += nodes->shares[at];
-        }
-        probabilities[i] = p;
+        probabilities[i] = context[i] ? probability(tree, path, depth, ids[i]) : 0;
         statistics(tree, path, depth, out + 3 * i);
     }
 }
 
+/* Write P of a target after each of `rows` contexts of `size` tokens, and statistics (3) of each. */
+EXPORT void NAME(look_up_after)(const struct tree *tree, const int64_t *contexts, int64_t rows, int64_t size,
+                                const int64_t *targets, double *probabilities, uint8_t *out) {
+    uint32_t path[256];
+    for (int64_t row = 0; row < rows; row++) {
+        int depth = walk_back(tree, contexts + row * size, size, path);
+        probabilities[row] = probability(tree, path, depth, (token)targets[row]);
+        statistics(tree, path, depth, out + 3 * row);
+    }
+}
+
 /* Write the probabilities (V) after each of `rows` contexts of `size` tokens, and statistics (3) of each. */
-EXPORT void NAME(distributions)(const struct tree *tree, const token *contexts, int64_t rows, int64_t size,
+EXPORT void NAME(distributions)(const struct tree *tree, const int64_t *contexts, int64_t rows, int64_t size,
                                 float *probabilities, uint8_t *out) {
     uint32_t path[256];
     for (int64_t row = 0; row < rows; row++, probabilities += tree->vocabulary) {
-        int depth = walk(tree, contexts + (row + 1) * size, size, path);
+        int depth = walk_back(tree, contexts + row * size, size, path);
         double weight = 1;
         double weights[256];
         for (int k = depth; k-- > 0; weight *= tree->nodes[k].backoff[path[k]]) weights[k] = weight;
@@ -99,5 +123,5 @@ EXPORT void NAME(distributions)(const struct tree *tree, const token *contexts, 
 
 #if WIDTH == 8
 /* Return the number of this interface. library.py loads no other one, such as that of older sources. */
-EXPORT int revision(void) { return 2; }
+EXPORT int revision(void) { return 3; }
 #endif
