@@ -132,8 +132,10 @@ def _held_out(folder: Path, quiet: bool) -> tuple[tuple[Document, ...], str]:
     return tuple(Document(name, text) for text in texts), name
 
 
+_TOGETHER = "both"  # parts of a model
+_FIGURES = ("nats_per_token", "bits_per_char", "bits_per_byte", "perplexity")
 _KEYS = (
-    *("nats_per_token", "bits_per_char", "bits_per_byte", "perplexity"),
+    *_FIGURES,
     *("tokens", "characters", "bytes", "unknown", "streams", "window"),
 )
 
@@ -142,7 +144,12 @@ def _values(evaluation: "Evaluation") -> dict[str, Any]:
     """Return the values of the JSON object."""
     known = ("bits_per_char_known", "unknown_tokens") if evaluation.unknown else ()
     adapting = ("adapting",) if evaluation.adapting else ()
-    return {name: getattr(evaluation, name) for name in (*_KEYS, *known, *adapting)}
+    values = {name: getattr(evaluation, name) for name in (*_KEYS, *known, *adapting)}
+    if evaluation.by_part:
+        figures = (*_FIGURES, *known[:1])
+        parts = {**evaluation.by_part, _TOGETHER: evaluation}
+        values["parts"] = {name: {key: getattr(part, key) for key in figures} for name, part in parts.items()}
+    return values
 
 
 def _lines(name: str, evaluation: "Evaluation") -> str:
@@ -163,5 +170,13 @@ def _lines(name: str, evaluation: "Evaluation") -> str:
         f"{head}\n{adapting}"
         f"  {figure(evaluation.nats_per_token)} nats per token, perplexity {figure(evaluation.perplexity)}\n"
         f"  {figure(evaluation.bits_per_char_known)} bits per character{known},"
-        f" {figure(evaluation.bits_per_byte)} bits per byte\n"
+        f" {figure(evaluation.bits_per_byte)} bits per byte\n{_parts(evaluation)}"
     )
+
+
+def _parts(evaluation: "Evaluation") -> str:
+    """Return a line with the figures of each part of the model, "" if it has one part."""
+    if not evaluation.parts:
+        return ""
+    alone = ", ".join(f"{name} alone {figure(bits)}" for name, bits in evaluation.parts.items())
+    return f"  bits per character: {alone}, {_TOGETHER} {figure(evaluation.bits_per_char_known)}\n"

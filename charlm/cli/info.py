@@ -150,7 +150,10 @@ def _validation(values: dict[str, Any] | None) -> dict[str, str]:
         named = {_figure_name(name, FIGURE_NAMES): value for name, value in values.items()}
         return {label: f"{value:,}" if isinstance(value, int) else figure(value) for label, value in named.items()}
     nats, bits = (values.get(f"{name}_known", values[name]) for name in ("nats_per_token", "bits_per_char"))
-    return {"held out": plural(values["tokens"], "token"), "nats/token": figure(nats), "bits/char": figure(bits)}
+    alone = {name.partition("_")[0]: value for name, value in values.items() if name.endswith("_bits_per_char")}
+    parts = f" ({', '.join(f'{name} alone {figure(value)}' for name, value in alone.items())})" if alone else ""
+    figures = {"nats/token": figure(nats), "bits/char": f"{figure(bits)}{parts}"}
+    return {"held out": plural(values["tokens"], "token"), **figures}
 
 
 def _figure_name(key: str, names: Mapping[str, str]) -> str:

@@ -18,7 +18,7 @@ from charlm.data.sequences import iterate_lines
 from charlm.errors import ConfigError
 from charlm.language_model import LanguageModel
 from charlm.progress import OnProgress, ReadingProgress, ignore
-from charlm.scoring.evaluation import Evaluation, evaluate, one_stream, row_reader
+from charlm.scoring.evaluation import Evaluation, evaluate, evaluation_of, one_stream, row_reader
 from charlm.scoring.lines import line_batches
 from charlm.scoring.passages import CONTEXT_TOKENS, cut_stream, read_logprobs
 from charlm.settings import check_count
@@ -108,12 +108,7 @@ def _segments(
             return  # the last partial window of the text, which is left out
         part = cut_stream(encoded, ids, window=window, streams=streams, context=len(before) - 1)
         (logprobs,) = read_logprobs([part], read)
-        yield Evaluation(
-            **vars(part.measure(logprobs, mode=TextMode.STREAM)),
-            streams=None if window else len(part.rows),
-            window=window,
-            adapting=model.adaptation.methods if model.adaptation else None,
-        )
+        yield evaluation_of(part, logprobs, TextMode.STREAM, window, model.adaptation)
         targets = len(part.targets)
         if window:  # a window begins in a zero state, after one token
             before, rest = ids[len(before) + targets - 1 : len(before) + targets], encoded.rest(targets)

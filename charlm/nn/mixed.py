@@ -60,7 +60,8 @@ class MixedNetwork(Network):
     """
 
     counts: Counts
-    part_names: ClassVar[tuple[str, ...]] = (NETWORK, COUNTS, GATE)
+    scored_parts: ClassVar[tuple[str, ...]] = (NETWORK, COUNTS)
+    part_names: ClassVar[tuple[str, ...]] = (*scored_parts, GATE)
 
     @computing()
     def __init__(self, config: ModelConfig, vocabulary_size: int) -> None:

@@ -25,11 +25,13 @@ from charlm.registry import find
 class Network(Trainable):
     """A recurrent network that computes the logits of the next token.
 
-    `config` must be resolved: every size is a number. part_names: the parts of a mixture, as in `target_parts`.
+    `config` must be resolved: every size is a number. part_names: what a mixture has beside log P, as in
+    `target_parts`. scored_parts: those that are log P by a part alone.
     """
 
     starts_whole = True
     part_names: ClassVar[tuple[str, ...]] = ()
+    scored_parts: ClassVar[tuple[str, ...]] = ()
     predictable: Tensor  # the name of `allowed_tokens` in model.safetensors
     embedding: Embedding
 

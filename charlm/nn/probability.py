@@ -128,6 +128,14 @@ def log_probabilities(
     return [values[LOGPROB] for values in quantities(network, rows, {}, on_progress)]
 
 
+def part_log_probabilities(
+    network: Network, rows: Sequence[Ids], on_progress: TokenProgress = ignore
+) -> list[NDArray[np.float64]]:
+    """Return `log_probabilities` by the network, and after it by each part of a mixture: (n,) → (n - 1, 1 + parts)."""
+    names = (LOGPROB, *network.scored_parts)
+    return [np.stack([values[name] for name in names], axis=1) for values in quantities(network, rows, {}, on_progress)]
+
+
 @torch.inference_mode()
 def quantities(
     network: Network,

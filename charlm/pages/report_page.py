@@ -23,6 +23,7 @@ _STAGES = 8  # steps from which samples are shown
 _LONGEST = 240  # characters of a sample or a line
 _NARROW = 4  # classes whose confusion table fits into a narrow window
 _END = "<EOS>"
+_OF_PART = "_bits_per_char"  # end of the name of the figure of a part, such as the network without its counts
 
 
 def page(report: Report) -> str:
@@ -51,6 +52,11 @@ def _validation(values: Mapping[str, Any]) -> dict[str, str]:
     bits = values.get("bits_per_char_known", values["bits_per_char"])
     return {
         "bits per character": figure(bits, ".3f"),
+        **{
+            f"by the {name.removesuffix(_OF_PART)} alone": figure(each, ".3f")
+            for name, each in values.items()
+            if name.endswith(_OF_PART)
+        },
         "perplexity per token": figure(values.get("perplexity"), ",.2f"),
     }
 

@@ -1,21 +1,22 @@
 """Evaluate a model on texts: one function for `charlm evaluate` and for validation during training."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import partial, reduce
 from itertools import islice
-from typing import cast
+from typing import Any, ClassVar, cast
 
 from charlm.config import TextMode
 from charlm.data.encoding import UnknownPolicy
 from charlm.errors import ConfigError
 from charlm.markup import table
+from charlm.nn.mixed import COUNTS, NETWORK
 from charlm.nn.network import Network
-from charlm.nn.probability import log_probabilities
+from charlm.nn.probability import part_log_probabilities
 from charlm.scoring.adapting import AdaptiveReader
 from charlm.scoring.lines import measure_lines
 from charlm.scoring.measure import Measure
-from charlm.scoring.passages import RowReader, passage, read_logprobs
+from charlm.scoring.passages import Columns, Floats, Passage, RowReader, passage, read_logprobs
 from charlm.tokenizers import Tokenizer
 from charlm.wording import figure, plural
 
@@ -37,6 +38,8 @@ class Evaluation(Measure):
     adapting: the methods by which the model adapted to what it had read; None for a model that did not adapt.
     """
 
+    part_sums: ClassVar[tuple[str, ...]] = ()  # fields with the sums of parts
+
     streams: int | None
     window: int | None
     adapting: tuple[str, ...] | None = None
@@ -57,6 +60,7 @@ class Evaluation(Measure):
             "tokens": f"{self.tokens:,}",
             "characters": f"{self.characters:,}",
             "unknown characters": f"{self.unknown:,}",
+            **{f"bits per character by {name} alone": figure(bits) for name, bits in self.parts.items()},
         }
         return table(list(rows.items()))
 
@@ -69,7 +73,18 @@ class Evaluation(Measure):
         streams = [part.streams for part in parts if part.streams is not None]
         first = parts[0]
         together = sum(streams) if streams else None
-        return Evaluation(**vars(sums), streams=together, window=first.window, adapting=first.adapting)
+        of_parts = {name: sum(getattr(part, name) for part in parts) for name in first.part_sums}
+        return type(first)(**vars(sums), **of_parts, streams=together, window=first.window, adapting=first.adapting)
+
+    @property
+    def by_part(self) -> dict[str, Measure]:
+        """How well each part of the model predicts the text alone, by its name; empty for a network without counts."""
+        return {}
+
+    @property
+    def parts(self) -> Mapping[str, float | None]:
+        """The headline of each part alone."""
+        return {name: part.bits_per_char_known for name, part in self.by_part.items()}
 
     @property
     def objective(self) -> tuple[float, ...]:
@@ -84,18 +99,24 @@ class Evaluation(Measure):
     @property
     def brief(self) -> str:
         """The figures in a line of a log."""
-        return f"{figure(self.known_nats_per_token)} nats  {figure(self.bits_per_char_known, '.3f')} bits/char"
+        parts = f" ({self._parts(' ')})" if self.parts else ""
+        return f"{figure(self.known_nats_per_token)} nats  {figure(self.bits_per_char_known, '.3f')} bits/char{parts}"
 
     @property
     def sentence(self) -> str:
         """The figures in words."""
         unknown = f" (without {plural(self.unknown, 'unknown character')})" if self.unknown else ""
         bits = figure(self.bits_per_char_known, ".3f")
-        return f"{figure(self.known_nats_per_token)} nats per token, {bits} bits per character{unknown}"
+        parts = f" ({self._parts(' alone ')})" if self.parts else ""
+        return f"{figure(self.known_nats_per_token)} nats per token, {bits} bits per character{unknown}{parts}"
+
+    def _parts(self, between: str) -> str:
+        return ", ".join(f"{name}{between}{figure(bits, '.3f')}" for name, bits in self.parts.items())
 
     def curves(self) -> dict[str, float | None]:
         """Return the figures for TensorBoard."""
-        return {"loss": self.known_nats_per_token, "bits per character": self.bits_per_char_known}
+        parts = {f"bits per character by {name} alone": bits for name, bits in self.parts.items()}
+        return {"loss": self.known_nats_per_token, "bits per character": self.bits_per_char_known, **parts}
 
     def summary(self) -> dict[str, float | None]:
         """Return the figures of a validation, as they are stored and printed."""
@@ -106,6 +127,7 @@ class Evaluation(Measure):
             "tokens": self.tokens,
             "characters": self.characters,
             **(self._known() if self.unknown else {}),
+            **{f"{name}_bits_per_char": bits for name, bits in self.parts.items()},
         }
 
     def _known(self) -> dict[str, float | None]:
@@ -113,6 +135,57 @@ class Evaluation(Measure):
             "nats_per_token_known": self.known_nats_per_token,
             "bits_per_char_known": self.bits_per_char_known,
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class MixedEvaluation(Evaluation):
+    """How well a network and counts of n-grams predict a text together, and each alone.
+
+    network_nats: minus the log-probability of all tokens by the network alone.
+    network_known_nats: minus that of the tokens that are not <UNK>.
+    counts_nats: minus the log-probability of all tokens by the counts alone.
+    counts_known_nats: minus that of the tokens that are not <UNK>.
+    """
+
+    part_sums: ClassVar[tuple[str, ...]] = ("network_nats", "network_known_nats", "counts_nats", "counts_known_nats")
+
+    network_nats: float
+    network_known_nats: float
+    counts_nats: float
+    counts_known_nats: float
+
+    @property
+    def by_part(self) -> dict[str, Measure]:
+        whole = Measure(**{each.name: getattr(self, each.name) for each in fields(Measure)})
+        return {
+            NETWORK: replace(whole, nats=self.network_nats, known_nats=self.network_known_nats),
+            COUNTS: replace(whole, nats=self.counts_nats, known_nats=self.counts_known_nats),
+        }
+
+
+def _evaluation(
+    whole: Measure,
+    part_nats: Sequence[float],
+    *,
+    streams: int | None,
+    window: int | None,
+    adapting: AdaptiveReader | None,
+) -> Evaluation:
+    methods = adapting.methods if adapting else None
+    if not part_nats:
+        return Evaluation(**vars(whole), streams=streams, window=window, adapting=methods)
+    sums: dict[str, Any] = dict(zip(MixedEvaluation.part_sums, part_nats, strict=True)) | vars(whole)
+    return MixedEvaluation(**sums, streams=streams, window=window, adapting=methods)
+
+
+def evaluation_of(
+    part: Passage, logprobs: Floats, mode: TextMode, window: int | None, adapting: AdaptiveReader | None
+) -> Evaluation:
+    """Return the evaluation of a passage of running text from what a `RowReader` has read of its targets."""
+    columns = Columns.of(logprobs)
+    streams = None if window else len(part.rows)
+    whole, part_nats = part.measure(columns.whole, mode=mode), columns.part_nats(part.targets)
+    return _evaluation(whole, part_nats, streams=streams, window=window, adapting=adapting)
 
 
 def evaluate(
@@ -143,11 +216,10 @@ def evaluate(
         raise ConfigError("give window or streams, not both: windows are not cut from streams")
     if adapting is not None:
         streams = one_stream(window, streams)
-    methods = adapting.methods if adapting else None
     read_rows = read or row_reader(network, adapting)
     if line:
         measures = measure_lines(tokenizer, documents, unknown, read_rows)
-        return [Evaluation(**vars(each), streams=None, window=None, adapting=methods) for each in measures]
+        return [_evaluation(*each, streams=None, window=None, adapting=adapting) for each in measures]
     eos = bool(network.allowed_tokens[tokenizer.EOS])
     settings = {"window": window, "streams": streams}
     passages = [
@@ -156,12 +228,7 @@ def evaluate(
         for text in document
     ]
     results = (
-        Evaluation(
-            **vars(each.measure(logprobs, mode=mode)),
-            streams=None if window else len(each.rows),
-            window=window,
-            adapting=methods,
-        )
+        evaluation_of(each, logprobs, mode, window, adapting)
         for each, logprobs in zip(passages, read_logprobs(passages, read_rows), strict=True)
     )
     return [Evaluation.total(list(islice(results, len(document)))) for document in documents]
@@ -169,7 +236,7 @@ def evaluate(
 
 def row_reader(network: Network, adapting: AdaptiveReader | None) -> RowReader:
     """Return what reads rows: a model that adapts, or else the network."""
-    return adapting.log_probabilities if adapting else partial(log_probabilities, network)
+    return adapting.log_probabilities if adapting else partial(part_log_probabilities, network)
 
 
 def one_stream(window: int | None, streams: int | None) -> int:

@@ -17,7 +17,7 @@ from charlm.config import TextMode
 from charlm.data.encoding import UnknownPolicy, encode
 from charlm.raw_bytes import to_bytes
 from charlm.scoring.measure import Measure, measure
-from charlm.scoring.passages import RowReader
+from charlm.scoring.passages import Columns, RowReader
 from charlm.tokenizers import Ids, Tokenizer
 
 MAX_LINES = 2**16  # in a batch: each line takes a few Python objects
@@ -31,8 +31,11 @@ def line_batches(lines: Iterable[str]) -> Iterator[list[str]]:
 
 def measure_lines(
     tokenizer: Tokenizer, documents: Sequence[Sequence[str]], unknown: UnknownPolicy, read: RowReader
-) -> list[Measure]:
-    """Measure each document, which has one line or more. Raises UnknownCharacterError if `unknown` is "error"."""
+) -> list[tuple[Measure, list[float]]]:
+    """Measure each document, which has one line or more, and add up `Columns.part_nats`.
+
+    Raises UnknownCharacterError if `unknown` is "error".
+    """
     if not documents:
         return []
     lines = chain.from_iterable(documents)
@@ -44,22 +47,26 @@ def measure_lines(
 def _line_sums(
     tokenizer: Tokenizer, lines: Sequence[str], unknown: UnknownPolicy, read: RowReader
 ) -> NDArray[np.float64]:
-    """Return the fields of each line's measure: (n, fields)."""
+    """Return the fields of each line's measure, and the `part_nats` of each part: (n, fields + 2 · parts)."""
     rows, with_unknown = _rows(tokenizer, lines)
     encoded = {index: encode(tokenizer, lines[index], unknown) for index in with_unknown}
     for index, each in encoded.items():
         rows[index] = tokenizer.sequence(each.ids, eos=True)
-    logprobs = list(read(rows))
-    tokens = np.array([len(each) for each in logprobs])
-    nats = -np.add.reduceat(np.concatenate(logprobs), np.cumsum(tokens) - tokens)
+    logprobs = [Columns.of(each) for each in read(rows)]
+    tokens = np.array([len(each.whole) for each in logprobs])
+    starts = np.cumsum(tokens) - tokens
+    nats = -np.add.reduceat(np.concatenate([each.whole for each in logprobs]), starts)
+    of_parts = -np.add.reduceat(np.concatenate([each.parts for each in logprobs]), starts, axis=0)
     characters = np.array([len(line) + 1 for line in lines])  # the line end is one character and one byte
     size = np.array([len(to_bytes(line)) + 1 for line in lines])
     known = (nats, tokens, characters)
-    sums = np.stack([*known, size, np.zeros(len(lines)), *known], axis=1)  # in the order of Measure's fields
+    whole = np.stack([*known, size, np.zeros(len(lines)), *known], axis=1)  # in the order of Measure's fields
+    sums = np.concatenate((whole, of_parts.repeat(2, axis=1)), axis=1)
     for index, each in encoded.items():
-        targets = rows[index][1:]
-        own = measure(each.text, targets, each.lengths, logprobs[index], mode=TextMode.LINE, skipped=each.skipped)
-        sums[index] = astuple(own)
+        targets, own = rows[index][1:], logprobs[index]
+        mode, skipped = TextMode.LINE, each.skipped
+        measured = measure(each.text, targets, each.lengths, own.whole, mode=mode, skipped=skipped)
+        sums[index] = *astuple(measured), *own.part_nats(targets)
     return sums
 
 
@@ -72,7 +79,9 @@ def _rows(tokenizer: Tokenizer, lines: Sequence[str]) -> tuple[list[Ids], list[i
     return np.split(ids, starts[1:]), np.unique(with_unknown).tolist()
 
 
-def _measure(sums: NDArray[np.float64]) -> Measure:
-    """Build a Measure from its fields; all but the nats are integers."""
-    named: dict[str, Any] = dict(zip((each.name for each in fields(Measure)), sums.tolist(), strict=True))
-    return Measure(**{name: value if name.endswith("nats") else int(value) for name, value in named.items()})
+def _measure(sums: NDArray[np.float64]) -> tuple[Measure, list[float]]:
+    """Build a Measure from its fields, of which all but the nats are integers; return it and the rest of the sums."""
+    names = [each.name for each in fields(Measure)]
+    named: dict[str, Any] = dict(zip(names, sums.tolist(), strict=False))
+    whole = Measure(**{name: value if name.endswith("nats") else int(value) for name, value in named.items()})
+    return whole, sums[len(names) :].tolist()

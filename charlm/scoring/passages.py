@@ -28,7 +28,8 @@ _MIN_PIECE_TOKENS = 4096
 _MAX_PIECES = 64
 
 Floats = NDArray[np.float64]
-# Rows of token ids → log P (nats) of each token but the first: (n,) → (n - 1,).
+# Rows of token ids → log P (nats) of each token but the first: (n,) → (n - 1,); of a mixture, with log P by each of its
+# parts in further columns: (n - 1, 1 + parts).
 RowReader = Callable[[Sequence[Ids]], Iterable[Floats]]
 # Rows of token ids → by its name, each quantity of each token but the first: (n,) → (n - 1,) or (n - 1, m).
 QuantityReader = Callable[[Sequence[Ids]], Iterable[Values]]
@@ -46,9 +47,28 @@ class Passage(NamedTuple):
     context: list[int]
 
     def measure(self, logprobs: Floats, *, mode: TextMode) -> Measure:
-        """Sum up log P (T,) of the targets."""
+        """Sum up log P (T,) of the targets by the model."""
         encoded = self.encoded
         return measure(encoded.text, self.targets, encoded.lengths, logprobs, mode=mode, skipped=encoded.skipped)
+
+
+class Columns(NamedTuple):
+    """log P of targets by a model, (T,), and by each part of a mixture, (T, parts)."""
+
+    whole: Floats
+    parts: Floats
+
+    @classmethod
+    def of(cls, logprobs: Floats) -> "Columns":
+        """Take apart what a `RowReader` returns."""
+        if logprobs.ndim == 1:
+            return cls(logprobs, np.empty((len(logprobs), 0)))
+        return cls(np.ascontiguousarray(logprobs[:, 0]), logprobs[:, 1:])
+
+    def part_nats(self, targets: Ids) -> list[float]:
+        """Return for each part minus log P of all targets (T,), and of those that are not UNK."""
+        known = targets != Tokenizer.UNK
+        return np.stack((-self.parts.sum(axis=0), -self.parts[known].sum(axis=0)), axis=1).ravel().tolist()
 
 
 def passage(
@@ -111,6 +131,6 @@ def read_quantities(passages: Sequence[Passage], read: QuantityReader) -> Iterat
 
 
 def read_logprobs(passages: Sequence[Passage], read: RowReader) -> Iterator[Floats]:
-    """Read the rows of all passages in one call; yield log P (T,) of each passage's targets, in nats."""
+    """Read the rows of all passages in one call; yield log P, (T,) or (T, m), of each passage's targets, in nats."""
     named = read_quantities(passages, lambda rows: ({LOGPROB: logprobs} for logprobs in read(rows)))
     return (each[LOGPROB] for each in named)

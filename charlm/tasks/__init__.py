@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 from charlm.config import ModelConfig, TrainConfig
 from charlm.progress import OnProgress
 from charlm.registry import declarations
+from charlm.tasks._metrics import Metrics as Metrics
 from charlm.tasks._words import About as About
 from charlm.tasks._words import Card as Card
 from charlm.tasks._words import DataWarning as DataWarning
@@ -80,32 +81,6 @@ class Batches(Protocol):
         """Targets of a step, on average."""
 
     def __getitem__(self, step: int) -> Batch: ...
-
-
-class Metrics(Protocol):
-    """How well a network answers the held-out part."""
-
-    @property
-    def objective(self) -> tuple[float, ...]:
-        """What a run minimizes, compared number by number; NaN is never better."""
-
-    @property
-    def headline(self) -> float | None:
-        """The figure of the validation curve; None if there is none."""
-
-    @property
-    def brief(self) -> str:
-        """The figures in a line of a log."""
-
-    @property
-    def sentence(self) -> str:
-        """The figures in words."""
-
-    def summary(self) -> dict[str, float | None]:
-        """Return the figures of a validation, as they are stored and printed."""
-
-    def curves(self) -> dict[str, float | None]:
-        """Return the figures for TensorBoard, by their names."""
 
 
 class Dataset(ABC):

@@ -1,7 +1,7 @@
 """A training run in a few lines: how far it is, its curves, and its latest preview."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from rich.console import Console, ConsoleOptions
 from rich.text import Text
@@ -9,7 +9,7 @@ from rich.text import Text
 from charlm.cli.view.plot import sparkline
 from charlm.progress import ReadingProgress
 from charlm.training.events import Event, Measuring, Planned, Previewed, Progress, Revised, Validated
-from charlm.wording import clock, for_terminal
+from charlm.wording import clock, figure, for_terminal
 
 _MOST_POINTS = 4096  # of a curve that are kept
 _FIGURES_WIDTH = 24  # columns before a curve
@@ -25,6 +25,7 @@ class TrainingView:
         self._now: Progress | None = None
         self._train: list[float] = []
         self._valid: list[float] = []
+        self._parts: Mapping[str, float | None] = {}
         self._preview = ""
         self._preview_step = 0
         self._revised: Revised | None = None
@@ -48,6 +49,7 @@ class TrainingView:
                 headline = event.evaluation.headline
                 if headline is not None and math.isfinite(headline):
                     self._valid.append(headline)
+                    self._parts = event.evaluation.parts
                 self.update(Previewed(event.progress.step, event.previews))
                 self.update(event.progress)
             case Revised():
@@ -74,6 +76,9 @@ class TrainingView:
         if self._valid:
             figures = f"valid {self._valid[-1]:6.3f} {now.unit.headline}  "
             yield _curve(figures, sparkline(self._valid, curve_width), "green")
+        if self._parts:
+            alone = ", ".join(f"{name} alone {figure(value, '.3f')}" for name, value in self._parts.items())
+            yield Text(f"{'':7}{alone}", style="green")
         yield Text(now.rates, style="dim")
         if self._revised:
             yield Text(str(self._revised), style="dim")

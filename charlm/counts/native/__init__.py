@@ -1,1 +1,1 @@
-"""Counting and look-ups in C. `compiled` and `look_up` call them; without a C compiler they use numpy, which is slower."""
+"""Counting and look-ups in C, which `compiled` and `look_up` call. Without a C compiler, they use numpy."""

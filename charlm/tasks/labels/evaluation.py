@@ -53,6 +53,10 @@ class LabelEvaluation:
         return self.nats / self.known if self.known else None
 
     @property
+    def parts(self) -> dict[str, float | None]:
+        return {}
+
+    @property
     def brief(self) -> str:
         macro = f"  macro F1 {figure(self.macro_f1)}" if self.metric == "macro_f1" else ""
         return f"accuracy {figure(self.headline)}{macro}  {figure(self.mean_nats)} nats"

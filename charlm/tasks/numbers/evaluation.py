@@ -43,6 +43,10 @@ class SeriesEvaluation:
         return self.mase
 
     @property
+    def parts(self) -> dict[str, float | None]:
+        return {}
+
+    @property
     def brief(self) -> str:
         other = f"  {_NAMES[self.metric]} {figure(getattr(self, self.metric))}" if self.metric in _NAMES else ""
         return f"MASE {figure(self.mase)}{other if self.metric != 'mase' else ''}  {figure(self.nats)} nats"

@@ -53,6 +53,10 @@ class PairEvaluation:
         return self.nats / self.tokens if self.tokens else None
 
     @property
+    def parts(self) -> dict[str, float | None]:
+        return {}
+
+    @property
     def brief(self) -> str:
         nats = f"{figure(self.mean_nats)} nats"
         if not self.decoded:

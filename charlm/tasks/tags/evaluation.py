@@ -46,6 +46,10 @@ class TagEvaluation:
         return self.nats / self.known if self.known else None
 
     @property
+    def parts(self) -> dict[str, float | None]:
+        return {}
+
+    @property
     def brief(self) -> str:
         f1 = "" if self.span_f1 is None else f"span F1 {figure(self.span_f1)}  "
         return f"{f1}accuracy {figure(self.token_accuracy)}  {figure(self.mean_nats)} nats"

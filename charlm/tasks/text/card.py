@@ -13,7 +13,7 @@ from charlm.scoring.evaluation import Evaluation
 from charlm.scoring.passages import CONTEXT_TOKENS
 from charlm.tasks import Card
 from charlm.tasks.text.prepared import PreparedText
-from charlm.wording import plural
+from charlm.wording import figure, plural
 
 
 def card(data: PreparedText, plan: Plan, evaluation: Evaluation | None, samples: Sequence[str]) -> Card:
@@ -122,7 +122,9 @@ def _figures(data: PreparedText, evaluation: Evaluation | None, runs: int) -> st
     protocol.append("bits per character = nats / (ln 2 · characters)")
     protocol.append(f"the weights are those with the best validation of {'all runs' if runs > 1 else 'the run'}")
     listed = "".join(f"\n- {each}" for each in protocol)
-    return f"**{nats:.4f} nats per token, {bits:.4f} bits per character**\n{listed}"
+    alone = ", ".join(f"{name} alone {figure(each)}" for name, each in evaluation.parts.items())
+    parts = f"\n\nBits per character of its parts: {alone}." if alone else ""
+    return f"**{nats:.4f} nats per token, {bits:.4f} bits per character**{parts}\n{listed}"
 
 
 def _samples(samples: Sequence[str]) -> str:

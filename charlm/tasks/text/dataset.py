@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,11 +21,11 @@ from charlm.language_model import PREVIEW_TEMPERATURE, LanguageModel
 from charlm.model import Contents, Record, text_contents
 from charlm.nn.mixed import MixedNetwork, figures_of_windows, network_of
 from charlm.nn.network import Network
-from charlm.nn.probability import log_probabilities
+from charlm.nn.probability import part_log_probabilities
 from charlm.nn.random_numbers import Seeded
 from charlm.nn.readouts import choose
 from charlm.plan import Plan
-from charlm.scoring.evaluation import Evaluation, evaluate
+from charlm.scoring.evaluation import Evaluation, MixedEvaluation, evaluate
 from charlm.scoring.passages import suitable_streams
 from charlm.settings import from_mapping
 from charlm.tasks import About, Batches, Card, Dataset, MapRows, Metrics, Unit, map_alone
@@ -150,13 +150,20 @@ class TextDataset(PreparedText, Dataset):
     def evaluate(self, network: Network, examples: Sequence[str], map_rows: MapRows = map_alone) -> Evaluation:
         """Evaluate sequences."""
 
+        columns = 1 + len(network.scored_parts)
+
+        def read_flat(rows: Sequence[Ids]) -> list[NDArray[np.float64]]:
+            return [each.ravel() for each in part_log_probabilities(network, rows)]
+
         def read(rows: Sequence[Ids]) -> list[NDArray[np.float64]]:
-            return map_rows(rows, partial(log_probabilities, network), [max(0, len(row) - 1) for row in rows])
+            flat = map_rows(rows, read_flat, [columns * max(0, len(row) - 1) for row in rows])
+            return [each.reshape(-1, columns) for each in flat]
 
         return evaluate(network, self.tokenizer, self.mode, [examples], read=read)[0]
 
     def metrics_from(self, values: object) -> Evaluation:
-        return from_mapping(Evaluation, values, "best")
+        mixed = isinstance(values, dict) and MixedEvaluation.part_sums[0] in values
+        return from_mapping(MixedEvaluation if mixed else Evaluation, values, "best")
 
     def previews(self, model: ModelConfig, network: Network, seed: int) -> tuple[str, ...]:
         """Sample from the empty prompt, always with the same random numbers."""
