@@ -47,6 +47,7 @@ ORDER = [
         "scoring",
         "language_model",
         "numpy_loader",
+        "numpy_counts",
         "numpy_classifier",
         "numpy_tagger",
         "numpy_translator",

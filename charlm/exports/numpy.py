@@ -24,6 +24,7 @@ from charlm.tasks import Task, declared
 
 class Program(Export):
     roundings = ROUNDINGS
+    holds_counts = True
 
     def paths(self) -> Sequence[Path]:
         self._program()
@@ -44,7 +45,7 @@ class Program(Export):
 
     def _program(self) -> str:
         task = self.model.config.task
-        program = find(Task, task).program()
+        program = find(Task, task).program(self.model.config)
         if not program:
             kind = declared()[task]["kind"]
             raise ModelError(f"{self.model.name} is a {kind}, for which there is no program in numpy")

@@ -254,7 +254,7 @@ class Task(ABC):
         """
 
     @classmethod
-    def program(cls) -> str:
+    def program(cls, config: ModelConfig) -> str:
         """Return Python that reads a model of this task with numpy alone; "" if there is none."""
         return ""
 

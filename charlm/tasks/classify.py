@@ -85,7 +85,7 @@ class Classify(Task):
         )
 
     @classmethod
-    def program(cls) -> str:
+    def program(cls, config: ModelConfig) -> str:
         return program(Program)
 
     @classmethod

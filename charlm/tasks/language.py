@@ -51,8 +51,8 @@ class Language(Task):
         return preparation.prepared(source, model, config, tokenizer, on_progress)
 
     @classmethod
-    def program(cls) -> str:
-        return program()
+    def program(cls, config: ModelConfig) -> str:
+        return program(config)
 
     @classmethod
     def empty_model(

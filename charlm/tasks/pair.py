@@ -90,7 +90,7 @@ class PairTask(Task):
         )
 
     @classmethod
-    def program(cls) -> str:
+    def program(cls, config: ModelConfig) -> str:
         return program(Program)
 
     @classmethod

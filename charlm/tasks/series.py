@@ -139,7 +139,7 @@ class Series(Task):
         )
 
     @classmethod
-    def program(cls) -> str:
+    def program(cls, config: ModelConfig) -> str:
         return program(Program)
 
     @classmethod

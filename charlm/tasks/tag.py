@@ -91,7 +91,7 @@ class Tag(Task):
         )
 
     @classmethod
-    def program(cls) -> str:
+    def program(cls, config: ModelConfig) -> str:
         return program(Program)
 
     @classmethod

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Sequence
 
-from charlm import numpy_loader
+from charlm import numpy_counts, numpy_loader
 from charlm.config import ModelConfig, TextMode
 from charlm.data.sequences import Lines, Streams
 from charlm.files.markdown import block, printable
@@ -12,6 +12,7 @@ from charlm.plan import Plan
 from charlm.scoring.evaluation import Evaluation
 from charlm.scoring.passages import CONTEXT_TOKENS
 from charlm.tasks import Card
+from charlm.tasks._program import program as program_of
 from charlm.tasks.text.prepared import PreparedText
 from charlm.wording import figure, plural
 
@@ -37,7 +38,7 @@ def card(data: PreparedText, plan: Plan, evaluation: Evaluation | None, samples:
         examples=_samples(samples),
         commands=(("sample", ""), ("score", "a text")),
         python='charlm.load("folder").sample("a text")',
-        program="" if model.ngram_order else program(),
+        program=program(model),
         limits="The model knows its corpus and nothing else. The text that it generates may be wrong, offensive, or"
         " copied from the\ncorpus: the weights contain traces of the corpus, and `tokenizer.json` contains every token"
         f" that was learned.{_of_counts(model)}",
@@ -51,8 +52,10 @@ def _of_counts(model: ModelConfig) -> str:
     return f"\n`counts.safetensors` contains stretches of the corpus, of up to {model.ngram_order} tokens each."
 
 
-def program() -> str:
+def program(model: ModelConfig) -> str:
     """Return Python that reads a language model with numpy alone."""
+    if model.ngram_order:
+        return program_of(numpy_counts.MixedModel)
     return inspect.getsource(numpy_loader).rstrip()
 
 
