@@ -2,8 +2,7 @@
 
 The weights are packed once. The state is in buffers that the loops read and write in place.
 
-The readout has more rows than the vocabulary, to fill whole blocks; the draw ignores those. A token that is left out of
-the draw has its logit in the first of them, and −∞ in its own row.
+The readout has more rows than the vocabulary, to fill whole blocks; the draw ignores those.
 """
 
 import ctypes
@@ -12,9 +11,9 @@ from typing import cast
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from charlm.generation.samplers import Sampler
-from charlm.generation.without import NAME as WITHOUT
 from charlm.nn.cells import Cell, RecurrentCell
 from charlm.nn.mixed import MixedNetwork
 from charlm.nn.native.library import BLOCK, Layer, Stack, draw, filters, library, pack
@@ -55,16 +54,10 @@ class CompiledDraws:
         assert readout is not None
         weight, bias = readout
         V, H = weight.shape
-        own = [sampler.compiled for sampler in samplers if sampler.compiled]
-        self._left_out = next((int(setting) for name, setting in own if name == WITHOUT), None)
-        self._filters = filters([each for each in own if each[0] != WITHOUT])
-        self._padding = -V % BLOCK if self._left_out is None else 1 + (-V - 1) % BLOCK
-        weight = torch.nn.functional.pad(weight, (0, 0, 0, self._padding))
-        self._bias = torch.nn.functional.pad(bias, (0, self._padding))
-        if self._left_out is not None:
-            weight[V], self._bias[V] = weight[self._left_out], self._bias[self._left_out]
-            self._bias[self._left_out] = -torch.inf
-        self._readout = pack(weight, 1)
+        self._filters = filters([sampler.compiled for sampler in samplers if sampler.compiled])
+        self._padding = -V % BLOCK
+        self._readout = pack(pad(weight, (0, 0, 0, self._padding)), 1)
+        self._bias = pad(bias, (0, self._padding))
         self._cells, self._V, self._H, self._end = cells, V, H, end
         self._next, self._stack = logits, Stack()
         self._start(logits, state)
@@ -79,31 +72,23 @@ class CompiledDraws:
         self._stack.logits, self._stack.drawn, self._stack.chance = map(_address, (logits, drawn, chances))
         draw(self._stack)
         self._next = logits[done.value]
-        return drawn[: done.value], self._unmasked(logits[: done.value])
+        return drawn[: done.value], logits[: done.value, :, : self._V]
 
     def keep(self, rows: Tensor) -> None:
-        self._start(self._unmasked(self._next[rows]), select(self._state(), rows))
+        self._start(self._next[rows, : self._V], select(self._state(), rows))
 
     def join(self, logits: Tensor, state: NetworkState) -> None:
-        self._start(torch.cat((self._unmasked(self._next.clone()), logits)), join((self._state(), state)))
+        self._start(torch.cat((self._next[:, : self._V], logits)), join((self._state(), state)))
 
     def _state(self) -> NetworkState:
         states = zip(self._states, self._memories, strict=True)
         return tuple(tuple(part[0] for part in layer if part is not None) for layer in states)
 
-    def _unmasked(self, logits: Tensor) -> Tensor:
-        """Return the network's logits (..., V) from those of the padded readout, which are overwritten."""
-        if self._left_out is not None:
-            logits[..., self._left_out] = logits[..., self._V]
-        return logits[..., : self._V]
-
     def _start(self, logits: Tensor, state: NetworkState) -> None:
         """Make buffers for a batch of this size, and collect the addresses of all arrays."""
         B = len(logits)
         cell = self._cells[0]
-        self._next = torch.nn.functional.pad(logits, (0, self._padding))
-        if self._left_out is not None:
-            self._next[:, self._V], self._next[:, self._left_out] = logits[:, self._left_out], -torch.inf
+        self._next = pad(logits, (0, self._padding))
         self._states = [layer[0].expand(2, -1, -1).contiguous() for layer in state]
         self._memories = [layer[1].expand(2, -1, -1).contiguous() if len(layer) > 1 else None for layer in state]
         self._ids = torch.zeros(B, dtype=torch.long)

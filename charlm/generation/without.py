@@ -7,8 +7,6 @@ from torch import Tensor
 
 from charlm.generation.samplers import Sampler
 
-NAME = "without"  # of the compiled filter
-
 
 @dataclass(frozen=True)
 class Without(Sampler):
@@ -18,7 +16,7 @@ class Without(Sampler):
 
     @property
     def compiled(self) -> tuple[str, float]:
-        return NAME, self.token
+        return "without", self.token
 
     def __call__(self, logits: Tensor, history: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor | None]:
         left = logits.clone()

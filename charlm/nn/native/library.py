@@ -14,7 +14,7 @@ from charlm.nn.native.threads import openmp
 
 # Numbers in dispatch.c; none: plain torch. If no variant is forced, the best one that the processor has is used.
 VARIANTS = {"bf16": 2, "avx512": 2, "avx2": 1, "baseline": 0, NONE: -1}
-_REVISION = 2  # of the interface of dispatch.c
+_REVISION = 3  # of the interface of dispatch.c
 BLOCK = 16  # packed weights have room for a multiple of this number of units
 _LOOPS = {
     "gru_forward": 0,
@@ -25,7 +25,7 @@ _LOOPS = {
     "rnn_backward": 5,
     "stack_draw": 6,
 }
-_FILTERS = ("temperature", "top_k", "top_p")  # in the order of their numbers in stack.c
+_FILTERS = ("without", "temperature", "top_k", "top_p")  # in the order of their numbers in stack.c
 _POINTERS = (  # in the order of `struct recurrence`, where each is explained
     "projected",
     "ids",

@@ -131,7 +131,7 @@ static void keep_likeliest(double *x, int64_t *heap, int64_t V, double k, double
     for (int64_t at = 0; at < left; at++) x[heap[at]] = -INFINITY;
 }
 
-enum { TEMPERATURE, TOP_K, TOP_P };
+enum { WITHOUT, TEMPERATURE, TOP_K, TOP_P };
 
 /* The symbol at which the cumulative distribution of the filtered logits passes `chance`. */
 static int64_t draw(const struct stack *stack, const float *logits, double chance, double *x, int64_t *order) {
@@ -139,6 +139,7 @@ static int64_t draw(const struct stack *stack, const float *logits, double chanc
     for (int64_t i = 0; i < V; i++) x[i] = logits[i];
     for (int64_t f = 0; f < stack->filters; f++) {
         const struct filter *filter = &stack->filter[f];
+        if (filter->kind == WITHOUT) x[(int64_t)filter->setting] = -INFINITY;
         if (filter->kind == TEMPERATURE) temperature(x, V, filter->setting);
         if (filter->kind == TOP_K) keep_likeliest(x, order, V, filter->setting, 1);
         if (filter->kind == TOP_P) keep_likeliest(x, order, V, (double)V, filter->setting);
