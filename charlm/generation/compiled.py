@@ -15,8 +15,8 @@ from torch.nn.functional import pad
 
 from charlm.generation.samplers import Sampler
 from charlm.nn.cells import Cell, RecurrentCell
-from charlm.nn.mixed import MixedNetwork
-from charlm.nn.native.library import BLOCK, Layer, Stack, draw, filters, library, pack
+from charlm.nn.mixed import MixedNetwork, cell_parts
+from charlm.nn.native.library import BLOCK, Layer, Mixture, Stack, draw, filters, library, pack
 from charlm.nn.native.threads import computing
 from charlm.nn.network import Network, NetworkState, join, select
 
@@ -27,12 +27,14 @@ ENDED_SHARE = 0.25  # drawing pauses when more than this share of the rows have 
 def fits(network: Network, samplers: Sequence[Sampler]) -> bool:
     """Return whether the compiled loops support this network and these samplers."""
     lowest = cast(Cell, network.cells[0])
+    counts = not isinstance(network, MixedNetwork) or network.counts.tree.compiled is not None
     return (
         library() is not None
         and network.device.type == "cpu"
         and lowest.weight_ih.dtype == torch.float32
         and all(cast(Cell, cell).loop for cell in network.cells)
-        and not (network.residual or network.dense or isinstance(network, MixedNetwork))
+        and not (network.residual or network.dense)
+        and counts
         and network.readout.as_linear(network.allowed_tokens) is not None
         and network.allowed_tokens.numel() * lowest.bias_ih.numel() <= _LARGEST_TABLE
         and all(sampler.compiled for sampler in samplers)
@@ -58,6 +60,7 @@ class CompiledDraws:
         self._padding = -V % BLOCK
         self._readout = pack(pad(weight, (0, 0, 0, self._padding)), 1)
         self._bias = pad(bias, (0, self._padding))
+        self._network = network
         self._cells, self._V, self._H, self._end = cells, V, H, end
         self._next, self._stack = logits, Stack()
         self._start(logits, state)
@@ -82,13 +85,16 @@ class CompiledDraws:
 
     def _state(self) -> NetworkState:
         states = zip(self._states, self._memories, strict=True)
-        return tuple(tuple(part[0] for part in layer if part is not None) for layer in states)
+        layers = tuple(tuple(part[0] for part in layer if part is not None) for layer in states)
+        return (*layers, (self._mixed_in.contexts,)) if self._mixed_in else layers
 
     def _start(self, logits: Tensor, state: NetworkState) -> None:
         """Make buffers for a batch of this size, and collect the addresses of all arrays."""
         B = len(logits)
         cell = self._cells[0]
         self._next = pad(logits, (0, self._padding))
+        self._mixed_in = _MixedIn(self._network, state[-1][0]) if isinstance(self._network, MixedNetwork) else None
+        state = state[: len(self._cells)]
         self._states = [layer[0].expand(2, -1, -1).contiguous() for layer in state]
         self._memories = [layer[1].expand(2, -1, -1).contiguous() if len(layer) > 1 else None for layer in state]
         self._ids = torch.zeros(B, dtype=torch.long)
@@ -130,7 +136,30 @@ class CompiledDraws:
             filter=ctypes.cast(self._filters, ctypes.c_void_p),
             work=_address(self._work),
             order=_address(self._order),
+            mixture=self._mixed_in and self._mixed_in.address,
         )
+
+
+class _MixedIn:
+    """The counts of a network as the loops read them, and the context of each row (B, C), which they move on."""
+
+    def __init__(self, network: MixedNetwork, contexts: Tensor) -> None:
+        tree = network.counts.tree.compiled
+        assert tree
+        self.contexts = contexts.clone(memory_format=torch.contiguous_format)
+        self._counted = torch.empty(len(contexts), network.choices)
+        self._kept = network, torch.from_numpy(cell_parts(network.order))
+        self._mixture = Mixture(
+            distributions=tree.distributions_address,
+            tree=tree.address,
+            size=contexts.shape[1],
+            contexts=_address(self.contexts),
+            cell_parts=_address(self._kept[1]),
+            gate_table=_address(network.gate_table),
+            gate_vector=_address(network.gate_vector),
+            counted=_address(self._counted),
+        )
+        self.address = ctypes.addressof(self._mixture)
 
 
 def _address(tensor: Tensor | None) -> int | None:

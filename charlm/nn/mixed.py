@@ -110,10 +110,10 @@ class MixedNetwork(Network):
         shares, statistics = self.counts.distributions(contexts.reshape(-1, contexts.shape[-1]).long().cpu().numpy())
         counted = torch.from_numpy(shares).to(h.device).view(*logits.shape)
         gate = self.gate(h, self._cells_of(statistics, h).view(h.shape[:-1]))[..., None]
-        # Tokens that cannot occur have no part in the sum: the gradient of log(0 + 0) would be NaN.
+        # Of a token that cannot occur, one part must not be 0 meanwhile: the gradient of log(0 + 0) would be NaN.
         impossible = ~self.allowed_tokens
-        alone = torch.log_softmax(logits, dim=-1).masked_fill(impossible, 0.0)
-        return _mixture(alone, counted.masked_fill(impossible, 1.0).log(), gate).masked_fill(impossible, -torch.inf)
+        counted = counted.masked_fill_(impossible, 1.0).log_()
+        return _mixture(torch.log_softmax(logits, dim=-1), counted, gate).masked_fill(impossible, -torch.inf)
 
     @computing()
     def target_log_probability(self, outputs: Tensor, targets: Tensor) -> Tensor:

@@ -69,6 +69,16 @@ class Filter(ctypes.Structure):
     _fields_ = [("kind", ctypes.c_int64), ("setting", ctypes.c_double)]
 
 
+class Mixture(ctypes.Structure):
+    """`struct mixture` of recurrence.h."""
+
+    _fields_ = [
+        *((name, ctypes.c_void_p) for name in ("distributions", "tree")),
+        ("size", ctypes.c_int64),
+        *((name, ctypes.c_void_p) for name in ("contexts", "cell_parts", "gate_table", "gate_vector", "counted")),
+    ]
+
+
 class Stack(ctypes.Structure):
     """`struct stack` of recurrence.h."""
 
@@ -79,7 +89,7 @@ class Stack(ctypes.Structure):
         *((name, ctypes.c_int64) for name in ("symbols", "steps", "enough")),
         ("end", ctypes.c_int64),
         ("filters", ctypes.c_int64),
-        *((name, ctypes.c_void_p) for name in ("filter", "chance", "work", "order", "drawn", "done")),
+        *((name, ctypes.c_void_p) for name in ("filter", "chance", "work", "order", "drawn", "done", "mixture")),
     ]
 
 

@@ -43,6 +43,21 @@ struct filter {                 /* a sampler: a change of the logits before the 
     double setting;
 };
 
+/* Write the probabilities (rows, V) of counts after contexts (rows, size), and three statistics of each: look_up.c. */
+typedef void distributions(const void *tree, const int64_t *contexts, int64_t rows, int64_t size, float *probabilities,
+                           uint8_t *statistics);
+
+struct mixture {                /* the counts that share the prediction, and the gate between them and the network */
+    distributions *distributions;
+    const void *tree;
+    int64_t size;               /* C tokens of context */
+    int64_t *contexts;          /* (B, C): the tokens before the next one */
+    const int64_t *cell_parts;  /* (3, 256): what each value of the statistics adds to the number of a cell of G */
+    const float *gate_table;    /* G */
+    const float *gate_vector;   /* (H): u */
+    float *counted;             /* (B, symbols): work space */
+};
+
 struct stack {
     int64_t B, H, V, layers, gates, activation; /* V: vocabulary, padded to a multiple of 16 */
     const float *table;          /* (V, G): W_x x + b of the lowest layer for every token */
@@ -63,6 +78,7 @@ struct stack {
     int64_t *order;              /* (B, V): work space */
     int64_t *drawn;              /* (steps, B) */
     int64_t *done;               /* number of steps that were done */
+    const struct mixture *mixture; /* or NULL */
 };
 
 struct team {

@@ -1,7 +1,7 @@
 /* Sampling: a whole network step by step, with its weights packed beforehand, and the draw of the next tokens.
  *
- * A thread owns some units of each layer and some rows of the draw. The filters compute what the samplers of these names in
- * generation/samplers compute.
+ * A thread owns some units of each layer and some rows of the draw. The mixture with counts is that of mixed.py. The
+ * filters compute what the samplers of these names in generation/samplers compute.
  */
 #include <math.h>
 
@@ -76,6 +76,40 @@ static void step(const struct stack *stack, float *logits, struct team *team) {
     share(team, stack->V, &first, &last);
     dense(1, stack->layer[stack->layers - 1].state + B * H, stack->packed_readout, stack->bias_readout, logits, B, stack->V, H,
           first, last);
+}
+
+/* ---- The mixture with counts ---- */
+
+/* Return the logit of the gate: G[cell] + u · h / H. */
+static double gate_of(const struct stack *stack, const float *h, const uint8_t *statistics) {
+    const struct mixture *mixture = stack->mixture;
+    int64_t cell = 0;
+    for (int i = 0; i < 3; i++) cell += mixture->cell_parts[i * 256 + statistics[i]];
+    vf sums = {0};
+    BY_UNITS(0, stack->H, sums += load_units(mixture->gate_vector + unit, lanes) * load_units(h + unit, lanes));
+    double product = 0;
+    for (int lane = 0; lane < LANES; lane++) product += sums[lane];
+    return mixture->gate_table[cell] + product / stack->H;
+}
+
+/* Turn the network's logits of row b, after it has read a token, into log P of the mixture. */
+static void mix(const struct stack *stack, int64_t b, float *logits) {
+    const struct mixture *mixture = stack->mixture;
+    const int64_t V = stack->symbols, C = mixture->size;
+    int64_t *context = mixture->contexts + b * C;
+    memmove(context, context + 1, sizeof *context * (C - 1));
+    context[C - 1] = stack->ids[b];
+    float *counted = mixture->counted + b * V;
+    uint8_t statistics[3];
+    mixture->distributions(mixture->tree, context, 1, C, counted, statistics);
+    double gate = gate_of(stack, stack->layer[stack->layers - 1].state + b * stack->H, statistics);
+    double *x = stack->work + b * stack->V, best = -INFINITY, total = 0;
+    for (int64_t i = 0; i < V; i++)
+        if (logits[i] > best) best = logits[i];
+    for (int64_t i = 0; i < V; i++) total += x[i] = exp(logits[i] - best);
+    double share = 1 / (1 + exp(-gate)), rest = 1 / (1 + exp(gate)) / total;
+    for (int64_t i = 0; i < V; i++)
+        if (logits[i] != -INFINITY) logits[i] = (float)log(rest * x[i] + share * counted[i]);
 }
 
 /* ---- The draw ---- */
@@ -165,6 +199,8 @@ void NAME(stack_draw)(const void *what, struct team *team) {
         meet(team);
         step(stack, logits + B * stack->V, team);
         meet(team);
+        if (stack->mixture) /* the rows that this thread draws next */
+            for (int64_t b = team->index; b < B; b += team->size) mix(stack, b, logits + (B + b) * stack->V);
         for (int64_t b = 0; b < B; b++)
             if (stack->drawn[s * B + b] == stack->end) { /* a row that has ended before is not counted again */
                 int64_t t = s - 1;
