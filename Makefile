@@ -75,11 +75,12 @@ gpu: .venv/installed-dev demo/stdlib.txt
 	CHARLM_TEST_DEVICE=$(DEVICE) $(BIN)/pytest tests/test_device.py tests/checkpoints/test_checkpoint.py
 	$(BIN)/python benchmarks/gpu.py --device $(DEVICE) $(GPU_RUNS)
 
-# Run the tests that are too long for every commit: 200 kills, longer runs of the state machine, then minutes of fuzzing.
+# Run the tests that are too long for every commit: 200 kills, longer runs of the state machine, two hosts (as root, on
+# Linux), then minutes of fuzzing.
 SOAK_MINUTES ?= 10
 soak: .venv/installed-dev
 	CHARLM_SOAK=1 $(BIN)/pytest tests/reliability tests/checkpoints tests/training/test_distributed.py tests/tokenizers/test_tokenizers.py \
-	    tests/server/test_load.py
+	    tests/server/test_load.py tests/hosts tests/docs/test_scheduler_page.py
 	-$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris
 	$(BIN)/python fuzz/fuzz_parsers.py -max_total_time=$$((60 * $(SOAK_MINUTES))) -rss_limit_mb=4096
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -21,10 +22,12 @@ from torch.distributed.distributed_c10d import PrefixStore, default_pg_timeout
 from torch.distributed.rendezvous import rendezvous
 
 from charlm.errors import DistributedError
-from charlm.training.torchrun import launched
+from charlm.training.torchrun import Launch, launched, stopped_with_launcher
 
-# One hour, for a process that prepares a large corpus. A process that has ended is noticed at once.
+# One hour, for a process that prepares a large corpus. A process that has ended is noticed at once, but a machine that
+# loses its power or its network says nothing. Within a step, none is later than a save or a preview makes it.
 _TIMEOUT = 2 * default_pg_timeout
+_STEP_TIMEOUT = timedelta(minutes=5)
 _POLL_SECONDS = 0.02
 
 
@@ -63,7 +66,7 @@ class Group:
         chosen = [each for each in parameters if each.grad is not None]  # the others are not trained
         parts = [each.grad.flatten() for each in chosen if each.grad is not None]
         flat = torch.cat([*parts, parts[0].new_tensor([loss, 1, self._requests_sync])]) * rows
-        _all_reduce(summed := flat if flat.is_cuda else flat.cpu())
+        _all_reduce(summed := flat if flat.is_cuda else flat.cpu(), timeout=_STEP_TIMEOUT)
         *means, extra = torch.split(summed.to(flat.device) / summed[-2], [*map(len, parts), 3])
         for parameter, mean in zip(chosen, means, strict=True):
             parameter.grad = mean.view_as(parameter)
@@ -161,7 +164,12 @@ def join() -> Iterator[Group]:
     The processes communicate by gloo, and by nccl for tensors on a GPU. A program that has called init_process_group
     keeps its own process group.
     """
-    launch = launched()
+    with stopped_with_launcher(), _joined(launched()) as group:
+        yield group
+
+
+@contextmanager
+def _joined(launch: Launch) -> Iterator[Group]:
     if launch.world_size == 1:
         yield Group()
         return
@@ -203,9 +211,12 @@ def _agree_on_name(store: Any, rank: int, size: int) -> str:
         time.sleep(_POLL_SECONDS)
 
 
-def _all_reduce(values: Tensor, operation: Any = dist.ReduceOp.SUM) -> None:
+def _all_reduce(values: Tensor, operation: Any = dist.ReduceOp.SUM, timeout: timedelta = _TIMEOUT) -> None:
+    options = dist.AllreduceOptions()  # dist.all_reduce has no timeout of its own
+    options.reduceOp, options.timeout = operation, timeout
+    assert dist.group.WORLD
     with _distributed_errors():
-        dist.all_reduce(values, operation)
+        dist.group.WORLD.allreduce([values], options).wait()
 
 
 @contextmanager

@@ -1,7 +1,14 @@
-"""The rank of this process among those that train one model together, from torchrun's environment variables."""
+"""What torchrun says to this process: its rank among those that train one model, and whether torchrun still runs."""
 
 import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
+
+_LAUNCHED = "TORCHELASTIC_RUN_ID"  # a variable that torchrun sets, and nothing else
+_POLL_SECONDS = 1.0
 
 
 class Launch(NamedTuple):
@@ -20,7 +27,31 @@ class Launch(NamedTuple):
 
 def launched() -> Launch:
     """Read the environment. RANK counts only if torchrun set it, since other programs set a RANK of their own."""
-    if "TORCHELASTIC_RUN_ID" not in os.environ:
+    if _LAUNCHED not in os.environ:
         return Launch()
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "TORCHELASTIC_RESTART_COUNT")
     return Launch(*(int(os.environ[name]) for name in names))
+
+
+@contextmanager
+def stopped_with_launcher() -> Iterator[None]:
+    """Send this process SIGTERM if torchrun ends inside the context without it, as it does when it is killed.
+
+    Otherwise, the processes of a torchrun that is gone would train on, and nobody could stop all of them.
+    """
+    if _LAUNCHED not in os.environ:
+        yield
+        return
+    launcher, left = os.getppid(), threading.Event()
+
+    def watch() -> None:
+        while not left.wait(_POLL_SECONDS):
+            if os.getppid() != launcher:  # an orphan gets another parent
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        left.set()

@@ -30,6 +30,8 @@ QUICK = {"steps": "5", "hidden-size": "16", "layers": "1", "batch-size": "8", "s
 OTHER_OPTIONS = {"--extra-index-url", "--index-url"}  # of pip
 OTHER_OPTIONS |= {"--nnodes", "--nproc-per-node", "--rdzv-backend", "--rdzv-endpoint", "--rdzv-id", "--max-restarts"}
 OTHER_OPTIONS |= {"--model_args", "--tasks"}  # of lm-eval
+OTHER_OPTIONS |= {"--job-name", "--nodes", "--ntasks-per-node", "--cpus-per-task", "--time", "--requeue", "--open-mode"}
+OTHER_OPTIONS |= {"--signal", "--no-cache-dir", "--tag", "--rm", "--init", "--stop-timeout", "--user", "--volume"}
 
 
 def blocks(page: Path, language: str) -> list[str]:

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -112,3 +113,22 @@ def command_with_a_nan(whose: int, call: int, *arguments: object) -> None:
 
     Learner._accumulate = gradients  # type: ignore[method-assign]
     command(*arguments)
+
+
+def launcher_that_is_killed(environment: dict[str, str], place: Path, *arguments: object) -> None:
+    """Start `charlm ARGUMENTS...` as torchrun starts a process, write its id to a file, and die as it trains."""
+    trainer = os.fork()
+    if trainer == 0:
+        _as_rank(environment, place, command, *arguments)
+    (place / "trainer").write_text(str(trainer))
+    while not (place / "checkpoints").exists():
+        time.sleep(0.02)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def runs(process: int) -> bool:
+    """Whether a process of Linux exists and has not ended."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

@@ -3,9 +3,11 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +30,7 @@ from charlm.training.torchrun import Launch, launched
 if sys.platform == "win32":
     pytest.skip("the processes are forked", allow_module_level=True)
 import process_ranks as ranks
+from forked_trainer import fork
 
 STEPS = 50
 TRAINING = replace(QUICK, steps=STEPS, precision="float32")
@@ -208,6 +211,56 @@ def test_torchrun_restarts_a_run_whose_process_was_killed(tmp_path: Path, often:
     assert nats(tmp_path / "checkpoints/m") == pytest.approx(alone, abs=1e-4)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the test reads /proc")
+def test_a_process_whose_torchrun_was_killed_saves_and_ends(tmp_path: Path, stored: list[str]) -> None:
+    """The process between this one and the trainer is the launcher; it kills itself when the trainer has begun."""
+    launched = {"TORCHELASTIC_RUN_ID": "test", "TORCHELASTIC_RESTART_COUNT": "0"}
+    launched |= {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"}
+    launcher = fork(ranks.launcher_that_is_killed, launched, tmp_path, *stored[:2], "--steps=1000000", "--model=m")
+    launcher.join(60)
+    assert launcher.exitcode == -signal.SIGKILL
+    trainer, until = int((tmp_path / "trainer").read_text()), time.monotonic() + 60
+    while ranks.runs(trainer):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    (stopped,) = re.findall(r"stopped at step (\S+);", (tmp_path / "err0").read_text())
+    place = unfinished(tmp_path / "checkpoints/m")
+    saved = training_state.newest(place)[0] if place else None
+    assert saved and f"{saved.step:,}" == stopped
+
+
+@pytest.mark.skipif(not SOAK, reason="by `make soak`")
+@pytest.mark.parametrize("whose", ["torchrun", "process"])
+def test_torchrun_with_a_sigterm_ends_within_its_notice_and_the_state_is_saved(
+    tmp_path: Path, stored: list[str], whose: str
+) -> None:
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    started = subprocess.Popen(
+        [*launcher, "-m", "charlm", *stored[:2], "--steps=20000", "--save-every=0", "--model=m", "--threads=1"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(charlm.__file__).parent.parent)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        until = time.monotonic() + 60
+        while not unfinished(tmp_path / "checkpoints/m"):
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        if whose == "torchrun":
+            started.terminate()
+        else:
+            children = Path(f"/proc/{started.pid}/task/{started.pid}/children").read_text().split()
+            os.kill(int(children[-1]), signal.SIGTERM)
+        _, err = started.communicate(timeout=30)
+    finally:
+        started.terminate()  # it ends its processes before itself
+        started.communicate()
+    assert started.returncode == 1
+    assert err.count("stopped at step") == 1 and "error:" not in err
+    assert unfinished(tmp_path / "checkpoints/m")
+
+
 @pytest.mark.skipif(not SOAK, reason="by `make soak`")
 def test_processes_killed_again_and_again_come_to_the_same_end(tmp_path: Path, often: list[str], alone: float) -> None:
     moments = random.Random(1)
@@ -243,7 +296,7 @@ def test_the_rows_of_all_processes_are_the_batch(whole: bool, size: int) -> None
 
 
 def test_a_weight_that_is_not_trained_is_left_out_of_the_mean(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(distributed, "_all_reduce", lambda tensor: None)
+    monkeypatch.setattr(distributed, "_all_reduce", lambda tensor, timeout: None)
     frozen, trained = (torch.nn.Parameter(torch.zeros(3)) for _ in range(2))
     trained.grad = torch.full((3,), 2.0)
     assert Group(0, 2).average_gradients([frozen, trained], 1.5, 4) == 1.5
