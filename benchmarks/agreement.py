@@ -58,7 +58,7 @@ def trained(options: Sequence[str], pairs: Sequence[Pair]) -> tuple[float, list[
     """Return bits per character of the held-out part, and the accuracy at each distance."""
     with tempfile.TemporaryDirectory() as parent:
         folder = Path(parent) / "m"
-        command = ["charlm", "train", str(CORPORA / "cats.txt"), *SIZE, *RATE, *options]
+        command = ["charlm", "train", str(CORPORA / "cats.txt"), "--ngram", "none", *SIZE, *RATE, *options]
         command += ["--model", str(folder), "--quiet"]
         subprocess.run([sys.executable, "-m", *command], capture_output=True, check=True)
         model, bits = charlm.load(folder), describe(folder)["validation"]["bits_per_char"]

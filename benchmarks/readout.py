@@ -68,7 +68,7 @@ def trained(corpus: str, minutes: str, size: str, readout: str) -> None:
     """Train with the command line."""
     with tempfile.TemporaryDirectory() as parent:
         command = ["charlm", "train", corpus, "--minutes", minutes, "--tokenizer", "word", "--vocab-size", size]
-        command += ["--readout", readout, "--model", f"{parent}/m", "--json", "--quiet"]
+        command += ["--readout", readout, "--ngram", "none", "--model", f"{parent}/m", "--json", "--quiet"]
         done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, check=True)
     result = json.loads(done.stdout)
     bits = result["validation"].get("bits_per_char_known", result["validation"]["bits_per_char"])

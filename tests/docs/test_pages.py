@@ -88,7 +88,7 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "corpus.txt").write_text("The cat sat on the mat.\n\n" * 20 + STREAM, encoding="utf-8")
     (folder / "names.txt").write_text(LINES + "emma\nmaria\nbenjamin\n", encoding="utf-8")
     (folder / "corpora").mkdir()
-    for name in ("films.txt", "teddy.conll", "names.tsv", "bakery.csv"):
+    for name in ("cats.txt", "films.txt", "teddy.conll", "names.tsv", "bakery.csv"):
         lines_of = (ROOT / "corpora" / name).read_text(encoding="utf-8").splitlines(True)
         (folder / "corpora" / name).write_text("".join(lines_of[:400]), encoding="utf-8")
     return folder
