@@ -3,8 +3,8 @@
     python benchmarks/cells.py [CORPUS [MINUTES [SEED ...]]]     default: corpora/cats.txt 1 0 1 2
 
 Each cell is trained by `charlm train --cell … --hidden-size 256 --layers 2 --ngram none` with defaults otherwise, in a
-process of its own: counts of n-grams would hide what the cells differ in. Bits per character are those of the held-out part. The picture is cells.svg, in the current folder. Let
-nothing else run meanwhile.
+process of its own: counts of n-grams would hide what the cells differ in. Bits per character are those of the held-out
+part. The picture is cells.svg, in the current folder. Let nothing else run meanwhile.
 """
 
 import json
