@@ -182,6 +182,8 @@ def _map(report: Report) -> str:
         f' aria-label="A map of the tokens">\n{marks(report.map)}\n</svg>\n</div>\n'
     )
     caption = f"{report.map.caption}. Near tokens follow similar contexts: the vectors are those of the readout."
+    if report.described["config"]["ngram"] != "none":
+        caption += " The counts beside the network have no vectors."
     return _section("Map of the tokens", caption, f'{picture}<p class="kinds">{legend(report.map)}</p>')
 
 

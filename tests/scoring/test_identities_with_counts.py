@@ -50,8 +50,8 @@ def rows_of(model: charlm.LanguageModel) -> list[Any]:
 def check_samples(model: charlm.LanguageModel, samples: Sequence[Sample]) -> None:
     """Each sample has log P of its tokens, which `score` gives to its text.
 
-    If other tokens could spell a text, it may be cut in another way than it was drawn, and bytes that are not UTF-8 have
-    no text of their own; but not every text is so.
+    If other tokens could spell a text, it may be cut in another way than it was drawn. Bytes that are not UTF-8 have no
+    text of their own.
     """
     scores = [model.score(sample.text, eos=sample.stopped == "eos") for sample in samples]
     same = [math.isclose(*each, abs_tol=1e-4) for each in zip(_sums(samples), _sums(scores), strict=True)]

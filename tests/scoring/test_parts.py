@@ -18,6 +18,7 @@ from charlm.comparison.long_documents import evaluate_documents
 from charlm.data.documents import Document
 from charlm.nn.mixed import MixedNetwork
 from charlm.scoring.evaluation import Evaluation, MixedEvaluation
+from charlm.tasks.text.dataset import TextDataset
 from charlm.training.events import Event, Finished, Validated
 
 Run = Callable[..., Outcome]
@@ -74,6 +75,14 @@ def test_parts_add_up_and_a_long_text_has_them_too(folder: Path, monkeypatch: py
     (read,) = evaluate_documents(model, [Document("text", TEXTS[model.mode])])
     for name, value in vars(one).items():
         assert getattr(read, name) == (value if value is None else pytest.approx(value, rel=1e-6))
+
+
+def test_a_state_keeps_them(folder: Path) -> None:
+    """A run that is resumed has the figures of its best network from JSON."""
+    model = charlm.load(folder)
+    evaluation = model.evaluate(TEXTS[model.mode])
+    read = TextDataset.metrics_from(None, json.loads(json.dumps(vars(evaluation))))  # type: ignore[arg-type]
+    assert read == evaluation and type(read) is MixedEvaluation
 
 
 def test_unknown_characters_are_left_out_of_each_part(folder: Path) -> None:
