@@ -81,6 +81,19 @@ class DistributedError(CharlmError):
     """Another process of a joint training has ended or cannot be reached."""
 
 
+_SIGNS_OF_MEMORY = (
+    "allocate memory",
+    "out of memory",
+    "failed to map segment",  # of the dynamic linker, which loads torch
+    "error return without exception set",  # of Python, where an extension had no memory for its error
+)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether any error, also one of torch, says that the memory does not suffice."""
+    return isinstance(error, MemoryError) or any(sign in str(error) for sign in _SIGNS_OF_MEMORY)
+
+
 def __getattr__(name: str) -> type[CharlmError]:
     if name == "PeerError":
         warnings.warn("PeerError is deprecated; use DistributedError", DeprecationWarning, stacklevel=2)

@@ -13,6 +13,7 @@ from charlm.cli.remedies import REMEDIES
 
 # What these remedies are for can happen on the command line only.
 COMMAND_LINE = {"create_folder", "no_equals_sign", "no_tensorboard", "other_name", "other_new_name", "other_output"}
+COMMAND_LINE |= {"no_search", "other_study", "too_little_trial_time"}
 COMMAND_LINE |= {"no_server", "overwrite_output", "wait_or_stop"}
 LIBRARY = [path for path in Path(charlm.__file__).parent.rglob("*.py") if "cli" not in path.parts]
 

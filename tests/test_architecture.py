@@ -34,6 +34,7 @@ ORDER = [
         "files",
         "progress",
         "batching",
+        "cost",
     ),
     *(
         "tokenizers",
@@ -54,7 +55,7 @@ ORDER = [
         "numpy_forecaster",
     ),
     *("plan", "tasks"),
-    *("checkpoints", "system", "training", "typed", "comparison", "analysis", "pages"),
+    *("checkpoints", "system", "training", "search", "typed", "comparison", "analysis", "pages"),
     *("exports", "server", "kenlm", "charlm", "cli"),
     "__main__",
 ]

@@ -18,6 +18,7 @@ from charlm.files.reading import reason
 COMMANDS = {
     "Train and use a model": {
         "train": "Train a model on a text.",
+        "search": "Search for the settings with which training works best.",
         "sample": "Generate text from a model.",
         "predict": "Answer each text: with a label, tags, another text, or a forecast.",
         "score": "Print how likely a text is, token by token.",

@@ -50,6 +50,7 @@ REMEDIES: dict[str, str] = {
     "not_closed": "leave --closed out, or try another --tokenizer",
     "no_vocabulary": "leave --tokenizer-file out",
     "no_vocabulary_or_start": "leave --tokenizer-file or --from out",
+    "no_search": "run pip install optuna",
     "no_server": "run pip install starlette uvicorn",
     "no_tensorboard": "run pip install tensorboard, or leave --tensorboard out",
     "other_folder": "choose another place with --model",
@@ -60,6 +61,7 @@ REMEDIES: dict[str, str] = {
     "other_output": "choose another --output",
     "other_tokenizer": "try another --vocab-size, --model-type, or --tokenizer",
     "other_valid": "give another text of the same kind with --valid, or leave --valid out",
+    "other_study": "give the same options, or name another --study",
     "other_task": "use charlm {verb}",
     "other_vocabulary": "give another --tokenizer-file, or leave it out",
     "other_new_name": "choose another name",
@@ -82,6 +84,7 @@ REMEDIES: dict[str, str] = {
     "streams": "leave --streams out",
     "tie_dense_readout": "choose --readout dense, or leave --tie-weights out",
     "tie_learned_embedding": "choose --embedding learned, or leave --tie-weights out",
+    "too_little_trial_time": "use --trial-minutes {minutes:g} or more, or a smaller network or text",
     "too_little_time": "use --minutes {minutes:g} or more, a smaller network or text, or --force",
     "train_again": "train again, or continue with --resume",
     "train_first": "train one first: charlm train corpus.txt",
@@ -93,7 +96,7 @@ REMEDIES: dict[str, str] = {
 }
 
 
-_NAMES = (*ModelConfig.__dataclass_fields__, *TrainConfig.__dataclass_fields__, "must_match")
+_NAMES = (*ModelConfig.__dataclass_fields__, *TrainConfig.__dataclass_fields__, "must_match", "trial_minutes")
 _SETTINGS = re.compile(rf"(?<![\w'/.-])({'|'.join(name for name in _NAMES if '_' in name)})(?![\w'/.-])")
 
 
@@ -103,11 +106,16 @@ def sentence(error: CharlmError) -> str:
     A setting that the message names, such as hidden_size, becomes its option. One whose name is a plain word becomes it
     only at the beginning, since it may mean the word elsewhere.
     """
-    message = _SETTINGS.sub(lambda match: option_name(match[0]), str(error))
+    message = in_options(str(error))
     setting = str(error.fields.get("setting", ""))
     if setting and message.startswith(f"{setting} is "):
         message = option_name(setting) + message.removeprefix(setting)
     return advise(message, error.remedy, error.fields)
+
+
+def in_options(message: str) -> str:
+    """Return a message in which the settings, such as hidden_size, are their options."""
+    return _SETTINGS.sub(lambda match: option_name(match[0]), message)
 
 
 def advise(message: str, remedy: str, fields: Mapping[str, Any] = MappingProxyType({})) -> str:

@@ -1,16 +1,11 @@
 """Errors of a process that may not have more memory or more threads, in one sentence."""
 
-_SIGNS_OF_MEMORY = (
-    "allocate memory",
-    "out of memory",
-    "failed to map segment",  # of the dynamic linker, which loads torch
-    "error return without exception set",  # of Python, where an extension had no memory for its error
-)
+from charlm.errors import is_out_of_memory
 
 
 def sentence(error: Exception) -> str:
     """Return what this process lacks, and what to try; an empty string for an error with another reason."""
-    if isinstance(error, MemoryError) or any(sign in str(error) for sign in _SIGNS_OF_MEMORY):
+    if is_out_of_memory(error):
         limit = _limit("RLIMIT_AS")
         allowed = "" if limit is None else f": this process may use {limit / 1e6:,.0f} MB (ulimit -v)"
         return f"not enough memory{allowed}; to train, try a smaller --hidden-size, --batch-size or --seq-len"

@@ -20,8 +20,8 @@ class Curve(NamedTuple):
     points: Sequence[tuple[int, float]]
 
 
-def chart(curves: Sequence[Curve], title: str) -> str:
-    """The curves over the steps in one picture, as SVG; empty if there are no points."""
+def chart(curves: Sequence[Curve], title: str, axis: str = "steps") -> str:
+    """The curves in one picture, as SVG; empty if there are no points. axis: what the horizontal one counts."""
     curves = [curve for curve in curves if curve.points]
     points = [point for curve in curves for point in curve.points]
     if not points:
@@ -50,7 +50,7 @@ def chart(curves: Sequence[Curve], title: str) -> str:
         across, down = position(step, low)
         parts.append(f'<text class="dim" x="{across:.1f}" y="{down + 17:.1f}" text-anchor="{anchor}">{step:,}</text>')
     middle = (_LEFT + _WIDTH - _RIGHT) / 2
-    parts.append(f'<text class="dim" x="{middle}" y="{_HEIGHT - _BOTTOM + 17}" text-anchor="middle">steps</text>')
+    parts.append(f'<text class="dim" x="{middle}" y="{_HEIGHT - _BOTTOM + 17}" text-anchor="middle">{axis}</text>')
     for curve in curves:
         positions = [position(*point) for point in curve.points]
         path = "L".join(f"{x:.1f} {y:.1f}" for x, y in positions)

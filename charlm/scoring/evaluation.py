@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any, ClassVar, cast
 
 from charlm.config import TextMode
+from charlm.cost import Cost
 from charlm.data.encoding import UnknownPolicy
 from charlm.errors import ConfigError
 from charlm.markup import table
@@ -90,6 +91,11 @@ class Evaluation(Measure):
     def objective(self) -> tuple[float, ...]:
         """What a training run minimizes."""
         return (self.known_nats,)
+
+    @property
+    def cost(self) -> Cost:
+        """What a search minimizes: tokens differ between tokenizers, and characters do not."""
+        return Cost(self.bits_per_char_known, "bits per character")
 
     @property
     def headline(self) -> float | None:

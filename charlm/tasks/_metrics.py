@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Protocol
 
+from charlm.cost import Cost
+
 
 class Metrics(Protocol):
     """How well a network answers the held-out part."""
@@ -10,6 +12,10 @@ class Metrics(Protocol):
     @property
     def objective(self) -> tuple[float, ...]:
         """What a run minimizes, compared number by number; NaN is never better."""
+
+    @property
+    def cost(self) -> Cost:
+        """One number that compares networks of all shapes and tokenizers on the same data."""
 
     @property
     def headline(self) -> float | None:

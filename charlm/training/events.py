@@ -44,6 +44,7 @@ class Planned:
     seconds: float | None  # expected from now on; None if the speed was not measured
     folder: Path | None
     processes: int = 1  # that train together, each with some rows of every batch
+    sha256: str = ""  # of the data
 
     def __str__(self) -> str:
         return f"plan: {self.schedule}; {self.plan.model.brief_shape}, {plural(self.parameters, 'parameter')}"

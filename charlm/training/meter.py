@@ -30,7 +30,7 @@ class Meter:
     def __init__(self, report: Report, dataset: Dataset, batches: Batches, started: float) -> None:
         self._report = report
         self.started = started  # moved back when a run is resumed, so that the seconds of both parts add up
-        self.unit = dataset.unit
+        self.unit, self._sha256 = dataset.unit, dataset.sha256
         self._targets_per_step = batches.targets_per_step
         self._blind_guess = dataset.blind_guess
         self._high_loss_reported = False
@@ -143,6 +143,7 @@ class Meter:
                 seconds=seconds,
                 folder=folder,
                 processes=processes,
+                sha256=self._sha256,
             )
         )
 

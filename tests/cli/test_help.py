@@ -19,7 +19,8 @@ from charlm.cli.help_page import summary
 from charlm.registry import names
 
 Run = Callable[..., Outcome]
-COMMANDS = ["train", "sample", "score", "evaluate", "compare", "info", "report", "corpus stdlib", "corpus get"]
+COMMANDS = ["train", "search", "sample", "score", "evaluate", "compare", "info", "report"]
+COMMANDS += ["corpus stdlib", "corpus get"]
 COMMANDS += ["embed neighbors", "embed analogy", "embed map", "embed export"]
 COMMANDS += ["list", "remove", "rename", "cache", "gradients", "neurons", "why", "tokenizer build", "tokenizer show"]
 
@@ -42,7 +43,9 @@ def test_help_fits_80_columns_and_is_complete(run: Run, command: str) -> None:
     done = run(*command.split(), "--help")
     assert done.code == 0
     assert max(map(len, done.out.splitlines())) <= 80
-    assert "..." not in done.out.replace("]...", "").replace("ARGS...", "").replace("NAME...", ""), "nothing is cut off"
+    assert "..." not in done.out.replace("]...", "").replace("ARGS...", "").replace("NAME...", "").replace(
+        "CORPUS...", ""
+    ), "nothing is cut off"
     assert not command or f"Example: charlm {command} " in re.sub(r"[\s\\]+", " ", done.out)
     assert not re.search(r"<(int|float|str|list|path)\b", done.out), "values have names that people know"
 
@@ -54,7 +57,7 @@ from charlm import cli
 for words in {["", *COMMANDS]!r}:
     with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
         cli.main([*words.split(), "--help"])
-print(*sorted(sys.modules.keys() & {{"torch", "numpy", "rich", "charlm.language_model"}}))
+print(*sorted(sys.modules.keys() & {{"torch", "numpy", "rich", "optuna", "charlm.language_model"}}))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, encoding="utf-8", check=True)
     assert done.stdout.split() == []

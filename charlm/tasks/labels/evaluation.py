@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.config import ModelConfig
+from charlm.cost import Cost
 from charlm.measures import Measures
 from charlm.measures.classification import LabelMeasures, LabelSetMeasures
 from charlm.wording import figure, plural
@@ -42,6 +43,14 @@ class LabelEvaluation:
             return (math.nan,)
         first = {"accuracy": float(self.right), "macro_f1": self.macro_f1 or 0.0, "nats": 0.0}[self.metric]
         return (-first, self.nats)
+
+    @property
+    def cost(self) -> Cost:
+        if self.metric == "nats" or not math.isfinite(self.nats):
+            return Cost(self.mean_nats, f"nats per {self.target}")
+        if self.metric == "macro_f1":
+            return Cost(self.macro_f1, "macro F1", gain=True)
+        return Cost(self.headline, "accuracy", gain=True)
 
     @property
     def headline(self) -> float | None:

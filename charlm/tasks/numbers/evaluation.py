@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from charlm.cost import Cost
 from charlm.wording import figure, plural
 
 METRICS = ("mase", "smape", "rmse", "mae", "nats")
@@ -36,6 +37,11 @@ class SeriesEvaluation:
         if first is None:  # a constant history has no MASE
             first = self.mae
         return (math.nan if first is None or not math.isfinite(self.nats) else first, self.nats)
+
+    @property
+    def cost(self) -> Cost:
+        name = "MAE" if getattr(self, self.metric) is None else _NAMES.get(self.metric, "nats per value")
+        return Cost(self.objective[0], name)
 
     @property
     def headline(self) -> float | None:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from charlm.cost import Cost
 from charlm.wording import figure, plural
 
 METRICS = ("exact_match", "symbol_error_rate", "nats")
@@ -36,6 +37,14 @@ class PairEvaluation:
             return (math.nan,)
         first = {"exact_match": -float(self.exact), "symbol_error_rate": float(self.edits), "nats": 0.0}[self.metric]
         return (first, self.nats)
+
+    @property
+    def cost(self) -> Cost:
+        if self.metric == "nats" or not math.isfinite(self.nats):
+            return Cost(self.mean_nats, "nats per token")
+        if self.metric == "symbol_error_rate":
+            return Cost(self.symbol_error_rate, "symbol error rate")
+        return Cost(self.headline, "share of exact answers", gain=True)
 
     @property
     def headline(self) -> float | None:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from charlm.cost import Cost
 from charlm.measures.schemes import Scheme
 from charlm.measures.spans import TagMeasures
 from charlm.wording import figure, plural
@@ -35,6 +36,14 @@ class TagEvaluation:
             return (math.nan,)
         first = {"f1": self.span_f1 or 0.0, "accuracy": self.token_accuracy or 0.0, "nats": 0.0}[self.metric]
         return (-first, self.nats)
+
+    @property
+    def cost(self) -> Cost:
+        if self.metric == "nats" or not math.isfinite(self.nats):
+            return Cost(self.mean_nats, "nats per tag")
+        if self.metric == "f1":
+            return Cost(self.span_f1 or 0.0, "span F1", gain=True)
+        return Cost(self.token_accuracy, "token accuracy", gain=True)
 
     @property
     def headline(self) -> float | None:
