@@ -154,7 +154,7 @@ def quantities(
     results: list[Values] = [{}] * len(rows)
     by_length = sorted(range(len(rows)), key=lambda index: len(rows[index]))
     count = _limits(network.device).rows_per_batch
-    for first in range(0, len(rows), count):
+    for first in reversed(range(0, len(rows), count)):  # the longest first: what comes later fits into its memory
         batch = by_length[first : first + count]
         read = _read_batch(network, [rows[index] for index in batch], others, on_progress)
         for index, values in zip(batch, read, strict=True):
