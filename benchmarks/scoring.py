@@ -3,8 +3,9 @@
     python benchmarks/scoring.py [MODEL TEXT ...]
 
 2×256 GRU, lines of 3 to 40 characters. One by one means charlm itself, and a plain loop over nn.GRU that only adds up
-the log-probabilities. The products are those of the forward pass, without padding. Instead of that, each MODEL, trained with --ngram, scores 10,000 lines of 3 to 60
-characters of a TEXT with its counts and without, on one thread, in seconds of the processor.
+the log-probabilities. The products are those of the forward pass, without padding. Instead of that, each MODEL, trained
+with --ngram, scores 10,000 lines of 3 to 60 characters of a TEXT with its counts and without, on one thread, in seconds
+of the processor.
 """
 
 import random
