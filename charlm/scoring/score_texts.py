@@ -39,8 +39,9 @@ class _Units(NamedTuple):
 
     def means(self, values: _Floats) -> list[float]:
         """Return the mean of a value over the tokens of each unit; 0 for a unit without tokens."""
-        tokens = [slice(index, index + 1) for index in range(len(values))] if self.tokens is None else self.tokens
-        return [float(values[each].mean()) if len(values[each]) else 0.0 for each in tokens]
+        if self.tokens is None:
+            return list(map(float, values))
+        return [float(values[each].mean()) if len(values[each]) else 0.0 for each in self.tokens]
 
 
 def score(
