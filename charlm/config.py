@@ -203,6 +203,7 @@ class TrainConfig(Settings):
     device: auto, cpu, cuda or mps.
     threads: CPU threads; None: torch's own choice.
     save_every: seconds between two saves of the training state.
+    sync_every: steps after which the processes take the mean of their weights; 1: each step has their mean gradient.
     precision: of the factors of recurrent products, auto, float32 or bfloat16; sums are float32.
     embedding_file: word2vec text file with the embedding's initial vectors.
     freeze_embedding: whether the embedding stays as it is in that file.
@@ -226,6 +227,7 @@ class TrainConfig(Settings):
     device: str = "auto"
     threads: int | None = None
     save_every: float = 90.0
+    sync_every: int = 1
     precision: str = "auto"
     embedding_file: str | None = None
     freeze_embedding: bool = False
@@ -233,11 +235,9 @@ class TrainConfig(Settings):
     start_sha256: str | None = None
     freeze: bool = False
 
+    UNWRITTEN: ClassVar[tuple[str, ...]] = ("start_from", "start_sha256", "freeze", "sync_every")  # while not set
     # Plans of older versions lack these fields, which then have their defaults.
-    ADDED_LATER: ClassVar[frozenset[str]] = frozenset(
-        {"embedding_file", "freeze_embedding", "start_from", "start_sha256", "freeze"}
-    )
-    UNWRITTEN: ClassVar[tuple[str, ...]] = ("start_from", "start_sha256", "freeze")  # in files, while they are not set
+    ADDED_LATER: ClassVar[frozenset[str]] = frozenset({"embedding_file", "freeze_embedding", *UNWRITTEN})
     DEFAULT_MINUTES: ClassVar[float] = 3.0  # the budget if none is given
 
     def __post_init__(self) -> None:
@@ -275,19 +275,19 @@ class TrainConfig(Settings):
             raise ConfigError(both, remedy="leave_out", settings=["embedding_file"])
         if self.freeze and self.start_from is None:
             raise ConfigError("freeze needs a model to start from, and none is given", remedy="give_start")
-        infinity = float("inf")
         check_count("batch_size", self.batch_size, 1, 65_536)
         check_count("seq_len", self.seq_len, 1, 65_536)
         check_range("learning_rate", self.learning_rate, 0, 100, open_low=True)
         check_range("weight_decay", self.weight_decay, 0, 100)
-        check_range("clip", self.clip, 0, infinity, open_low=True)
+        check_range("clip", self.clip, 0, math.inf, open_low=True)
         check_range("minutes", self.minutes, 0, 1_000_000, open_low=True)
         check_range("epochs", self.epochs, 0, 1_000_000, open_low=True)
         check_count("steps", self.steps, 1, 2**40)
         check_range("valid_fraction", self.valid_fraction, 0, 0.9, open_low=True)
         check_count("seed", self.seed, 0, 2**63 - 1)
-        check_range("save_every", self.save_every, 0, infinity)
+        check_range("save_every", self.save_every, 0, math.inf)
         check_count("threads", self.threads, 1, 4096)
+        check_count("sync_every", self.sync_every, 1, 1_000_000)
 
     @classmethod
     def from_json(cls, values: object, source: str) -> "TrainConfig":

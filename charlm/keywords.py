@@ -74,6 +74,7 @@ class SettingKeywords(TypedDict, total=False):
     device: str
     threads: int | None
     save_every: float
+    sync_every: int
     precision: str
     embedding_file: str | None
     freeze_embedding: bool

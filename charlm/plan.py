@@ -129,6 +129,13 @@ class Plan:
         """Whether the metrics get a line after `step` steps, a point of the curves between two validations."""
         return self.preview_after(step) or self._reaches(step, _CURVE_POINTS)
 
+    def averages_after(self, step: int) -> bool:
+        """Whether the processes have the same weights after `step` steps.
+
+        In a run with local steps, they have the same after each mean, and before each validation.
+        """
+        return (step - self.start) % self.train.sync_every == 0 or self.validate_after(step)
+
     def _reaches(self, step: int, parts: int) -> bool:
         """Whether the `step`-th step completes one of `parts` equal parts of the run."""
         return int(self.progress(step) * parts) > int(self.progress(step - 1) * parts)

@@ -78,13 +78,13 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     stopped = _Signals()
     with closable_streams():
         utf8.warn_of_other_bytes(arguments)
-        code = _run(arguments, debug)
+        code = _run(arguments, debug, stopped)
     if launched().world_size > 1:
         stopped.ignore()  # torchrun may signal again while this process ends
     sys.exit(stopped.exit_code or code)
 
 
-def _run(arguments: list[str], debug: bool) -> int:
+def _run(arguments: list[str], debug: bool, signals: "_Signals") -> int:
     """Run a command and return its exit code."""
     try:
         try:
@@ -98,6 +98,8 @@ def _run(arguments: list[str], debug: bool) -> int:
     except KeyboardInterrupt:  # outside the code that Typer guards
         return 130
     except Exception as error:
+        if launched().world_size > 1:
+            signals.ignore()  # torchrun signals the others as soon as one has ended, and each error is printed once
         if usage.is_usage_error(error):
             return _refused(error)
         if isinstance(error, typer.Abort):  # stdin ended while a command waited for an answer

@@ -162,6 +162,7 @@ _TRAINING = {
     "seed": Help("Random seed."),
     "device": Help("Where to train: auto, cpu, cuda or mps.", choices=("auto", "cpu", "cuda", "mps"), metavar="NAME"),
     "threads": Help("Number of CPU threads.", "torch's choice"),
+    "sync_every": Help("Under torchrun: steps between two means of the weights; more than 1 changes the result."),
     "save_every": Help("Seconds between two saves of the state from which a run can resume."),
 }
 _offered = {"task", *(name for task in declared().values() for name in task["settings"])}

@@ -56,6 +56,8 @@ class Planned:
         new = plural(plan.total - plan.start, "more step" if plan.start else "step")
         steps = f"{new} of {self.about.of_step}"
         processes = f" by {self.processes} processes" if self.processes > 1 else ""
+        if plan.train.sync_every > 1:
+            processes += f", with the mean of their weights after {plan.train.sync_every} steps,"
         passes = f"{self.epochs:.1f} passes over the corpus, {plural(plan.validations, 'validation')}"
         duration = f", about {clock(self.seconds)}" if self.seconds is not None else ""
         return f"{steps}{processes} on {self.device} in {self.precision}, {passes}{duration}"

@@ -16,6 +16,7 @@ from charlm.nn.network import NetworkState, check_tensors, detach, join, select
 from charlm.nn.trainable import Trainable
 from charlm.tasks import Batch
 from charlm.training.distributed import ALONE, Group
+from charlm.training.local_steps import LocalSteps
 
 _BETAS = (0.9, 0.99)
 _EPSILON = 1e-8
@@ -91,11 +92,16 @@ class Learner:
         self.clip = config.clip
         self.group = group
         self.micro_batches = 1
+        self.sync_every = config.sync_every
         self._dropout = None if network.device.type == "meta" else torch.Generator(network.device)
         self.state: NetworkState | None = None
         self._next_state: NetworkState | None = None  # becomes `state` when the gradient is applied
         self.optimizer = AdamW(
             (each for each in network.parameters() if each.requires_grad), config.weight_decay or 0.0
+        )
+        # With local steps, the processes do not share gradients but, at times, their weights.
+        self.local = (
+            LocalSteps(self.optimizer.parameters, self._of_optimizer(), group) if config.sync_every > 1 else None
         )
 
     def tensors(self) -> dict[str, Tensor]:
@@ -103,7 +109,11 @@ class Learner:
 
         The hidden state has the rows of all processes. Every other tensor is the learner's own memory, not a copy.
         """
-        return self._named(tuple(tuple(map(self.group.gather_rows, layer)) for layer in self.state or ()))
+        named = self._named(tuple(tuple(map(self.group.gather_rows, layer)) for layer in self.state or ()))
+        if self.local is None:
+            return named
+        own = self._of_optimizer()  # of this process alone
+        return {name: tensor for name, tensor in named.items() if name not in own} | self.local.gather()
 
     def nbytes(self) -> int:
         """Return the bytes of this process's share of `tensors()`."""
@@ -113,14 +123,19 @@ class Learner:
         named = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
         if self.averaged_network is not self.network:
             named |= {f"average.{name}": tensor for name, tensor in self.averaged_network.state_dict().items()}
-        for name, tensors in self.optimizer.tensors().items():
-            named |= {f"optimizer.{name}.{index}": tensor for index, tensor in enumerate(tensors)}
+        named |= self._of_optimizer()
         for layer, parts in enumerate(state):
             named |= {f"state.{layer}.{index}": part for index, part in enumerate(parts)}
         return named
 
+    def _of_optimizer(self) -> dict[str, Tensor]:
+        kinds = self.optimizer.tensors().items()
+        return {f"optimizer.{name}.{index}": each for name, tensors in kinds for index, each in enumerate(tensors)}
+
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Continue from what `tensors` returned for a network of the same shape; raise ValueError for anything else."""
+        if self.local:
+            tensors = self.local.own(tensors)
         averaged = any(name.startswith("average.") for name in tensors)
         self.averaged_network = copy.deepcopy(self.network) if averaged else self.network
         parts = [tensor for name, tensor in tensors.items() if name.startswith("state.") and tensor.numel()]
@@ -132,6 +147,8 @@ class Learner:
                 mine[name].copy_(tensor)
         rows = self.group.rows(len(parts[0])) if parts else slice(0)
         self.state = tuple(tuple(part[rows] for part in layer) for layer in state) or None
+        if self.local:
+            self.local.forget()
 
     def step(self, batch: Batch, rate: float) -> tuple[float, float]:
         """Take one step; return the loss (nats per target) and the gradient's norm before clipping.
@@ -149,18 +166,35 @@ class Learner:
         This first half of `step` may be interrupted at any moment: it changes nothing that the next step depends on.
         """
         losses, self._next_state = self._accumulate(batch)
-        if self.group.size > 1:
+        if self.group.size > 1 and self.local is None:
             total = sum(map(float, losses), 0.0)
             losses = [self.group.average_gradients(self.network.parameters(), total, batch.weight)]
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.clip)
         # A GPU has to finish the whole step before it can tell a number, so it is asked once, at the end.
-        return sum(map(float, losses), 0.0), float(norm)
+        loss = sum(map(float, losses), 0.0)
+        if self.local:
+            self.local.record(loss, batch.weight)
+        return loss, float(norm)
 
     @computing()
     def apply(self, rate: float) -> None:
         """Update the weights by the gradient of the last `backward`: the second half of `step`."""
         self.optimizer.step(rate)
         self.state = self._next_state
+
+    def finish_step(self, step: int, progress: float, *, mean: bool) -> bool:
+        """Do what follows the update of step `step`; `progress` is the share of the run that is done.
+
+        mean: whether the step ends a round of local steps, if the run has them. Return False if the training of a
+        process was not finite in this round: all processes have to return to an older state.
+        """
+        if self.local:
+            if not mean:
+                return True
+            if not self.local.average():
+                return False
+        self.update_average(step, progress)
+        return True
 
     def seed_dropout(self, seed: int) -> None:
         """Seed the dropout of the steps that follow."""
@@ -219,10 +253,12 @@ class Learner:
     @torch.no_grad()
     def update_average(self, step: int, progress: float) -> None:
         """Update the averaged weights after step `step`; `progress` is the share of the run that is done."""
-        if progress < _AVERAGE_FROM or step % _AVERAGE_EVERY:
+        if progress < _AVERAGE_FROM or (step % _AVERAGE_EVERY and self.local is None):
             return
         if self.averaged_network is self.network:
             self.averaged_network = copy.deepcopy(self.network)
+        # With local steps, only the weights after a mean are averaged.
+        decay = _AVERAGE_DECAY ** (self.sync_every / _AVERAGE_EVERY) if self.local else _AVERAGE_DECAY
         pairs = zip(self.averaged_network.parameters(), self.network.parameters(), strict=True)
         for average, weight in pairs:
-            average.lerp_(weight, 1 - _AVERAGE_DECAY)
+            average.lerp_(weight, 1 - decay)

@@ -77,11 +77,13 @@ tags:
 
 def _rows(plan: Plan, card: Card, parameters: int, step: int, origin: Any) -> str:
     rounded = ", factors of the recurrent products rounded to bfloat16" if plan.train.precision == "bfloat16" else ""
+    local = plan.train.sync_every
     rows = {
         "network": f"{plan.model.shape}; {parameters:,} parameters",
         **card.rows,
         **({"started from": printable(in_words(origin)).replace("|", "\\|")} if origin else {}),
         "trained": f"{step:,} of {plan.total:,} steps, seed {plan.train.seed}, in float32{rounded}",
+        **({"processes": f"took the mean of their weights after every {local} steps"} if local > 1 else {}),
         **({"runs": f"{plan.story}; in each, the learning rate rose and fell"} if plan.earlier else {}),
     }
     return "\n".join(f"| {name} | {value} |" for name, value in rows.items())

@@ -20,7 +20,7 @@ from charlm.training.distributed import ALONE, Group
 from charlm.training.finished_run import FinishedRun
 from charlm.training.learner import Learner
 from charlm.training.recipe import Sized, resolve, resolve_dropout, resolve_rates, starts_whole, weights
-from charlm.training.speed import step_seconds, validation_seconds, with_fewer_threads
+from charlm.training.speed import mean_seconds, step_seconds, validation_seconds, with_fewer_threads
 from charlm.wording import listed
 
 _TRIAL_STEPS, _TRIAL_SHARE = 4, 0.1  # steps to measure with fewer threads, in this share of the budget at most
@@ -169,7 +169,7 @@ def _measure(
         making = group.broadcast_float(time.monotonic() - before)
         if device.type == "cuda":
             learner.find_micro_batches(batches[0])
-        return network, step_seconds(learner, batches, seconds, group)
+        return network, step_seconds(learner, batches, seconds, group) + mean_seconds(learner, group)
 
     width, layers = _TRIAL_SIZE
     common = replace(

@@ -52,6 +52,16 @@ def step_seconds(learner: Learner, batches: Batches, budget: float, group: Group
     return settled[len(settled) // 2]
 
 
+def mean_seconds(learner: Learner, group: Group) -> float:
+    """Return a step's share of the seconds in which the processes take the mean after their local steps."""
+    if learner.local is None:
+        return 0.0
+    learner.local.average()  # warm-up
+    before = time.perf_counter()
+    learner.local.average()
+    return group.broadcast_float(time.perf_counter() - before) / learner.sync_every
+
+
 def with_fewer_threads(seconds: float, measure: Callable[[], float], group: Group) -> float:
     """Use one thread if it is much faster, as it is while other programs keep the cores busy; return its seconds."""
     threads = torch.get_num_threads()

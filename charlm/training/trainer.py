@@ -56,10 +56,10 @@ class Trainer:
     ) -> None:
         self.dataset, self.batches, self.plan, self.budget = dataset, batches, plan, budget
         self.run_folder, self.meter, self.device, self.group = run_folder, meter, device, group
-        # With several processes, none may stop while the others wait for it.
-        self.interrupts = Interrupts(always_held=group.size > 1)
-        self.step = plan.start
-        self.validated_step = 0
+        # With several processes, none may stop while the others wait for it, or far from a mean of their weights.
+        self.shared = group.size > 1 or plan.train.sync_every > 1
+        self.interrupts = Interrupts(always_held=self.shared)
+        self.step, self.validated_step = plan.start, 0
         self.saved_at = 0.0  # seconds on the monotonic clock
         self.revised_total = 0  # a new number of steps, on which all processes have yet to agree; 0: none
         self.best: Best | None = None
@@ -85,7 +85,7 @@ class Trainer:
                     self._stop(validate=not isinstance(stop, Terminated))
                     raise
                 except (MemoryError, RuntimeError):  # torch raises RuntimeError when a device has no more memory
-                    if self.group.size == 1:  # the other processes, which hold a part of the state, go on
+                    if not self.shared:  # the other processes, which hold a part of the state, go on
                         self._stop(validate=False)
                     raise
         finally:
@@ -132,7 +132,7 @@ class Trainer:
             self.revised_total = self.budget.revise(self.plan, self.step)
         save_due = self.group.first and now - self.saved_at > self.plan.train.save_every
         requests = (self.interrupts.waiting or 0, int(save_due), self.revised_total)
-        if not self.group.sync_requested(any(requests)):
+        if not (self.group.sync_requested(any(requests)) and self.plan.averages_after(self.step)):
             return
         signal, save, total = self.group.all_reduce_max(requests)
         self.revised_total = 0
@@ -154,13 +154,14 @@ class Trainer:
         batch, rate = self.batches[self.step], self.plan.learning_rate(self.step)
         before = time.perf_counter()
         loss, norm = self.learner.backward(batch)
-        if not math.isfinite(loss + norm):
-            self._roll_back()
-            return
+        if not math.isfinite(loss + norm) and not self.learner.local:
+            return self._roll_back()
         with self.interrupts.held():  # a state saved in the middle of an update would be useless
             self.learner.apply(rate)
             self.step += 1
-            self.learner.update_average(self.step, self.plan.progress(self.step))
+            mean = self.plan.averages_after(self.step)
+            if not self.learner.finish_step(self.step, self.plan.progress(self.step), mean=mean):
+                return self._roll_back()
             self.meter.record(self.step - self.plan.start, loss, norm, time.perf_counter() - before)
         self.meter.report_high_loss(self.step, self.plan)
 
@@ -199,8 +200,8 @@ class Trainer:
     def _previews(self) -> tuple[str, ...]:
         previews: tuple[str, ...] = ()
         if self.group.first:
-            seed = self.plan.train.seed
-            previews = self.dataset.previews(self.plan.model, self.learner.averaged_network, seed)
+            network = self.learner.averaged_network
+            previews = self.dataset.previews(self.plan.model, network, self.plan.train.seed)
         self.network.train()
         return previews
 
@@ -226,8 +227,8 @@ class Trainer:
     def _keep_unvalidated(self) -> None:
         """Write the present network as a model that was not validated, unless an earlier run has left a model."""
         if not self.run_folder.replaces_model:
-            weights = self.learner.averaged_network.state_dict()
-            self._write(lambda: self._save_best(Best(self.step, None, (), weights)))
+            best = Best(self.step, None, (), self.learner.averaged_network.state_dict())
+            self._write(lambda: self._save_best(best))
 
     def _finish(self) -> None:
         """Write the model if it is not on the disk yet, then delete the state."""
@@ -243,10 +244,9 @@ class Trainer:
         self.run_folder.finish()
 
     def _report_end(self) -> None:
-        folder, best = self.run_folder.folder, self.best
+        folder, best, size = self.run_folder.folder, self.best, self.network.parameter_count()
         if best and best.metrics and (self.run_folder.model_step or folder is None):
-            parameters = self.network.parameter_count()
-            self.meter.report_finished(self._progress(), self.plan, folder, parameters, best.step, best.metrics)
+            self.meter.report_finished(self._progress(), self.plan, folder, size, best.step, best.metrics)
 
     def _save(self, state: TrainingState) -> None:
         if self.run_folder.folder is None:

@@ -30,7 +30,7 @@ if why := refusal():
 
 STEPS, RATE, DELAY = 50, 100e6, 0.01
 GUIDE = (Path(__file__).parents[2] / "docs" / "guide" / "several-machines.md").read_text(encoding="utf-8")
-FIXED, ELASTIC = re.findall(r"^torchrun --nnodes[^`]*?corpus\.txt.*$", GUIDE, re.MULTILINE)
+FIXED, ELASTIC, LOCAL = re.findall(r"^torchrun --nnodes[^`]*?corpus\.txt.*$", GUIDE, re.MULTILINE)
 MORE = " --threads 1 --plan plan.json --model m --save-every 0"
 LONG = " --threads 1 --plan long.json --model m --save-every 1"  # half a second for each step
 VARIABLE = re.findall(r"^export (\w+)=(\w+)$", GUIDE, re.MULTILINE)
@@ -153,6 +153,18 @@ def test_a_torchrun_that_is_killed_leaves_no_process_and_the_run_goes_on_later(
     check_same(hosts[0], alone)
 
 
+def test_local_steps_are_resumed_from_the_last_mean(hosts: tuple[Host, Host]) -> None:
+    """The plan validates after 25 and 50 steps, which ends a round of steps as well."""
+    running = [host.start(LOCAL + MORE) for host in hosts]
+    wait_until(lambda: saved_step(hosts[0]), *running)
+    (worker,) = running[1].workers()
+    os.kill(worker, signal.SIGKILL)
+    assert [each.code() for each in running] == [0, 0], running[0].err + running[1].err
+    assert "by 2 processes, with the mean of their weights after 32 steps" in running[0].err
+    assert re.findall(r"resuming at step (\d+)", running[0].err)[0] in ("25", "32")
+    assert describe(hosts[0].folder / "checkpoints" / "m")["step"] == STEPS
+
+
 def test_a_host_that_joins_later_takes_part(sharing: tuple[Host, Host], alone_for_long: Path) -> None:
     first = sharing[0].start(ELASTIC + LONG)
     wait_until(lambda: saved_step(sharing[0]), first)
@@ -174,7 +186,7 @@ def test_without_a_host_that_vanishes_the_other_one_goes_on_from_the_last_save(
     sharing[1].vanish()
     assert stays.code(2 * 300) == 0, stays.err
     assert stays.err.count("error: another of the processes") == 1
-    (step,) = re.findall(r"resuming at step (\d+)", stays.err)
+    step = re.findall(r"resuming at step (\d+)", stays.err)[-1]
     assert 5 <= int(step) < STEPS
     wait_until(lambda: not runs(worker), vanishes)
     check_same(sharing[0], alone_for_long)

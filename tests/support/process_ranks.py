@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from forked_trainer import fork
 from torch.distributed import TCPStore
 
 import charlm
 from charlm import cli
+from charlm.training.distributed import join
 from charlm.training.events import Event
 from charlm.training.learner import Learner
+from charlm.training.local_steps import LocalSteps
 
 _PATIENCE = 60  # seconds until a test that hangs has failed
 
@@ -113,6 +116,17 @@ def command_with_a_nan(whose: int, call: int, *arguments: object) -> None:
 
     Learner._accumulate = gradients  # type: ignore[method-assign]
     command(*arguments)
+
+
+def mean_of_weights(of_ranks: list[tuple[int, float]]) -> None:
+    """Print the mean of weights after local steps; each process has a number of targets and a value of its weights."""
+    with join() as group:
+        targets, value = of_ranks[group.rank]
+        weight = torch.nn.Parameter(torch.full((2,), value))
+        steps = LocalSteps([weight], {}, group)
+        steps.record(1.0, targets)
+        assert steps.average()
+        print(weight.tolist(), flush=True)
 
 
 def launcher_that_is_killed(environment: dict[str, str], place: Path, *arguments: object) -> None:
