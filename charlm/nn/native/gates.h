@@ -45,7 +45,7 @@ INLINE void gru_rows(int rows, int lanes, const struct recurrence *it, int64_t r
 
 /* ---- LSTM: i, f, o = σ(x + W a + b), g = tanh(…); c' = f c + i g; a' = o tanh(c') ---- */
 
-#define LSTM_ROWS (ROWS / 2) /* sums of four gates fill the registers with half as many rows */
+#define LSTM_ROWS (LANES == 8 ? 3 : ROWS / 2) /* sums of four gates fill the registers with fewer rows */
 
 INLINE void lstm_rows(int rows, int lanes, const struct recurrence *it, int64_t row, int64_t unit, const operand *state,
                       const operand *w) {
@@ -55,7 +55,7 @@ INLINE void lstm_rows(int rows, int lanes, const struct recurrence *it, int64_t 
     for (int gate = 0; gate < 4; gate++) bias[gate] = load_units(it->bias + gate * H + unit, lanes);
     for (int r = 0; r < rows; r++)
         for (int gate = 0; gate < 4; gate++) acc[r * 4 + gate] = bias[gate];
-    product(acc, rows, 4, state, H, w, H);
+    product(acc, rows, 4, state, H, w, 4 * LANES, LANES * PAIR, H);
     for (int r = 0; r < rows; r++, row++) {
         vf x[4];
         for (int gate = 0; gate < 4; gate++) x[gate] = acc[r * 4 + gate] + input(it, row, 4 * H, gate * H + unit, lanes);
@@ -85,13 +85,26 @@ INLINE vf activate(int activation, vf x) {
     return x;
 }
 
+INLINE void rnn_tile(int rows, int vectors, int lanes, const struct recurrence *it, int64_t row, int64_t unit,
+                     const operand *state, const operand *w) {
+    const int64_t B = it->B, H = it->H;
+    vf acc[ROWS * TILE];
+    for (int v = 0; v < vectors; v++) {
+        vf start = load_units(it->bias + unit + v * LANES, v < vectors - 1 ? LANES : lanes);
+        for (int r = 0; r < rows; r++) acc[r * vectors + v] = start;
+    }
+    product(acc, rows, vectors, state, H, w, LANES, even(H) * LANES, H);
+    for (int r = 0; r < rows; r++, row++)
+        for (int v = 0; v < vectors; v++) {
+            const int64_t at = unit + v * LANES, used = v < vectors - 1 ? LANES : lanes;
+            vf x = acc[r * vectors + v] + input(it, row, H, at, used);
+            put_state(it, (row + B) * H + at, activate(it->activation, x), used);
+        }
+}
+
 INLINE void rnn_rows(int rows, int lanes, const struct recurrence *it, int64_t row, int64_t unit, const operand *state,
                      const operand *w) {
-    const int64_t B = it->B, H = it->H;
-    vf acc[ROWS];
-    biased_product(acc, rows, lanes, 1, it->bias + unit, H, state, w, H);
-    for (int r = 0; r < rows; r++, row++)
-        put_state(it, (row + B) * H + unit, activate(it->activation, acc[r] + input(it, row, H, unit, lanes)), lanes);
+    rnn_tile(rows, 1, lanes, it, row, unit, state, w);
 }
 
 #endif

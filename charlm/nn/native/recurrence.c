@@ -9,25 +9,17 @@
  */
 #include "gates.h"
 
-/* The backward product computes two vectors of units at once, or one at the end of the width. */
-INLINE int vectors_from(int64_t unit, int64_t last) { return last - unit > LANES ? 2 : 1; }
-
-/* Weights (gates · H, H) of units [first, last) for the backward product, whose inner index runs over all rows. */
-static void pack_backward(const float *w, operand *to, int gates, int64_t H, int64_t first, int64_t last) {
-    const int64_t inner = gates * H;
-    for (int64_t unit = first; unit < last; unit += 2 * LANES) {
-        const int width = vectors_from(unit, last) * LANES, used = last - unit < width ? (int)(last - unit) : width;
-        if (used < width || inner % PAIR) memset(to, 0, sizeof(operand) * even(inner) * width);
-        int64_t row = 0;
-        for (; row + PAIR <= inner; row += PAIR, to += width * PAIR)
-            for (int lane = 0; lane < used; lane++)
-                for (int64_t pair = 0; pair < PAIR; pair++)
-                    to[lane * PAIR + pair] = operand_of(w[(row + pair) * H + unit + lane]);
-        if (row < inner) {
-            for (int lane = 0; lane < used; lane++) to[lane * PAIR] = operand_of(w[row * H + unit + lane]);
-            to += width * PAIR;
+/* Weights (inner, H) of units [first, last) for the backward product: tile, inner, block of the tile, unit. */
+static void pack_backward(const float *w, operand *to, int64_t inner, int64_t H, int64_t first, int64_t last) {
+    BY_TILES(first, last, {
+        const int64_t units = vectors * LANES, used = units - LANES + lanes;
+        if (used < units || inner % PAIR) memset(to, 0, sizeof(operand) * even(inner) * units);
+        for (int64_t row = 0; row < inner; row++) {
+            operand *at = to + row / PAIR * PAIR * units + row % PAIR;
+            for (int64_t column = 0; column < used; column++) at[column * PAIR] = operand_of(w[row * H + unit + column]);
         }
-    }
+        to += even(inner) * units;
+    });
 }
 
 INLINE void add(float *sum, vf d, int lanes) { store_units(sum, load_units(sum, lanes) + d, lanes); }
@@ -47,14 +39,14 @@ INLINE void input_gradient(const struct recurrence *it, int64_t row, int64_t G, 
     }
 }
 
-/* carry (B, H) = (carry + d (B, inner) · w) · keep, for vectors of units; the last vector has `lanes` of them. */
+/* carry (B, H) = (carry + d (B, inner) · w) · keep, for a tile of units. */
 INLINE void carry_rows(int rows, int vectors, int lanes, int64_t b, int64_t unit, const operand *d, const operand *w,
                        float *carry, const float *keep, int64_t H, int64_t inner) {
-    vf acc[8 * 2];
+    vf acc[ROWS * TILE];
     for (int r = 0; r < rows; r++)
         for (int v = 0; v < vectors; v++)
             acc[r * vectors + v] = load_units(carry + (b + r) * H + unit + v * LANES, v < vectors - 1 ? LANES : lanes);
-    product(acc, rows, vectors, d + b * inner, inner, w, inner);
+    product(acc, rows, vectors, d + b * inner, inner, w, vectors * LANES, LANES * PAIR, inner);
     for (int r = 0; r < rows; r++)
         for (int v = 0; v < vectors; v++)
             store_units(carry + (b + r) * H + unit + v * LANES,
@@ -64,18 +56,10 @@ INLINE void carry_rows(int rows, int vectors, int lanes, int64_t b, int64_t unit
 
 static void carry_back(const operand *d, const operand *packed, float *carry, const float *keep, int64_t B, int64_t H,
                        int64_t inner, int64_t first, int64_t last) {
-    for (int64_t unit = first; unit < last; unit += 2 * LANES) {
+    BY_TILES(first, last, {
         const operand *w = packed + (unit - first) * even(inner);
-        const int vectors = vectors_from(unit, last);
-        const int64_t left = last - unit - (vectors - 1) * LANES;
-        const int lanes = left < LANES ? (int)left : LANES;
-        if (vectors == 2 && lanes == LANES)
-            BY_ROWS(ROWS, B, carry_rows(rows, 2, LANES, b, unit, d, w, carry, keep, H, inner));
-        else if (vectors == 2)
-            BY_ROWS(ROWS, B, carry_rows(rows, 2, lanes, b, unit, d, w, carry, keep, H, inner));
-        else
-            BY_ROWS(ROWS, B, carry_rows(rows, 1, lanes, b, unit, d, w, carry, keep, H, inner));
-    }
+        BY_ROWS(ROWS, B, carry_rows(rows, vectors, lanes, b, unit, d, w, carry, keep, H, inner));
+    });
 }
 
 /* Return the state that a step reads: the state itself, or a copy with zeros where `keep` is 0. */
@@ -93,28 +77,28 @@ static const operand *masked(const operand *state, operand *copy, const float *k
     return copy;
 }
 
-/* Define the forward loop of a cell from its row function. */
-#define FORWARD(cell, gates, full)                                                                                 \
-    void NAME(cell##_forward)(const void *what, struct team *team) {                                               \
-        const struct recurrence *it = what;                                                                        \
-        const int64_t B = it->B, H = it->H;                                                                        \
-        int64_t first, last;                                                                                       \
-        share(team, H, &first, &last);                                                                             \
-        operand *packed = (operand *)it->packed + first * even(H) * gates, *states = it->operands;                 \
-        pack_units(it->weight, packed, gates, H, H, first, last);                                                  \
-        for (int64_t b = 0; b < B; b++)                                                                            \
-            BY_UNITS(first, last, put_state(it, b * H + unit, load_units(it->output + b * H + unit, lanes), lanes));\
-        meet(team);                                                                                                \
-        for (int64_t t = 0; t < it->T; t++) {                                                                      \
-            const float *keep = it->keep ? it->keep + t * B : NULL;                                                \
-            const operand *state = masked(states + t * B * H, it->scratch, keep, B, H, team);                      \
-            BY_UNITS(first, last, {                                                                                \
-                const operand *w = packed + (unit - first) * even(H) * gates;                                      \
-                BY_ROWS(full, B, cell##_rows(rows, lanes, it, t * B + b, unit, state + b * H, w));                 \
-            });                                                                                                    \
-            meet(team);                                                                                            \
-        }                                                                                                          \
+/* Define the forward loop of a cell from the statement that computes a step of the units [first, last). */
+#define FORWARD(cell, gate_count, ...)                                                                               \
+    void NAME(cell##_forward)(const void *what, struct team *team) {                                                 \
+        const struct recurrence *it = what;                                                                          \
+        const int64_t B = it->B, H = it->H, gates = gate_count;                                                      \
+        int64_t first, last;                                                                                         \
+        share(team, H, &first, &last);                                                                               \
+        operand *packed = (operand *)it->packed + first * even(H) * gates, *states = it->operands;                   \
+        pack_units(it->weight, packed, gates, H, H, first, last);                                                    \
+        for (int64_t b = 0; b < B; b++)                                                                              \
+            BY_UNITS(first, last, put_state(it, b * H + unit, load_units(it->output + b * H + unit, lanes), lanes)); \
+        meet(team);                                                                                                  \
+        for (int64_t t = 0; t < it->T; t++) {                                                                        \
+            const float *keep = it->keep ? it->keep + t * B : NULL;                                                  \
+            const operand *state = masked(states + t * B * H, it->scratch, keep, B, H, team);                        \
+            __VA_ARGS__;                                                                                             \
+            meet(team);                                                                                              \
+        }                                                                                                            \
     }
+
+/* Where some rows of a step begin: the arguments of their function. */
+#define HERE it, t * B + b, unit, state + b * H, packed + (unit - first) * even(H) * gates
 
 /* The preparation of every backward loop: the thread's units, and its weights, packed. */
 struct way_back {
@@ -126,7 +110,7 @@ static struct way_back start_back(const struct recurrence *it, int gates, const 
     struct way_back way;
     share(team, it->H, &way.first, &way.last);
     way.packed = (operand *)it->packed + way.first * even(gates * it->H);
-    pack_backward(it->weight, way.packed, gates, it->H, way.first, way.last);
+    pack_backward(it->weight, way.packed, gates * it->H, it->H, way.first, way.last);
     return way;
 }
 
@@ -140,7 +124,7 @@ static void step_back(const struct recurrence *it, const struct way_back *way, i
 
 /* ---- GRU ---- */
 
-FORWARD(gru, 3, ROWS)
+FORWARD(gru, 3, BY_UNITS(first, last, BY_ROWS(ROWS, B, gru_rows(rows, lanes, HERE))))
 
 void NAME(gru_backward)(const void *what, struct team *team) {
     const struct recurrence *it = what;
@@ -174,7 +158,7 @@ void NAME(gru_backward)(const void *what, struct team *team) {
 
 /* ---- LSTM ---- */
 
-FORWARD(lstm, 4, LSTM_ROWS)
+FORWARD(lstm, 4, BY_UNITS(first, last, BY_ROWS(LSTM_ROWS, B, lstm_rows(rows, lanes, HERE))))
 
 void NAME(lstm_backward)(const void *what, struct team *team) {
     const struct recurrence *it = what;
@@ -209,7 +193,7 @@ void NAME(lstm_backward)(const void *what, struct team *team) {
 
 /* ---- Elman ---- */
 
-FORWARD(rnn, 1, ROWS)
+FORWARD(rnn, 1, BY_TILES(first, last, BY_ROWS(ROWS, B, rnn_tile(rows, vectors, lanes, HERE))))
 
 /* Return the derivative of the activation, computed from its output. */
 INLINE vf slope(int activation, vf h) {

@@ -19,12 +19,18 @@
 #if defined(__AVX512F__)
 #define LANES 16
 #define ROWS 8
+#define TILE 2 /* vectors of units in a product whose units have one gate; ROWS · TILE sums fit into the registers */
+#define REGISTERS 32
 #elif defined(__AVX2__)
 #define LANES 8
 #define ROWS 4
+#define TILE 3
+#define REGISTERS 16
 #else
 #define LANES 4
 #define ROWS 4
+#define TILE 3
+#define REGISTERS 16
 #endif
 
 #define INLINE static inline __attribute__((always_inline))
@@ -115,42 +121,61 @@ INLINE operand operand_of(float x) { /* to the nearest, ties to even */
     memcpy(&word, &x, 4);
     return x != x ? 0x7fc0 : (operand)((word + 0x7fff + (word >> 16 & 1)) >> 16);
 }
+typedef __m512bh factor;
+INLINE factor load_factors(const operand *p) { return (factor)_mm512_loadu_ps(p); }
+INLINE factor factor_of(const operand *p, int count) {
+    int32_t two = 0;
+    memcpy(&two, p, sizeof(operand) * count);
+    return (factor)_mm512_set1_epi32(two);
+}
+INLINE vf multiply_add(vf sum, factor x, factor y) { return (vf)_mm512_dpbf16_ps((__m512)sum, x, y); }
 #else
 #define PAIR 1
 typedef float operand;
 INLINE void store_operand(operand *p, vf x, int lanes) { store_units(p, x, lanes); }
 INLINE vf load_operand(const operand *p, int lanes) { return load_units(p, lanes); }
 INLINE operand operand_of(float x) { return x; }
+typedef vf factor;
+INLINE factor load_factors(const operand *p) { return load(p); }
+INLINE factor factor_of(const operand *p, int count) {
+    (void)count; /* floats have no pairs */
+    return splat(*p);
+}
+INLINE vf multiply_add(vf sum, factor x, factor y) { return sum + x * y; }
 #endif
 
-/* One index of the inner sum of `product`, or a pair of them. `count` is PAIR, or 1 for the last of an odd number. */
-INLINE void product_step(vf *acc, int rows, int vectors, const operand *a, int64_t stride, const operand *w, int count) {
-    (void)count; /* floats have no pairs */
-    vf column[4];
-#pragma GCC unroll 4
-    for (int v = 0; v < vectors; v++) column[v] = load((const float *)(w + v * PAIR * LANES));
+/* acc (rows × vectors) += a (rows) · w (vectors) for one index of the inner sum of `product`, or a pair of them: PAIR
+ * factors a and w, or fewer a at the end of an odd inner width. */
+INLINE void product_step(vf *acc, int rows, int vectors, const operand *a, int64_t stride, const operand *w, int64_t apart,
+                         int count) {
+    factor x[8], column[4];
+    if (rows < vectors && rows * vectors + vectors + 1 > REGISTERS) { /* keep the rows in registers, not the columns */
 #pragma GCC unroll 8
-    for (int r = 0; r < rows; r++) {
-#ifdef CHARLM_HALF
-        int32_t two = 0;
-        memcpy(&two, a + r * stride, sizeof(operand) * count);
-        __m512bh x = (__m512bh)_mm512_set1_epi32(two);
+        for (int r = 0; r < rows; r++) x[r] = factor_of(a + r * stride, count);
 #pragma GCC unroll 4
-        for (int v = 0; v < vectors; v++)
-            acc[r * vectors + v] = (vf)_mm512_dpbf16_ps((__m512)acc[r * vectors + v], x, (__m512bh)column[v]);
-#else
-        vf x = splat(a[r * stride]);
+        for (int v = 0; v < vectors; v++) {
+            column[v] = load_factors(w + v * apart);
+#pragma GCC unroll 8
+            for (int r = 0; r < rows; r++) acc[r * vectors + v] = multiply_add(acc[r * vectors + v], x[r], column[v]);
+        }
+    } else {
 #pragma GCC unroll 4
-        for (int v = 0; v < vectors; v++) acc[r * vectors + v] += x * column[v];
-#endif
+        for (int v = 0; v < vectors; v++) column[v] = load_factors(w + v * apart);
+#pragma GCC unroll 8
+        for (int r = 0; r < rows; r++) {
+            x[r] = factor_of(a + r * stride, count);
+#pragma GCC unroll 4
+            for (int v = 0; v < vectors; v++) acc[r * vectors + v] = multiply_add(acc[r * vectors + v], x[r], column[v]);
+        }
     }
 }
 
-/* acc (rows × vectors) += a (rows × inner) · packed w (inner × vectors · LANES). */
-INLINE void product(vf *acc, int rows, int vectors, const operand *a, int64_t stride, const operand *w, int64_t inner) {
+/* acc (rows × vectors) += a (rows × inner) · packed w. Index k of vector v lies at w + k · along + v · apart. */
+INLINE void product(vf *acc, int rows, int vectors, const operand *a, int64_t stride, const operand *w, int64_t along,
+                    int64_t apart, int64_t inner) {
     int64_t k = 0;
-    for (; k + PAIR <= inner; k += PAIR) product_step(acc, rows, vectors, a + k, stride, w + k * vectors * LANES, PAIR);
-    if (k < inner) product_step(acc, rows, vectors, a + k, stride, w + k * vectors * LANES, 1);
+    for (; k + PAIR <= inner; k += PAIR) product_step(acc, rows, vectors, a + k, stride, w + k * along, apart, PAIR);
+    if (k < inner) product_step(acc, rows, vectors, a + k, stride, w + k * along, apart, 1);
 }
 
 /* acc (rows × gates) = a (rows × inner) · packed w + bias, whose gates lie H apart. */
@@ -162,7 +187,7 @@ INLINE void biased_product(vf *acc, int rows, int lanes, int gates, const float 
 #pragma GCC unroll 8
         for (int r = 0; r < rows; r++) acc[r * gates + gate] = start;
     }
-    product(acc, rows, gates, a, inner, w, inner);
+    product(acc, rows, gates, a, inner, w, gates * LANES, LANES * PAIR, inner);
 }
 
 /* Run a statement for the rows b of a batch B, in groups of `full` rows, then the rest: `rows` of them, a constant. */
@@ -199,6 +224,31 @@ INLINE void biased_product(vf *acc, int rows, int lanes, int gates, const float 
             __VA_ARGS__;                                  \
         }                                                 \
     } while (0)
+
+/* Run a statement for the units [first, last), in tiles of `vectors` blocks; the last block has `lanes` units. No tile has
+ * one block if another width can avoid it: 4 blocks are 2 + 2, not 3 + 1. */
+#define BY_TILES(first, last, ...)                                                        \
+    do {                                                                                  \
+        for (int64_t unit = (first), next; unit < (last); unit = next) {                  \
+            const int64_t blocks = ((last) - unit + LANES - 1) / LANES;                   \
+            const int64_t width = blocks == 4 ? 2 : blocks < TILE ? blocks : TILE;        \
+            next = unit + width * LANES;                                                  \
+            TILE_OF(3, (last), __VA_ARGS__)                                               \
+            TILE_OF(2, (last), __VA_ARGS__)                                               \
+            TILE_OF(1, (last), __VA_ARGS__)                                               \
+        }                                                                                 \
+    } while (0)
+#define TILE_OF(count, last, ...)                           \
+    if ((count) <= TILE && width == (count)) {              \
+        const int vectors = count;                          \
+        if (next <= last) {                                 \
+            const int lanes = LANES;                        \
+            __VA_ARGS__;                                    \
+        } else {                                            \
+            const int lanes = (int)(LANES - (next - last)); \
+            __VA_ARGS__;                                    \
+        }                                                   \
+    }
 
 /* Compute the units [first, last) of a thread. Borders are multiples of 16, so two threads share no cache line if the
  * width is a multiple of 16 too. */
