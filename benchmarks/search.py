@@ -34,6 +34,8 @@ def main() -> None:
         print(f"{corpus}: {len(result['trials'])} trials in {result['seconds'] / 60:.1f} minutes, {dict(endings)}")
         own = f"{result['default']['cost']:.4f} with the defaults, {result['best']['cost']:.4f} at best"
         print(f"{result['cost']} of the search's own held-out part: {own}")
+        for reason, count in Counter(trial["reason"] for trial in result["trials"] if trial["reason"]).items():
+            print(f"{count} failed: {reason}")
         print(f"best: {result['best']['command']}")
         print("importance:", {name: round(share, 2) for name, share in result["importance"].items()})
         compare(folder, shlex.split(result["best"]["command"])[1:], trial_minutes, int(seeds))

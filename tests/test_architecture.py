@@ -188,6 +188,13 @@ def test_only_the_download_and_the_server_know_the_network_and_only_their_comman
     assert users == {"charlm.cli.serve"}
 
 
+def test_only_the_search_knows_the_database_of_a_study() -> None:
+    """Optuna and SQLAlchemy open the database that `--storage` names; the command checks that Optuna is installed."""
+    users = {file for file in TREES for name in imports(file) if name.split(".")[0] in ("optuna", "sqlalchemy")}
+    assert {file for file in users if package(file) != "search"} == {"charlm.cli.search"}
+    assert "charlm.search.study" in users
+
+
 def test_only_one_module_talks_to_other_processes_of_a_run() -> None:
     """By torch.distributed, which opens the connections that torchrun asks for."""
     sources = {path: path.read_text(encoding="utf-8") for path in FILES}
