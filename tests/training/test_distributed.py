@@ -244,7 +244,7 @@ def test_torchrun_with_a_sigterm_ends_within_its_notice_and_the_state_is_saved(
     )
     try:
         until = time.monotonic() + 60
-        while not unfinished(tmp_path / "checkpoints/m"):
+        while not ((path := unfinished(tmp_path / "checkpoints/m")) and training_state.newest(path)[0]):
             assert time.monotonic() < until
             time.sleep(0.05)
         if whose == "torchrun":
