@@ -63,6 +63,7 @@ docs-pages: .venv/installed
 # else meanwhile. benchmarks/README.md names the commands behind the other figures.
 SPEED := recurrence training_step sampling scoring kenlm_scoring startup saving
 bench: .venv/installed-dev demo/stdlib.txt
+	$(BIN)/charlm info --system
 	for each in $(SPEED); do $(BIN)/python benchmarks/$$each.py; echo; done
 	$(BIN)/python benchmarks/ngram.py 1 corpora/cats.txt demo/stdlib.txt $(wildcard tinyshakespeare.txt)
 	$(BIN)/python benchmarks/cells.py

@@ -7,7 +7,7 @@ the cells without such a product: the two ways of scan.py to compute their state
 from unittest import mock
 
 import torch
-from timing import best_seconds
+from timing import best_seconds, conditions
 
 from charlm.nn.cells import Cell
 from charlm.registry import find
@@ -17,7 +17,7 @@ SHAPES = (("gru", 512, 64), ("gru", 256, 32), ("gru", 384, 32), ("lstm", 256, 32
 
 
 def main() -> None:
-    print(f"recurrence, forward + backward, T {T}, {torch.get_num_threads()} threads")
+    print(f"recurrence, forward + backward, T {T}, {conditions()}")
     print("| cell | H | B | GFLOP/s | product (64×512)·(512×1536) | ratio | over plain torch |")
     print("|---|---|---|---|---|---|---|")
     torch.set_flush_denormal(True)

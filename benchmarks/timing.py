@@ -3,6 +3,10 @@
 import time
 from collections.abc import Callable
 
+import torch
+
+from charlm.nn.native.library import path_in_use, resolve_precision
+
 
 def best_seconds(
     *actions: Callable[[], object], rounds: int = 12, clock: Callable[[], float] = time.perf_counter
@@ -20,3 +24,10 @@ def best_seconds(
             action()
             seconds.append(clock() - before)
     return [min(seconds) for seconds in times]
+
+
+def conditions() -> str:
+    """Return what computes: the instruction sets of charlm and of torch, the default precision, and the threads."""
+    precision = resolve_precision("auto", torch.device("cpu"))
+    theirs = torch.backends.cpu.get_cpu_capability()
+    return f"charlm {path_in_use()} ({precision} by default), torch {theirs}, {torch.get_num_threads()} threads"

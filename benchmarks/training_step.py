@@ -7,21 +7,21 @@ plain torch.
     python benchmarks/training_step.py --widths
 
 compares widths and batches that do not fill the vectors of the processor with the next ones that do: seconds over those
-of the next multiple. CHARLM_NATIVE chooses the instruction set.
+of the next multiple. CHARLM_NATIVE chooses the instruction set of charlm; benchmarks/README.md has the variables that
+choose that of torch.
 """
 
 import sys
 from collections.abc import Callable
 
 import torch
-from timing import best_seconds
+from timing import best_seconds, conditions
 from torch import nn
 from torch.nn import functional
 
 from charlm.config import ModelConfig, TrainConfig
 from charlm.data.windows import Batch
 from charlm.generation.drawing import draws
-from charlm.nn.native.library import path_in_use, resolve_precision
 from charlm.nn.network import Network
 from charlm.registry import names
 from charlm.training.learner import Learner
@@ -44,7 +44,7 @@ class TorchModel(nn.Module):
 
 
 def main() -> None:
-    print(f"training step, V {V}, B {B}, T {T}, {torch.get_num_threads()} threads")
+    print(f"training step, V {V}, B {B}, T {T}, {conditions()}")
     print("| cell | H | layers | torch.nn tokens/s | charlm float32 | ratio | charlm by default | ratio |")
     print("|---|---|---|---|---|---|---|---|")
     torch.set_flush_denormal(True)
@@ -79,8 +79,7 @@ def all_cells(batch: Batch) -> None:
 
 
 def widths() -> None:
-    used = f"{path_in_use()}, training in {resolve_precision('auto', torch.device('cpu'))}"
-    print(f"widths and batches over the next multiple, V {V}, T {T}, {torch.get_num_threads()} threads, {used}")
+    print(f"widths and batches over the next multiple, V {V}, T {T}, {conditions()}")
     print("| cell | H | B | over H | over B | forward | training | sampling |\n|---|---|---|---|---|---|---|---|")
     torch.set_flush_denormal(True)
     for cell, some in WIDTHS.items():
