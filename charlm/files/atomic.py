@@ -106,7 +106,14 @@ def to_json(values: Any) -> bytes:
 
 def json_line(values: Any, *, ascii_only: bool = False) -> str:
     """Format compact JSON on one line, with null for NaN and infinity, which JSON cannot express."""
-    return json.dumps(_finite(values), ensure_ascii=ascii_only, separators=(",", ":"), allow_nan=False)
+    try:
+        return _line(values, ascii_only)
+    except ValueError:
+        return _line(_finite(values), ascii_only)
+
+
+def _line(values: Any, ascii_only: bool) -> str:
+    return json.dumps(values, ensure_ascii=ascii_only, separators=(",", ":"), allow_nan=False)
 
 
 def try_lock(file: BinaryIO) -> bool:

@@ -23,7 +23,8 @@ from charlm.nn.network import Network, NetworkState, join
 from charlm.nn.probability import log_softmax
 from charlm.randomness import uniform
 
-_TURN = 0.02  # seconds that a turn of a group should take: others join after it
+_TURN = 0.02  # seconds that a turn of all groups should take: others join after it
+_TURN_EACH = 0.0006  # or as many for each completion, if that is more: ten times what it costs to send one part
 _MAX_STEPS = 64  # of a turn
 _MAX_LOGITS = 2**22  # of a turn
 _MAX_IDLE = 8  # groups without a completion whose packed weights are kept
@@ -160,7 +161,8 @@ class Batch:
         assert drawing is not None
         room = max(completion.row.room for completion in completions)
         most = _MAX_LOGITS // (len(completions) * self._network.choices)
-        steps = max(1, min(_MAX_STEPS, int(_TURN / group.pace) if group.pace else 1, most, room))
+        seconds = max(_TURN * len(completions) / self.size, _TURN_EACH * len(completions))
+        steps = max(1, min(_MAX_STEPS, int(seconds / group.pace) if group.pace else 1, most, room))
         began = time.perf_counter()
         tokens, logits = drawing(_chances(completions, steps))
         group.pace = max((time.perf_counter() - began) / len(tokens), 1e-6)

@@ -1,8 +1,9 @@
 """Answer a request for completions: read the prompts, let their completions join the batch, and collect the text."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,12 +18,10 @@ from charlm.server.engine import Engine
 from charlm.server.errors import refusal
 from charlm.server.reading import ReadPrompt, read_prompts
 
-_Event = tuple["_Choice", Part | Exception]
-
 
 @dataclass(eq=False)
 class _Choice:
-    """A completion of the response; `parts` are what has been drawn of it."""
+    """A completion of the response; `parts` are what has been drawn of it, and not been sent."""
 
     index: int
     prompt: ReadPrompt
@@ -37,7 +36,8 @@ class Completions:
 
     def __init__(self, model: LanguageModel, batch: Batch, engine: Engine, request: CompletionRequest) -> None:
         self._model, self._batch, self._engine, self._request = model, batch, engine, request
-        self._events: asyncio.Queue[_Event] = asyncio.Queue()
+        self._drawn: deque[tuple[_Choice, Part | Exception]] = deque()
+        self._more = asyncio.Event()  # set after `_drawn` has grown
         self._choices: list[_Choice] = []
         self._running: list[Completion] = []
         self._prompt_tokens = 0
@@ -54,58 +54,69 @@ class Completions:
 
     async def whole(self) -> dict[str, Any]:
         """Return the response."""
-        async with aclosing(self._draw(each_part=False)) as events:
-            async for _ in events:
+        async with aclosing(self._draw(each_part=False)) as turns:
+            async for _ in turns:
                 pass
         choices = [self._part(choice, choice.parts, first=True, last=True) for choice in self._choices]
         return Head(self._model.name).response(choices, self._usage())
 
-    async def parts(self) -> AsyncGenerator[dict[str, Any]]:
-        """Yield the parts of the response as they are drawn."""
+    async def parts(self) -> AsyncGenerator[list[dict[str, Any]]]:
+        """Yield the parts of the response as they are drawn: those that can be sent at once."""
         head, request = Head(self._model.name), self._request
-        for choice in self._choices:
-            if request.echo or choice.row is None:
-                yield head.response([self._part(choice, [], first=True, last=choice.row is None)], None)
-        async with aclosing(self._draw(each_part=True)) as events:
-            async for choice, part in events:
-                if part.text or part.tokens or part.last:
-                    yield head.response([self._part(choice, [part], first=False, last=part.last)], None)
+        if known := [choice for choice in self._choices if request.echo or choice.row is None]:
+            yield [
+                head.response([self._part(choice, [], first=True, last=choice.row is None)], None) for choice in known
+            ]
+        async with aclosing(self._draw(each_part=True)) as turns:
+            async for drawn in turns:
+                yield [
+                    head.response([self._part(choice, parts, first=False, last=parts[-1].last)], None)
+                    for choice, parts in drawn.items()
+                    if any(part.text or part.tokens or part.last for part in parts)
+                ]
         if request.usage_in_stream:
-            yield head.response([], self._usage())
+            yield [head.response([], self._usage())]
 
     def cancel(self) -> None:
         """Let the completions leave the batch."""
         for completion in self._running:
             completion.cancelled = True
 
-    async def _draw(self, *, each_part: bool) -> AsyncGenerator[tuple[_Choice, Part]]:
-        """Draw all completions, and yield their parts: each, or only the last one of a completion."""
-        loop = asyncio.get_running_loop()
+    async def _draw(self, *, each_part: bool) -> AsyncGenerator[dict[_Choice, list[Part]]]:
+        """Draw all completions. Yield the parts since the last time: all, or only the last one of each completion.
+
+        So a client that falls behind gets fewer and longer parts.
+        """
         for choice in self._choices:
             if choice.row is not None and choice.prompt.opening is not None:
-                self._running.append(self._completion(choice, choice.row, loop, each_part=each_part))
+                self._running.append(self._completion(choice, choice.row, each_part=each_part))
         if not self._running:
             return
         self._engine.draw(self._batch, self._running)
         left = len(self._running)
         try:
             while left:
-                choice, part = await self._events.get()
-                if isinstance(part, Exception):
-                    raise part
-                yield choice, part
-                left -= part.last
+                await self._more.wait()
+                self._more.clear()
+                drawn: dict[_Choice, list[Part]] = {}
+                while self._drawn:
+                    choice, part = self._drawn.popleft()
+                    if isinstance(part, Exception):
+                        raise part
+                    drawn.setdefault(choice, []).append(part)
+                    left -= part.last
+                yield drawn
         finally:
             self.cancel()
 
-    def _completion(self, choice: _Choice, row: Row, loop: asyncio.AbstractEventLoop, *, each_part: bool) -> Completion:
-        def send(event: Part | Exception) -> None:
-            with suppress(RuntimeError):  # the loop has ended, and nobody waits
-                loop.call_soon_threadsafe(self._events.put_nowait, (choice, event))
+    def _completion(self, choice: _Choice, row: Row, *, each_part: bool) -> Completion:
+        def send(drawn: Part | Exception) -> None:
+            self._drawn.append((choice, drawn))
+            self._engine.wake(self._more)
 
-        def on_part(part: Part) -> None:
+        def keep(part: Part) -> None:
             choice.parts.append(part)
-            if each_part or part.last:
+            if part.last:
                 send(part)
 
         assert choice.prompt.opening is not None
@@ -115,7 +126,7 @@ class Completions:
             row,
             choice.seed,
             self._request.alternatives,
-            on_part,
+            send if each_part else keep,
             send,
         )
 
@@ -148,7 +159,7 @@ class Completions:
 
 
 async def events(
-    parts: AsyncGenerator[dict[str, Any]],
+    parts: AsyncGenerator[list[dict[str, Any]]],
     encode: Callable[[Any], bytes],
     seconds: float,
     on_error: Callable[[Exception], None],
@@ -159,10 +170,11 @@ async def events(
         try:
             while True:
                 async with asyncio.timeout_at(until):
-                    part = await anext(parts, None)
-                if part is None:
+                    together = await anext(parts, None)
+                if together is None:
                     break
-                yield b"data: " + encode(part) + b"\n\n"
+                if together:
+                    yield b"".join(b"data: " + encode(part) + b"\n\n" for part in together)
         except Exception as error:
             refused = refusal(error)
             if refused.status == 500:
