@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 KEY = "CHARLM_API_KEY"  # the variable with the key that clients must send
 _ACCESS, _LIMITS = "Who may use it", "Limits"  # headings of the help
 _MEGABYTE = 2**20
+_KINDS = {str: "a text", bool: "true or false"}  # of fields; numbers are checked where they are used
 _MOST_MEGABYTES = f"{Limits.body / _MEGABYTE:g}"
 
 
@@ -145,10 +146,12 @@ def _answers(model: "Model", texts: Sequence[str] | None, options: Mapping[str, 
 
     task = model.config.task
     declaration = next(each for each in declarations(PACKAGE, CONTRACT) if each.name == task)
-    known = [option.name for option in declaration.options if option.only in (None, "predict")]
-    for name in options:
+    known = {option.name: option.type for option in declaration.options if option.only in (None, "predict")}
+    for name, value in options.items():
         if name not in known:
-            raise ConfigError(f"there is no field {name[:40]!r}; a {task} model has {listed(known) or 'none'}")
+            raise ConfigError(f"there is no field {name[:40]!r}; a {task} model has {listed(list(known)) or 'none'}")
+        if known[name] in _KINDS and not isinstance(value, known[name]):
+            raise ConfigError(f"{name} must be {_KINDS[known[name]]}")
     answers = find(Answers, task)(**options)
     if texts is None and not answers.answers_alone:
         raise ConfigError("text is missing; give a text or a list of texts")

@@ -18,7 +18,7 @@ from charlm.server.completions import Completions, events
 from charlm.server.engine import Engine
 from charlm.server.errors import RequestError, refusal
 from charlm.server.fields import Fields, parse
-from charlm.server.guard import HEADERS, LOG, Guard, encoded, response, too_large
+from charlm.server.guard import HEADERS, LOG, Guard, response, too_large
 from charlm.server.limits import Limits
 from charlm.server.other_requests import predict, score, tokenize, tokenizer_info, untokenize
 from charlm.server.served import Answer, Models, Page, language_model
@@ -123,7 +123,7 @@ class Service:
                 await self._unless_gone(request, completions.read(self._limits.prompt))
                 if not asked.stream:
                     return response(await self._unless_gone(request, completions.whole()))
-        parts = events(completions.parts(), encoded, self._limits.seconds, self._note)
+        parts = events(completions.parts(), self._limits.seconds, self._note)
         return StreamingResponse(parts, 200, HEADERS, "text/event-stream; charset=utf-8")
 
     async def _fields(self, request: Request) -> Fields:

@@ -16,6 +16,7 @@ from charlm.server.completion_request import CompletionRequest
 from charlm.server.completion_response import Head, LogprobTable
 from charlm.server.engine import Engine
 from charlm.server.errors import refusal
+from charlm.server.guard import LAST_EVENT, event
 from charlm.server.reading import ReadPrompt, read_prompts
 
 
@@ -160,7 +161,6 @@ class Completions:
 
 async def events(
     parts: AsyncGenerator[list[dict[str, Any]]],
-    encode: Callable[[Any], bytes],
     seconds: float,
     on_error: Callable[[Exception], None],
 ) -> AsyncIterator[bytes]:
@@ -174,10 +174,10 @@ async def events(
                 if together is None:
                     break
                 if together:
-                    yield b"".join(b"data: " + encode(part) + b"\n\n" for part in together)
+                    yield b"".join(map(event, together))
         except Exception as error:
             refused = refusal(error)
             if refused.status == 500:
                 on_error(error)
-            yield b"data: " + encode(refused.values()) + b"\n\n"
-        yield b"data: [DONE]\n\n"
+            yield event(refused.values())
+        yield LAST_EVENT

@@ -9,6 +9,7 @@ import hmac
 import logging
 import time
 from collections.abc import Collection
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,8 +25,10 @@ LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 LOG = logging.getLogger("charlm.server")
 _OPEN_TO_ALL = "/healthz"
 _PATIENCE = 30.0  # seconds after the limit of a request until a client that does not read is left
+_LAST_WORD = 0.5  # seconds for the answer to a request that is ended
 _SHOWN = 80  # characters of a path in the log
 HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
+LAST_EVENT = b"data: [DONE]\n\n"
 _CLOSED = {"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'"}
 
 
@@ -37,7 +40,19 @@ class Guard:
 
     def __init__(self, app: ASGIApp, *, hosts: Collection[str], key: str | None, limits: Limits) -> None:
         self._app, self._hosts, self._key, self._limits = app, frozenset(hosts), key, limits
-        self.open, self.stopping = 0, False
+        self.stopping = self._ended = False
+        self._open: set[asyncio.Timeout] = set()
+
+    @property
+    def open(self) -> int:
+        """Number of open requests."""
+        return len(self._open)
+
+    def end(self) -> None:
+        """End the open requests now; each is answered by an error."""
+        self.stopping = self._ended = True
+        for limit in self._open:
+            limit.reschedule(0)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -46,34 +61,31 @@ class Guard:
             else:
                 await self._app(scope, receive, send)
             return
-        began, status = time.perf_counter(), 499  # the client vanished
-
-        async def send_and_note(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
+        began, answer = time.perf_counter(), _Answer(send)
         try:
-            await self._answer(scope, receive, send_and_note)
+            await self._answer(scope, receive, answer)
         finally:
             path = ascii(scope["path"][:_SHOWN])[1:-1]
-            LOG.info("%s %s %s %.3f s", scope["method"], path, status, time.perf_counter() - began)
+            LOG.info("%s %s %s %.3f s", scope["method"], path, answer.status, time.perf_counter() - began)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
         try:
             self._check(scope)
         except RequestError as error:
-            await response(error.values(), error.status, error.headers)(scope, receive, send)
+            await response(error.values(), error.status, error.headers)(scope, receive, answer)
             return
-        self.open += 1
+        limit = asyncio.timeout(self._limits.seconds + _PATIENCE)  # nobody keeps a place forever
+        self._open.add(limit)
         try:
-            async with asyncio.timeout(self._limits.seconds + _PATIENCE):  # nobody keeps a place forever
-                await self._app(scope, receive, send)
+            async with limit:
+                await self._app(scope, receive, answer)
         except TimeoutError:
-            LOG.warning("a client did not read its answer in time")
+            if self._ended:
+                await answer.stop(scope, receive)
+            else:
+                LOG.warning("a client did not read its answer in time")
         finally:
-            self.open -= 1
+            self._open.discard(limit)
 
     def _check(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
@@ -92,7 +104,7 @@ class Guard:
         if not length.isascii() or not length.isdigit() or int(length) > self._limits.body:
             raise too_large(self._limits)
         if self.stopping:
-            raise RequestError("the server is stopping", status=503, code="stopping")
+            raise _stopping()
         if self.open >= self._limits.open:
             raise RequestError(
                 f"{self._limits.open} requests are open; try again", status=429, code="rate_limit_exceeded"
@@ -105,6 +117,35 @@ class Guard:
         right = hmac.compare_digest(given.strip().encode("utf-8", "replace"), self._key.encode())
         if kind.lower() != "bearer" or not right:
             raise RequestError("send the key as Authorization: Bearer KEY", status=401, code="invalid_api_key")
+
+
+class _Answer:
+    """Passes on what is sent to a client. status: 499 until an answer begins, since the client may vanish before."""
+
+    status = 499
+
+    def __init__(self, send: Send) -> None:
+        self._send, self._has_events = send, False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self._has_events = Headers(raw=message["headers"])["content-type"].startswith("text/event-stream")
+        await self._send(message)
+
+    async def stop(self, scope: Scope, receive: Receive) -> None:
+        """Say that the server stops, unless the client does not read, or gets another answer already."""
+        error = _stopping()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WORD):
+                if self.status == 499:
+                    await response(error.values(), error.status)(scope, receive, self)
+                elif self._has_events:
+                    await self({"type": "http.response.body", "body": event(error.values()) + LAST_EVENT})
+
+
+def _stopping() -> RequestError:
+    return RequestError("the server is stopping", status=503, code="stopping")
 
 
 def too_large(limits: Limits) -> RequestError:
@@ -121,6 +162,11 @@ def response(values: Any, status: int = 200, headers: dict[str, str] | None = No
 def encoded(values: Any) -> bytes:
     """Return JSON in ASCII, with control characters escaped and null for numbers that are not finite."""
     return json_line(values, ascii_only=True).encode()
+
+
+def event(values: Any) -> bytes:
+    """Return a server-sent event."""
+    return b"data: " + encoded(values) + b"\n\n"
 
 
 def hosts_for(addresses: Collection[str], allowed: Collection[str], port: int) -> set[str]:

@@ -1,9 +1,11 @@
 """Listen on a port, and serve until a signal asks to stop."""
 
+import asyncio
 import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from ipaddress import ip_address
@@ -17,6 +19,8 @@ from charlm.server.guard import Guard, hosts_for
 from charlm.server.limits import Limits
 
 _BACKLOG = 2048
+_LAST_SECONDS = 1  # for clients to read the last answers
+_LOOK_EVERY = 0.05  # seconds, whether the open requests are finished
 _ATTEMPTS = 10  # connections for each request that may be open
 
 
@@ -89,10 +93,10 @@ def server(
         server_header=False,
         backlog=_BACKLOG,
         limit_concurrency=_ATTEMPTS * limits.open,
-        timeout_graceful_shutdown=max(1, round(limits.grace)),
+        timeout_graceful_shutdown=_LAST_SECONDS,
         ws="none",
     )
-    return Server(config, taken, guard, on_ready, on_stopping)
+    return Server(config, taken, guard, limits.grace, on_ready, on_stopping)
 
 
 class Server(uvicorn.Server):  # type: ignore[misc, unused-ignore]  # uvicorn may be missing
@@ -103,11 +107,13 @@ class Server(uvicorn.Server):  # type: ignore[misc, unused-ignore]  # uvicorn ma
         config: uvicorn.Config,
         taken: socket.socket,
         guard: Guard,
+        grace: float,
         on_ready: Callable[[], None],
         on_stopping: Callable[[int], None],
     ) -> None:
         super().__init__(config)
-        self._taken, self._guard, self._on_ready, self._on_stopping = taken, guard, on_ready, on_stopping
+        self._taken, self._guard, self._grace = taken, guard, grace
+        self._on_ready, self._on_stopping = on_ready, on_stopping
 
     def listen(self) -> None:
         """Serve until `stop` is called, or a signal arrives in the main thread."""
@@ -137,5 +143,10 @@ class Server(uvicorn.Server):  # type: ignore[misc, unused-ignore]  # uvicorn ma
             self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Finish the open requests, and end those that take too long. New ones are refused, and connections are not."""
         self._on_stopping(self._guard.open)
+        until = time.monotonic() + self._grace
+        while self._guard.open and not self.force_exit and time.monotonic() < until:
+            await asyncio.sleep(_LOOK_EVERY)
+        self._guard.end()
         await super().shutdown(sockets)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from conftest import Outcome
 from serving import Address, serving
+from small_tasks import settings_of, write
 
 import charlm
 
@@ -90,3 +91,28 @@ def test_the_page_to_write_with_is_at_the_root(
             assert reply.headers["content-type"].startswith("text/html")
             assert reply.body.decode() == page(served_lines)
         assert address.get("/?model=films").status == address.get("/?model=x").status == 404
+
+
+def test_forecasts_are_those_of_the_command(tmp_path: Path, run: Callable[..., Outcome]) -> None:
+    charlm.train(write("series", tmp_path), steps=5, folder=tmp_path / "shops", **settings_of("series"))
+    with serving([charlm.load(tmp_path / "shops")]) as address:
+        choices: list[dict[str, Any]] = [{}, {"horizon": 3}, {"horizon": 2, "level": "50,95"}]
+        for fields in choices:
+            arguments = [part for name, value in fields.items() for part in (f"--{name}", value)]
+            reply = address.post("/predict", **fields)
+            printed = run("predict", "-m", tmp_path / "shops", "-q", "--json", *arguments).out.splitlines()
+            assert reply.values["task"] == "series"
+            for answer, line in zip(reply.values["answers"], printed, strict=True):
+                expected = json.loads(line)
+                assert list(answer) == list(expected) and answer["ds"] == expected["ds"]
+                for name in set(expected) - {"unique_id", "ds"}:
+                    assert answer[name] == pytest.approx(expected[name], rel=1e-5), name
+        wrong: list[tuple[dict[str, Any], str]] = [
+            ({"horizon": 0}, "horizon is 0; it must be at least 1"),
+            ({"level": 80}, "level must be a text"),
+            ({"text": "3"}, "give the values of a series in a table"),
+            ({"with_history": True}, "a series model has horizon and level"),
+        ]
+        for fields, message in wrong:
+            refusal = address.post("/predict", **fields)
+            assert refusal.status == 400 and message in refusal.values["error"]["message"]

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,33 @@ def test_a_signal_refuses_new_requests_and_finishes_the_open_one(
     assert (replies[0].status, choice["finish_reason"]) == (200, "length")
     assert choice["text"] == charlm.load(stream_folder).sample("In", length=1_000_000, seed=2)[0].text  # type: ignore[attr-defined]
     assert "stopping; 1 request to finish" in process.stderr.read()
+
+
+def test_while_it_stops_new_requests_are_refused_and_long_ones_end_after_the_grace(
+    start: Callable[..., "subprocess.Popen[str]"], stream_folder: Path
+) -> None:
+    """Each client gets an answer: an error in the place of a text, or at the end of a stream."""
+    most = 10**9
+    process = start("serve", "-m", stream_folder, "--port", "0", "--max-tokens", most, "--grace", "2")
+    assert process.stdout and process.stderr
+    address = Address(int(process.stdout.readline().rpartition(":")[2]))
+    with ThreadPoolExecutor(2) as threads:
+        whole, stream = (
+            threads.submit(address.post, "/v1/completions", prompt="In", max_tokens=most, stream=stream)
+            for stream in (False, True)
+        )
+        while address.get("/healthz").values["open"] < 2:
+            pass
+        process.send_signal(signal.SIGTERM)
+        while (health := address.get("/healthz")).status == 200:
+            pass
+        assert (health.status, health.values) == (503, {"status": "stopping", "open": 2})
+        refused = address.post("/v1/completions", prompt="In")
+        for reply in (refused, whole.result()):
+            error = reply.values["error"]
+            assert (reply.status, error["code"], error["message"]) == (503, "stopping", "the server is stopping")
+        *parts, last = stream.result().events
+        assert last == refused.values and all(part["choices"][0]["finish_reason"] is None for part in parts)
+    assert process.wait(30) == 0
+    log = process.stderr.read()
+    assert "stopping; 2 requests to finish" in log and "Traceback" not in log
