@@ -24,7 +24,7 @@ from charlm.nn.probability import log_softmax
 from charlm.randomness import uniform
 
 _TURN = 0.02  # seconds that a turn of all groups should take: others join after it
-_TURN_EACH = 0.0006  # or as many for each completion, if that is more: ten times what it costs to send one part
+_TURN_EACH = 0.001  # or as many for each completion, if that is more: far more than it costs to send a part
 _MAX_STEPS = 64  # of a turn
 _MAX_LOGITS = 2**22  # of a turn
 _MAX_IDLE = 8  # groups without a completion whose packed weights are kept
