@@ -45,7 +45,7 @@ class ModelConfig(TaskSettings):
     metric: the figure by which the best network is chosen.
     bidirectional: whether a second stack of cells reads each example from its end to its start.
     pooling: how the outputs of an example become one vector.
-    features: what is read of a word beside its token: ngrams or none.
+    features: what is read beside the tokens: ngrams or none.
     attention: whether each target token sees a weighted mean of the source.
     horizon: steps to forecast.
     season: steps after which a series repeats itself; 1: it does not.

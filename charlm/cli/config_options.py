@@ -76,7 +76,8 @@ _OF_TASKS = {
         metavar="NAME",
     ),
     "features": Help(
-        "tag: what is read of a word beside its token: ngrams (beginning, end, shape), or none.",
+        "tag: what is read of a word beside its token: ngrams (beginning, end, shape), or none. classify: what is read"
+        " beside the tokens: ngrams (words, pairs, pieces of words), or none.",
         _BY_TASK,
         choices=FEATURES,
         metavar="NAME",

@@ -210,7 +210,8 @@ class Task(ABC):
     more_files: files that are not JSON, each with the attribute of the configuration that is true if the folder has it.
     verb: the command that asks the model. figure: the figures of a validation that tell how good a model is, each with
     its name in a table; the first stored one counts. settings: the fields of charlm.task_settings.TaskSettings that the
-    task has. tokenizer: the one that reads its texts if none is named.
+    task has. input_settings: those that change what the cells read, so a network that starts from a model has none.
+    tokenizer: the one that reads its texts if none is named.
     """
 
     kind: ClassVar[str]
@@ -219,6 +220,7 @@ class Task(ABC):
     verb: ClassVar[str]
     figure: ClassVar[tuple[tuple[str, str], ...]]
     settings: ClassVar[tuple[str, ...]]
+    input_settings: ClassVar[tuple[str, ...]] = ()
     tokenizer: ClassVar[str] = ModelConfig.tokenizer
 
     @classmethod

@@ -36,6 +36,7 @@ class Classify(Task):
         "metric",
         "bidirectional",
         "pooling",
+        "features",
     )
 
     @classmethod

@@ -33,6 +33,7 @@ class Tag(Task):
     figure = (("span_f1", "span F1"), ("token_accuracy", "accuracy"))
     tokenizer = "word"
     settings = ("token_column", "tag_column", "metric", "bidirectional", "features")
+    input_settings = ("features",)
 
     @classmethod
     def read(

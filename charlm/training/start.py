@@ -39,13 +39,14 @@ class Start:
         if "tokenizer.json" not in declared()[model.task]["files"]:
             raise ConfigError(f"a {declared()[model.task]['kind']} reads no text, so it cannot start from {self.name}")
         model = self._merged(_ENCODER + _ABOVE * (model.task == _LANGUAGE), model, keywords)
-        if model.features == "ngrams":
+        own_input = declared()[model.task].get("input_settings", ())
+        if "features" in own_input and model.features == "ngrams":
             raise ConfigError(
                 f"{self.name} reads no features of words, nor does a network that starts from it",
                 remedy="leave_out",
                 settings=["features"],
             )
-        if "features" in declared()[model.task]["settings"]:
+        if "features" in own_input:
             model = replace(model, features="none")
         if config.freeze and model.tie_weights:
             tied = f"freeze does not work with the tied weights of {self.name}: its table is also the readout's"

@@ -1,5 +1,6 @@
 """A classifier: it is trained like a language model, and answers each text with one of its labels."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -7,10 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 import charlm
 from charlm.checkpoints.checkpoint import describe
+from charlm.nn.text_ngrams import rows_of_texts, table_rows
 from charlm.tasks.labels.batches import LabelBatches
+from charlm.tasks.labels.classifier import TextRow, encoded
 
 FILMS = Path(__file__).parents[2] / "corpora" / "films.txt"
 SHAPE = {"hidden_size": 32, "layers": 1, "tokenizer": "word", "threads": 1}
@@ -90,7 +96,7 @@ def test_a_longer_budget_continues_from_its_model(films: Path, folder: Path, tmp
 
 
 def test_a_batch_is_a_function_of_seed_and_step_and_a_pass_has_each_text_once() -> None:
-    rows = [np.full(length, length, dtype=np.int32) for length in range(1, 41)]
+    rows = [TextRow("", np.full(length, length, dtype=np.int32)) for length in range(1, 41)]
     batches = LabelBatches(rows, np.arange(40), 8, seed=3)
     assert batches.steps_per_epoch == 5
     for epoch in (0, 1):
@@ -169,3 +175,55 @@ def test_plain_text_stays_a_language_model(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("one\ttwo\nthree four\n" * 60)
     model = charlm.train(tmp_path / "text", steps=1, hidden_size=4, layers=1, threads=1)
     assert isinstance(model, charlm.LanguageModel)
+
+
+def test_ngrams_alone_know_a_word_of_which_training_has_seen_only_the_parts(tmp_path: Path) -> None:
+    roots = ["bak", "cook", "driv", "paint", "sail", "teach", "walk", "writ", "sing", "climb"]
+    (tmp_path / "words").write_text(
+        "".join(f"__label__person the {root}er\n__label__act the {root}ing\n" for root in roots)
+    )
+    model = charlm.train(tmp_path / "words", steps=60, **SHAPE)  # type: ignore[arg-type]
+    assert isinstance(model, charlm.Classifier) and model.config.features == "ngrams"
+    with torch.no_grad():
+        model.network.readout.weight.zero_()
+        model.network.readout.bias.zero_()
+    assert [each.label for each in model.predict(["a farmer", "a farming"])] == ["person", "act"]
+
+
+def test_the_score_is_the_sum_of_those_of_the_network_and_the_ngrams(classifier: charlm.Classifier) -> None:
+    text, ngrams = "nothing to like", classifier.network.ngrams
+    assert ngrams is not None
+    rows = encoded(classifier.tokenizer, [text])
+    (together,) = classifier.network.scores(rows)
+    classifier.network.ngrams = None
+    (alone,) = classifier.network.scores(rows)
+    classifier.network.ngrams = ngrams
+    with torch.no_grad():
+        by_ngrams = ngrams(rows_of_texts([text], table_rows(2)))[0]
+    assert together == pytest.approx(alone + by_ngrams.numpy(), abs=1e-5)
+
+
+def test_a_classifier_without_ngrams_and_one_of_an_older_version(films: Path, tmp_path: Path) -> None:
+    model = charlm.train(films, steps=2, features="none", folder=tmp_path / "m", **SHAPE)  # type: ignore[arg-type]
+    assert isinstance(model, charlm.Classifier)
+    assert not any(name.startswith("ngrams") for name in model.network.state_dict())
+    make_older(tmp_path / "m")
+    old = charlm.load(tmp_path / "m")
+    assert isinstance(old, charlm.Classifier) and old.config.features is None
+    assert old.predict(["a joy"]) == model.predict(["a joy"])
+    charlm.train(films, folder=tmp_path / "m", resume=True, steps=4)
+    assert describe(tmp_path / "m")["steps"] == 4
+
+
+def make_older(folder: Path) -> None:
+    """Take the setting out of the files of a folder, as an older version wrote them."""
+    for name in ("config.json", "plan.json"):
+        values = json.loads((folder / name).read_text())
+        assert values["model"].pop("features") == "none"
+        (folder / name).write_text(json.dumps(values))
+    weights = folder / "model.safetensors"
+    with safe_open(weights, "pt") as file:
+        metadata = dict(file.metadata())
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no dictionary
+    metadata["sha256_config"] = hashlib.sha256((folder / "config.json").read_bytes()).hexdigest()
+    save_file(tensors, weights, metadata)

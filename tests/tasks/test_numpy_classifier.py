@@ -14,7 +14,7 @@ from charlm import numpy_classifier
 
 THINGS = "".join(f"__label__{label} the {thing} {n}\n" for n in range(8) for label, thing in
                  [("fruit", "ripe plum"), ("beast", "quick fox"), ("fruit", "pear"), ("metal", "iron")])  # fmt: skip
-TEXTS = ["the plum", "", "a fox and § 7", "x" * 2500]
+TEXTS = ["the plum", "", "a fox and § 7", "x" * 2500, " The\u3000QUICK\n\nİ \0 fox", "the pear " * 1200]
 
 
 def trained(folder: Path, **settings: Any) -> charlm.Classifier:
@@ -33,6 +33,7 @@ def trained(folder: Path, **settings: Any) -> charlm.Classifier:
         {"layers": 1, "cell": "mingru", "pooling": "max", "embedding": "one-hot"},
         {"layers": 1, "cell": "gru-cho", "pooling": "mean", "tokenizer": "byte"},
         {"layers": 1, "multi_label": True},
+        {"layers": 1, "features": "none"},
     ],
     ids=str,
 )

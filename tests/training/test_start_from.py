@@ -157,6 +157,7 @@ def test_an_end_that_was_never_learned_starts_as_a_newline(stream_model: charlm.
 def test_a_classifier_takes_the_embedding_and_the_cells(base: str) -> None:
     model = train(LABELED, steps=1, start_from=base, freeze=True)
     assert isinstance(model, charlm.Classifier)
+    assert model.network.ngrams is not None and model.network.ngrams.table.any()
     assert model.config.hidden_size == 16
     assert_same_cells(model.network, charlm.load(base).network)
 

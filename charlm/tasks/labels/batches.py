@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from charlm.tasks._batches import ExampleBatches, padded
-from charlm.tokenizers import Ids
+from charlm.tasks.labels.classifier import TextRow
 
 
 class LabelBatch(NamedTuple):
@@ -18,6 +18,7 @@ class LabelBatch(NamedTuple):
     ids: Tensor  # (T, B), padded at the end
     lengths: Tensor  # (B,)
     labels: Tensor  # (B,), or what each label counts for (B, K)
+    ngrams: Tensor | None = None  # (B, n), rows of n-grams if the network reads them
 
     @property
     def fresh(self) -> bool:
@@ -38,31 +39,35 @@ class LabelBatch(NamedTuple):
         """Return some of the texts, on a device."""
         lengths = self.lengths[rows]
         ids = self.ids[: int(lengths.max()), rows]
-        return LabelBatch(ids.to(device), lengths.to(device), self.labels[rows].to(device))
+        ngrams = None if self.ngrams is None else self.ngrams[rows].to(device)
+        return LabelBatch(ids.to(device), lengths.to(device), self.labels[rows].to(device), ngrams)
 
     def cut(self, length: int) -> "LabelBatch":
         """Return the first tokens of each text."""
-        return LabelBatch(self.ids[:length], self.lengths.clamp(max=length), self.labels)
+        return LabelBatch(self.ids[:length], self.lengths.clamp(max=length), self.labels, self.ngrams)
 
 
 class LabelBatches(ExampleBatches[LabelBatch]):
-    """Batches of texts. The arguments after `targets` are those of `ExampleBatches`."""
+    """Batches of texts. `ngrams` returns the rows of texts; the arguments before it are those of `ExampleBatches`."""
 
     def __init__(
         self,
-        rows: Sequence[Ids],
+        rows: Sequence[TextRow],
         targets: NDArray[np.int64] | NDArray[np.float32],
         batch_size: int,
         seed: int,
         select_rows: Callable[[int], slice] = slice,
+        ngrams: Callable[[Sequence[str]], Tensor] | None = None,
     ) -> None:
-        super().__init__([len(row) for row in rows], batch_size, seed, select_rows)
-        self._texts, self._targets = rows, targets
+        super().__init__([len(row.ids) for row in rows], batch_size, seed, select_rows)
+        self._rows, self._targets, self._ngrams = rows, targets, ngrams
 
     @property
     def targets_per_step(self) -> int:
         return self.batch_size
 
     def build(self, chosen: NDArray[np.int64]) -> LabelBatch:
-        ids, lengths = padded([self._texts[index] for index in chosen])
-        return LabelBatch(ids, lengths, torch.from_numpy(self._targets[chosen]))
+        rows = [self._rows[index] for index in chosen]
+        ids, lengths = padded([row.ids for row in rows])
+        ngrams = self._ngrams([row.text for row in rows]) if self._ngrams else None
+        return LabelBatch(ids, lengths, torch.from_numpy(self._targets[chosen]), ngrams)

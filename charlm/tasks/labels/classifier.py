@@ -1,4 +1,4 @@
-"""A trained classifier, and its network: encoder → pooling → one score for each label."""
+"""A trained classifier, and its network: encoder → pooling → one score for each label, and scores of n-grams."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from charlm.nn.encoder import NetworkState, make_embedding
 from charlm.nn.native.threads import computing
 from charlm.nn.poolings import Pooling
 from charlm.nn.probability import fit_temperature, log_softmax, log_yes_no
+from charlm.nn.text_ngrams import NgramScores, rows_of_texts, table_rows
 from charlm.nn.trainable import Read, Trainable
 from charlm.registry import find
 from charlm.settings import check_range
@@ -44,8 +45,19 @@ class Prediction(NamedTuple):
     labels: tuple[str, ...]
 
 
+class TextRow(NamedTuple):
+    """A text, and what the network reads of it: START, its first tokens, and EOS."""
+
+    text: str
+    ids: Ids
+
+
 class LabelNetwork(Trainable):
-    """A recurrent network that gives each text a score for each label."""
+    """A recurrent network that gives each text a score for each label, and the scores of n-grams beside it.
+
+    Both learn by themselves, as if each were alone: what one of them already knows the other one learns too. The score
+    of a label is their sum.
+    """
 
     temperature: Tensor
 
@@ -63,6 +75,7 @@ class LabelNetwork(Trainable):
         width = self.pooling.width
         self.dense = nn.ModuleList(nn.Linear(width, width) for _ in range(config.readout_layers - 1))
         self.readout = nn.Linear(width, labels)
+        self.ngrams = NgramScores(labels) if config.features == "ngrams" else None
         # Fitted to held-out answers, so that probabilities are not too bold. Training does not use it.
         self.register_buffer("temperature", torch.ones(()))
 
@@ -73,7 +86,10 @@ class LabelNetwork(Trainable):
 
     def read(self, batch: Any, state: NetworkState | None, generator: torch.Generator | None = None) -> Read:
         """Read a batch of texts."""
-        return Read(self.pooled(batch.ids, batch.lengths, generator), batch.labels, None)
+        vectors = self.pooled(batch.ids, batch.lengths, generator)
+        if self.ngrams is not None:
+            vectors = torch.cat((vectors, self.ngrams(batch.ngrams)), dim=1)
+        return Read(vectors, batch.labels, None)
 
     @computing()
     def pooled(self, ids: Tensor, lengths: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -85,10 +101,17 @@ class LabelNetwork(Trainable):
     def target_log_probability(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return log P of the label of each vector: (N, D) and (N,) → (N,).
 
-        With targets (N, K), return the sum over the labels, each as often as it counts; for several labels, that a text
-        does not have a label counts once.
+        With n-grams, the last K numbers of a vector are their scores, and the result is the mean of log P by the
+        network and by the n-grams. With targets (N, K), return the sum over the labels, each as often as it counts; for
+        several labels, that a text does not have a label counts once.
         """
-        scores = self._label_scores(outputs)
+        if self.ngrams is None:
+            return self._target_log_probability(self._label_scores(outputs), targets)
+        vectors, scores = torch.split(outputs, [self.pooling.width, self.choices], dim=1)
+        by_network = self._target_log_probability(self._label_scores(vectors), targets)
+        return (by_network + self._target_log_probability(scores, targets)) / 2
+
+    def _target_log_probability(self, scores: Tensor, targets: Tensor) -> Tensor:
         if self.several:
             logprobs = log_yes_no(scores)
             return torch.where(targets > 0, targets * logprobs[..., 0], logprobs[..., 1]).sum(1)
@@ -104,16 +127,18 @@ class LabelNetwork(Trainable):
         return scores
 
     @torch.inference_mode()
-    def scores(self, rows: Sequence[Ids]) -> list[NDArray[np.float64]]:
+    def scores(self, rows: Sequence[TextRow]) -> list[NDArray[np.float64]]:
         """Return the score of every label for each row: (K,). Rows of similar length are read together."""
         results: list[NDArray[np.float64]] = [np.empty(0)] * len(rows)
-        by_length = sorted(range(len(rows)), key=lambda index: len(rows[index]))
+        by_length = sorted(range(len(rows)), key=lambda index: len(rows[index].ids))
         for first in range(0, len(rows), _ROWS_AT_ONCE):
             chosen = by_length[first : first + _ROWS_AT_ONCE]
-            ids, lengths = padded([rows[index] for index in chosen])
-            vectors = self.pooled(ids.to(self.device), lengths.to(self.device))
-            scores = self._label_scores(vectors).double().cpu().numpy()
-            for index, values in zip(chosen, scores, strict=True):
+            ids, lengths = padded([rows[index].ids for index in chosen])
+            scores = self._label_scores(self.pooled(ids.to(self.device), lengths.to(self.device)))
+            if self.ngrams is not None:
+                texts = [rows[index].text for index in chosen]
+                scores = scores + self.ngrams(rows_of_texts(texts, table_rows(self.choices)).to(self.device))
+            for index, values in zip(chosen, scores.double().cpu().numpy(), strict=True):
                 results[index] = values
         return results
 
@@ -191,10 +216,10 @@ class Classifier(Model):
         return self.network.log_probabilities(np.array(scores).reshape(-1, len(self.labels)))
 
 
-def encoded(tokenizer: Tokenizer, texts: Sequence[str]) -> list[Ids]:
-    """Return each text as START, its first tokens, and EOS."""
+def encoded(tokenizer: Tokenizer, texts: Sequence[str]) -> list[TextRow]:
+    """Return each text with its ids."""
     start, end = np.array([tokenizer.START], dtype=np.int32), np.array([tokenizer.EOS], dtype=np.int32)
-    return [np.concatenate((start, tokenizer.encode(text)[:LONGEST_TEXT], end)) for text in texts]
+    return [TextRow(text, np.concatenate((start, tokenizer.encode(text)[:LONGEST_TEXT], end))) for text in texts]
 
 
 def label_contents(tokenizer: Tokenizer, labels: Sequence[str], majority: str) -> Contents:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,16 +12,25 @@ from numpy.typing import NDArray
 from charlm import numpy_classifier
 from charlm.config import ModelConfig, TrainConfig
 from charlm.model import Contents, Record
+from charlm.nn.text_ngrams import rows_of_texts, table_rows
 from charlm.plan import Plan
 from charlm.settings import from_mapping
+from charlm.task_settings import FEATURES
 from charlm.tasks import Card, MapRows, Metrics, Unit, map_alone
 from charlm.tasks._examples import ExampleDataset
 from charlm.tasks._program import program
 from charlm.tasks.labels.batches import LabelBatches
-from charlm.tasks.labels.classifier import LONGEST_TEXT, POOLING, Classifier, LabelNetwork, encoded, label_contents
+from charlm.tasks.labels.classifier import (
+    LONGEST_TEXT,
+    POOLING,
+    Classifier,
+    LabelNetwork,
+    TextRow,
+    encoded,
+    label_contents,
+)
 from charlm.tasks.labels.evaluation import METRICS, LabelEvaluation, evaluation_of
 from charlm.tasks.labels.targets import labels_of, texts_of, unknown_labels
-from charlm.tokenizers import Ids
 from charlm.wording import plural, quoted
 
 _PREVIEWS, _PREVIEW_LENGTH = 3, 60  # number of examples, and characters of each
@@ -30,11 +39,11 @@ _LARGE_MAJORITY = 0.8  # share of the examples
 
 
 class HeldOut(NamedTuple):
-    """A text that is held out, its labels, and its token ids."""
+    """A text that is held out, its labels, and what a network reads of it."""
 
     text: str
     labels: tuple[str, ...]
-    row: Ids
+    row: TextRow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +56,7 @@ class LabeledTexts(ExampleDataset):
     noun = "text"
 
     labels: tuple[str, ...]
-    rows: tuple[Ids, ...]  # of the training part
+    rows: tuple[TextRow, ...]  # of the training part
     targets: NDArray[np.int64] | NDArray[np.float32]
     majority: str  # the most frequent label of the training part
 
@@ -82,10 +91,13 @@ class LabeledTexts(ExampleDataset):
             bidirectional=model.bidirectional is not False,
             pooling=model.pooling or POOLING,
             metric=model.metric or METRICS[0],
+            features=model.features or FEATURES[0],
         )
 
     def batches(self, config: TrainConfig, rows: Callable[[int], slice] = slice) -> LabelBatches:
-        return LabelBatches(self.rows, self.targets, config.batch_size, config.seed, rows)
+        count = table_rows(len(self.labels))
+        ngrams = partial(rows_of_texts, count=count) if self.config.features != "none" else None
+        return LabelBatches(self.rows, self.targets, config.batch_size, config.seed, rows, ngrams)
 
     def shape(self, model: ModelConfig) -> LabelNetwork:
         return LabelNetwork(model, self.tokenizer.size, len(self.labels))
@@ -126,7 +138,7 @@ class LabeledTexts(ExampleDataset):
         if share > _LARGE_MAJORITY:
             yield f"{share:.0%} of the texts have the label {quoted(self.majority, 20)}"
         yield from self.repeated_in_training("text")
-        if long := sum(len(row) == LONGEST_TEXT + 2 for row in self.rows):
+        if long := sum(len(row.ids) == LONGEST_TEXT + 2 for row in self.rows):
             yield f"of {plural(long, 'text')}, the first {LONGEST_TEXT:,} tokens are read, and not the rest"
         yield from unknown_labels(self.valid, self.labels, "no training text has")
 
