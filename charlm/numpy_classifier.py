@@ -65,7 +65,7 @@ class Classifier(Model):
         scores = self.dense("readout", x).astype(float)
         if "ngrams.table" in self.tensors:
             decoded = text.decode("utf-8", "surrogateescape") if isinstance(text, bytes) else "".join(map(str, text))
-            scores += self.ngrams(decoded)
+            scores += float(self.tensors["ngrams.weight"]) * self.ngrams(decoded)
         scores /= max(float(self.tensors["temperature"]), 1e-3)
         shares = sigmoid(scores) if self.config.get("multi_label") else softmax(scores)
         return dict(zip(self.labels, map(float, shares), strict=True))

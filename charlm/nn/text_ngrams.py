@@ -76,12 +76,18 @@ def _hashes(codes: NDArray[np.uint64], firsts: NDArray[np.int64], ends: NDArray[
 
 
 class NgramScores(nn.Module):
-    """A table with a score of each n-gram for each label; the scores of a text are the mean over its n-grams."""
+    """A table with a score of each n-gram for each label; the scores of a text are the mean over its n-grams.
+
+    weight: what the scores count for beside those of a network. It is fitted to held-out answers.
+    """
+
+    weight: Tensor
 
     def __init__(self, labels: int) -> None:
         super().__init__()
         self.table = nn.Parameter(torch.zeros(table_rows(labels) + 1, labels))
         self.bias = nn.Parameter(torch.zeros(labels))
+        self.register_buffer("weight", torch.ones(()))
 
     def forward(self, rows: Tensor) -> Tensor:
         """Return the score of every label from rows of n-grams: (B, n) → (B, K)."""

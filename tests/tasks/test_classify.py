@@ -190,7 +190,7 @@ def test_ngrams_alone_know_a_word_of_which_training_has_seen_only_the_parts(tmp_
     assert [each.label for each in model.predict(["a farmer", "a farming"])] == ["person", "act"]
 
 
-def test_the_score_is_the_sum_of_those_of_the_network_and_the_ngrams(classifier: charlm.Classifier) -> None:
+def test_a_probability_is_by_the_weighted_sum_of_the_network_and_the_ngrams(classifier: charlm.Classifier) -> None:
     text, ngrams = "nothing to like", classifier.network.ngrams
     assert ngrams is not None
     rows = encoded(classifier.tokenizer, [text])
@@ -200,7 +200,20 @@ def test_the_score_is_the_sum_of_those_of_the_network_and_the_ngrams(classifier:
     classifier.network.ngrams = ngrams
     with torch.no_grad():
         by_ngrams = ngrams(rows_of_texts([text], table_rows(2)))[0]
-    assert together == pytest.approx(alone + by_ngrams.numpy(), abs=1e-5)
+    assert together == pytest.approx([*alone, *by_ngrams.tolist()], abs=1e-5)
+    summed = (alone + float(ngrams.weight) * by_ngrams.double().numpy()) / float(classifier.network.temperature)
+    (logprobs,) = classifier.log_probabilities([text])
+    assert logprobs == pytest.approx(summed - np.logaddexp(*summed), abs=1e-5)
+
+
+@pytest.mark.parametrize(("right", "weight"), [("network", 0.25), ("ngrams", 8.0)])
+def test_the_part_that_is_right_more_often_has_the_larger_weight(folder: Path, right: str, weight: float) -> None:
+    model = charlm.load(folder)
+    assert isinstance(model, charlm.Classifier) and model.network.ngrams is not None
+    good, noise = np.eye(2)[[0, 1] * 20] * 3, np.eye(2)[[0, 0, 1, 1] * 10]
+    parts = (good, noise) if right == "network" else (noise, good)
+    model.network.fit(np.hstack(parts), [(0,), (1,)] * 20)
+    assert float(model.network.ngrams.weight) == weight
 
 
 def test_a_classifier_without_ngrams_and_one_of_an_older_version(films: Path, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ _LONGEST_LABEL = 1000  # characters
 LONGEST_TEXT = 2000  # tokens that are read of a text
 _ROWS_AT_ONCE = 64
 _LEAST_TEMPERATURE = 1e-3
+_WEIGHTS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)  # of the n-grams, of which the best is chosen
 POOLING = "attention"  # the best on the held-out parts of TREC and SST-2, by half a point
 
 
@@ -56,7 +57,7 @@ class LabelNetwork(Trainable):
     """A recurrent network that gives each text a score for each label, and the scores of n-grams beside it.
 
     Both learn by themselves, as if each were alone: what one of them already knows the other one learns too. The score
-    of a label is their sum.
+    of a label is a weighted sum of both.
     """
 
     temperature: Tensor
@@ -83,6 +84,11 @@ class LabelNetwork(Trainable):
     def choices(self) -> int:
         """The number of labels: K."""
         return self.readout.out_features
+
+    @property
+    def scores_per_text(self) -> int:
+        """The length of what `scores` returns for a row: K, or 2 K with n-grams."""
+        return 2 * self.choices if self.ngrams else self.choices
 
     def read(self, batch: Any, state: NetworkState | None, generator: torch.Generator | None = None) -> Read:
         """Read a batch of texts."""
@@ -128,7 +134,10 @@ class LabelNetwork(Trainable):
 
     @torch.inference_mode()
     def scores(self, rows: Sequence[TextRow]) -> list[NDArray[np.float64]]:
-        """Return the score of every label for each row: (K,). Rows of similar length are read together."""
+        """Return the score of every label for each row, (K,), or by the network and by the n-grams, (2 K,).
+
+        Rows of similar length are read together.
+        """
         results: list[NDArray[np.float64]] = [np.empty(0)] * len(rows)
         by_length = sorted(range(len(rows)), key=lambda index: len(rows[index].ids))
         for first in range(0, len(rows), _ROWS_AT_ONCE):
@@ -137,30 +146,50 @@ class LabelNetwork(Trainable):
             scores = self._label_scores(self.pooled(ids.to(self.device), lengths.to(self.device)))
             if self.ngrams is not None:
                 texts = [rows[index].text for index in chosen]
-                scores = scores + self.ngrams(rows_of_texts(texts, table_rows(self.choices)).to(self.device))
+                rows_of_ngrams = rows_of_texts(texts, table_rows(self.choices)).to(self.device)
+                scores = torch.cat((scores, self.ngrams(rows_of_ngrams)), dim=1)
             for index, values in zip(chosen, scores.double().cpu().numpy(), strict=True):
                 results[index] = values
         return results
 
     def log_probabilities(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return log P of every label from the scores of rows, at the fitted temperature: (N, K) → (N, K)."""
+        """Return log P of every label from what `scores` returned, at the fitted temperature: (N, K)."""
         temperature = max(float(self.temperature), _LEAST_TEMPERATURE)  # a file may have any number
-        given = torch.from_numpy(scores)
+        given = self._sum(torch.from_numpy(scores))
         logprobs = log_yes_no(given, temperature)[..., 0] if self.several else log_softmax(given, temperature)
         values: NDArray[np.float64] = logprobs.numpy()
         return values
 
     def fit(self, scores: NDArray[np.float64], truth: Sequence[Sequence[int]]) -> None:
-        """Fit the temperature to the scores of rows (N, K) and the labels that each of them has."""
-        logits = torch.from_numpy(scores)
-        if self.several:
-            answers = torch.ones(logits.shape, dtype=torch.long)  # of each label: 0 for yes, 1 for no
-            for row, columns in zip(answers, truth, strict=True):
-                row[list(columns)] = 0
-            logits, answers = log_yes_no(logits).flatten(0, 1), answers.flatten()
-        else:
-            answers = torch.tensor([label for (label,) in truth])
-        self.temperature.fill_(fit_temperature(logits, answers))
+        """Fit the temperature, and the weight of the n-grams, to `scores` of rows and the labels of each of them."""
+        fits = []
+        for weight in _WEIGHTS if self.ngrams else (1.0,):
+            if self.ngrams:
+                self.ngrams.weight.fill_(weight)
+            logits, answers = self._choices(self._sum(torch.from_numpy(scores)), truth)
+            temperature = fit_temperature(logits, answers)
+            logprobs = log_softmax(logits, temperature).gather(1, answers[:, None])
+            fits.append((-float(logprobs.mean()), weight, temperature))
+        _, weight, temperature = min(fits)
+        if self.ngrams:
+            self.ngrams.weight.fill_(weight)
+        self.temperature.fill_(temperature)
+
+    def _sum(self, scores: Tensor) -> Tensor:
+        """Return the weighted sum of the scores of both parts: (N, 2 K) → (N, K)."""
+        if self.ngrams is None:
+            return scores
+        by_network, by_ngrams = torch.split(scores, self.choices, dim=1)
+        return by_network + float(self.ngrams.weight) * by_ngrams
+
+    def _choices(self, scores: Tensor, truth: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+        """Return scores (N, K) and labels as choices, each with the index of the right one; for several, N K of two."""
+        if not self.several:
+            return scores, torch.tensor([label for (label,) in truth])
+        answers = torch.ones(scores.shape, dtype=torch.long)  # of each label: 0 for yes, 1 for no
+        for row, columns in zip(answers, truth, strict=True):
+            row[list(columns)] = 0
+        return log_yes_no(scores).flatten(0, 1), answers.flatten()
 
 
 @dataclass(frozen=True, repr=False)
@@ -213,7 +242,7 @@ class Classifier(Model):
     def log_probabilities(self, texts: Iterable[str]) -> NDArray[np.float64]:
         """Return log P of each label for each text, in the order of `labels`: (n, K)."""
         scores = self.network.eval().scores(encoded(self.tokenizer, list(texts)))
-        return self.network.log_probabilities(np.array(scores).reshape(-1, len(self.labels)))
+        return self.network.log_probabilities(np.array(scores).reshape(-1, self.network.scores_per_text))
 
 
 def encoded(tokenizer: Tokenizer, texts: Sequence[str]) -> list[TextRow]:

@@ -103,9 +103,9 @@ class LabeledTexts(ExampleDataset):
         return LabelNetwork(model, self.tokenizer.size, len(self.labels))
 
     def evaluate(self, network: Any, examples: Sequence[HeldOut], map_rows: MapRows = map_alone) -> Metrics:
-        """Evaluate texts with their labels. The temperature of the network is fitted to them."""
+        """Evaluate texts with their labels. The temperature and the weight of the n-grams are fitted to them."""
         rows = [each.row for each in examples]
-        scores = np.array(map_rows(rows, network.scores, [len(self.labels)] * len(rows)))
+        scores = np.array(map_rows(rows, network.scores, [network.scores_per_text] * len(rows)))
         number = {label: index for index, label in enumerate(self.labels)}
         known = [row for row, each in enumerate(examples) if all(label in number for label in each.labels)]
         if known and np.isfinite(scores).all():
