@@ -6,14 +6,14 @@ run. None is a choice that depends on the corpus and the time budget; `training.
 
 import math
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar
 
 from charlm.errors import ConfigError
 from charlm.registry import check_name, declarations
-from charlm.settings import Settings, check_activation, check_choice, check_count, check_range, from_mapping
-from charlm.task_settings import TaskSettings
+from charlm.settings import check_activation, check_choice, check_count, check_range, from_mapping
+from charlm.task_settings import CountedSettings, TaskSettings
 
 TOKENIZER_FIELDS = ("vocab_size", "min_count", "closed", "model_type")  # fields of ModelConfig for training a tokenizer
 BUDGETS = ("minutes", "epochs", "steps")  # fields of TrainConfig, of which one is given
@@ -51,7 +51,7 @@ class ModelConfig(TaskSettings):
     season: steps after which a series repeats itself; 1: it does not.
     scale: what the values of a series are divided by: mean, standard or none.
     density: of the next value of a series.
-    ngram: the order of the counts of n-grams that share the prediction with the network, or none.
+    ngram: the order of the counts of n-grams that share the prediction with the network, or none; auto: chosen.
     tokenizer: what a token is: char, word, subword or byte.
     vocab_size: V, control tokens included; None: the tokenizer's choice.
     min_count: rarer units of text are not tokens; None: the tokenizer's default.
@@ -107,7 +107,7 @@ class ModelConfig(TaskSettings):
     ADDED_LATER: ClassVar[frozenset[str]] = frozenset(
         {"residual", "readout_layers", "readout", "tie_weights", *TOKENIZER_FIELDS, "vocabulary", *TaskSettings.unset()}
     )
-    OLD_DEFAULTS: ClassVar[dict[str, str]] = {"readout": "dense"}
+    OLD_DEFAULTS: ClassVar[dict[str, str]] = {"readout": "dense", "ngram": "none"}
     # The fields that name a variant, with the package that has a file for each.
     VARIANTS: ClassVar[dict[str, str]] = {
         "task": "tasks",
@@ -156,16 +156,11 @@ class ModelConfig(TaskSettings):
         """Return the settings in parsed JSON. `source` names the file in errors. Raises ConfigError."""
         return from_mapping(cls, values, source, optional=cls.ADDED_LATER, old_defaults=cls.OLD_DEFAULTS)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return plain values, which `from_json` reads."""
-        unset = self.unset()
-        return {name: value for name, value in asdict(self).items() if name not in unset or value != unset[name]}
-
     @property
     def resolved(self) -> bool:
         """Whether every choice is made, as a network needs it."""
         sizes = (self.embedding_size, self.hidden_size, self.layers, self.dropout)
-        return "auto" not in (self.task, self.sequence) and None not in sizes
+        return "auto" not in (self.task, self.sequence, self.ngram) and None not in sizes
 
     @property
     def brief_shape(self) -> str:
@@ -187,7 +182,7 @@ class ModelConfig(TaskSettings):
 
 
 @dataclass(frozen=True, repr=False)
-class TrainConfig(Settings):
+class TrainConfig(CountedSettings):
     """Settings of a training run.
 
     batch_size: B, the windows of a step.
@@ -210,6 +205,9 @@ class TrainConfig(Settings):
     start_from: the language model, by its name or path, whose weights the network starts with.
     start_sha256: SHA-256 of its weights, which the run fills in.
     freeze: whether the embedding and the cells that came from it are not trained.
+    ngram_size: megabytes that the counts of n-grams take on disk at most.
+    ngram_tokens: the tokens that are counted, 0 for all; None: chosen by the corpus and the time.
+    ngram_blocks: blocks of a running text that the counts leave out in turn; None: chosen.
 
     Raises ConfigError for a value of the wrong type or outside its bounds, or for two budgets at once.
     """
@@ -235,8 +233,8 @@ class TrainConfig(Settings):
     start_sha256: str | None = None
     freeze: bool = False
 
-    UNWRITTEN: ClassVar[tuple[str, ...]] = ("start_from", "start_sha256", "freeze", "sync_every")  # while not set
-    # Plans of older versions lack these fields, which then have their defaults.
+    # Files leave these out while they are not set, and plans of older versions lack all of these.
+    UNWRITTEN: ClassVar = ("start_from", "start_sha256", "freeze", "sync_every", *CountedSettings.names())
     ADDED_LATER: ClassVar[frozenset[str]] = frozenset({"embedding_file", "freeze_embedding", *UNWRITTEN})
     DEFAULT_MINUTES: ClassVar[float] = 3.0  # the budget if none is given
 
@@ -249,8 +247,9 @@ class TrainConfig(Settings):
     @property
     def budget(self) -> tuple[str, float]:
         """The setting that limits the run, and its value."""
-        given = ((name, getattr(self, name)) for name in BUDGETS)
-        return next((each for each in given if each[1]), ("minutes", self.DEFAULT_MINUTES))
+        return next(
+            ((name, given) for name in BUDGETS if (given := getattr(self, name))), ("minutes", self.DEFAULT_MINUTES)
+        )
 
     def total_steps(self, steps_per_epoch: float) -> int | None:
         """Return the steps of a budget in steps or epochs; None for a budget in minutes."""
@@ -259,10 +258,10 @@ class TrainConfig(Settings):
     @property
     def budget_minutes(self) -> float | None:
         """The budget in minutes; None if it is in steps or epochs."""
-        name, value = self.budget
-        return value if name == "minutes" else None
+        return self.budget[1] if self.budget[0] == "minutes" else None
 
     def _check(self) -> None:
+        super()._check()
         check_choice("device", self.device, ("auto", "cpu", "cuda", "mps"))
         check_choice("precision", self.precision, ("auto", "float32", "bfloat16"))
         budgets = [name for name in BUDGETS if getattr(self, name) is not None]
@@ -275,8 +274,8 @@ class TrainConfig(Settings):
             raise ConfigError(both, remedy="leave_out", settings=["embedding_file"])
         if self.freeze and self.start_from is None:
             raise ConfigError("freeze needs a model to start from, and none is given", remedy="give_start")
-        check_count("batch_size", self.batch_size, 1, 65_536)
-        check_count("seq_len", self.seq_len, 1, 65_536)
+        for name in ("batch_size", "seq_len"):
+            check_count(name, getattr(self, name), 1, 65_536)
         check_range("learning_rate", self.learning_rate, 0, 100, open_low=True)
         check_range("weight_decay", self.weight_decay, 0, 100)
         check_range("clip", self.clip, 0, math.inf, open_low=True)
@@ -294,7 +293,6 @@ class TrainConfig(Settings):
         """Return the settings in parsed JSON. `source` names the file in errors. Raises ConfigError."""
         return from_mapping(cls, values, source, optional=cls.ADDED_LATER)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return plain values, which `from_json` reads."""
-        unset = {name: getattr(type(self), name) for name in self.UNWRITTEN}
-        return {name: value for name, value in asdict(self).items() if name not in unset or value != unset[name]}
+    @classmethod
+    def unset(cls) -> dict[str, Any]:
+        return {name: getattr(cls, name) for name in cls.UNWRITTEN}

@@ -1,7 +1,7 @@
 """Settings as a frozen dataclass: the types of the values, and how JSON becomes one."""
 
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import fields
+from dataclasses import asdict, fields
 from numbers import Integral, Real
 from types import MappingProxyType
 from typing import Any, TypeVar, cast
@@ -27,6 +27,17 @@ class Settings:
 
     def _check(self) -> None:
         """Raise ConfigError for a value outside its bounds, or for values that exclude each other."""
+
+    @classmethod
+    def unset(cls) -> dict[str, Any]:
+        """Return fields with the values that files leave out, so that older versions read them."""
+        return {}
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values for a file."""
+        unset = self.unset()
+        values = asdict(cast(Any, self))
+        return {name: value for name, value in values.items() if name not in unset or value != unset[name]}
 
     def __repr__(self) -> str:
         values = ((field, getattr(self, field.name)) for field in fields(cast(Any, self)))

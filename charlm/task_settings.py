@@ -7,11 +7,14 @@ from typing import Any, ClassVar
 
 from charlm.errors import ConfigError
 from charlm.registry import declarations
-from charlm.settings import Settings, check_choice, check_count
+from charlm.settings import Settings, check_choice, check_count, check_range
 
 MOST_STEPS_AHEAD = 100_000
 MOST_WEIGHT = 1e6  # of a label
 MAX_ORDER = 99  # of counts
+MEGABYTES = 32.0  # of counts on disk, by default
+MOST_MEGABYTES = 128.0
+MAX_BLOCKS = 64
 CLASS_WEIGHTS = ("none", "balanced")
 FEATURES = ("ngrams", "none")  # what a network reads beside tokens
 
@@ -43,7 +46,7 @@ class TaskSettings(Settings):
     season: int | None = None
     scale: str | None = None
     density: str | None = None
-    ngram: str = "none"
+    ngram: str = "auto"
 
     # The fields of columns, each with its role in charlm.examples.Columns.
     COLUMNS: ClassVar[tuple[str, ...]] = ("text", "label", "source", "target", "token", "tag", "time", "value")
@@ -64,8 +67,8 @@ class TaskSettings(Settings):
 
     @property
     def ngram_order(self) -> int:
-        """The order of the counts beside the network; 0 for none."""
-        return 0 if self.ngram == "none" else int(self.ngram)
+        """The order of the counts beside the network; 0 for none, and while it is open."""
+        return 0 if self.ngram in ("auto", "none") else int(self.ngram)
 
     def columns(self) -> dict[str, str]:
         """Return the columns that were chosen, by their roles."""
@@ -93,8 +96,7 @@ class TaskSettings(Settings):
 
     @classmethod
     def unset(cls) -> dict[str, Any]:
-        """Return each field with its default, which files leave out so that older versions read them."""
-        return {field.name: field.default for field in fields(TaskSettings)}
+        return {field.name: field.default for field in fields(TaskSettings)} | {"ngram": "none"}
 
     def _check(self) -> None:
         check_count("horizon", self.horizon, 1, MOST_STEPS_AHEAD)
@@ -105,10 +107,11 @@ class TaskSettings(Settings):
             check_choice("features", self.features, FEATURES)
         self.weights_by_label()
         order = int(self.ngram) if self.ngram.isascii() and self.ngram.isdecimal() else 0
-        if self.ngram != "none" and not 2 <= order <= MAX_ORDER:
-            raise ConfigError(
-                f"ngram is {self.ngram[:40]!r}; it must be none, or the order of the counts, from 2 to {MAX_ORDER}"
-            )
+        if self.ngram not in ("auto", "none") and not 2 <= order <= MAX_ORDER:
+            allowed = f"auto, none, or the order of the counts, from 2 to {MAX_ORDER}"
+            raise ConfigError(f"ngram is {self.ngram[:40]!r}; it must be {allowed}")
+        if self.ngram == "auto" and self.task != "auto" and "ngram" not in self._of_task("settings"):
+            object.__setattr__(self, "ngram", "none")
 
     def _of_task(self, name: str) -> tuple[str, ...]:
         """Return a class variable of the task."""
@@ -120,3 +123,27 @@ class TaskSettings(Settings):
     def _given(self) -> Iterator[str]:
         unset = self.unset()
         return (name for name, default in unset.items() if name != "task" and getattr(self, name) != default)
+
+
+@dataclass(frozen=True, repr=False, kw_only=True)
+class CountedSettings(Settings):
+    """The settings of a run that counts n-grams beside the network. None is chosen, and stays None without counts.
+
+    ngram_size: megabytes that the counts take on disk at most; rare long n-grams are dropped.
+    ngram_tokens: number of tokens to count, evenly spread over the text; 0 counts all.
+    ngram_blocks: number of contiguous blocks of a running text that are left out in turn.
+    """
+
+    ngram_size: float | None = None
+    ngram_tokens: int | None = None
+    ngram_blocks: int | None = None
+
+    def _check(self) -> None:
+        check_range("ngram_size", self.ngram_size, 0, MOST_MEGABYTES, open_low=True)
+        check_count("ngram_tokens", self.ngram_tokens, 0)
+        check_count("ngram_blocks", self.ngram_blocks, 2, MAX_BLOCKS)
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """Return the names of the fields."""
+        return tuple(field.name for field in fields(CountedSettings))

@@ -12,7 +12,7 @@ from charlm.cli.options import model_names, one_of, option_name
 from charlm.cli.variant_options import Given
 from charlm.config import ModelConfig, TrainConfig
 from charlm.registry import names
-from charlm.task_settings import FEATURES
+from charlm.task_settings import FEATURES, MEGABYTES
 from charlm.tasks import declared
 
 Config = TypeVar("Config", ModelConfig, TrainConfig)
@@ -92,7 +92,9 @@ _OF_TASKS = {
         metavar="NAME",
     ),
     "ngram": Help(
-        "language: counts of n-grams beside the network: none, or the order of the longest.", metavar="none|ORDER"
+        "language: n-grams to count beside the network: none, or their order, the length of the longest.",
+        "auto: chosen to fit the corpus",
+        metavar="ORDER",
     ),
     "density": Help(
         f"series: the distribution of the next value: {_variants('nn.densities')}.",
@@ -168,9 +170,12 @@ _TRAINING = {
 }
 _offered = {"task", *(name for task in declared().values() for name in task["settings"])}
 _TASK = {name: help for name, help in _OF_TASKS.items() if name in _offered}  # a setting that no task has is no option
+_COUNTS = {
+    "ngram_size": Help("language: largest size of the counts on disk, in megabytes.", f"{MEGABYTES:g}", metavar="MB"),
+}
 TRAIN_OPTIONS = {
     **_under(TIME, _TIME),
-    **_under(TASK, _TASK),
+    **_under(TASK, _TASK | _COUNTS),
     **TOKENIZER_OPTIONS,
     **_under(TEXT, {"valid_fraction": Help("Share of the corpus to hold out for validation.")}),
     **_under(START, _START),

@@ -2,6 +2,18 @@
 
 from charlm.counts.counts import Counted, Counts, count
 from charlm.counts.figures import Figures, Statistics
-from charlm.counts.settings import CountSettings, choose
+from charlm.counts.settings import MEGABYTE, CountSettings, choose, order_of
+from charlm.counts.targets import TargetFigures
 
-__all__ = ["CountSettings", "Counted", "Counts", "Figures", "Statistics", "choose", "count"]
+__all__ = [
+    "MEGABYTE",
+    "CountSettings",
+    "Counted",
+    "Counts",
+    "Figures",
+    "Statistics",
+    "TargetFigures",
+    "choose",
+    "count",
+    "order_of",
+]

@@ -21,7 +21,7 @@ from charlm.counts.smoothing import Floats, backoffs, decode_shares, discounted,
 from charlm.counts.text import Integers, Text, id_type, text_of, with_starts
 from charlm.counts.tree import Nodes, Shares, Tree
 from charlm.progress import ignore
-from charlm.tokenizers import Ids, Tokenizer
+from charlm.tokenizers import Ids
 
 _BATCH_TOKENS = 2**20
 
@@ -92,7 +92,10 @@ class Counts:
 
 
 class Counted(NamedTuple):
-    """Counts of a text, and the figures of each token of the text in counts without it (`None` if not asked for)."""
+    """Counts of a text, and the figures of each counted token in counts without it (`None` if not asked for).
+
+    The first token of a part that begins inside a sequence has no context, so its log P is -inf.
+    """
 
     counts: Counts
     left_out: Figures | None
@@ -110,8 +113,7 @@ def count(
     """Count the tokens `ids` (N,), whose sequences begin at the offsets `starts`; no id is START.
 
     left_out_lines: True leaves out each token by itself, False each of `settings.blocks` contiguous blocks of the text;
-    None computes no figures. A token that is not counted, because `settings.tokens` is smaller than N, needs none left
-    out.
+    None computes no figures.
     """
     size, order = len(predictable), settings.order
     parts = counted_parts(len(ids), starts, settings.tokens)
@@ -127,34 +129,7 @@ def count(
         inside = counter.left_out(cuts, discount, root, 0 if left_out_lines else settings.blocks)
     counts = Counts(order, cuts, predictable, _tree(root, levels, discount, predictable, settings.limit > 0))
     on_progress(1.0)
-    if inside is None or not settings.tokens or settings.tokens >= len(ids):
-        return Counted(counts, inside)
-    result = _look_up(counts, ids, starts)
-    offset = 0
-    for first, last in parts:
-        known = inside.logprobs[offset : offset + last - first] > -np.inf  # the first token of a part has no context
-        at = first + np.flatnonzero(known)
-        values = inside.select(offset + np.flatnonzero(known))
-        result.logprobs[at] = values.logprobs
-        for to, each in zip(result.context, values.context, strict=True):
-            to[at] = each
-        offset += last - first
-    return Counted(counts, result)
-
-
-def _look_up(counts: Counts, ids: NDArray[Any], starts: Integers) -> Figures:
-    """Return the figures of each token (N,) in counts that leave nothing out, piece by piece."""
-    N = len(ids)
-    result = Figures(np.empty(N, np.float32), Statistics(*(np.empty(N, np.uint8) for _ in range(3))))
-    for first in range(0, N, _BATCH_TOKENS):
-        before, last = max(0, first - counts.order), min(first + _BATCH_TOKENS, N)
-        inside = starts[np.searchsorted(starts, before) : np.searchsorted(starts, last)]
-        text = with_starts(ids[before:last], inside - before, len(counts.predictable), counts.order)
-        piece = counts.tree.look_up(text).select(text.ids != Tokenizer.START).select(slice(first - before, None))
-        result.logprobs[first:last] = piece.logprobs
-        for to, each in zip(result.context, piece.context, strict=True):
-            to[first:last] = each
-    return result
+    return Counted(counts, inside)
 
 
 def _text(ids: NDArray[Any], starts: Integers, parts: Sequence[Part], size: int, order: int) -> Text:

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from charlm.settings import Settings, check_count
-from charlm.task_settings import MAX_ORDER
+from charlm.task_settings import MAX_BLOCKS, MAX_ORDER, MEGABYTES, MOST_MEGABYTES
 
-LARGEST = 32 * 2**20  # bytes of a file of counts, by default
-LARGEST_FILE = 2**27  # bytes that a file of counts may have
-BLOCKS = 16  # of a running text, each of which is left out in turn
-MAX_BLOCKS = 64
+MEGABYTE = 2**20
+LARGEST_FILE = int(MOST_MEGABYTES * MEGABYTE)  # bytes that a file of counts may have
+_BLOCKS = 16
 _BYTES_PER_TOKEN = 32  # of memory while counting
+_MEMORY = 600 * MEGABYTE  # to count in
 _TOKENS_PER_SECOND = 1_500_000  # that are counted and looked up on one core
 _ORDERS = ((2**16, 6), (2**19, 8), (2**21, 10))  # the order for a text of at most this number of tokens
 _HIGHEST = 12
@@ -26,8 +26,8 @@ class CountSettings(Settings):
     """
 
     order: int = _HIGHEST
-    limit: int = LARGEST
-    blocks: int = BLOCKS
+    limit: int = int(MEGABYTES * MEGABYTE)
+    blocks: int = _BLOCKS
     tokens: int = 0
 
     def _check(self) -> None:
@@ -37,11 +37,19 @@ class CountSettings(Settings):
         check_count("tokens", self.tokens, 0)
 
 
-def choose(tokens: int, seconds: float, memory: int = 600 * 2**20, limit: int = LARGEST) -> CountSettings:
+def choose(
+    tokens: int, seconds: float | None = None, memory: int = _MEMORY, limit: int = CountSettings.limit
+) -> CountSettings:
     """Choose the settings for a text of this many tokens.
 
-    seconds: time to count in. memory: bytes to count in.
+    seconds: time to count in; None if there is no limit. memory: bytes to count in.
     """
-    counted = min(tokens, memory // _BYTES_PER_TOKEN, max(1, int(seconds * _TOKENS_PER_SECOND)))
-    order = next((order for most, order in _ORDERS if counted <= most), _HIGHEST)
-    return CountSettings(order=order, limit=limit, tokens=counted if counted < tokens else 0)
+    counted = min(tokens, memory // _BYTES_PER_TOKEN)
+    if seconds is not None:
+        counted = min(counted, max(1, int(seconds * _TOKENS_PER_SECOND)))
+    return CountSettings(order=order_of(counted), limit=limit, tokens=counted if counted < tokens else 0)
+
+
+def order_of(tokens: int) -> int:
+    """Return the order of the counts of this many tokens, unless another one is asked for."""
+    return next((order for most, order in _ORDERS if tokens <= most), _HIGHEST)

@@ -94,8 +94,8 @@ class TrainingWindows:
     `line_ends`: (V,), the tokens that end a line. `select_rows`: takes the number of rows and returns those to build;
     by default, all.
 
-    `figures`: (N, n), what counts say about each target, with 1 in the last column. It is 0 in a window where the
-    counts know more of the text than the network, which was reset by chance.
+    `figures`: returns what counts say about the targets at the offsets (T, B), as (T, B, n) with 1 in the last column.
+    A window has 0 there where the counts know more of the text than the network, which was reset by chance.
     `context`: the most tokens of context that the counts know.
     """
 
@@ -109,7 +109,7 @@ class TrainingWindows:
         align_to_starts: bool,
         line_ends: NDArray[np.bool_],
         select_rows: Callable[[int], slice] = slice,
-        figures: NDArray[np.float32] | None = None,
+        figures: Callable[[NDArray[np.int64]], NDArray[np.float32]] | None = None,
         context: int = 0,
     ) -> None:
         self.ring, self.seed, self.align_to_starts, self.line_ends = ring, seed, align_to_starts, line_ends
@@ -163,7 +163,7 @@ class TrainingWindows:
     def _figures(self, offsets: NDArray[np.int64], chosen: NDArray[np.bool_]) -> Tensor:
         """Return what counts say about the targets of a window, (T, B, n); `chosen` are the resets by chance."""
         assert self.figures is not None
-        figures = self.figures[offsets]
+        figures = self.figures(offsets)
         alone = np.zeros_like(chosen)
         for t, row in zip(*np.nonzero(chosen), strict=True):
             alone[t : t + self.context, row] = True

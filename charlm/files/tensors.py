@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as read_tensors
 from safetensors.torch import save as write_tensors
@@ -40,7 +41,8 @@ def unpack(path: Path, blob: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
     if metadata.get("sha256_tensors") != _digest(header, blob):
         raise ModelError(f"{path} is damaged: its weights do not have the SHA-256 it states")
     try:
-        return read_tensors(blob), dict(metadata)
+        with torch.device("cpu"):  # a tensor without elements would be on the default device
+            return read_tensors(blob), dict(metadata)
     except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise ModelError(f"{path} is damaged, or not a safetensors file: {error}") from None
 

@@ -9,6 +9,8 @@ A mixed network appends to each output what its readout needs besides h<t>: in t
 counts without the target's own part of the text, otherwise the C tokens before the one to predict.
 """
 
+import copy
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, ClassVar
 
@@ -28,14 +30,14 @@ from charlm.nn.trainable import Read
 NETWORK, COUNTS, GATE = "network", "counts", "gate"  # log P by each part alone, and g<t>
 _UNKNOWN = -1  # a token of context before the beginning of what is read
 _COUNTS = 12  # sizes of k; a context seen 2,047 times or more has the last one
+_CERTAIN = 40.0  # the logit of a share that is 1 in float32
 _FOLLOWERS = (2, 3, 5)  # the least numbers of followers of all values of d but the first
 
 
 def figures_of_windows(figures: Figures, order: int) -> NDArray[np.float32]:
-    """Return what a training window has for each target: log P, the cell of G, and whether it is mixed: 1. (N, 3)"""
-    return np.stack(
-        (figures.logprobs, _cells(figures.context, order), np.ones(len(figures.logprobs))), axis=1, dtype=np.float32
-    )
+    """Return what a training window has for each target: log P, the cell of G, and whether it is mixed: 1. (T, B, 3)"""
+    columns = (figures.logprobs, _cells(figures.context, order), np.ones(figures.logprobs.shape))
+    return np.stack(columns, axis=-1, dtype=np.float32)
 
 
 def _cells(context: Statistics, order: int) -> NDArray[np.int64]:
@@ -62,13 +64,16 @@ class MixedNetwork(Network):
     counts: Counts
     scored_parts: ClassVar[tuple[str, ...]] = (NETWORK, COUNTS)
     part_names: ClassVar[tuple[str, ...]] = (*scored_parts, GATE)
+    # The gate has to follow the network, whose predictions improve quickly at first.
+    rate_scales: ClassVar[Mapping[str, float]] = {"gate_table": 12.0, "gate_vector": 12.0}
 
     @computing()
     def __init__(self, config: ModelConfig, vocabulary_size: int) -> None:
         super().__init__(config, vocabulary_size)
         self.order = config.ngram_order
         depths = torch.arange(self.order).repeat_interleave(_COUNTS * (len(_FOLLOWERS) + 1))
-        self.gate_table = nn.Parameter((depths - self.order / 2) / 2)  # G, flat: weights decay in matrices only
+        # G, flat: weights decay in matrices only. At first the counts know more than the network.
+        self.gate_table = nn.Parameter((depths - self.order / 2) / 2 + 2)
         self.gate_vector = nn.Parameter(torch.zeros(self.hidden_size))  # u
 
     def read(self, batch: Any, state: NetworkState | None, generator: torch.Generator | None = None) -> Read:
@@ -139,6 +144,13 @@ class MixedNetwork(Network):
         parts = {NETWORK: alone, COUNTS: counted, GATE: torch.sigmoid(gate)}
         return _mixture(alone, counted, gate), parts
 
+    def with_counts_alone(self) -> "MixedNetwork":
+        """Return a copy that leaves the prediction to the counts."""
+        network = copy.deepcopy(self)
+        nn.init.constant_(network.gate_table, _CERTAIN)
+        nn.init.zeros_(network.gate_vector)
+        return network
+
     def gate(self, h: Tensor, cells: Tensor) -> Tensor:
         """Return the logit of g<t>: (..., H) and the cells of G (...) → (...)."""
         return self.gate_table[cells] + h @ self.gate_vector / self.hidden_size
@@ -149,7 +161,8 @@ class MixedNetwork(Network):
 
 def _mixture(alone: Tensor, counted: Tensor, gate: Tensor) -> Tensor:
     """Return log P of the mixture from log P of both parts, and the logit of g<t>; -inf where both parts are."""
-    return torch.logaddexp(alone + functional.logsigmoid(-gate), counted + functional.logsigmoid(gate))
+    mixed = torch.logaddexp(alone + functional.logsigmoid(-gate), counted + functional.logsigmoid(gate))
+    return mixed.clamp(max=0.0)  # the sum is rounded
 
 
 def network_of(config: ModelConfig, vocabulary_size: int) -> Network:

@@ -1,6 +1,8 @@
 """A network that a run can train: it reads a batch, and knows the probability of each target."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -23,10 +25,12 @@ class Read(NamedTuple):
 class Trainable(Encoder, ABC):
     """An encoder with a readout.
 
-    starts_whole: whether `start_from` gives the layers above the encoder too.
+    starts_whole: whether `start_from` gives the layers above the encoder too. rate_scales: what the learning rate of a
+    weight is multiplied by, by the weight's name; 1 for all others.
     """
 
     starts_whole: ClassVar[bool] = False
+    rate_scales: ClassVar[Mapping[str, float]] = MappingProxyType({})
 
     @property
     @abstractmethod

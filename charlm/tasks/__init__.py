@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 from charlm.config import ModelConfig, TrainConfig
 from charlm.progress import OnProgress
 from charlm.registry import declarations
+from charlm.tasks._batch import Batch as Batch
+from charlm.tasks._batch import Batches as Batches
 from charlm.tasks._metrics import Metrics as Metrics
 from charlm.tasks._words import About as About
 from charlm.tasks._words import Card as Card
@@ -35,52 +37,6 @@ MapRows = Callable[[Sequence[Any], ReadRows, Sequence[int]], list[Any]]
 def map_alone(rows: Sequence[Any], read: ReadRows, lengths: Sequence[int]) -> list[Any]:
     """Read all rows in this process."""
     return read(rows)
-
-
-class Batch(Protocol):
-    """What a network reads in one training step; the network's `read` knows the rest of its fields."""
-
-    @property
-    def fresh(self) -> bool:
-        """Whether all rows begin with a zero state."""
-
-    @property
-    def rows(self) -> int:
-        """Number of rows in this process."""
-
-    @property
-    def weight(self) -> int:
-        """What the mean loss of this batch counts for beside other batches: proportional to its targets."""
-
-    def part(self, rows: slice, device: "torch.device") -> Self:
-        """Return some of the rows, on a device."""
-
-    def cut(self, length: int) -> Self:
-        """Return the first `length` steps in time."""
-
-
-class Batches(Protocol):
-    """The batches of a run as a pure function of (seed, step): `batches[step]` for any step ≥ 0.
-
-    size: tokens read in one pass over the data. batch_size, seq_len: rows of a batch, of all processes together, and
-    their length at most.
-    """
-
-    size: int
-    batch_size: int
-    seq_len: int
-
-    steps_per_epoch: int
-
-    @property
-    def tokens_per_step(self) -> int:
-        """Tokens that are read in a step, on average."""
-
-    @property
-    def targets_per_step(self) -> int:
-        """Targets of a step, on average."""
-
-    def __getitem__(self, step: int) -> Batch: ...
 
 
 class Dataset(ABC):
@@ -138,6 +94,10 @@ class Dataset(ABC):
     def complete(self, model: ModelConfig) -> ModelConfig:
         """Fill in what the data decides."""
 
+    def complete_run(self, config: TrainConfig) -> TrainConfig:
+        """Fill in what was chosen while the data was prepared."""
+        return config
+
     @abstractmethod
     def choose_readout(self, model: ModelConfig) -> ModelConfig:
         """Fill in the kind of the readout, if a new plan leaves it open."""
@@ -163,6 +123,10 @@ class Dataset(ABC):
     @abstractmethod
     def evaluate(self, network: Any, examples: Sequence[Any], map_rows: MapRows = map_alone) -> Metrics:
         """Evaluate examples of the held-out part as `charlm evaluate` does."""
+
+    def first_model(self, network: Any, map_rows: MapRows = map_alone) -> "tuple[Trainable, Metrics] | None":
+        """Return a copy of an untrained network that answers without training, and its metrics; None if none can."""
+        return None
 
     @abstractmethod
     def metrics_from(self, values: object) -> Metrics:

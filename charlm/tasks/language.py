@@ -60,6 +60,7 @@ class Language(Task):
     ) -> LanguageModel:
         tokenizer = rebuilt_tokenizer(config, contents)
         network = network_of(config, tokenizer.size)
-        if isinstance(network, MixedNetwork):
+        # A process that has counted the text itself only needs the weights.
+        if isinstance(network, MixedNetwork) and counts_file.NAME in contents.files:
             network.counts = counts_file.read(contents.files[counts_file.NAME], tokenizer.size)
         return LanguageModel(config, tokenizer, network.eval(), name=name, record=record)

@@ -96,13 +96,18 @@ def _seconds(path: Path, line: str) -> float:
 
 
 def broadcast_finished(group: Group, run: FinishedRun | None) -> FinishedRun:
-    """Return the run of the first process; that of the others is ignored, and its metrics stay in the first."""
+    """Return the run of the first process; that of the others is ignored.
+
+    Its metrics stay in the first, and so do files that are not JSON, which the data has.
+    """
     if group.size == 1:
         assert run
         return run
     plain, tensors = b"", b""
     if run:
-        contents = [*map(dict, run.model.contents())]
+        stated, files = run.model.contents()
+        plain_files = {name: each for name, each in files.items() if not isinstance(each, bytes)}
+        contents = [dict(stated), plain_files]
         plain = to_json([run.plan.to_json(), run.step, dict(run.data), dict(run.figures), run.seconds, contents])
         tensors = pack(run.model.network.state_dict(), {})
     plain, tensors = group.broadcast_bytes(plain), group.broadcast_bytes(tensors)

@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -38,9 +38,13 @@ class AdamW:
     torch.optim.AdamW computes the same update, but its first use imports a compiler, which takes more than a second.
     """
 
-    def __init__(self, parameters: Iterable[Tensor], weight_decay: float) -> None:
+    def __init__(self, parameters: Iterable[Tensor], weight_decay: float, scales: Sequence[float] = ()) -> None:
+        """Take over the parameters. scales: what the rate of each is multiplied by; () means 1."""
         self.weight_decay = weight_decay  # applies to matrices only
         self.parameters = list(parameters)
+        kinds = [(each.dim() >= 2, scales[index] if scales else 1.0) for index, each in enumerate(self.parameters)]
+        order = sorted(set(kinds), reverse=True)  # matrices come first
+        self._groups = {kind: [index for index, each in enumerate(kinds) if each == kind] for kind in order}
         self.means = [_zeros(each) for each in self.parameters]  # moving mean of the gradient
         self.squares = [_zeros(each) for each in self.parameters]  # moving mean of its square
         self.steps = [torch.zeros((), device=each.device) for each in self.parameters]
@@ -52,8 +56,7 @@ class AdamW:
     @torch.no_grad()
     def step(self, rate: float) -> None:
         """Update every parameter by its gradient."""
-        for matrices in (True, False):
-            chosen = [index for index, each in enumerate(self.parameters) if (each.dim() >= 2) == matrices]
+        for (matrices, scale), chosen in self._groups.items():
             adamw(
                 [self.parameters[index] for index in chosen],
                 [self.parameters[index].grad for index in chosen],  # type: ignore[misc]  # all have one
@@ -65,7 +68,7 @@ class AdamW:
                 amsgrad=False,
                 beta1=_BETAS[0],
                 beta2=_BETAS[1],
-                lr=rate,
+                lr=rate * scale,
                 weight_decay=self.weight_decay if matrices else 0.0,
                 eps=_EPSILON,
                 maximize=False,
@@ -96,9 +99,9 @@ class Learner:
         self._dropout = None if network.device.type == "meta" else torch.Generator(network.device)
         self.state: NetworkState | None = None
         self._next_state: NetworkState | None = None  # becomes `state` when the gradient is applied
-        self.optimizer = AdamW(
-            (each for each in network.parameters() if each.requires_grad), config.weight_decay or 0.0
-        )
+        trained = {name: each for name, each in network.named_parameters() if each.requires_grad}
+        scales = [network.rate_scales.get(name, 1.0) for name in trained]
+        self.optimizer = AdamW(trained.values(), config.weight_decay or 0.0, scales)
         # With local steps, the processes do not share gradients but, at times, their weights.
         self.local = (
             LocalSteps(self.optimizer.parameters, self._of_optimizer(), group) if config.sync_every > 1 else None

@@ -141,7 +141,7 @@ def _planned(job: Job, plan: Plan | None, config: TrainConfig, started: float, a
             job.dataset,
             job.batches,
             job.model,
-            after.continued(config) if after else config,
+            job.dataset.complete_run(after.continued(config) if after else config),
             device=job.device,
             started=started,
             group=job.group,
@@ -149,7 +149,8 @@ def _planned(job: Job, plan: Plan | None, config: TrainConfig, started: float, a
             force=job.force,
         )
     earlier = after.plan.history(after.step) if after else plan.earlier
-    return PlannedRun(replace(plan, model=job.model, earlier=earlier), None, STORED)
+    train = job.dataset.complete_run(plan.train)
+    return PlannedRun(replace(plan, model=job.model, train=train, earlier=earlier), None, STORED)
 
 
 def _about(data: About, plan: Plan, started_as: str) -> About:

@@ -52,7 +52,7 @@ class RunFolder:
     ) -> None:
         self.folder = folder
         self.saved_step = saved_step  # of the last saved state
-        self.model_step = 0  # of the model on the disk; 0 while there is none that is complete and was validated
+        self.model_step: int | None = None  # of the model on the disk, if it is complete and was validated
         self._path = path  # where files are written now
         self.data, self._contents = data, contents
         self._created = continues or saved_step is not None  # whether the files that never change are on the disk
@@ -89,7 +89,7 @@ class RunFolder:
         if self._path is None:
             return
         if not self._created or not all((self._path / name).exists() for name in (CONFIG, PLAN, *self._contents.files)):
-            self._created, self._stored_plan, self.model_step = False, None, 0
+            self._created, self._stored_plan, self.model_step = False, None, None
             training_state.begin(self._path)
             write.create(self._path, plan.model, self._contents, self.data)
             self._created = True
@@ -107,7 +107,7 @@ class RunFolder:
         """Replace the model by this one. The first model of a run replaces the folder of an earlier run."""
         if self.folder is None or self._path is None:
             return
-        self.model_step = 0
+        self.model_step = None
         self.begin(plan)
         write.save_weights(self._path, best.weights, write.metadata(best.step, best.summary()))
         write_atomic(self._path / CARD, card.encode(errors="backslashreplace"))
@@ -118,7 +118,7 @@ class RunFolder:
             finally:  # a failure may come after the rename
                 if self.folder.exists() and not self._path.exists():
                     self._path = self.folder
-        self.model_step = best.step if best.metrics else 0
+        self.model_step = best.step if best.metrics else None
 
     def save_state(self, plan: Plan, state: TrainingState) -> None:
         """Save the whole state of the run."""

@@ -9,12 +9,13 @@ from collections.abc import Callable
 import torch
 
 from charlm.checkpoints.training_state import TrainingState
-from charlm.errors import ConfigError, DivergenceError, ModelError, SaveError
+from charlm.errors import DivergenceError, SaveError
 from charlm.interrupts import Interrupts, Terminated
+from charlm.nn.trainable import Trainable
 from charlm.plan import Plan
 from charlm.randomness import bits
 from charlm.tasks import Batches, Dataset, Metrics
-from charlm.training.best import Best, best_from, tensors_of, values_of, without_best
+from charlm.training.best import Best
 from charlm.training.distributed import ALONE, Group
 from charlm.training.divergence import diverged
 from charlm.training.events import Progress
@@ -23,6 +24,7 @@ from charlm.training.learner import Learner
 from charlm.training.meter import Meter
 from charlm.training.model_card import model_card
 from charlm.training.planner import TimeBudget
+from charlm.training.resumable import Resumable
 from charlm.training.resume import broadcast_state
 from charlm.training.run_folder import RunFolder
 from charlm.training.start import Start
@@ -31,7 +33,7 @@ _REPORT_EVERY = 0.25  # seconds between two progress reports
 _DROPOUT = 3  # the first random stream for dropout, one per process; the batches use streams 0 to 2
 
 
-class Trainer:
+class Trainer(Resumable):
     """A training run, ready to begin or to continue.
 
     budget: the deadline of this process, which revises the number of steps; None if the steps were given, or if another
@@ -64,16 +66,18 @@ class Trainer:
         self.revised_total = 0  # a new number of steps, on which all processes have yet to agree; 0: none
         self.best: Best | None = None
         self.network = dataset.network(plan.model, device, plan.train.seed)
+        self.is_new = after is None and state is None
         if after:
-            self.network.load_state_dict(after.model.network.state_dict())
+            if after.step:  # else its model is that of a network without training
+                self.network.load_state_dict(after.model.network.state_dict())
             meter.go_on(plan.start, after.metrics, after.seconds)
         self.started_as = dataset.start(self.network, start.model) if start else ""  # the tokens, in words
         self.learner = Learner(self.network, plan.train, group)
         if device.type == "cuda":
             self.learner.find_micro_batches(batches[0])
-        self.rollback_state = copy.deepcopy(self._state())  # the first state; for a run without a folder, the last one
+        self.rollback_state = copy.deepcopy(self.state())  # the first state; for a run without a folder, the last one
         if state:
-            self._restore(state, resumed=True)
+            self.restore(state, resumed=True)
 
     def run(self) -> None:
         """Train to the end of the plan. If something stops the run, save its state at once."""
@@ -107,15 +111,18 @@ class Trainer:
 
     def save(self) -> None:
         """Save the whole state; if the disk refuses it, report that and continue."""
-        self._save(self._state())
+        self._save(self.state())
 
     def _train_loop(self) -> None:
         reported = self.saved_at = time.monotonic()
+        if self.is_new:
+            self._keep_first()
         while True:
             if self.validated_step != self.step and self.plan.validate_after(self.step):
                 self._validate()
             elif self.step and self.plan.log_after(self.step):
-                self._log(self._previews() if self.plan.preview_after(self.step) else ())
+                due = self.plan.preview_after(self.step)
+                self._log(self._previews(self.learner.averaged_network) if due else ())
             if self.step >= self.plan.total:
                 break
             self._synchronise()
@@ -170,17 +177,28 @@ class Trainer:
         at = self.step
         if self.plan.halved_at is not None:
             raise self.diverged("the loss or its gradient")
-        self._restore(broadcast_state(self.group, self.run_folder.newest_state() or self.rollback_state))
+        self.restore(broadcast_state(self.group, self.run_folder.newest_state() or self.rollback_state))
         self.plan = self.plan.halve(self.step)
         self._write(lambda: self.run_folder.save_plan(self.plan))
         if self.budget:
             self.budget.restart(self.step)
         self.meter.report_rollback(at, self.step, self.plan.peak / 2)
 
+    def _keep_first(self) -> None:
+        """Keep a model that answers without training, if there is one; the network then has to be better."""
+        if first := self.dataset.first_model(self.network, self.group.map_rows):
+            self._judge(*first)
+
     def _validate(self) -> None:
         before, network = time.monotonic(), self.learner.averaged_network.eval()
-        metrics = self.dataset.evaluate(network, self.dataset.validation, self.group.map_rows)
-        previews = self._previews()
+        self._judge(network, self.dataset.evaluate(network, self.dataset.validation, self.group.map_rows))
+        if self.budget:
+            self.budget.validation_seconds = time.monotonic() - before
+            self.budget.pause(self.budget.validation_seconds)
+
+    def _judge(self, network: Trainable, metrics: Metrics) -> None:
+        """Report the metrics of a network, and keep it if no earlier one was better."""
+        previews = self._previews(network)
         best = metrics.objective < (self.best.objective if self.best else (math.inf,))  # False for a NaN
         with self.interrupts.held():
             self.validated_step = self.step
@@ -192,15 +210,11 @@ class Trainer:
             self._log(previews, metrics)
         if best:
             self._write(lambda: self._save_best(self.best))
-        if self.budget:
-            self.budget.validation_seconds = time.monotonic() - before
-            self.budget.pause(self.budget.validation_seconds)
         self.meter.report_validation(self._progress(), metrics, best=best, previews=previews)
 
-    def _previews(self) -> tuple[str, ...]:
+    def _previews(self, network: Trainable) -> tuple[str, ...]:
         previews: tuple[str, ...] = ()
         if self.group.first:
-            network = self.learner.averaged_network
             previews = self.dataset.previews(self.plan.model, network, self.plan.train.seed)
         self.network.train()
         return previews
@@ -216,13 +230,13 @@ class Trainer:
         return self.meter.progress(self.step, self.plan, self.budget.seconds_left() if self.budget else None)
 
     def _stop(self, validate: bool) -> None:
-        """Save the state at once; if there is no model yet and there is time, validate to get one."""
+        """Save the state at once; if there is no model of a trained network and there is time, validate to get one."""
         self.save()
         self.meter.report_stopped(self.step, self.run_folder.saved_step)
         if self.best is None and self.step:
             self._keep_unvalidated()
-            if validate:
-                self._validate()
+        if validate and self.step and (self.best is None or not self.best.step):
+            self._validate()
 
     def _keep_unvalidated(self) -> None:
         """Write the present network as a model that was not validated, unless an earlier run has left a model."""
@@ -232,7 +246,7 @@ class Trainer:
 
     def _finish(self) -> None:
         """Write the model if it is not on the disk yet, then delete the state."""
-        state = self._state()  # while all processes take part
+        state = self.state()  # while all processes take part
         try:
             if not self._best_is_stored():
                 self._save_best(self.best)
@@ -245,7 +259,7 @@ class Trainer:
 
     def _report_end(self) -> None:
         folder, best, size = self.run_folder.folder, self.best, self.network.parameter_count()
-        if best and best.metrics and (self.run_folder.model_step or folder is None):
+        if best and best.metrics and (self.run_folder.model_step is not None or folder is None):
             self.meter.report_finished(self._progress(), self.plan, folder, size, best.step, best.metrics)
 
     def _save(self, state: TrainingState) -> None:
@@ -273,28 +287,3 @@ class Trainer:
     def diverged(self, what: str) -> DivergenceError:
         """Return the error for a run in which `what` became NaN or infinite."""
         return diverged(what, self.step, self.plan, self.run_folder.folder if self.best else None)
-
-    def _state(self) -> TrainingState:
-        """Collect everything that the rest of the run depends on. The tensors are the run's own memory, not copies."""
-        values = {
-            "plan": self.plan.to_json(),
-            "corpus": self.dataset.sha256,
-            **({"start": self.run_folder.data["start"]} if "start" in self.run_folder.data else {}),
-            "validated": self.validated_step,
-            **self.meter.values(),
-            **values_of(self.best),
-        }
-        return TrainingState(self.step, values, self.learner.tensors() | tensors_of(self.best))
-
-    def _restore(self, state: TrainingState, *, resumed: bool = False) -> None:
-        """Return to a state, of another process if `resumed`. Raises ModelError for a state that is not of this run."""
-        try:
-            self.learner.restore(without_best(state.tensors))
-            self.best = best_from(
-                state.values, state.tensors, self.network.state_dict(), self.device, self.dataset.metrics_from
-            )
-            self.validated_step = int(state.values["validated"])
-            self.meter.restore(state.values, resumed=resumed)
-        except (ConfigError, KeyError, TypeError, ValueError, OverflowError) as error:
-            raise ModelError(f"{self.run_folder.folder}: step {state.step} is not of this run: {error}") from None
-        self.step = state.step

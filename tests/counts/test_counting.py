@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charlm.config import ModelConfig, TextMode, TrainConfig
-from charlm.counts import Counts, CountSettings, choose, count
+from charlm.counts import Counts, CountSettings, TargetFigures, choose, count
 from charlm.counts.parts import counted_parts
 from charlm.counts.smoothing import discounts
 from charlm.registry import find, names
@@ -228,14 +228,16 @@ def test_left_out_figures_are_those_of_held_out_text(corpus: str, sequence: str)
     assert figures.logprobs.mean(dtype=np.float64) == pytest.approx(held_out[np.isfinite(held_out)].mean(), rel=0.04)
 
 
-def test_a_part_of_a_text_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_part_of_a_text_is_counted() -> None:
     """Only the tokens of the parts are left out; the others have the figures of any other text."""
-    monkeypatch.setattr("charlm.counts.counts._BATCH_TOKENS", 100)
     draw = np.random.default_rng(4)
     ids, starts, _ = rings([draw.integers(3, V, draw.integers(1, 40)).tolist() for _ in range(40)])
     choice = CountSettings(order=4, tokens=len(ids) // 2)
-    counts, figures = count(ids, starts, PREDICTABLE, choice, left_out_lines=True)
-    assert figures is not None and np.isfinite(figures.logprobs).all()
+    counts, left_out = count(ids, starts, PREDICTABLE, choice, left_out_lines=True)
+    assert left_out is not None
+    figures = TargetFigures(counts, ids, starts, choice.tokens, left_out).at(np.arange(len(ids))[:, None])
+    figures = figures.select((slice(None), 0))
+    assert np.isfinite(figures.logprobs).all()
     whole = counts.figures(np.insert(ids, starts, START))
     plain = whole.logprobs[np.insert(np.ones(len(ids), dtype=bool), starts, False)]
     first, last = zip(*counted_parts(len(ids), starts, choice.tokens), strict=True)
@@ -244,6 +246,21 @@ def test_a_part_of_a_text_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     outside = np.setdiff1d(np.arange(len(ids)), inside)
     assert figures.logprobs[outside].tolist() == plain[outside].tolist()
     assert figures.logprobs[inside].mean() < plain[inside].mean()
+
+
+def test_stretches_of_a_text_have_the_figures_of_the_whole() -> None:
+    """Also where a stretch goes on with the first token of the text after the last one."""
+    draw = np.random.default_rng(5)
+    ids, starts, _ = rings([draw.integers(3, V, draw.integers(1, 40)).tolist() for _ in range(30)])
+    choice = CountSettings(order=4, tokens=len(ids) // 3)
+    counts, left_out = count(ids, starts, PREDICTABLE, choice, left_out_lines=True)
+    assert left_out is not None
+    targets = TargetFigures(counts, ids, starts, choice.tokens, left_out)
+    whole = targets.at(np.arange(len(ids))[:, None])
+    offsets = (draw.integers(0, len(ids), 50) + np.arange(9)[:, None]) % len(ids)
+    for one, all_of_them in zip(targets.at(offsets).context, whole.context, strict=True):
+        assert np.array_equal(one, all_of_them[offsets, 0])
+    np.testing.assert_allclose(targets.at(offsets).logprobs, whole.logprobs[offsets, 0], rtol=1e-6)
 
 
 def test_the_order_and_the_counted_part_follow_from_the_text_and_the_time() -> None:

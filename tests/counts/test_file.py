@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from charlm import ConfigError, ModelError
 from charlm.counts import Counts, CountSettings
@@ -157,3 +158,11 @@ def test_a_file_is_neither_followed_nor_waited_for(tmp_path: Path, blob: bytes) 
         read(tmp_path / NAME, V)
     with pytest.raises(ModelError, match="cannot be read"):
         read(tmp_path / "missing", V)
+
+
+def test_counts_of_a_short_text_are_read_while_a_model_has_no_memory(tmp_path: Path) -> None:
+    """Levels without a context have tensors without elements."""
+    counts = Counts.of(np.array([3, 4]), np.array([0]), PREDICTABLE, CountSettings(order=5))
+    (tmp_path / NAME).write_bytes(to_bytes(counts))
+    with torch.device("meta"):
+        assert read(tmp_path / NAME, V).order == 5

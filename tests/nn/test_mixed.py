@@ -1,6 +1,7 @@
 """Check the mixture of a network and counts: it is one distribution, however a text is read."""
 
 import copy
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,12 @@ import charlm
 from charlm.nn.mixed import COUNTS, GATE, NETWORK, MixedNetwork
 from charlm.nn.network import Network
 from charlm.nn.probability import LOGPROB, entropy, log_probabilities, quantities
+from charlm.plan import read_plan
+from charlm.tasks.text.dataset import TextDataset
+from charlm.training.events import Event, Finished, Validated
 from charlm.training.learner import Learner
 
+CORPORA = Path(__file__).parents[2] / "corpora"
 LINES = "\n".join(f"{a} {b} {c}" for a in ("the", "a") for b in ("cat", "dog", "hen") for c in ("sat", "ran", "ate"))
 KINDS = [("char", STREAM[:4000], "stream"), ("char", LINES, "line"), ("byte", STREAM[:3000], "stream"),
          ("word", STREAM[:6000], "stream"), ("word", LINES, "line")]  # fmt: skip
@@ -25,10 +30,21 @@ KINDS = [("char", STREAM[:4000], "stream"), ("char", LINES, "line"), ("byte", ST
 @pytest.fixture(scope="module", params=KINDS, ids=lambda kind: f"{kind[0]} {kind[2]}")
 def model(request: pytest.FixtureRequest) -> charlm.LanguageModel:
     tokenizer, text, sequence = request.param
-    return charlm.train(  # type: ignore[return-value]
+    model = charlm.train(
         text, tokenizer=tokenizer, sequence=sequence, ngram="5", hidden_size=8, layers=2, embedding_size=4, steps=12,
         batch_size=4, seq_len=8, seed=1, valid_fraction=0.2,
     )  # fmt: skip
+    assert isinstance(model, charlm.LanguageModel) and isinstance(model.network, MixedNetwork)
+    with torch.no_grad():  # any gate will do
+        for weights in (model.network.gate_table, model.network.gate_vector):
+            weights.copy_(torch.randn(weights.shape, generator=torch.Generator().manual_seed(3)))
+    return model
+
+
+@pytest.fixture
+def trained_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep a network only after training."""
+    monkeypatch.setattr(TextDataset, "first_model", lambda *_: None)
 
 
 def known_texts(model: charlm.LanguageModel) -> list[str]:
@@ -115,19 +131,20 @@ def test_training_reports_what_evaluate_computes(model: charlm.LanguageModel) ->
     np.testing.assert_array_equal(log_probabilities(copied, rows)[0], log_probabilities(model.network, rows)[0])
 
 
-def test_the_counts_of_the_training_part_leave_its_own_tokens_out() -> None:
+def test_the_counts_of_the_training_part_leave_its_own_tokens_out(trained_only: None) -> None:
     """A text that never repeats: its own counts would know every token; without them they know nothing."""
     text = "".join(chr(0x4E00 + n) for n in range(600)) + "\n"
     settings = {"hidden_size": 8, "layers": 1, "steps": 60, "batch_size": 4, "seq_len": 8, "seed": 1}
     mixed = charlm.train(text, valid=text[:50] + "\n", sequence="stream", ngram="4", **settings)  # type: ignore[arg-type]
     gate = mixed.network.gate_table.detach().view(4, -1)
-    start = (torch.arange(4) - 2) / 2
+    start = (torch.arange(4) - 2) / 2 + 2
     assert torch.equal(gate[1:], start[1:, None].expand_as(gate[1:])), "no context of even one token is ever seen"
     assert not torch.equal(gate[0], start[0].expand_as(gate[0]))
 
 
 def test_without_counts_the_network_is_the_one_there_was() -> None:
-    plain = charlm.train(STREAM[:2000], hidden_size=8, layers=1, steps=3, batch_size=4, seq_len=8, seed=1)
+    settings: dict[str, Any] = {"hidden_size": 8, "layers": 1, "steps": 3, "batch_size": 4, "seq_len": 8, "seed": 1}
+    plain = charlm.train(STREAM[:2000], ngram="none", **settings)
     assert type(plain.network) is Network and "ngram" not in plain.config.to_json()
 
 
@@ -186,10 +203,10 @@ def test_it_adapts(model: charlm.LanguageModel, method: str) -> None:
     assert math.isfinite(score.logprob) and sum(score.logprobs) == pytest.approx(score.logprob, rel=1e-5)
 
 
-def test_the_network_learns_as_if_it_were_alone() -> None:
+def test_the_network_learns_as_if_it_were_alone(trained_only: None) -> None:
     settings: dict[str, Any] = {"hidden_size": 8, "layers": 1, "steps": 30, "batch_size": 4, "seq_len": 8, "seed": 1}
     mixed = charlm.train(STREAM[:3000], ngram="4", clip=1e6, **settings)
-    alone = charlm.train(STREAM[:3000], clip=1e6, **settings)
+    alone = charlm.train(STREAM[:3000], ngram="none", clip=1e6, **settings)
     for name, weight in alone.network.state_dict().items():
         assert torch.equal(weight, mixed.network.state_dict()[name]), name
     assert mixed.evaluate(STREAM[3000:3600]).nats_per_token < alone.evaluate(STREAM[3000:3600]).nats_per_token  # type: ignore[operator]
@@ -208,3 +225,65 @@ def test_the_parts_of_a_probability_make_it(model: charlm.LanguageModel) -> None
     (full,) = quantities(network, [row], {"entropy": entropy})
     assert all(full[name].tolist() == values[name].tolist() for name in network.part_names)
     assert set(quantities(model.without_counts().network, [row], {})[0]) == {LOGPROB}
+
+
+def first(text: str, **settings: Any) -> tuple[charlm.LanguageModel, list[Event]]:
+    """Train a network that cannot beat the counts."""
+    events: list[Event] = []
+    small: dict[str, Any] = {"hidden_size": 4, "layers": 1, "batch_size": 4, "seq_len": 8, "seed": 1, "ngram": "4"}
+    model = charlm.train(text, report=events.append, **(small | {"steps": 1} | settings))
+    assert isinstance(model, charlm.LanguageModel)
+    return model, events
+
+
+@pytest.mark.parametrize(("text", "sequence"), [(STREAM[:3000], "stream"), (LINES, "line")])
+def test_the_counts_alone_are_the_first_model(text: str, sequence: str) -> None:
+    model, events = first(text, sequence=sequence)
+    assert isinstance(model.network, MixedNetwork)
+    start, last = (event for event in events if isinstance(event, Validated))
+    (end,) = (event for event in events if isinstance(event, Finished))
+    assert (start.progress.step, start.best, last.best, end.best_step) == (0, True, False, 0)
+    texts = known_texts(model)
+    rows = [model.tokenizer.sequence(model.tokenizer.encode(text), eos=model.line) for text in texts]
+    for row, score in zip(model.network.counts.log_probabilities(rows), model.score_many(texts), strict=True):
+        assert score.logprob == pytest.approx(row.sum(), rel=1e-5)
+
+
+def test_a_run_goes_on_from_the_counts_with_a_gate_that_learns(tmp_path: Path) -> None:
+    model, _ = first(STREAM[:3000], folder=tmp_path / "m")
+    assert isinstance(model.network, MixedNetwork) and model.network.gate_table.min() == 40
+    whole, _ = first(STREAM[:3000], folder=tmp_path / "m", steps=150, resume=True)
+    assert isinstance(whole.network, MixedNetwork) and whole.network.gate_table.max() < 20
+    assert charlm.load(tmp_path / "m").score("the cat") == whole.score("the cat")  # type: ignore[attr-defined]
+
+
+def test_a_run_that_is_stopped_keeps_the_better_of_the_counts_and_the_mixture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The counts are there before the first step, and the mixture is validated when the run stops."""
+    text = (CORPORA / "court.txt").read_text()[:12_000]
+    for steps, name in ((0, "counts"), (30, "mixture")):
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(Learner, "backward", ending(Learner.backward, steps))
+            first(text, folder=tmp_path / name, steps=400, ngram="2", hidden_size=32, seq_len=32)
+    lines = [(tmp_path / name / "metrics.jsonl").read_text().splitlines() for name in ("counts", "mixture")]
+    steps = [[each["step"] for each in map(json.loads, some) if "valid" in each] for some in lines]
+    assert steps == [[0], [0, 30]]
+    one, two = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("counts", "mixture"))
+    assert one != two
+
+
+@pytest.mark.parametrize("tokens", [0, 700])
+def test_the_plan_repeats_what_was_counted(tmp_path: Path, tokens: int) -> None:
+    first(STREAM[:3000], folder=tmp_path / "a", ngram="auto", ngram_tokens=tokens, ngram_size=0.5, steps=3)
+    plan = read_plan(tmp_path / "a" / "plan.json")
+    assert (plan.model.ngram, plan.train.ngram_tokens, plan.train.ngram_size) == ("6", tokens, 0.5)
+    assert plan.train.ngram_blocks == 16
+    charlm.train(STREAM[:3000], plan=tmp_path / "a" / "plan.json", folder=tmp_path / "b")
+    for name in ("model.safetensors", "counts.safetensors", "plan.json"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_without_counts_a_plan_names_none(tmp_path: Path) -> None:
+    first(STREAM[:2000], folder=tmp_path / "m", ngram="none")
+    assert "ngram" not in (tmp_path / "m" / "plan.json").read_text()

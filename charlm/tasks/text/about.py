@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from charlm.config import ModelConfig, TextMode, TrainConfig
+from charlm.counts import MEGABYTE
 from charlm.tasks import About, Batches, DataWarning, Row, Unit
 from charlm.tasks.text.prepared import PreparedText
 from charlm.wording import plural, vocabulary_size
@@ -21,6 +22,7 @@ def about(data: PreparedText, batches: Batches, model: ModelConfig, config: Trai
         before=(
             ("corpus", extent),
             *_tokens(data, model),
+            *_counts(data),
             ("sequence", f"{model.sequence}: {data.mode_reason}"),
             ("split", _split(data)),
         ),
@@ -47,6 +49,15 @@ def _tokens(data: PreparedText, model: ModelConfig) -> Iterator[Row]:
     if data.split.characters(data.split.train) != tokens:
         length = f"{data.characters_per_token:.2f} characters each on average"
         yield "tokens", f"{model.tokenizer}: {plural(tokens, 'training token')}, {length}"
+
+
+def _counts(data: PreparedText) -> Iterator[Row]:
+    """What is counted beside the network, if anything is."""
+    if data.counted:
+        settings, cuts = data.counted.settings, data.counted.counts.cuts
+        of = f" in {settings.tokens:,} of the tokens, evenly spread" if settings.tokens else ""
+        fit = f"; the rarest are left out, to fit into {settings.limit / MEGABYTE:g} MB" if max(cuts) > 1 else ""
+        yield "counts", f"n-grams of up to {settings.order} tokens{of}{fit}"
 
 
 def _split(data: PreparedText) -> str:

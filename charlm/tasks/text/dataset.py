@@ -4,7 +4,6 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 
 from charlm.config import ModelConfig, TextMode, TrainConfig
-from charlm.counts import CountSettings, count
 from charlm.data import corpus
 from charlm.data.documents import first_texts
 from charlm.data.windows import TrainingWindows
@@ -30,6 +28,7 @@ from charlm.scoring.passages import suitable_streams
 from charlm.settings import from_mapping
 from charlm.tasks import About, Batches, Card, Dataset, MapRows, Metrics, Unit, map_alone
 from charlm.tasks.text import about, card
+from charlm.tasks.text.counting import with_choices
 from charlm.tasks.text.prepared import PreparedText
 from charlm.tokenizers import Ids
 
@@ -96,21 +95,19 @@ class TextDataset(PreparedText, Dataset):
     def contents(self) -> Contents:
         return text_contents(self.tokenizer, self.counted.counts if self.counted else None)
 
-    def with_counts(self, order: int) -> "TextDataset":
-        """Count the n-grams of the training part."""
-        settings = CountSettings(order=order)
-        lines = self.mode == TextMode.LINE
-        counted = count(self.ring.targets, self.ring.starts, self.allowed_tokens, settings, left_out_lines=lines)
-        return replace(self, counted=counted)
-
     def repeated(self, reason: str) -> "TextDataset":
         return replace(self, mode_reason=reason)
 
     def complete(self, model: ModelConfig) -> ModelConfig:
-        """Fill in the text mode, and the width that the vector file has."""
+        """Fill in the text mode, the order of the counts, and the width that the vector file has."""
         if self.vectors:
             model = replace(model, embedding_size=self.vectors.matrix.shape[1])
-        return replace(model, sequence=self.mode.value)
+        order = str(self.counted.settings.order) if self.counted else "none"
+        return replace(model, sequence=self.mode.value, ngram=order)
+
+    def complete_run(self, config: TrainConfig) -> TrainConfig:
+        """Fill in what was counted."""
+        return with_choices(config, self.counted.settings if self.counted else None)
 
     def choose_readout(self, model: ModelConfig) -> ModelConfig:
         return replace(model, readout=choose(model.readout, self.tokenizer.size, tied=model.tie_weights))
@@ -124,15 +121,13 @@ class TextDataset(PreparedText, Dataset):
             align_to_starts=self.mode == TextMode.LINE,
             line_ends=self.tokenizer.line_ends(),
             select_rows=rows,
-            figures=self._figures,
-            context=self.counted.counts.order - 1 if self.counted else 0,
+            figures=self._figures if self.counted else None,
+            context=self.counted.settings.order - 1 if self.counted else 0,
         )
 
-    @cached_property
-    def _figures(self) -> NDArray[np.float32] | None:
-        if self.counted is None or self.counted.left_out is None:
-            return None
-        return figures_of_windows(self.counted.left_out, self.counted.counts.order)
+    def _figures(self, offsets: NDArray[np.int64]) -> NDArray[np.float32]:
+        assert self.counted
+        return figures_of_windows(self.counted.figures.at(offsets), self.counted.settings.order)
 
     def shape(self, model: ModelConfig) -> Network:
         return network_of(model, self.tokenizer.size)
@@ -160,6 +155,17 @@ class TextDataset(PreparedText, Dataset):
             return [each.reshape(-1, columns) for each in flat]
 
         return evaluate(network, self.tokenizer, self.mode, [examples], read=read)[0]
+
+    def first_model(self, network: Network, map_rows: MapRows = map_alone) -> tuple[Network, Evaluation] | None:
+        """Return the counts alone."""
+        if not isinstance(network, MixedNetwork):
+            return None
+
+        def read(rows: Sequence[Ids]) -> list[NDArray[np.float64]]:
+            return map_rows(rows, network.counts.log_probabilities, [max(0, len(row) - 1) for row in rows])
+
+        metrics = evaluate(network, self.tokenizer, self.mode, [self.split.valid], read=read)[0]
+        return network.with_counts_alone(), metrics
 
     def metrics_from(self, values: object) -> Evaluation:
         mixed = isinstance(values, dict) and MixedEvaluation.part_sums[0] in values

@@ -17,10 +17,11 @@ from charlm.data.sources import Source, as_corpus, check_inputs
 from charlm.data.split import Split, choose_mode, hold_out, unusual_lines, with_validation
 from charlm.data.vectors import read_vectors
 from charlm.data.windows import TokenRing
-from charlm.errors import ConfigError, CorpusError
+from charlm.errors import CorpusError
 from charlm.language_model import LanguageModel
 from charlm.model import Model
 from charlm.progress import OnProgress, PieceCounter, ignore
+from charlm.tasks.text.counting import count_settings, counted
 from charlm.tasks.text.dataset import TextDataset
 from charlm.tasks.text.known_text import check_held_out, check_training
 from charlm.tokenizers import Tokenizer, reads_any_bytes
@@ -94,9 +95,6 @@ def prepared(
     cannot be trained on, and SaveError if the ids of a large corpus do not fit on the disk.
     """
     corpus, valid = source.corpus, source.valid
-    if model.ngram_order and corpus.large:
-        large = "the corpus is too large for counts beside the network"
-        raise ConfigError(large, remedy="leave_out", settings=["ngram"])
     mode, reason, doubt = _text_mode(corpus, model)
     if valid:
         split = with_validation(corpus.documents, valid.documents, mode)
@@ -122,7 +120,8 @@ def prepared(
         valid_files=valid.names if valid else (),
         vectors=read_vectors(tokenizer, model, config),
     )
-    return dataset.with_counts(model.ngram_order) if model.ngram_order else dataset
+    settings = count_settings(model, config, len(ring.targets))
+    return replace(dataset, counted=counted(dataset, settings, on_progress)) if settings else dataset
 
 
 def _text_mode(corpus: Corpus, model: ModelConfig) -> tuple[TextMode, str, str]:

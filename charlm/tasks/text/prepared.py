@@ -1,17 +1,26 @@
 """A corpus that was read, split and encoded for training a language model."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from charlm.config import TextMode
-from charlm.counts import Counted
+from charlm.counts import Counts, CountSettings, TargetFigures
 from charlm.data.corpus import Corpus
 from charlm.data.split import Split
 from charlm.data.windows import TokenRing
 from charlm.files import word2vec
 from charlm.tokenizers import Tokenizer
+
+
+class CountedText(NamedTuple):
+    """The counts of a training part, and what they say about each of its targets."""
+
+    settings: CountSettings
+    counts: Counts
+    figures: TargetFigures
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +39,7 @@ class PreparedText:
     held_out_unknown: int = 0  # characters of the held-out part that the tokenizer does not know
     valid_files: tuple[str, ...] = ()  # the files of a separate held-out text
     vectors: word2vec.Vectors | None = None  # the embedding's initial vectors
-
-    counted: Counted | None = None  # the counts beside the network, and the figures of the training targets
+    counted: CountedText | None = None  # the counts beside the network
 
     @property
     def allowed_tokens(self) -> NDArray[np.bool_]:

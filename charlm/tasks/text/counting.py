@@ -1,0 +1,54 @@
+"""Count the n-grams of a training text: what the settings leave open, and the counts beside the network."""
+
+from dataclasses import replace
+
+from charlm.config import ModelConfig, TextMode, TrainConfig
+from charlm.counts import MEGABYTE, CountSettings, TargetFigures, choose, count, order_of
+from charlm.progress import OnProgress, ReadingProgress
+from charlm.tasks.text.prepared import CountedText, PreparedText
+
+_SHARE = 0.2  # of the time of a run, for counting with a single core
+_LONG = 2**22  # characters of which counting is reported
+
+
+def count_settings(model: ModelConfig, config: TrainConfig, tokens: int) -> CountSettings | None:
+    """Return what to count of a text of this many tokens; None if the settings ask for no counts."""
+    if model.ngram == "none":
+        return None
+    minutes = config.budget_minutes
+    settings = choose(tokens, None if minutes is None else _SHARE * 60 * minutes)
+    if config.ngram_tokens is not None:
+        counted = config.ngram_tokens if config.ngram_tokens < tokens else 0
+        settings = replace(settings, tokens=counted, order=order_of(counted or tokens))
+    if config.ngram_size is not None:
+        settings = replace(settings, limit=int(config.ngram_size * MEGABYTE))
+    if config.ngram_blocks is not None:
+        settings = replace(settings, blocks=config.ngram_blocks)
+    return replace(settings, order=model.ngram_order) if model.ngram_order else settings
+
+
+def with_choices(config: TrainConfig, settings: CountSettings | None) -> TrainConfig:
+    """Return the settings of a run with those that it has counted by."""
+    if settings is None:
+        return replace(config, ngram_size=None, ngram_tokens=None, ngram_blocks=None)
+    return replace(
+        config,
+        ngram_size=settings.limit / MEGABYTE,
+        ngram_tokens=settings.tokens,
+        ngram_blocks=settings.blocks,
+    )
+
+
+def counted(data: PreparedText, settings: CountSettings, on_progress: OnProgress) -> CountedText:
+    """Count the training part."""
+    ids, starts = data.ring.targets, data.ring.starts
+    characters = round(data.characters_per_token * (settings.tokens or len(ids)))
+
+    def report(share: float) -> None:
+        if characters >= _LONG:
+            on_progress(ReadingProgress("counting", round(share * characters), characters))
+
+    lines = data.mode == TextMode.LINE
+    counts, left_out = count(ids, starts, data.allowed_tokens, settings, left_out_lines=lines, on_progress=report)
+    assert left_out is not None
+    return CountedText(settings, counts, TargetFigures(counts, ids, starts, settings.tokens, left_out))
