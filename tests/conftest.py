@@ -23,7 +23,7 @@ if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_I
     signal.signal(signal.SIGHUP, lambda *arguments: None)
 os.environ["COLUMNS"] = "80"  # help and tables wrap the same everywhere
 os.environ["OMP_NUM_THREADS"] = "1"  # of every child process: threads of two tests would wait for each other
-SMALL = charlm.ModelConfig(hidden_size=16, layers=1, embedding_size=8)
+SMALL = charlm.ModelConfig(hidden_size=16, layers=1, embedding_size=8, ngram="none")
 QUICK = charlm.TrainConfig(steps=40, learning_rate=4e-3, batch_size=8, seq_len=16, threads=1)
 LINES = (
     "".join(f"{name} {verb}\n" for name in ("the cat", "a dog", "the cats") for verb in ("ran", "sat", "slept")) * 30
@@ -37,6 +37,7 @@ TINY = [
     "--batch-size=4",
     "--seq-len=8",
     "--threads=1",
+    "--ngram=none",
 ]  # of `train`
 
 
@@ -156,6 +157,7 @@ def of_bigrams(bigrams: dict[str, dict[str, float]], tokenizer: Any = None) -> c
     V = tokenizer.size
     config = charlm.ModelConfig(
         sequence="line",
+        ngram="none",
         embedding="one-hot",
         embedding_size=V,
         cell="rnn",
