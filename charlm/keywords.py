@@ -61,6 +61,9 @@ class SettingKeywords(TypedDict, total=False):
     readout_layers: int
     readout: str
     tie_weights: bool
+    ngram_size: float | None
+    ngram_tokens: int | None
+    ngram_blocks: int | None
     batch_size: int
     seq_len: int
     learning_rate: float | None
