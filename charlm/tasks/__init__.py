@@ -7,7 +7,7 @@ evaluation, and the description for a person. Importing this file does not impor
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self
 
 from charlm.config import ModelConfig, TrainConfig
 from charlm.progress import OnProgress
@@ -37,6 +37,14 @@ MapRows = Callable[[Sequence[Any], ReadRows, Sequence[int]], list[Any]]
 def map_alone(rows: Sequence[Any], read: ReadRows, lengths: Sequence[int]) -> list[Any]:
     """Read all rows in this process."""
     return read(rows)
+
+
+class FirstModel(NamedTuple):
+    """A copy of an untrained network that answers nevertheless, its metrics, and what of it answers, in words."""
+
+    network: "Trainable"
+    metrics: Metrics
+    answered: str
 
 
 class Dataset(ABC):
@@ -124,8 +132,8 @@ class Dataset(ABC):
     def evaluate(self, network: Any, examples: Sequence[Any], map_rows: MapRows = map_alone) -> Metrics:
         """Evaluate examples of the held-out part as `charlm evaluate` does."""
 
-    def first_model(self, network: Any, map_rows: MapRows = map_alone) -> "tuple[Trainable, Metrics] | None":
-        """Return a copy of an untrained network that answers without training, and its metrics; None if none can."""
+    def first_model(self, network: Any, map_rows: MapRows = map_alone) -> "FirstModel | None":
+        """Return what answers without training; None if nothing does. network: untrained, and not to be changed."""
         return None
 
     @abstractmethod

@@ -119,13 +119,15 @@ class Validated:
     evaluation: Metrics
     best: bool
     previews: tuple[str, ...]  # as in Previewed
+    answered: str = ""  # what answered before the first step, without a trained network
 
     def __str__(self) -> str:
         now, star = self.progress, "  best so far" if self.best else ""
         speed = ""  # unknown before the first step of a run that continues from a model
         if math.isfinite(now.loss):
             speed = f"  train {now.brief}  {now.speed:,.0f} {now.unit.read_short}  {clock(now.seconds_left)} left"
-        return f"step {now.step:,}/{now.steps:,}  valid {self.evaluation.brief}{speed}{star}"
+        by = f" ({self.answered})" if self.answered else ""
+        return f"step {now.step:,}/{now.steps:,}  valid {self.evaluation.brief}{by}{speed}{star}"
 
 
 @dataclass(frozen=True)

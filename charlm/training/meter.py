@@ -151,9 +151,11 @@ class Meter:
         """Report previews between two validations."""
         self._report(events.Previewed(step, previews))
 
-    def report_validation(self, progress: Progress, metrics: Metrics, *, best: bool, previews: tuple[str, ...]) -> None:
-        """Report an evaluation of the held-out part."""
-        self._report(events.Validated(progress, metrics, best, previews))
+    def report_validation(
+        self, progress: Progress, metrics: Metrics, *, best: bool, previews: tuple[str, ...], answered: str
+    ) -> None:
+        """Report an evaluation of the held-out part. answered: as in `Validated`."""
+        self._report(events.Validated(progress, metrics, best, previews, answered))
 
     def report_high_loss(self, step: int, plan: Plan) -> None:
         """Report, once in a run, that the smoothed loss is far above that of a blind guess."""

@@ -196,8 +196,8 @@ class Trainer(Resumable):
             self.budget.validation_seconds = time.monotonic() - before
             self.budget.pause(self.budget.validation_seconds)
 
-    def _judge(self, network: Trainable, metrics: Metrics) -> None:
-        """Report the metrics of a network, and keep it if no earlier one was better."""
+    def _judge(self, network: Trainable, metrics: Metrics, answered: str = "") -> None:
+        """Report the metrics of a network, and keep it if no earlier one was better. answered: as in `Validated`."""
         previews = self._previews(network)
         best = metrics.objective < (self.best.objective if self.best else (math.inf,))  # False for a NaN
         with self.interrupts.held():
@@ -210,7 +210,7 @@ class Trainer(Resumable):
             self._log(previews, metrics)
         if best:
             self._write(lambda: self._save_best(self.best))
-        self.meter.report_validation(self._progress(), metrics, best=best, previews=previews)
+        self.meter.report_validation(self._progress(), metrics, best=best, previews=previews, answered=answered)
 
     def _previews(self, network: Trainable) -> tuple[str, ...]:
         previews: tuple[str, ...] = ()

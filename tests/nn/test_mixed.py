@@ -243,6 +243,7 @@ def test_the_counts_alone_are_the_first_model(text: str, sequence: str) -> None:
     start, last = (event for event in events if isinstance(event, Validated))
     (end,) = (event for event in events if isinstance(event, Finished))
     assert (start.progress.step, start.best, last.best, end.best_step) == (0, True, False, 0)
+    assert "(counts alone)  best so far" in str(start) and start.answered and not last.answered
     texts = known_texts(model)
     rows = [model.tokenizer.sequence(model.tokenizer.encode(text), eos=model.line) for text in texts]
     for row, score in zip(model.network.counts.log_probabilities(rows), model.score_many(texts), strict=True):

@@ -26,7 +26,7 @@ from charlm.plan import Plan
 from charlm.scoring.evaluation import Evaluation, MixedEvaluation, evaluate
 from charlm.scoring.passages import suitable_streams
 from charlm.settings import from_mapping
-from charlm.tasks import About, Batches, Card, Dataset, MapRows, Metrics, Unit, map_alone
+from charlm.tasks import About, Batches, Card, Dataset, FirstModel, MapRows, Metrics, Unit, map_alone
 from charlm.tasks.text import about, card
 from charlm.tasks.text.counting import with_choices
 from charlm.tasks.text.prepared import PreparedText
@@ -156,7 +156,7 @@ class TextDataset(PreparedText, Dataset):
 
         return evaluate(network, self.tokenizer, self.mode, [examples], read=read)[0]
 
-    def first_model(self, network: Network, map_rows: MapRows = map_alone) -> tuple[Network, Evaluation] | None:
+    def first_model(self, network: Network, map_rows: MapRows = map_alone) -> FirstModel | None:
         """Return the counts alone."""
         if not isinstance(network, MixedNetwork):
             return None
@@ -165,7 +165,7 @@ class TextDataset(PreparedText, Dataset):
             return map_rows(rows, network.counts.log_probabilities, [max(0, len(row) - 1) for row in rows])
 
         metrics = evaluate(network, self.tokenizer, self.mode, [self.split.valid], read=read)[0]
-        return network.with_counts_alone(), metrics
+        return FirstModel(network.with_counts_alone(), metrics, "counts alone")
 
     def metrics_from(self, values: object) -> Evaluation:
         mixed = isinstance(values, dict) and MixedEvaluation.part_sums[0] in values
