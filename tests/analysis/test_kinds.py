@@ -30,7 +30,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "closed": {"tokenizer": "word", "closed": True},
     "subword": {"tokenizer": "subword", "model_type": "bpe"},
 }
-SHAPE: dict[str, Any] = {"hidden_size": 16, "layers": 1, "embedding_size": 8}
+SHAPE: dict[str, Any] = {"hidden_size": 16, "layers": 1, "embedding_size": 8, "ngram": "none"}
 TEXT = "Und das Wort war Affe – so."
 Trained = dict[str, Path]
 

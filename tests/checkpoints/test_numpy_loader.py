@@ -88,6 +88,7 @@ def make(folder: Path, case: Case, symbols: Tokenizer = SYMBOLS) -> Path:
     config = charlm.ModelConfig(
         tokenizer=name_of(symbols),
         sequence="stream",
+        ngram="none",
         embedding=case.embedding,
         embedding_size=case.width,
         cell=case.cell,

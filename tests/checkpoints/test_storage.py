@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +25,22 @@ from charlm.files import atomic
 from charlm.training.events import Report
 
 Run = Callable[..., Outcome]
-TINY = charlm.ModelConfig(sequence="stream", hidden_size=4, layers=1, embedding_size=4, dropout=0.0)
+TINY = charlm.ModelConfig(sequence="stream", hidden_size=4, layers=1, embedding_size=4, dropout=0.0, ngram="none")
+COUNTED = replace(TINY, ngram="3")
 WHOLE = {"README.md", "config.json", "metrics.jsonl", "model.safetensors", "plan.json", "tokenizer.json"}
 WRITES = ("fsync", "rename", "replace")  # the calls at which a disk may be full, or a machine be switched off
 
 
-def train(folder: Path, seed: int = 0, report: Report = lambda event: None, resume: bool = False) -> None:
+def train(
+    folder: Path,
+    seed: int = 0,
+    report: Report = lambda event: None,
+    resume: bool = False,
+    model: charlm.ModelConfig = TINY,
+) -> None:
     """A validation after each of two steps."""
     config = charlm.TrainConfig(learning_rate=4e-3, batch_size=4, seq_len=8, threads=1, seed=seed)
-    plan = charlm.Plan(TINY, config, steps=2, validations=2)
+    plan = charlm.Plan(model, config, steps=2, validations=2)
     charlm.train(STREAM, plan=plan, folder=folder, overwrite=not resume, resume=resume, report=report)
 
 
@@ -46,6 +54,20 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     place = tmp_path_factory.mktemp("models")
     train(place / "old", seed=0)
     train(place / "new", seed=1)
+    return place / "old", place / "new"
+
+
+@pytest.fixture(scope="module", params=[TINY, COUNTED], ids=["network", "network and counts"])
+def kind(request: pytest.FixtureRequest) -> charlm.ModelConfig:
+    return request.param  # type: ignore[no-any-return]
+
+
+@pytest.fixture(scope="module")
+def of_kind(kind: charlm.ModelConfig, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """An old model and a new one of each kind."""
+    place = tmp_path_factory.mktemp("models")
+    train(place / "old", seed=0, model=kind)
+    train(place / "new", seed=1, model=kind)
     return place / "old", place / "new"
 
 
@@ -177,20 +199,22 @@ def before_each_write(act: Callable[[int], object]) -> Iterator[None]:
         yield
 
 
-def test_a_crash_at_any_moment_leaves_a_whole_model(models: tuple[Path, Path], tmp_path: Path) -> None:
+def test_a_crash_at_any_moment_leaves_a_whole_model(
+    kind: charlm.ModelConfig, of_kind: tuple[Path, Path], tmp_path: Path
+) -> None:
     """The disk is copied before every write of a training with --overwrite: each copy has a whole model."""
-    shutil.copytree(models[OLD], tmp_path / "disk" / "m")
+    shutil.copytree(of_kind[OLD], tmp_path / "disk" / "m")
     copies: list[Path] = []
 
     def copy(number: int) -> None:
         copies.append(shutil.copytree(tmp_path / "disk", tmp_path / str(number)))
 
     with before_each_write(copy):
-        train(tmp_path / "disk" / "m", seed=1)
+        train(tmp_path / "disk" / "m", seed=1, model=kind)
     is_old = []
     for disk in copies:
         charlm.load(disk / "m")
-        is_old.append(weights(disk / "m") == weights(models[OLD]))
+        is_old.append(weights(disk / "m") == weights(of_kind[OLD]))
     assert len(copies) > 20
     assert is_old == sorted(is_old, reverse=True), "first the old one, then the new one, never back"
     assert set(is_old) == {True, False}
@@ -199,12 +223,17 @@ def test_a_crash_at_any_moment_leaves_a_whole_model(models: tuple[Path, Path], t
 @pytest.mark.parametrize("overwriting", [False, True], ids=["first training", "overwriting"])
 @pytest.mark.parametrize("cause", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()], ids=repr)
 def test_nothing_half_written_is_left(
-    models: tuple[Path, Path], tmp_path: Path, overwriting: bool, cause: BaseException
+    kind: charlm.ModelConfig,
+    of_kind: tuple[Path, Path],
+    tmp_path: Path,
+    overwriting: bool,
+    cause: BaseException,
 ) -> None:
     """Fill the disk, or press Ctrl-C, before every third write, each in a run of its own; `make soak` takes every one.
 
     A full disk is tried again, and the run comes to its end; after Ctrl-C it does when it is taken up, or begun, again.
     """
+    whole = WHOLE | ({"counts.safetensors"} if kind is COUNTED else set())
     for number in range(1, 200, 1 if SOAK else 3):
         failed = ended = False
         told: list[Any] = []
@@ -218,19 +247,19 @@ def test_nothing_half_written_is_left(
         place = tmp_path / str(number)
         place.mkdir()
         if overwriting:
-            shutil.copytree(models[OLD], place / "m")
+            shutil.copytree(of_kind[OLD], place / "m")
         with suppress(type(cause)), before_each_write(fail):
-            train(place / "m", seed=1, report=told.append)
+            train(place / "m", seed=1, report=told.append, model=kind)
             ended = True
         if not failed:
             break
         if isinstance(cause, KeyboardInterrupt) and not ended:
             if overwriting or (place / "m").exists():
                 charlm.load(place / "m")
-            train(place / "m", seed=1, report=told.append, resume=unfinished(place / "m") is not None)
+            train(place / "m", seed=1, report=told.append, resume=unfinished(place / "m") is not None, model=kind)
         assert ended or isinstance(cause, KeyboardInterrupt), f"failure {number} ended the run"
-        assert weights(place / "m") == weights(models[NEW]), f"after failure {number}"
-        assert set(os.listdir(place / "m")) == WHOLE, f"in the model's folder after failure {number}"
+        assert weights(place / "m") == weights(of_kind[NEW]), f"after failure {number}"
+        assert set(os.listdir(place / "m")) == whole, f"in the model's folder after failure {number}"
         assert describe(place / "m")["step"] == told[-1].best_step, f"kept and told after failure {number}"
         assert set(os.listdir(place)) == {"m"}, f"beside the model's folder after failure {number}"
     assert number > 15

@@ -191,6 +191,7 @@ def test_options_are_what_the_model_is(train: Run, run: Run) -> None:
     assert done.code == 0, done.err
     values = json.loads(run("info", "--json").out)
     expected = {"hidden_size": 8, "embedding_size": 4, "layers": 1, "tokenizer": "char", "residual": True}
+    expected |= {"ngram": "none"}
     assert values["config"] == {**asdict(ModelConfig()), **shape, **expected}
     assert "1 × sigmoid rnn, 8 wide, residual, 2 readout layers, adaptive readout" in run("info").out
     assert values["plan"]["train"].items() >= {**budget, "batch_size": 4, "seq_len": 8, "threads": 1}.items()

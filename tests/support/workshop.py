@@ -9,7 +9,7 @@ from charlm.training import trainer
 from charlm.training.events import Event, Progress, Validated
 
 TEXT = "In the beginning was the word.\n\nAnd the word was with the text.\n" * 20
-SHAPE = charlm.ModelConfig(sequence="stream", hidden_size=4, layers=1, embedding_size=4, dropout=0.0)
+SHAPE = charlm.ModelConfig(sequence="stream", hidden_size=4, layers=1, embedding_size=4, dropout=0.0, ngram="none")
 
 
 def build(folder: Path) -> None:
