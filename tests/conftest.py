@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +96,16 @@ def stream_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of `stream_model`; copy it before you change it."""
     folder = tmp_path_factory.mktemp("models") / "stream"
     charlm.train(STREAM, SMALL, QUICK, folder=folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def counted_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a model of lines in which a network and counts of bigrams share the prediction."""
+    folder = tmp_path_factory.mktemp("models") / "counted"
+    model = charlm.train(LINES, replace(SMALL, ngram="2"), replace(QUICK, steps=120, learning_rate=0.02), folder=folder)
+    gates = model.score("the cat ran").gates
+    assert gates and min(gates) < 0.9, "both parts speak"
     return folder
 
 

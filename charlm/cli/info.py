@@ -96,6 +96,7 @@ def _rows(values: dict[str, Any]) -> dict[str, str]:
         "cell": ModelConfig(**shape).shape,
         "task": shape["task"],
         **({"embedding": shape["embedding"]} if reads_text else {}),
+        **({"counts": f"n-grams of up to {shape['ngram']} tokens"} if shape["ngram"] != "none" else {}),
         "dropout": f"{shape['dropout']:g}",
         **({"tokenizer": shape["tokenizer"], "sequence": shape["sequence"]} if reads_text else {}),
         "corpus": f"{', '.join(corpus['files'])}: {plural(corpus['characters'], unit)}",

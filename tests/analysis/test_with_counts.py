@@ -48,7 +48,7 @@ def test_a_file_of_the_network_alone_says_what_that_loses(folder: Path, tmp_path
 
 def test_the_report_has_the_three_figures(run: Run) -> None:
     Path("corpus.txt").write_text(LINES)
-    run("train", "corpus.txt", *TINY, "--steps=12", "--model=m", "--ngram=4", "--quiet")
+    run("train", "corpus.txt", *TINY, "--steps=200", "--model=m", "--ngram=2", "--quiet")
     assert run("report", "-m", "m").code == 0
     page = Path("checkpoints/m/report.html").read_text()
     assert "by the network alone" in page and "by the counts alone" in page

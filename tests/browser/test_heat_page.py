@@ -18,7 +18,7 @@ TEXTS = [f"{HOSTILE}{LETTERS} " * 8, "the cat", ""]
 @pytest.fixture(scope="session")
 def model() -> charlm.LanguageModel:
     """Train for two steps, after which some tokens are more likely than others."""
-    shape = charlm.ModelConfig(hidden_size=4, layers=1, embedding_size=4, sequence="stream")
+    shape = charlm.ModelConfig(hidden_size=4, layers=1, embedding_size=4, sequence="stream", ngram="none")
     quick = charlm.TrainConfig(steps=2, batch_size=2, seq_len=4, threads=1)
     return charlm.train((HOSTILE + LETTERS) * 20, shape, quick)
 

@@ -18,7 +18,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("report")
     corpus = place / "corpus <b>.txt"
     corpus.write_text((HOSTILE + "The long and winding line, 12 times as long as it should be. " * 4 + "\n") * 60)
-    shape = charlm.ModelConfig(hidden_size=8, layers=1, embedding_size=4, sequence="line")
+    shape = charlm.ModelConfig(hidden_size=8, layers=1, embedding_size=4, sequence="line", ngram="none")
     quick = charlm.TrainConfig(steps=12, batch_size=4, seq_len=16, threads=1)
     charlm.train(corpus, shape, quick, folder=place / "m")
     file = place / "report.html"

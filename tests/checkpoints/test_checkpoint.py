@@ -29,8 +29,9 @@ def metadata(folder: Path) -> dict[str, str]:
     return found
 
 
-def test_a_model_is_these_files(line_folder: Path) -> None:
+def test_a_model_is_these_files(line_folder: Path, counted_folder: Path) -> None:
     assert sorted(path.name for path in line_folder.iterdir()) == sorted(FILES)
+    assert sorted(path.name for path in counted_folder.iterdir()) == sorted([*FILES, "counts.safetensors"])
 
 
 def test_the_weights_know_their_step_their_validation_and_their_files(tmp_path: Path) -> None:

@@ -32,9 +32,15 @@ def test_a_saved_model_loads_to_the_same_values(model: charlm.LanguageModel, tmp
     assert (model.name, again.name) == ("text", "m")
 
 
-def test_a_model_that_was_loaded_is_saved_byte_for_byte(line_folder: Path, tmp_path: Path) -> None:
-    charlm.load(line_folder).save(tmp_path / "copy")
-    assert contents(tmp_path / "copy") == contents(line_folder)
+@pytest.mark.parametrize("folder", ["line_folder", "counted_folder"])
+def test_a_model_that_was_loaded_is_saved_byte_for_byte(
+    folder: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """With counts, these are a file of their own."""
+    original: Path = request.getfixturevalue(folder)
+    charlm.load(original).save(tmp_path / "copy")
+    assert contents(tmp_path / "copy") == contents(original)
+    assert ("counts.safetensors" in contents(original)) == (folder == "counted_folder")
 
 
 def test_a_model_trained_in_memory_has_the_files_of_one_with_a_folder(line_folder: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -151,6 +152,24 @@ def test_info_of_a_stopped_run_says_how_far_it_is_and_how_to_continue(run: Run) 
         done = run(*command.split()[1:])
         assert done.code == 0 and "resuming at step 2" in done.err
         assert "continue" not in run("info", name).out
+
+
+def test_a_run_with_counts_that_was_killed_has_a_model_and_continues(run: Run) -> None:
+    """The counts alone are a model before the first step: it is listed, draws and scores, and the run goes on."""
+    workshop.train("tally", workshop.Killed, shape=replace(workshop.SHAPE, ngram="auto"))
+    bits = f"{describe(Path('checkpoints/tally'))['validation']['bits_per_char']:.4f}"
+    (row,) = (line.split() for line in run("list").out.splitlines() if line.startswith("tally"))
+    assert bits in row and " ".join(row[-6:]) == "stopped at step 2 of 4"
+    shown = run("info", "tally").out
+    assert (
+        "best at 0 of 4" in shown and f"bits/char    {bits}\n" in shown and "stopped at step 2 of 4, after 0:0" in shown
+    )
+    assert run("sample", "-m", "tally").code == run("score", "-m", "tally", "the word").code == 0
+    command = json.loads(run("info", "tally", "--json").out)["run"]["command"]
+    done = run(*command.split()[1:])
+    assert done.code == 0 and "resuming at step 2" in done.err
+    assert "continue" not in run("info", "tally").out
+    assert run("remove", "tally", "--yes").code == 0 and "tally" not in names()
 
 
 def test_info_has_the_date_and_the_duration(run: Run) -> None:

@@ -40,6 +40,15 @@ def test_json_is_one_compact_line_a_file_with_these_keys(
     assert run("evaluate", "--json", "lines", "-m", line_folder).out == json.dumps(value, separators=(",", ":")) + "\n"
 
 
+def test_with_counts_json_has_the_figures_of_each_part(
+    evaluate: Callable[..., list[Any]], counted_folder: Path
+) -> None:
+    (value,) = evaluate("lines", "-m", counted_folder)
+    assert list(value) == [*KEYS, "parts", "trained_on", "trained_on_share"]
+    assert list(value["parts"]) == ["network", "counts", "both"]
+    assert value["parts"]["both"] == {name: value[name] for name in RATIOS}
+
+
 def test_the_figures_follow_from_the_nats(evaluate: Callable[..., list[Any]], line_folder: Path) -> None:
     """11 + 9 letters and two line ends: 22 tokens, 22 characters, 22 bytes."""
     (value,) = evaluate("lines", "-m", line_folder)

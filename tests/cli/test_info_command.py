@@ -41,6 +41,17 @@ def test_it_describes_the_model(run: Run, trained: Path) -> None:
         assert figure in done.out
 
 
+def test_counts_beside_the_network_are_named(run: Run, trained: Path, counted_folder: Path) -> None:
+    """Counts of up to two tokens; the figures of the parts follow that of both."""
+    values = json.loads(run("info", "-m", counted_folder, "--json").out)
+    shown = run("info", "-m", counted_folder).out
+    network, counts = (values["validation"][f"{part}_bits_per_char"] for part in ("network", "counts"))
+    both = values["validation"]["bits_per_char"]
+    assert "counts       n-grams of up to 2 tokens\n" in shown and "n-grams" not in run("info", "-m", trained).out
+    assert f"bits/char    {both:.4f} (network alone {network:.4f}, counts alone {counts:.4f})\n" in shown
+    assert values["config"]["ngram"] == "2"
+
+
 def test_json_is_one_compact_line(run: Run, trained: Path) -> None:
     done = run("info", "--json")
     values = json.loads(done.out)

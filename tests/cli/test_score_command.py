@@ -53,6 +53,16 @@ def test_json_is_one_compact_line_a_text_with_these_keys(run: Run, line_folder: 
     assert [each["text"] for each in values] == ["the cat ran", "a dog"]
 
 
+def test_with_counts_json_has_their_weight_too(run: Run, counted_folder: Path) -> None:
+    """A gate and a share for each token, both between 0 and 1."""
+    (value,) = scored(run("score", "--json", "-m", counted_folder, "the cat"))
+    assert list(value) == [*KEYS[:-1], "gates", "counts_shares", "base"]
+    expected = vars(charlm.load(counted_folder).score("the cat"))
+    assert value == {**{name: expected[name] for name in (*KEYS[:-1], "gates", "counts_shares")}, "base": "e"}
+    assert len(value["gates"]) == len(value["counts_shares"]) == len(value["tokens"])
+    assert all(0 <= each <= 1 for each in (*value["gates"], *value["counts_shares"]))
+
+
 def test_the_numbers_are_the_chain_rule(run: Run, line_folder: Path) -> None:
     """log P is the sum of the tokens', perplexity exp of minus their mean; 3 letters and the end are 4 characters."""
     (value,) = scored(run("score", "--json", "-m", line_folder, "cat"))

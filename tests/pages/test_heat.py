@@ -157,7 +157,7 @@ def test_a_text_cannot_become_markup(tmp_path: Path, unit: str) -> None:
 
 def _tiny() -> tuple[charlm.ModelConfig, charlm.TrainConfig]:
     return (
-        charlm.ModelConfig(hidden_size=4, layers=1, embedding_size=4, sequence="stream"),
+        charlm.ModelConfig(hidden_size=4, layers=1, embedding_size=4, sequence="stream", ngram="none"),
         charlm.TrainConfig(steps=2, batch_size=2, seq_len=4, threads=1),
     )
 

@@ -12,7 +12,12 @@ import charlm
 
 openai = pytest.importorskip("openai", reason="the package openai is not installed")
 
-FIXTURES = {"lines": "served_lines", "stream": "served_stream", "stream-subword": "served_pieces"}
+FIXTURES = {
+    "lines": "served_lines",
+    "stream": "served_stream",
+    "stream-subword": "served_pieces",
+    "counted": "served_counted",
+}
 SAMPLED = {"seed": 5, "temperature": 0.8}
 
 
@@ -22,13 +27,16 @@ def client(server: Address) -> Any:
 
 
 def test_the_models_are_listed_by_name(client: Any) -> None:
-    assert [model.id for model in client.models.list()] == ["lines", "stream", "stream-subword", "films"]
+    assert [model.id for model in client.models.list()] == ["lines", "stream", "stream-subword", "counted", "films"]
     assert client.models.retrieve("lines").owned_by == "charlm"
     with pytest.raises(openai.NotFoundError, match=r"there is no model 'line', only lines.*did you mean lines"):
         client.models.retrieve("line")
 
 
-@pytest.mark.parametrize(("name", "prompt"), [("lines", "the c"), ("stream", "And the"), ("stream-subword", "the wor")])
+@pytest.mark.parametrize(
+    ("name", "prompt"),
+    [("lines", "the c"), ("stream", "And the"), ("stream-subword", "the wor"), ("counted", "the c")],
+)
 def test_a_text_is_that_of_sample_with_the_same_seed(
     client: Any, request: pytest.FixtureRequest, name: str, prompt: str
 ) -> None:

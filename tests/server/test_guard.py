@@ -83,8 +83,8 @@ def test_an_allowed_host_is_answered_with_and_without_the_port() -> None:
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
-    ({"model": "nope"}, "there is no model 'nope', only lines, stream, stream-subword and films"),
-    ({}, "name a model: lines, stream, stream-subword and films"),
+    ({"model": "nope"}, "there is no model 'nope', only lines, stream, stream-subword, counted and films"),
+    ({}, "name a model: lines, stream, stream-subword, counted and films"),
     ({"model": 3}, "model must be a text"),
     ({"model": "films"}, "films is a classifier, which cannot do this; send it to /predict"),
     ({"model": "lines", "max_token": 3}, "there is no field 'max_token'; did you mean max_tokens?"),

@@ -29,7 +29,14 @@ def named(settings: dict[str, Any]) -> str:
 def random_model(settings: dict[str, Any], tokenizer: Tokenizer = LETTERS, seed: int = 0) -> charlm.LanguageModel:
     """A model in which every gate matters, and whose state stays small; two tokens never occur."""
     torch.manual_seed(seed)
-    shape = {"hidden_size": 12, "layers": 1, "embedding_size": 12, "dropout": 0.0, "sequence": "stream"}
+    shape = {
+        "hidden_size": 12,
+        "layers": 1,
+        "embedding_size": 12,
+        "dropout": 0.0,
+        "sequence": "stream",
+        "ngram": "none",
+    }
     config = charlm.ModelConfig(**(shape | settings))
     network = Network(config, tokenizer.size).eval()
     for parameter in network.parameters():

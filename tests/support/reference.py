@@ -71,7 +71,7 @@ def record_variant() -> dict[str, Any]:
     # config.json names the version, and the weights hold the hash of config.json: a release would change every weight.
     import_module("charlm.version").__version__ = "0.1.0"  # type: ignore[attr-defined]
     try:
-        charlm.train("ab\n" * 40, charlm.ModelConfig(hidden_size=16), charlm.TrainConfig(steps=1))
+        charlm.train("ab\n" * 40, charlm.ModelConfig(hidden_size=16, ngram="none"), charlm.TrainConfig(steps=1))
     except charlm.ConfigError as error:
         print(error, file=sys.stderr)
         sys.exit(REFUSED)
@@ -93,6 +93,7 @@ def results(name: str, sequence: str, tokenizer: str, cell: str, threads: int) -
 
     shape = charlm.ModelConfig(
         sequence=sequence,
+        ngram="none",
         tokenizer=tokenizer,
         vocab_size=SIZES[tokenizer],
         cell=cell,

@@ -1,4 +1,4 @@
-"""A server with a model of lines, a model of a running text, a model of pieces of words, and a classifier."""
+"""A server with models of lines, of a running text, of pieces of words, of lines with counts, and a classifier."""
 
 import shutil
 from collections.abc import Iterator
@@ -24,6 +24,12 @@ def served_stream(stream_folder: Path) -> charlm.LanguageModel:
 
 
 @pytest.fixture(scope="session")
+def served_counted(counted_folder: Path) -> charlm.LanguageModel:
+    """Counts of n-grams share its predictions."""
+    return charlm.load(counted_folder)
+
+
+@pytest.fixture(scope="session")
 def served_pieces() -> charlm.LanguageModel:
     """Its tokens are pieces of words, so that a prompt may end inside a token."""
     return charlm.load(TESTS / "fixtures" / "models" / "stream-subword")
@@ -44,9 +50,10 @@ def server(
     served_lines: charlm.LanguageModel,
     served_stream: charlm.LanguageModel,
     served_pieces: charlm.LanguageModel,
+    served_counted: charlm.LanguageModel,
     served_films: charlm.Classifier,
 ) -> Iterator[Address]:
     pytest.importorskip("starlette", reason="the extra `serve` is not installed")
     pytest.importorskip("uvicorn", reason="the extra `serve` is not installed")
-    with serving([served_lines, served_stream, served_pieces, served_films]) as address:
+    with serving([served_lines, served_stream, served_pieces, served_counted, served_films]) as address:
         yield address

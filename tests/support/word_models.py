@@ -41,7 +41,13 @@ def untrained(tokenizer: Tokenizer) -> charlm.LanguageModel:
     torch.manual_seed(1)
     name = type(tokenizer).__name__.removesuffix("Tokenizer").lower()
     config = charlm.ModelConfig(
-        sequence="stream", tokenizer=name, hidden_size=16, embedding_size=8, layers=1, dropout=0.0
+        sequence="stream",
+        ngram="none",
+        tokenizer=name,
+        hidden_size=16,
+        embedding_size=8,
+        layers=1,
+        dropout=0.0,
     )
     network = Network(config, tokenizer.size).eval()
     network.allowed_tokens[: tokenizer.EOS + 1] = False

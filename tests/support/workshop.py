@@ -27,7 +27,9 @@ class Killed(Exception):
     """The end of a process that has no time to keep a model."""
 
 
-def train(name: str, ends: type[BaseException] | None = None, *, seed: int = 0) -> None:
+def train(
+    name: str, ends: type[BaseException] | None = None, *, seed: int = 0, shape: charlm.ModelConfig = SHAPE
+) -> None:
     """Train for four steps: to the end, up to the first of two validations, or up to two steps without one."""
 
     def report(event: Event) -> None:
@@ -37,6 +39,6 @@ def train(name: str, ends: type[BaseException] | None = None, *, seed: int = 0) 
             raise ends
 
     config = charlm.TrainConfig(learning_rate=4e-3, batch_size=4, seq_len=8, threads=1, seed=seed, save_every=1e-9)
-    plan = charlm.Plan(SHAPE, config, steps=4, validations=1 if ends is Killed else 2)
+    plan = charlm.Plan(shape, config, steps=4, validations=1 if ends is Killed else 2)
     with patch.object(trainer, "_REPORT_EVERY", 0), suppress(ends or Killed):
         charlm.train(Path("text.txt"), plan=plan, folder=Path("checkpoints", name), report=report)
