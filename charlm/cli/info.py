@@ -98,6 +98,7 @@ def _rows(values: dict[str, Any]) -> dict[str, str]:
         **({"embedding": shape["embedding"]} if reads_text else {}),
         **({"counts": f"n-grams of up to {shape['ngram']} tokens"} if shape["ngram"] != "none" else {}),
         "dropout": f"{shape['dropout']:g}",
+        **({"counts": f"n-grams of up to {order} tokens"} if (order := ModelConfig(**shape).ngram_order) else {}),
         **({"tokenizer": shape["tokenizer"], "sequence": shape["sequence"]} if reads_text else {}),
         "corpus": f"{', '.join(corpus['files'])}: {plural(corpus['characters'], unit)}",
         "SHA-256": corpus["sha256"],
