@@ -7,12 +7,13 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import counters as tally
 import pytest
-from reference_run import PLAN, TEXT, begin_or_go_on, ended, ending, events_of, outcome, reached, undisturbed
+from reference_run import COUNTED, PLAN, TEXT, begin_or_go_on, ended, ending, events_of, outcome, reached, undisturbed
 from soak import SOAK
 
 import charlm
@@ -26,7 +27,6 @@ from forked_trainer import PROCESSES
 
 KILLS = 100 if SOAK else 12  # in each of the two tests that kill
 CALLS = ("fsync", "replace", "rename", "mkdir", "unlink", "rmdir")  # all that a trainer does to the disk but write
-OLD = charlm.Plan(PLAN.model, PLAN.train, steps=1, validations=1)
 
 
 def watch(patch: pytest.MonkeyPatch, before: Callable[[int, str, Any], None]) -> None:
@@ -46,7 +46,7 @@ def watch(patch: pytest.MonkeyPatch, before: Callable[[int, str, Any], None]) ->
         patch.setattr(os, name, watched(name, getattr(os, name)))
 
 
-def train(folder: Path, kill_before: int | None, begun: Any) -> None:
+def train(folder: Path, kill_before: int | None, begun: Any, plan: charlm.Plan) -> None:
     """Train in a process of its own, which kills itself before that many calls, or tells when it has begun."""
 
     def kill(number: int, name: str, first: Any) -> None:
@@ -62,10 +62,10 @@ def train(folder: Path, kill_before: int | None, begun: Any) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         watch(patch, kill)
-        begin_or_go_on(folder, tell)
+        begin_or_go_on(folder, tell, plan)
 
 
-def killed(folder: Path, after: float | None = None, before: int | None = None) -> bool:
+def killed(folder: Path, after: float | None = None, before: int | None = None, plan: charlm.Plan = PLAN) -> bool:
     """Start a trainer, and kill it so many seconds after its run has begun, or before so many calls of the system.
 
     What there was before is there afterwards.
@@ -74,7 +74,7 @@ def killed(folder: Path, after: float | None = None, before: int | None = None) 
         return False
     there_was, had_reached = folder.exists(), reached(folder)
     begun = PROCESSES.Event()
-    process = PROCESSES.Process(target=train, args=(folder, before, begun))
+    process = PROCESSES.Process(target=train, args=(folder, before, begun, plan))
     process.start()
     if after is not None:
         assert begun.wait(60)
@@ -88,40 +88,60 @@ def killed(folder: Path, after: float | None = None, before: int | None = None) 
     return process.exitcode != 0
 
 
-@pytest.fixture(params=["first training", "overwriting"])
-def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[int], Path]:
+@dataclass(frozen=True)
+class Case:
+    """What is trained, and whether an older model is there before."""
+
+    name: str
+    plan: charlm.Plan = PLAN
+    overwriting: bool = False
+
+
+CASES = (Case("first training"), Case("overwriting", overwriting=True), Case("with counts", plan=COUNTED))
+
+
+@pytest.fixture(params=CASES, ids=lambda case: case.name)
+def case(request: pytest.FixtureRequest) -> Case:
+    return request.param  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def folder(case: Case, tmp_path: Path) -> Callable[[int], Path]:
     """Makes a place for a model, with nothing there or with an older model."""
-    overwriting = request.param == "overwriting"
-    if overwriting:
-        charlm.train(TEXT, plan=OLD, folder=tmp_path / "old")
+    if case.overwriting:
+        charlm.train(TEXT, plan=replace(case.plan, steps=1, validations=1), folder=tmp_path / "old")
 
     def place(number: int) -> Path:
         (tmp_path / str(number)).mkdir()
         folder = tmp_path / str(number) / "m"
-        return shutil.copytree(tmp_path / "old", folder) if overwriting else folder
+        return shutil.copytree(tmp_path / "old", folder) if case.overwriting else folder
 
     return place
 
 
-def end(folder: Path) -> None:
+def end(folder: Path, plan: charlm.Plan = PLAN) -> None:
     """Let the run come to its end, with nothing lost, and compare it with the one that was left alone."""
     had_reached = reached(folder)
     had_ended = ended(folder)
     if not had_ended:
-        resumed = [event.step for event in events_of(folder) if isinstance(event, Resumed)]
+        resumed = [event.step for event in events_of(folder, plan) if isinstance(event, Resumed)]
         assert resumed in ([], [had_reached]), "nothing to go on from, or all that was finished"
-    assert outcome(folder) == undisturbed()
+    assert outcome(folder) == undisturbed(plan)
     left = {path.name for path in folder.parent.iterdir()} - {sibling_path(folder, "lock").name if had_ended else ""}
     assert left == {"m"}, "nothing is left behind, but for the lock of one that was killed when all was done"
 
 
-def test_a_trainer_killed_again_and_again_while_it_trains_comes_to_the_same_end(folder: Callable[[int], Path]) -> None:
+def test_a_trainer_killed_again_and_again_while_it_trains_comes_to_the_same_end(
+    case: Case, folder: Callable[[int], Path]
+) -> None:
     """The moments are random, from a fixed seed; each run is killed some times, then left alone."""
     moments, survived = random.Random(5), 0
     for number in range(KILLS):  # a trainer may be at its end before it is killed
         place = folder(number)
-        times = sum(killed(place, after=moments.uniform(0.0, 0.06)) for _ in range(moments.randrange(2, 6)))
-        end(place)
+        times = sum(
+            killed(place, after=moments.uniform(0.0, 0.06), plan=case.plan) for _ in range(moments.randrange(2, 6))
+        )
+        end(place, case.plan)
         survived += times
         if survived >= KILLS // 2:
             break
@@ -129,13 +149,17 @@ def test_a_trainer_killed_again_and_again_while_it_trains_comes_to_the_same_end(
     tally.count("kills survived", survived)
 
 
-def test_a_trainer_killed_in_the_middle_of_a_save_comes_to_the_same_end(folder: Callable[[int], Path]) -> None:
+def test_a_trainer_killed_in_the_middle_of_a_save_comes_to_the_same_end(
+    case: Case, folder: Callable[[int], Path]
+) -> None:
     """Before the n-th call that changes the disk, whatever that is: each run some times, then left alone."""
     moments, survived, number = random.Random(6), 0, 0
     while survived < KILLS // 2:
         place, number = folder(number), number + 1
-        times = sum(killed(place, before=moments.randrange(1, 100)) for _ in range(moments.randrange(1, 5)))
-        end(place)
+        times = sum(
+            killed(place, before=moments.randrange(1, 100), plan=case.plan) for _ in range(moments.randrange(1, 5))
+        )
+        end(place, case.plan)
         survived += times
     tally.count("kills survived", survived)
 

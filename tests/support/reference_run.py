@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,9 +23,10 @@ language._PREVIEW_LENGTH = 12  # also in the processes that are forked; previews
 TEXT = STREAM[:900]
 TIMED = ("seconds", "characters_per_second")  # the only fields of the metrics that depend on the clock
 STEPS = 12
-_SHAPE = charlm.ModelConfig(sequence="stream", hidden_size=4, layers=1, embedding_size=4, dropout=0.2)
+_SHAPE = charlm.ModelConfig(sequence="stream", hidden_size=4, layers=1, embedding_size=4, dropout=0.2, ngram="none")
 _TRAINING = charlm.TrainConfig(learning_rate=4e-3, batch_size=4, seq_len=8, threads=1, save_every=0.0)
 PLAN = charlm.Plan(_SHAPE, _TRAINING, steps=STEPS, validations=3)  # its state is saved after every step
+COUNTED = replace(PLAN, model=replace(_SHAPE, ngram="3"))  # the same, with counts beside the network
 
 
 def ending(call: Callable[..., Any], after: int, by: BaseException | None = None) -> Callable[..., Any]:
