@@ -214,7 +214,7 @@ def plan_from(values: object, path: Path) -> Plan:
         if not isinstance(run, dict) or set(run) != names - {"model"} | {"kept"}:
             raise ConfigError(f"{path}: an earlier run is {str(run)[:30]}, which charlm did not store")
         schedule = _schedule(path, run, earlier[-1].total if earlier else 0)
-        earlier.append(EarlierRun(*schedule, kept=_whole(path, run, "kept", least=0)))
+        earlier.append(EarlierRun(*schedule, kept=_whole(path, run, "kept", least=0 if model.ngram_order else 1)))
         if earlier[-1].kept > earlier[-1].total:
             raise ConfigError(f"{path}: an earlier run kept step {earlier[-1].kept:,}, which it did not reach")
     schedule = _schedule(path, values, earlier[-1].total if earlier else 0)

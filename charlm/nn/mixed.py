@@ -71,9 +71,12 @@ class MixedNetwork(Network):
     def __init__(self, config: ModelConfig, vocabulary_size: int) -> None:
         super().__init__(config, vocabulary_size)
         self.order = config.ngram_order
-        depths = torch.arange(self.order).repeat_interleave(_COUNTS * (len(_FOLLOWERS) + 1))
-        # G, flat: weights decay in matrices only. At first the counts know more than the network.
-        self.gate_table = nn.Parameter((depths - self.order / 2) / 2 + 2)
+        # G, flat: weights decay in matrices only. At first the counts know more than the network. The numbers are
+        # computed without torch, which would load its compiler for that where tensors have no memory.
+        cells = range(_COUNTS * (len(_FOLLOWERS) + 1))  # of one m
+        self.gate_table = nn.Parameter(
+            torch.tensor([(m - self.order / 2) / 2 + 2 for m in range(self.order) for _ in cells])
+        )
         self.gate_vector = nn.Parameter(torch.zeros(self.hidden_size))  # u
 
     def read(self, batch: Any, state: NetworkState | None, generator: torch.Generator | None = None) -> Read:
@@ -150,6 +153,11 @@ class MixedNetwork(Network):
         nn.init.constant_(network.gate_table, _CERTAIN)
         nn.init.zeros_(network.gate_vector)
         return network
+
+    def continue_from(self, weights: Mapping[str, Tensor], *, trained: bool) -> None:
+        """Load the weights, but keep the own gate if they are those of the counts alone, whose gate cannot learn."""
+        own = {} if trained else {name: self.state_dict()[name] for name in self.rate_scales}
+        super().continue_from({**weights, **own}, trained=trained)
 
     def gate(self, h: Tensor, cells: Tensor) -> Tensor:
         """Return the logit of g<t>: (..., H) and the cells of G (...) → (...)."""

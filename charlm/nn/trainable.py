@@ -44,6 +44,13 @@ class Trainable(Encoder, ABC):
         generator: draws the dropout; None means torch's default generator.
         """
 
+    def continue_from(self, weights: Mapping[str, Tensor], *, trained: bool) -> None:
+        """Load the weights of the model that an earlier run of this network kept.
+
+        trained: whether that run kept them after its first step.
+        """
+        self.load_state_dict(weights)
+
     @abstractmethod
     def target_log_probability(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return log P (nats) of the target of each output, (N, H) and (N,) or (N, k) → (N,)."""

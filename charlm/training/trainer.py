@@ -66,10 +66,8 @@ class Trainer(Resumable):
         self.revised_total = 0  # a new number of steps, on which all processes have yet to agree; 0: none
         self.best: Best | None = None
         self.network = dataset.network(plan.model, device, plan.train.seed)
-        self.is_new = after is None and state is None
         if after:
-            if after.step:  # else its model is that of a network without training
-                self.network.load_state_dict(after.model.network.state_dict())
+            self.network.continue_from(after.model.network.state_dict(), trained=after.step > 0)
             meter.go_on(plan.start, after.metrics, after.seconds)
         self.started_as = dataset.start(self.network, start.model) if start else ""  # the tokens, in words
         self.learner = Learner(self.network, plan.train, group)
@@ -115,9 +113,9 @@ class Trainer(Resumable):
 
     def _train_loop(self) -> None:
         reported = self.saved_at = time.monotonic()
-        if self.is_new:
-            self._keep_first()
         while True:
+            if self.step == self.plan.start and not (self.best or self.plan.kept_before):
+                self._keep_first()
             if self.validated_step != self.step and self.plan.validate_after(self.step):
                 self._validate()
             elif self.step and self.plan.log_after(self.step):
@@ -235,7 +233,7 @@ class Trainer(Resumable):
         self.meter.report_stopped(self.step, self.run_folder.saved_step)
         if self.best is None and self.step:
             self._keep_unvalidated()
-        if validate and self.step and (self.best is None or not self.best.step):
+        if validate and self.step > self.plan.start and (self.best is None or not self.best.step):
             self._validate()
 
     def _keep_unvalidated(self) -> None:

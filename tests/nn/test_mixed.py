@@ -3,6 +3,8 @@
 import copy
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +12,18 @@ import numpy as np
 import pytest
 import torch
 from conftest import STREAM
-from reference_run import ending
+from reference_run import ending, outcome
 
 import charlm
+from charlm.checkpoints.checkpoint import describe
+from charlm.checkpoints.model_folder import unfinished
+from charlm.checkpoints.training_state import newest
 from charlm.nn.mixed import COUNTS, GATE, NETWORK, MixedNetwork
 from charlm.nn.network import Network
 from charlm.nn.probability import LOGPROB, entropy, log_probabilities, quantities
 from charlm.plan import read_plan
 from charlm.tasks.text.dataset import TextDataset
-from charlm.training.events import Event, Finished, Validated
+from charlm.training.events import Event, Finished, RolledBack, Validated
 from charlm.training.learner import Learner
 
 CORPORA = Path(__file__).parents[2] / "corpora"
@@ -251,11 +256,67 @@ def test_the_counts_alone_are_the_first_model(text: str, sequence: str) -> None:
 
 
 def test_a_run_goes_on_from_the_counts_with_a_gate_that_learns(tmp_path: Path) -> None:
-    model, _ = first(STREAM[:3000], folder=tmp_path / "m")
+    """It keeps the counts until the mixture is better than they are."""
+    text = (CORPORA / "court.txt").read_text()[:12_000]
+    more: dict[str, Any] = {"folder": tmp_path / "m", "ngram": "2", "hidden_size": 32, "seq_len": 32}
+    model, events = first(text, **more)
     assert isinstance(model.network, MixedNetwork) and model.network.gate_table.min() == 40
-    whole, _ = first(STREAM[:3000], folder=tmp_path / "m", steps=150, resume=True)
+    whole, later = first(text, **more, steps=60, resume=True)
     assert isinstance(whole.network, MixedNetwork) and whole.network.gate_table.max() < 20
+    of_counts, start = (next(event for event in some if isinstance(event, Validated)) for some in (events, later))
+    assert start.best and start.evaluation == of_counts.evaluation, "the model of the earlier run has to be beaten"
     assert charlm.load(tmp_path / "m").score("the cat") == whole.score("the cat")  # type: ignore[attr-defined]
+
+
+def test_a_run_that_goes_on_from_the_counts_has_the_network_of_its_base(tmp_path: Path) -> None:
+    """The first run starts from another model, which the second does not need."""
+    base, _ = first(LINES, folder=tmp_path / "base", ngram="none", steps=20)
+    more: dict[str, Any] = {"folder": tmp_path / "m", "ngram": "5", "save_every": 0.0}
+    charlm.train(LINES, start_from=base, steps=1, batch_size=4, seq_len=8, seed=1, **more)
+    assert describe(tmp_path / "m")["step"] == 0
+    network = base.network.cells[0].weight_hh
+    assert charlm.load(tmp_path / "m").network.cells[0].weight_hh.equal(network)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Learner, "backward", ending(Learner.backward, 0))
+        charlm.train(LINES, folder=tmp_path / "m", steps=3, resume=True)
+    state, _ = newest(tmp_path / "m")
+    assert unfinished(tmp_path / "m") == tmp_path / "m" and state is not None and state.step == 1
+    (name,) = (each for each in state.tensors if each.endswith("cells.0.weight_hh") and "best" not in each)
+    assert state.tensors[name].equal(network)
+
+
+def test_a_run_that_goes_back_to_its_beginning_keeps_the_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first loss is not a number, so no state is there but the one without a model."""
+    whole, losses = Learner.backward, iter([math.nan])
+    monkeypatch.setattr(Learner, "backward", lambda *given: (next(losses, 0) + whole(*given)[0], 1.0))
+    model, events = first(STREAM[:3000], steps=2)
+    assert any(isinstance(event, RolledBack) for event in events)
+    *_, last = (event for event in events if isinstance(event, Validated))
+    assert not last.best and isinstance(model.network, MixedNetwork) and model.network.gate_table.min() == 40
+
+
+def test_a_run_that_is_stopped_while_the_counts_are_measured_keeps_them_when_it_goes_on(tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(TextDataset, "first_model", ending(TextDataset.first_model, 0))
+        first(STREAM[:3000], folder=tmp_path / "m", save_every=0.0)
+    model, _ = first(STREAM[:3000], folder=tmp_path / "m", save_every=0.0, resume=True)
+    assert isinstance(model.network, MixedNetwork) and model.network.gate_table.min() == 40
+    first(STREAM[:3000], folder=tmp_path / "whole" / "m", save_every=0.0)
+    assert outcome(tmp_path / "m") == outcome(tmp_path / "whole" / "m")
+
+
+def test_a_model_is_made_without_the_compiler_of_torch() -> None:
+    """It takes seconds to load, and every command that loads a model would wait for it."""
+    program = """
+import sys, torch
+from charlm.config import ModelConfig
+from charlm.nn.mixed import MixedNetwork
+with torch.device("meta"):
+    MixedNetwork(ModelConfig(embedding_size=4, hidden_size=4, layers=1, dropout=0.0, ngram="6"), 9)
+print("torch._dynamo" in sys.modules)
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ended.stdout == "False\n"
 
 
 def test_a_run_that_is_stopped_keeps_the_better_of_the_counts_and_the_mixture(
