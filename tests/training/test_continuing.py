@@ -32,7 +32,7 @@ from charlm.training.finished_run import FinishedRun
 from charlm.training.learner import Learner
 
 Run = Callable[..., Outcome]
-SHAPE = charlm.ModelConfig(hidden_size=4, layers=1, embedding_size=4, dropout=0.2)
+SHAPE = charlm.ModelConfig(hidden_size=4, layers=1, embedding_size=4, dropout=0.2, ngram="none")
 FIRST = charlm.TrainConfig(steps=20, learning_rate=4e-3, batch_size=4, seq_len=8, threads=1)
 MORE = charlm.TrainConfig(steps=32)
 

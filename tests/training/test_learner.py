@@ -14,7 +14,7 @@ from charlm.registry import names
 from charlm.training.learner import Learner
 
 V, T, B = 11, 9, 8
-SHAPE = ModelConfig(cell="lstm", hidden_size=16, layers=2, embedding_size=8, dropout=0.0)
+SHAPE = ModelConfig(cell="lstm", hidden_size=16, layers=2, embedding_size=8, dropout=0.0, ngram="none")
 
 
 def batch(fresh: bool = False) -> Batch:

@@ -16,7 +16,7 @@ from charlm.config import ModelConfig, TrainConfig
 from charlm.errors import ConfigError
 from charlm.plan import LOWEST_RATE, MOST_VALIDATIONS, WARM_UP, Plan, read_plan
 
-MODEL = ModelConfig(sequence="line", embedding_size=4, hidden_size=8, layers=1, dropout=0.1)
+MODEL = ModelConfig(sequence="line", embedding_size=4, hidden_size=8, layers=1, dropout=0.1, ngram="none")
 PLAN = Plan(MODEL, TrainConfig(learning_rate=0.01, threads=1), steps=100, validations=5)
 MODEST = settings(max_examples=60, deadline=None, derandomize=True)
 

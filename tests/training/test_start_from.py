@@ -25,7 +25,7 @@ from charlm.tokenizers.word import WordTokenizer
 from charlm.training.events import Event, Planned, Validated
 from charlm.training.recipe import resolve_rates
 
-SHAPE: dict[str, Any] = {"hidden_size": 16, "layers": 1, "embedding_size": 8}
+SHAPE: dict[str, Any] = {"hidden_size": 16, "layers": 1, "embedding_size": 8, "ngram": "none"}
 LABELED = Path("animals.txt")
 _LABELED = "".join(f"__label__{'cat' if 'cat' in line else 'dog'} {line}\n" for line in LINES.splitlines()[:60])
 
@@ -40,9 +40,9 @@ def base(line_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def train(text: str | Path = STREAM, steps: int = 6, **settings: Any) -> Any:
-    """Train for a few steps, or as a plan or a run in a folder says."""
+    """Train a network alone for a few steps, or as a plan or a run in a folder says."""
     if "plan" not in settings and not settings.get("resume"):
-        settings["config"] = replace(QUICK, steps=steps)
+        settings = {"config": replace(QUICK, steps=steps), "ngram": "none"} | settings
     return charlm.train(text, **settings)
 
 

@@ -198,7 +198,7 @@ def test_a_machine_that_slows_down_revises_the_plan_and_the_revision_is_stored(t
     assert weights(charlm.train(STREAM, plan=stored)) == weights(model)
 
 
-EXPLODING = charlm.ModelConfig(cell="rnn", activation="identity", hidden_size=16, layers=1, embedding_size=8, dropout=0)
+EXPLODING = replace(SMALL, cell="rnn", activation="identity", dropout=0)
 
 
 def test_divergence_names_the_step_and_what_to_try(tmp_path: Path) -> None:
