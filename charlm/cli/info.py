@@ -96,7 +96,6 @@ def _rows(values: dict[str, Any]) -> dict[str, str]:
         "cell": ModelConfig(**shape).shape,
         "task": shape["task"],
         **({"embedding": shape["embedding"]} if reads_text else {}),
-        **({"counts": f"n-grams of up to {shape['ngram']} tokens"} if shape["ngram"] != "none" else {}),
         "dropout": f"{shape['dropout']:g}",
         **({"counts": f"n-grams of up to {order} tokens"} if (order := ModelConfig(**shape).ngram_order) else {}),
         **({"tokenizer": shape["tokenizer"], "sequence": shape["sequence"]} if reads_text else {}),
