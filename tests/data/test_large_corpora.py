@@ -271,7 +271,7 @@ def test_a_ring_may_have_more_places_than_a_number_of_32_bits(tmp_path: Path) ->
     assert lines[0].resets is not None and lines[0].resets[0].all()
 
 
-def print_growth(small: Path, large: Path) -> None:
+def print_growth(small: Path, large: Path, ngram: str, counted: int) -> None:
     """Print by how many megabytes a process grows while a corpus is prepared, and then read once by windows."""
     import resource
 
@@ -279,23 +279,28 @@ def print_growth(small: Path, large: Path) -> None:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
 
     corpus.IN_MEMORY = 2**20
-    config = charlm.TrainConfig(batch_size=64, seq_len=512)
-    prepare(small, charlm.ModelConfig(), config, None).batches(config)[0]
+    model = charlm.ModelConfig(ngram=ngram)
+    config = charlm.TrainConfig(batch_size=64, seq_len=512, ngram_tokens=counted)
+    prepare(small, model, config, None).batches(config)[0]
     before = peak()
-    windows = prepare(large, charlm.ModelConfig(), config, None).batches(config)
+    windows = prepare(large, model, config, None).batches(config)
     for step in range(windows.steps_per_epoch):
         windows[step]
     print(peak() - before)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs the system to measure memory")
+@pytest.mark.parametrize(("ngram", "counted"), [("none", 0), ("auto", 200_000)], ids=["alone", "a part counted"])
 @pytest.mark.parametrize("text", ["one line ", "a short line\n"], ids=["one line", "lines"])
-def test_memory_does_not_grow_with_the_corpus(text: str, tmp_path: Path) -> None:
-    """Held in memory, with its ids and its lines as strings, a corpus of 16 MB takes more than 75 MB."""
+def test_memory_does_not_grow_with_the_corpus(text: str, ngram: str, counted: int, tmp_path: Path) -> None:
+    """Held in memory, with its ids and its lines as strings, a corpus of 16 MB takes more than 75 MB.
+
+    Of a corpus that is too large to count, a part is counted, as of the small one here.
+    """
     from forked_trainer import result
 
     for name, size in (("small", 2**20), ("large", 16_000_000)):
         (tmp_path / name).write_text(text * (size // len(text)))
-    done = result(print_growth, tmp_path / "small", tmp_path / "large")
+    done = result(print_growth, tmp_path / "small", tmp_path / "large", ngram, counted)
     assert (done.code, done.err) == (0, "")
     assert float(done.out) < 55

@@ -23,6 +23,7 @@ KINDS = {
     "tied": {"tie_weights": True},
     "jordan": {"readout": "adaptive", "cell": "jordan"},
 }
+SHAPE = ModelConfig(hidden_size=16, layers=1, ngram="none")
 CONFIG = replace(QUICK, steps=60, learning_rate=0.02)
 
 
@@ -30,7 +31,7 @@ CONFIG = replace(QUICK, steps=60, learning_rate=0.02)
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A trained line model with each readout."""
     made: Path = tmp_path_factory.mktemp("models") / request.param
-    charlm.train(LINES, ModelConfig(hidden_size=16, layers=1, **KINDS[request.param]), CONFIG, folder=made)
+    charlm.train(LINES, replace(SHAPE, **KINDS[request.param]), CONFIG, folder=made)
     return made
 
 
@@ -102,7 +103,12 @@ def test_a_run_that_was_cut_short_goes_on_as_if_it_had_not_been(
     shape = charlm.load(folder).config
     monkeypatch.setattr(Learner, "backward", ending(Learner.backward, 33))
     with pytest.raises(KeyboardInterrupt):
-        charlm.train(LINES, ModelConfig(hidden_size=16, layers=1, **KINDS[folder.name]), CONFIG, folder=tmp_path / "m")
+        charlm.train(
+            LINES,
+            replace(SHAPE, **KINDS[folder.name]),
+            CONFIG,
+            folder=tmp_path / "m",
+        )
     monkeypatch.undo()
     assert charlm.train(LINES, folder=tmp_path / "m", resume=True).config == shape
     assert (tmp_path / "m" / WEIGHTS).read_bytes() == (folder / WEIGHTS).read_bytes()

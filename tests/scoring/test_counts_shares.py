@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import LINES, STREAM, Outcome
+from mixtures import set_any_gate
 
 import charlm
 from charlm.nn.mixed import MixedNetwork
@@ -23,7 +24,9 @@ TEXT = "the cat"
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("counts") / str(request.param)
     more = {"vocab_size": 276} if request.param == "subword" else {}
-    charlm.train(LINES, folder=path, tokenizer=request.param, **more, **SHAPE)  # type: ignore[arg-type]
+    model = charlm.train(LINES, tokenizer=request.param, **more, **SHAPE)  # type: ignore[arg-type]
+    set_any_gate(model)
+    model.save(path)
     return path
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from conftest import LINES, STREAM, Outcome
+from mixtures import trained_only
 from rich.console import Console
 
 import charlm
@@ -37,7 +38,8 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     corpus = path.with_suffix(".txt")
     more = {"vocab_size": 276} if tokenizer == "subword" else {}
     corpus.write_text(LINES if sequence == "line" else STREAM[:3000])
-    charlm.train(corpus, folder=path, tokenizer=tokenizer, sequence=sequence, **more, **SHAPE)
+    with trained_only():
+        charlm.train(corpus, folder=path, tokenizer=tokenizer, sequence=sequence, **more, **SHAPE)
     return path
 
 
@@ -124,7 +126,8 @@ def test_training_shows_what_evaluate_prints(folder: Path, run: Run) -> None:
 
 def test_events_and_the_view_show_them() -> None:
     events: list[Event] = []
-    charlm.train(LINES, report=events.append, **SHAPE)
+    with trained_only():
+        charlm.train(LINES, report=events.append, **SHAPE)
     (validated,) = (event for event in events if isinstance(event, Validated))
     (finished,) = (event for event in events if isinstance(event, Finished))
     network, counts = (f"{bits:.3f}" for bits in validated.evaluation.parts.values())
