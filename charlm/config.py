@@ -185,6 +185,9 @@ class ModelConfig(TaskSettings):
 class TrainConfig(CountedSettings):
     """Settings of a training run.
 
+    ngram_size: megabytes that the counts of n-grams take on disk at most.
+    ngram_tokens: the tokens that are counted, 0 for all; None: chosen by the corpus and the time.
+    ngram_blocks: blocks of a running text that the counts leave out in turn; None: chosen.
     batch_size: B, the windows of a step.
     seq_len: T, the tokens of a window; gradients flow back no further.
     learning_rate: the peak; None: chosen by the plan.
@@ -205,9 +208,6 @@ class TrainConfig(CountedSettings):
     start_from: the language model, by its name or path, whose weights the network starts with.
     start_sha256: SHA-256 of its weights, which the run fills in.
     freeze: whether the embedding and the cells that came from it are not trained.
-    ngram_size: megabytes that the counts of n-grams take on disk at most.
-    ngram_tokens: the tokens that are counted, 0 for all; None: chosen by the corpus and the time.
-    ngram_blocks: blocks of a running text that the counts leave out in turn; None: chosen.
 
     Raises ConfigError for a value of the wrong type or outside its bounds, or for two budgets at once.
     """
