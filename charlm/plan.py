@@ -234,7 +234,7 @@ def _schedule(
 
 
 def _open(path: Path) -> str:
-    return f"{path} has an open size, text mode or learning rate; a stored plan has none"
+    return f"{path} has an open size, text mode, n-gram order or learning rate; a stored plan has none"
 
 
 def _whole(path: Path, values: dict[str, Any], name: str, least: int = 1) -> int:

@@ -34,9 +34,9 @@ def train(place: Path, nohup: bool) -> None:
 class Trainer:
     """A process that trains, with a validation every hundred of a million steps."""
 
-    def __init__(self, place: Path, nohup: bool = False) -> None:
+    def __init__(self, place: Path, nohup: bool = False, ngram: str = "none") -> None:
         self.place, self.folder = place, place / "checkpoints" / "m"
-        shape = replace(SMALL, sequence="stream", dropout=0.0)
+        shape = replace(SMALL, sequence="stream", dropout=0.0, ngram=ngram)
         plan = charlm.Plan(shape, QUICK, steps=10**6, validations=10**4)
         (place / "plan.json").write_text(json.dumps(plan.to_json()))
         (place / "text").write_text(STREAM)
@@ -68,6 +68,7 @@ def trainers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Tra
     """Several, each with a first model, and paused."""
     names = (*EXIT_CODES, "SIGKILL", "nohup")
     found = {name: Trainer(tmp_path_factory.mktemp(name), nohup=name == "nohup") for name in names}
+    found["SIGINT with counts"] = Trainer(tmp_path_factory.mktemp("counts"), ngram="6")
     try:
         for trainer in found.values():
             trainer.pause_with_a_model()
@@ -78,11 +79,13 @@ def trainers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Tra
             trainer.process.join()
 
 
-@pytest.mark.parametrize("name", EXIT_CODES)
+@pytest.mark.parametrize("name", [*EXIT_CODES, "SIGINT with counts"])
 def test_a_signal_stops_the_training_and_the_best_model_is_kept(trainers: dict[str, Trainer], name: str) -> None:
     trainer = trainers[name]
-    assert trainer.end_by(name) == EXIT_CODES[name]
+    signal_name = name.split()[0]
+    assert trainer.end_by(signal_name) == EXIT_CODES[signal_name]
     assert trainer.said("out") == ""
+    assert (trainer.folder / "counts.safetensors").exists() == ("counts" in name)
     assert "Traceback" not in trainer.said()
     step = f"{describe(trainer.folder)['step']:,}"
     assert f"\nbest       step {step}: valid " in trainer.said() and "\ndone " not in trainer.said()
