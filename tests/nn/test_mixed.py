@@ -305,6 +305,21 @@ def test_a_run_that_is_stopped_while_the_counts_are_measured_keeps_them_when_it_
     assert outcome(tmp_path / "m") == outcome(tmp_path / "whole" / "m")
 
 
+def test_a_batch_in_parts_gives_the_same_weights(trained_only: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So each part has the figures of its own rows."""
+    whole, _ = first(STREAM[:3000], steps=20, dropout=0.0, precision="float32")
+    backward = Learner.backward
+
+    def in_parts(learner: Learner, *given: Any) -> Any:
+        learner.micro_batches = 3
+        return backward(learner, *given)
+
+    monkeypatch.setattr(Learner, "backward", in_parts)
+    parts, _ = first(STREAM[:3000], steps=20, dropout=0.0, precision="float32")
+    for name, weight in whole.network.state_dict().items():
+        torch.testing.assert_close(parts.network.state_dict()[name], weight, rtol=1e-3, atol=1e-4, msg=name)
+
+
 def test_a_model_is_made_without_the_compiler_of_torch() -> None:
     """It takes seconds to load, and every command that loads a model would wait for it."""
     program = """

@@ -20,7 +20,7 @@ from soak import SOAK
 import charlm
 from charlm.checkpoints import training_state
 from charlm.checkpoints.checkpoint import describe
-from charlm.checkpoints.model_folder import unfinished
+from charlm.checkpoints.model_folder import METRICS, unfinished
 from charlm.data.windows import TokenRing, TrainingWindows
 from charlm.tasks.text.preparation import prepare
 from charlm.training import distributed
@@ -55,8 +55,8 @@ main()
 """
 
 
-def plan(sequence: str, **settings: object) -> charlm.Plan:
-    shape = replace(SMALL, sequence=sequence, dropout=0.0)
+def plan(sequence: str, ngram: str = "none", **settings: object) -> charlm.Plan:
+    shape = replace(SMALL, sequence=sequence, dropout=0.0, ngram=ngram)
     return charlm.Plan(shape, replace(TRAINING, **settings), steps=STEPS, validations=2)
 
 
@@ -108,6 +108,21 @@ def test_processes_with_a_part_of_the_batch_each_follow_one_with_the_whole(
     assert [(tmp_path / f"events{rank}").read_text() != "" for rank in range(size)] == [True] + [False] * (size - 1)
 
 
+def test_processes_count_the_same_and_agree_on_each_validation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each counts the whole text. At step 0, all validate the counts alone together."""
+    monkeypatch.chdir(tmp_path)
+    ranks.train(STREAM, plan("stream", "2"), tmp_path / "one")
+    ended = ranks.together(2, tmp_path, ranks.train, STREAM, plan("stream", "2"), tmp_path / "two")
+    assert ended.codes == [0, 0], ended.err
+    assert Path("one/counts.safetensors").read_bytes() == Path("two/counts.safetensors").read_bytes()
+    losses = json.loads(Path("losses").read_text())
+    assert all(json.loads(Path(f"losses{rank}").read_text()) == pytest.approx(losses, abs=1e-4) for rank in range(2))
+    lines = ([json.loads(line) for line in Path(name, METRICS).read_text().splitlines()] for name in ("one", "two"))
+    one, two = ({line["step"]: line["valid"]["nats_per_token"] for line in some if "valid" in line} for some in lines)
+    assert list(one) == [0, 25, 50] and two == pytest.approx(one, abs=1e-4)
+    assert nats(tmp_path / "two") == pytest.approx(min(one.values()), abs=1e-4)
+
+
 @pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGINT", 130)])
 def test_a_signal_to_one_process_stops_all_and_any_number_of_them_goes_on(
     tmp_path: Path, stored: list[str], alone: float, name: str, code: int
@@ -132,10 +147,11 @@ def test_a_run_begun_by_one_process_is_gone_on_with_by_two(tmp_path: Path, store
     assert nats(tmp_path / "checkpoints/m") == pytest.approx(alone, abs=1e-4)
 
 
-def test_a_finished_run_is_continued_by_any_number_of_processes(tmp_path: Path, stored: list[str]) -> None:
+@pytest.mark.parametrize("ngram", ["none", "2"])
+def test_a_finished_run_is_continued_by_any_number_of_processes(tmp_path: Path, stored: list[str], ngram: str) -> None:
     """Each process receives the model, its plan and its vocabulary from the first one."""
     for size in (1, 2):
-        charlm.train(STREAM, plan=plan("stream"), folder=tmp_path / "checkpoints" / str(size))
+        charlm.train(STREAM, plan=plan("stream", ngram), folder=tmp_path / "checkpoints" / str(size))
         command = ("train", "text", f"--model={size}", "--resume", f"--steps={STEPS + 20}")
         for said in ("continuing from the weights of step ", "finished; give a larger --minutes or --steps"):
             ended = ranks.together(size, tmp_path, ranks.command, *command)

@@ -172,6 +172,19 @@ def test_it_begins_better_than_a_new_network(base: str) -> None:
     assert first.evaluate(text).nats_per_token < new.evaluate(text).nats_per_token - 0.2
 
 
+def test_a_model_with_counts_gives_its_network_and_the_new_text_is_counted(base: str, tmp_path: Path) -> None:
+    """`base` has no counts, the second model has."""
+    second = train(LINES, start_from=base, ngram="4", steps=20, folder="checkpoints/second")
+    third = train(STREAM, start_from="second", freeze=True, ngram="auto", folder="checkpoints/third")
+    assert_same_cells(third.network, second.network)
+    assert (second.config.ngram, third.config.ngram) == ("4", "6")
+    names = (Path("checkpoints") / name / "counts.safetensors" for name in ("second", "third"))
+    assert len({name.read_bytes() for name in names}) == 2
+    alone = train(STREAM, start_from="second", freeze=True, ngram="none")
+    assert type(alone.network) is Network
+    assert_same_cells(alone.network, second.network)
+
+
 def test_the_plan_says_what_the_tokens_start_as(base: str) -> None:
     events: list[Event] = []
     train(LINES + "THE CATS 7\n", start_from=base, report=events.append)
