@@ -29,7 +29,7 @@ NAMES = [
     "stella",
     "river",
 ]
-SHORT = "steps=60, hidden_size=16, layers=1, learning_rate=0.02"  # in place of a minute
+SHORT = 'steps=60, hidden_size=16, layers=1, learning_rate=0.02, ngram="2"'  # for a minute, in which a network learns more than bigrams
 
 
 def examples() -> list[doctest.Example]:
