@@ -179,7 +179,7 @@ class _ScoredText:
         gate, counted, logprobs = (self.values[name] for name in (GATE, COUNTS, LOGPROB))
         possible = logprobs > -np.inf
         shares: _Floats = gate * np.exp(np.where(possible, counted, -np.inf) - np.where(possible, logprobs, 0.0))
-        return shares
+        return np.minimum(shares, 1.0)  # the quotient is rounded
 
     def _originals(self, tokenizer: Tokenizer) -> list[str] | None:
         """Return the text of each token, "" for <EOS>, or None if no token is unknown."""

@@ -29,7 +29,8 @@ NAMES = [
     "stella",
     "river",
 ]
-SHORT = 'steps=60, hidden_size=16, layers=1, learning_rate=0.02, ngram="2"'  # for a minute, in which a network learns more than bigrams
+# In place of a minute, in which a network learns more than bigrams know.
+SHORT = 'steps=60, hidden_size=16, layers=1, learning_rate=0.02, ngram="2"'
 
 
 def examples() -> list[doctest.Example]:
