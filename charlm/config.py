@@ -13,11 +13,10 @@ from typing import Any, ClassVar
 from charlm.errors import ConfigError
 from charlm.registry import check_name, declarations
 from charlm.settings import check_activation, check_choice, check_count, check_range, from_mapping
-from charlm.task_settings import CountedSettings, TaskSettings
+from charlm.task_settings import MAX_VOCABULARY, CountedSettings, TaskSettings
 
 TOKENIZER_FIELDS = ("vocab_size", "min_count", "closed", "model_type")  # fields of ModelConfig for training a tokenizer
 BUDGETS = ("minutes", "epochs", "steps")  # fields of TrainConfig, of which one is given
-MAX_VOCABULARY = 2**24  # tokens
 
 
 class TextMode(StrEnum):
@@ -52,6 +51,7 @@ class ModelConfig(TaskSettings):
     scale: what the values of a series are divided by: mean, standard or none.
     density: of the next value of a series.
     ngram: the order of the counts of n-grams that share the prediction with the network, or none; auto: chosen.
+    shortlist: common tokens that an adaptive readout gives the full width; None: 1/64 of the vocabulary, unless chosen.
     tokenizer: what a token is: char, word, subword or byte.
     vocab_size: V, control tokens included; None: the tokenizer's choice.
     min_count: rarer units of text are not tokens; None: the tokenizer's default.
@@ -68,7 +68,7 @@ class ModelConfig(TaskSettings):
     dropout: share of outputs that is zeroed between layers and before the readout; None: chosen by the plan.
     residual: whether each layer but the lowest adds its input to its output.
     readout_layers: dense layers above the recurrent ones, output layer included.
-    readout: the output layer, dense or adaptive; auto: chosen by the size of the vocabulary.
+    readout: the output layer, dense or adaptive; auto: chosen by how often tokens occur.
     tie_weights: whether the embedding and the readout share one table.
 
     Raises ConfigError for a value of the wrong type or outside its bounds, UnknownNameError for an unknown name.

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from charlm.arguments import checked_path
-from charlm.config import MAX_VOCABULARY, ModelConfig
+from charlm.config import ModelConfig
 from charlm.counts import Counts
 from charlm.counts import file as counts_file
 from charlm.data import vocabulary
 from charlm.errors import ConfigError
 from charlm.nn.trainable import Trainable
 from charlm.registry import find
+from charlm.task_settings import MAX_VOCABULARY
 from charlm.tokenizers import Tokenizer
 
 _TOKENIZER_FILE = "tokenizer.json"

@@ -11,6 +11,7 @@ from charlm.settings import Settings, check_choice, check_count, check_range
 
 MOST_STEPS_AHEAD = 100_000
 MOST_WEIGHT = 1e6  # of a label
+MAX_VOCABULARY = 2**24  # tokens
 MAX_ORDER = 99  # of counts
 MEGABYTES = 32.0  # of counts on disk, by default
 MOST_MEGABYTES = 128.0
@@ -47,6 +48,7 @@ class TaskSettings(Settings):
     scale: str | None = None
     density: str | None = None
     ngram: str = "auto"
+    shortlist: int | None = None
 
     # The fields of columns, each with its role in charlm.examples.Columns.
     COLUMNS: ClassVar[tuple[str, ...]] = ("text", "label", "source", "target", "token", "tag", "time", "value")
@@ -101,6 +103,7 @@ class TaskSettings(Settings):
     def _check(self) -> None:
         check_count("horizon", self.horizon, 1, MOST_STEPS_AHEAD)
         check_count("season", self.season, 1, MOST_STEPS_AHEAD)
+        check_count("shortlist", self.shortlist, 1, MAX_VOCABULARY)
         if self.scale is not None:
             check_choice("scale", self.scale, ("mean", "standard", "none"))
         if self.features is not None:

@@ -142,7 +142,7 @@ _ADVANCED = {
     "residual": Help("Add a residual connection around every layer but the first."),
     "readout": Help(
         f"Output layer: {_variants('nn.readouts')}.",
-        "auto: chosen by the size of the vocabulary",
+        "auto: chosen by how often tokens occur",
         choices=("auto", *names("nn.readouts")),
         metavar="NAME",
     ),

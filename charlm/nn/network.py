@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -43,9 +44,9 @@ class Network(Trainable):
         self.dense = nn.ModuleList(
             nn.Linear(config.hidden_size, config.hidden_size) for _ in range(config.readout_layers - 1)
         )
-        readout = find(Readout, choose(config.readout, vocabulary_size, tied=config.tie_weights))
+        chosen = choose(config, np.ones(vocabulary_size, np.int64))
         table = self.embedding.tie() if config.tie_weights else None
-        self.readout = readout(config.hidden_size, vocabulary_size, table)
+        self.readout = find(Readout, chosen.readout)(config.hidden_size, vocabulary_size, table, chosen.shortlist)
         self.register_buffer("predictable", torch.ones(vocabulary_size, dtype=torch.bool))
 
     @property

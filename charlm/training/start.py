@@ -14,7 +14,7 @@ from charlm.model import Model
 from charlm.tasks import declared
 
 _ENCODER = ("embedding", "embedding_size", "cell", "activation", "hidden_size", "layers", "residual")
-_ABOVE = ("readout_layers", "readout", "tie_weights")  # only a language model has them
+_ABOVE = ("readout_layers", "readout", "shortlist", "tie_weights")  # only a language model has them
 _VOCABULARY = ("tokenizer", "closed", "model_type")
 _LANGUAGE = ModelConfig.task
 

@@ -26,6 +26,7 @@ KINDS: list[dict[str, Any]] = [
     *({"cell": "rnn", "activation": name} for name in ("relu", "sigmoid", "identity")),
     *({"cell": cell, "embedding": "one-hot"} for cell in ("gru", "lstm")),
     *({"cell": "jordan", **other} for other in ({"readout": "adaptive"}, {"layers": 3})),
+    {"cell": "gru", "readout": "adaptive", "shortlist": 4},
     *({"cell": "gru", **other} for other in ({"readout": "adaptive"}, {"tie_weights": True}, {"sequence": "line"})),
 ]
 WORDS = WordTokenizer(["the", " ", "cat", "don't", "\n", "</script>", "a", "t", "c", ".", "ß"])

@@ -38,6 +38,7 @@ class Case(NamedTuple):
     readout_layers: int = 1
     readout: str = "dense"
     tied: bool = False
+    shortlist: int | None = None
 
     def __str__(self) -> str:
         return "-".join(str(each) for each in self if each)
@@ -54,6 +55,7 @@ CASES += [Case(cell, None, "learned", layers, True, 3) for cell in names("nn.cel
 CASES += [
     Case(cell, None, "learned", 1, False, layers, readout="adaptive") for cell, layers in (("gru", 1), ("jordan", 2))
 ]
+CASES += [Case("gru", None, "learned", 1, readout="adaptive", shortlist=4)]
 CASES += [Case(cell, None, "learned", 2, False, layers, tied=True) for cell, layers in (("gru", 1), ("jordan", 2))]
 SYMBOLS = CharTokenizer("\n acehtü🐈")
 TEXTS = ["", "the cat", "a\ncat 🐈, and a strange ☃ ü\n" * 3]
@@ -99,6 +101,7 @@ def make(folder: Path, case: Case, symbols: Tokenizer = SYMBOLS) -> Path:
         residual=case.residual,
         readout_layers=case.readout_layers,
         readout=case.readout,
+        shortlist=case.shortlist,
         tie_weights=case.tied,
     )
     torch.manual_seed(case.layers)

@@ -12,8 +12,9 @@ from charlm.task_settings import TaskSettings
 from charlm.tasks import declared
 
 Run = Callable[..., Outcome]
-# The hashes of a given vocabulary and of the model that a run starts from, and two choices of the plan.
-WITHOUT_OPTION = {"vocabulary", "start_sha256", "weight_decay", "precision", "ngram_tokens", "ngram_blocks"}
+# The hashes of a given vocabulary and of the model that a run starts from, and choices of the plan.
+WITHOUT_OPTION = {"vocabulary", "start_sha256", "weight_decay", "precision", "shortlist"}
+WITHOUT_OPTION |= {"ngram_tokens", "ngram_blocks"}
 
 
 def test_every_field_has_an_option_or_is_known_to_have_none() -> None:

@@ -25,6 +25,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "word line": {"tokenizer": "word", "sequence": "line"},
     "subword line": {"tokenizer": "subword", "sequence": "line", "vocab_size": 276},
     "adaptive readout": {"tokenizer": "subword", "sequence": "line", "vocab_size": 276, "readout": "adaptive"},
+    "shortlist": {"tokenizer": "char", "sequence": "line", "readout": "adaptive", "shortlist": 9},
     "dense layers": {"tokenizer": "char", "sequence": "line", "readout_layers": 2, "cell": "lstm"},
 }
 TEXTS = ["", "the cat sat", "a dog ran the", "sat"]

@@ -20,6 +20,7 @@ from charlm.training.learner import Learner
 TEXT = "the cats slept"
 KINDS = {
     "adaptive": {"readout": "adaptive"},
+    "shortlist": {"readout": "adaptive", "shortlist": 9},
     "tied": {"tie_weights": True},
     "jordan": {"readout": "adaptive", "cell": "jordan"},
 }
@@ -113,3 +114,19 @@ def test_a_run_that_was_cut_short_goes_on_as_if_it_had_not_been(
     assert charlm.train(LINES, folder=tmp_path / "m", resume=True).config == shape
     assert (tmp_path / "m" / WEIGHTS).read_bytes() == (folder / WEIGHTS).read_bytes()
     assert metrics(tmp_path / "m") == metrics(folder)
+
+
+def test_the_readout_of_a_text_follows_from_how_often_its_characters_occur(tmp_path: Path) -> None:
+    """With 800 characters that occur once or twice, all others are the shortlist; without them, it is dense."""
+    common = (LINES * (800_000 // len(LINES) + 1))[:800_000]
+    rare = [chr(0x4E00 + number) for number in range(800)]
+    text = "".join(character + common[1000 * i : 1000 * (i + 1)] for i, character in enumerate(rare))
+    shape = charlm.ModelConfig(hidden_size=8, layers=1, sequence="stream", ngram="none")
+    for name, corpus in (("many", text), ("few", common[:20_000])):
+        charlm.train(corpus, shape, replace(QUICK, steps=2, valid_fraction=0.02), folder=tmp_path / name)
+    many, few = (json.loads((tmp_path / name / "config.json").read_text())["model"] for name in ("many", "few"))
+    assert many["readout"] == "adaptive" and few["readout"] == "dense" and "shortlist" not in few
+    model = charlm.load(tmp_path / "many")
+    assert many["shortlist"] == model.network.readout.shortlist < 40 and model.tokenizer.size > 800
+    assert sum(each.probability for each in model.next_token_probabilities("the c")) == pytest.approx(1, abs=1e-5)
+    assert math.isfinite(model.score(f"the {rare[3]} {rare[700]}").logprob)

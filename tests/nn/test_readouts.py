@@ -1,19 +1,27 @@
 """Check the probabilities of every readout: sums, zeros, and the shortcut of training."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from conftest import QUICK
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from charlm.config import ModelConfig
 from charlm.data.windows import Batch
+from charlm.errors import ConfigError
 from charlm.nn import probability
 from charlm.nn.network import Network, check_tensors
 from charlm.nn.probability import log_probabilities
-from charlm.nn.readouts import Readout, choose
+from charlm.nn.readouts import Readout
+from charlm.nn.readouts._choice import choose, expected_cost, wide_shortlist
+from charlm.nn.readouts._groups import group_bounds
 from charlm.nn.readouts.adaptive import Adaptive
+from charlm.nn.readouts.dense import Dense
+from charlm.nn.rows import Rows
 from charlm.registry import find, names
 from charlm.training import learner as optimization
 from charlm.training.learner import Learner
@@ -25,13 +33,13 @@ EVERYTHING = torch.ones(V, dtype=torch.bool)
 pytestmark = pytest.mark.usefixtures("float64")
 
 
-@pytest.fixture(params=[*names("nn.readouts"), "tied"])
+@pytest.fixture(params=[*names("nn.readouts"), "tied", "shortlist"])
 def readout(request: pytest.FixtureRequest) -> Readout:
-    """Each readout with random weights, and the dense one with the table of an embedding."""
+    """Each readout with random weights, the dense one also with the table of an embedding; and a shortlist."""
     if request.param == "tied":
         table = nn.Parameter(torch.randn(V, H))
         return find(Readout, "dense")(H, V, lambda: table)
-    made = find(Readout, request.param)(H, V)
+    made = Adaptive(H, V, None, 7) if request.param == "shortlist" else find(Readout, request.param)(H, V)
     for parameter in made.parameters():
         nn.init.normal_(parameter, std=0.5)
     made.set_frequencies(torch.randint(100, (V,)))
@@ -95,15 +103,16 @@ def test_where_the_same_symbol_came_each_time_all_parameters_have_a_gradient(rea
         assert all(each.grad is not None and each.grad.isfinite().all() for each in readout.parameters())
 
 
-def adaptive() -> Adaptive:
-    made = Adaptive(H, V)
+def adaptive(shortlist: int | None = None) -> Adaptive:
+    made = Adaptive(H, V, None, shortlist)
     made.set_frequencies(torch.randint(100, (V,)))
     return made
 
 
-def test_an_adaptive_readout_is_that_of_torch() -> None:
+@pytest.mark.parametrize("shortlist", [None, 1, 7, 25, 39])
+def test_an_adaptive_readout_is_that_of_torch(shortlist: int | None) -> None:
     """With the same weights and tokens ordered by count, compare all logits and those of the targets."""
-    ours = adaptive()
+    ours = adaptive(shortlist)
     theirs = nn.AdaptiveLogSoftmaxWithLoss(H, V, [first for first, _ in ours.groups], div_value=2.0, head_bias=True)
     theirs.load_state_dict({name: value for name, value in ours.state_dict().items() if name != "places"})
     outputs, targets = torch.randn(100, H), torch.randint(V, (100,))
@@ -155,10 +164,86 @@ def test_any_vocabulary_has_its_groups(size: int) -> None:
     assert float(found.sum()) == pytest.approx(1) and (found > 0).all()
 
 
-def test_a_large_vocabulary_gets_groups_unless_it_is_tied_or_told() -> None:
-    assert [choose("auto", size, tied=False) for size in (65, 1_000, 50_000)] == ["dense", "dense", "adaptive"]
-    assert choose("auto", 50_000, tied=True) == choose("dense", 50_000, tied=False) == "dense"
-    assert choose("adaptive", 65, tied=False) == "adaptive"
+def test_a_shortlist_that_is_given_replaces_the_usual_ends_that_it_covers() -> None:
+    """The usual ends are at 1/64, 1/16 and 1/4 of the vocabulary."""
+    assert group_bounds(1024) == [(16, 64), (64, 256), (256, 1024)]
+    assert group_bounds(1024, 16) == group_bounds(1024)
+    assert group_bounds(1024, 10) == [(10, 16), (16, 64), (64, 256), (256, 1024)]
+    assert group_bounds(1024, 100) == [(100, 256), (256, 1024)]
+    assert group_bounds(1024, 256) == [(256, 1024)]
+    assert group_bounds(1024, 9999) == [(1023, 1024)], "the last token at least is in a group"
+
+
+def test_a_small_vocabulary_starts_from_a_longer_shortlist() -> None:
+    """Its tokens keep their probabilities relative to each other."""
+    source, small = Adaptive(H, V, None, 20), Adaptive(H, 6, None, 20)
+    source.set_frequencies(torch.arange(V, 0, -1))
+    small.set_frequencies(torch.arange(6, 0, -1))
+    small.start_from(source, Rows(torch.arange(6), EVERYTHING))
+    assert small.shortlist == 5
+    h = torch.randn(9, H)
+    old, new = source.logits(h, EVERYTHING)[:, :5], small.logits(h, EVERYTHING[:6])[:, :5]
+    torch.testing.assert_close(new.log_softmax(1), old.log_softmax(1))
+
+
+def test_only_an_adaptive_readout_has_a_shortlist() -> None:
+    with pytest.raises(ConfigError, match="shortlist is 20, but only an adaptive readout has one"):
+        Network(replace(SHAPE, readout="dense", shortlist=20), V)
+
+
+def chosen(counts: Sequence[int] | NDArray[np.int64], **settings: object) -> tuple[str, int | None]:
+    config = choose(ModelConfig(**settings), np.asarray(counts))  # type: ignore[arg-type]
+    return config.readout, config.shortlist
+
+
+def zipf(size: int) -> NDArray[np.int64]:
+    return 10**9 // np.arange(1, size + 1)
+
+
+def test_the_expected_cost_of_a_target_is_the_one_worked_out_by_hand() -> None:
+    """A shortlist of 2 tokens, and groups of 2 and 4; H = 8. The shares of the groups are 1/10 and 0, then 1/10 each.
+
+    The head has 2 + 2 logits. The tails have widths of 4 and 2, and cost 4 (1 + 2/8) = 5 and 2 (1 + 4/8) = 3.
+    """
+    counts = np.array([0, 1, 9, 0, 0, 9, 1, 0])
+    assert expected_cost(counts, 8, [(2, 4), (4, 8)]) == pytest.approx(2 + 2 + 2 / 20 * 5 + 0 * 3)
+    counts = np.array([1, 1, 8, 1, 0, 8, 1, 0])  # two in each group
+    assert expected_cost(counts, 8, [(2, 4), (4, 8)]) == pytest.approx(2 + 2 + 2 / 20 * 5 + 2 / 20 * 3)
+
+
+def test_a_wide_shortlist_has_the_tokens_of_999_of_1000_targets() -> None:
+    assert wide_shortlist(np.array([1, 0, 400, 599, 0])) == 2
+    assert wide_shortlist(np.array([2, 0, 400, 598, 0])) == 3
+    assert wide_shortlist(np.ones(1_000, np.int64)) == 999
+
+
+def test_a_text_of_ordinary_letters_has_the_dense_readout() -> None:
+    for size in (4, 65, 105, 400):
+        assert chosen(zipf(size)) == chosen(np.ones(size, np.int64)) == ("dense", None)
+    assert chosen([*[10_000] * 70, *[1] * 300]) == ("dense", None), "370 logits cost little"
+
+
+def test_a_text_with_many_rare_letters_has_a_shortlist_of_the_others() -> None:
+    """Its size follows from frequencies: the rare letters may be hundreds or thousands."""
+    for rare in (800, 3_000, 100_000):
+        common = [rare * 100] * 90
+        readout, shortlist = chosen([*[1] * rare, *common])
+        assert readout == "adaptive" and shortlist == 90
+    assert chosen([10_000] * 890) == ("dense", None), "890 letters that all are common"
+
+
+def test_a_large_vocabulary_of_words_has_the_usual_groups_unless_it_is_tied_or_told() -> None:
+    assert [chosen(zipf(size)) for size in (1_000, 2_000, 50_000)] == [("dense", None), *[("adaptive", None)] * 2]
+    for width in (128, 256, 512):
+        assert chosen(np.ones(2_000, np.int64), hidden_size=width) == ("adaptive", None)
+    assert chosen(zipf(50_000), tie_weights=True) == chosen(zipf(50_000), readout="dense") == ("dense", None)
+    assert chosen(zipf(65), readout="adaptive") == ("adaptive", None)
+    assert chosen(zipf(65), shortlist=30) == chosen(zipf(65), shortlist=30, readout="adaptive") == ("adaptive", 30)
+
+
+def test_without_known_frequencies_the_size_of_the_vocabulary_decides() -> None:
+    kinds = [type(Network(replace(SHAPE, readout="auto"), size).readout) for size in (65, 1_000, 5_000)]
+    assert kinds == [Dense, Dense, Adaptive]
 
 
 SHAPE = ModelConfig(cell="rnn", hidden_size=H, layers=1, embedding_size=H, dropout=0.0)
@@ -168,7 +253,7 @@ SHAPES = [
     {"tie_weights": True},
     {"readout": "adaptive", "cell": "jordan"},
 ]
-SHAPES += [{"readout": "adaptive", "readout_layers": 2}]
+SHAPES += [{"readout": "adaptive", "readout_layers": 2}, {"readout": "adaptive", "shortlist": 11}]
 
 
 def network(**settings: object) -> Network:

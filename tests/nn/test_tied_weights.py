@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from conftest import LINES, QUICK, TINY, Outcome
@@ -100,7 +101,7 @@ def test_the_plan_makes_the_embedding_as_wide_as_a_layer() -> None:
     shape = lambda config: Network(config, 65)  # noqa: E731
     found = resolve(ModelConfig(tie_weights=True), 10**9, shape, anything).config
     assert found.embedding_size == found.hidden_size and found.tie_weights
-    assert choose("auto", 10**6, tied=True) == "dense"
+    assert choose(ModelConfig(tie_weights=True), np.ones(10**6, np.int64)).readout == "dense"
     for given in ({"embedding_size": 100}, {"hidden_size": 100}):
         found = resolve(ModelConfig(tie_weights=True, **given), 10**9, shape, anything).config
         assert (found.embedding_size, found.hidden_size) == (100, 100)

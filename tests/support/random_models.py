@@ -18,6 +18,7 @@ KINDS = [
     *({**cell, "layers": 2, "residual": True, "readout_layers": 2} for cell in CELLS),
     *({"cell": cell, "activation": name, "layers": 2} for cell in ("rnn", "jordan") for name in ACTIVATIONS),
     *({"cell": cell, "readout": "adaptive", "layers": 2} for cell in ("gru", "jordan")),
+    {"cell": "gru", "readout": "adaptive", "shortlist": 5},
     *({"cell": cell, "tie_weights": True, "layers": 2} for cell in ("lstm", "jordan")),
 ]
 

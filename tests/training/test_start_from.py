@@ -125,6 +125,7 @@ def test_rows_of_known_tokens_are_carried_over_and_others_are_the_mean(line_mode
         {"tie_weights": True, "embedding_size": 16},
         {"readout_layers": 2, "residual": True, "layers": 2},
         {"readout": "adaptive"},
+        {"readout": "adaptive", "shortlist": 9},
     ],
     ids=lambda changes: "-".join(map(str, changes)) or "plain",
 )

@@ -10,25 +10,24 @@ from typing import Self
 
 from torch import Tensor, nn
 
+from charlm.nn.readouts._choice import choose as choose
 from charlm.nn.rows import Rows
 
 # Returns the matrix (V, H) of an embedding. A function, because moving a network to a device replaces its tensors.
 Table = Callable[[], Tensor]
 
-# With the adaptive readout a training step is 1.9 times as fast at 1,000 tokens, 5.3 times at 5,000
-# (benchmarks/readout.py).
-_MIN_VOCABULARY_FOR_ADAPTIVE = 2_000
-
 
 class Readout(nn.Module, ABC):
     """An output layer of width H for a vocabulary of V.
 
-    `shared` is the table of the embedding, for tied weights; without it the readout has a matrix of its own. Raises
-    ConfigError if the readout cannot share a table.
+    `shared` is the table of the embedding, for tied weights; without it the readout has a matrix of its own.
+    `shortlist` is as in ModelConfig. Raises ConfigError for one of them that the readout does not have.
     """
 
     @abstractmethod
-    def __init__(self, hidden_size: int, vocabulary_size: int, shared: Table | None = None) -> None:
+    def __init__(
+        self, hidden_size: int, vocabulary_size: int, shared: Table | None = None, shortlist: int | None = None
+    ) -> None:
         super().__init__()
 
     @abstractmethod
@@ -53,10 +52,3 @@ class Readout(nn.Module, ABC):
 
     def set_frequencies(self, counts: Tensor) -> None:
         """Set how often each token is a target (V,). Called once, before training."""
-
-
-def choose(name: str, vocabulary_size: int, *, tied: bool) -> str:
-    """Return the readout's name, with `auto` replaced by the choice for this vocabulary."""
-    if name != "auto":
-        return name
-    return "adaptive" if vocabulary_size >= _MIN_VOCABULARY_FOR_ADAPTIVE and not tied else "dense"

@@ -9,7 +9,6 @@ know tokens of probability 0, and computes no gradient for a group without targe
 """
 
 import math
-from itertools import pairwise
 from typing import Self, cast
 
 import torch
@@ -18,25 +17,25 @@ from torch.nn import functional
 
 from charlm.errors import ConfigError
 from charlm.nn.readouts import Readout, Table
+from charlm.nn.readouts._groups import group_bounds, group_width
 from charlm.nn.rows import Rows
-
-_BORDERS = (1 / 64, 1 / 16, 1 / 4)  # ends of the shortlist and of all groups but the last, as shares of V
-_NARROWING = 2  # the width of each tail over that of the next
 
 
 class Adaptive(Readout):
     places: Tensor  # (V,): the position of each token in the order of frequency; a name in model.safetensors
 
-    def __init__(self, hidden_size: int, vocabulary_size: int, shared: Table | None = None) -> None:
-        super().__init__(hidden_size, vocabulary_size, shared)
+    def __init__(
+        self, hidden_size: int, vocabulary_size: int, shared: Table | None = None, shortlist: int | None = None
+    ) -> None:
+        super().__init__(hidden_size, vocabulary_size, shared, shortlist)
         if shared is not None:
             raise ConfigError("an adaptive readout has no matrix to tie to the embedding", remedy="tie_dense_readout")
-        self.shortlist, *ends = sorted({*(max(2, int(share * vocabulary_size)) for share in _BORDERS), vocabulary_size})
-        self.groups = list(pairwise((self.shortlist, *ends)))  # first position and end of each
+        self.groups = group_bounds(vocabulary_size, shortlist)
+        self.shortlist = self.groups[0][0]
         self.head = nn.Linear(hidden_size, self.shortlist + len(self.groups))
         self.tail = nn.ModuleList()
         for number, (first, end) in enumerate(self.groups, 1):
-            width = max(1, hidden_size // _NARROWING**number)
+            width = group_width(hidden_size, number)
             narrow, wide = nn.Linear(hidden_size, width, bias=False), nn.Linear(width, end - first, bias=False)
             self.tail.append(nn.Sequential(narrow, wide))
         self.register_buffer("places", torch.arange(vocabulary_size))

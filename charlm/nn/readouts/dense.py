@@ -6,13 +6,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from charlm.errors import ConfigError
 from charlm.nn.readouts import Readout, Table
 from charlm.nn.rows import Rows
 
 
 class Dense(Readout):
-    def __init__(self, hidden_size: int, vocabulary_size: int, shared: Table | None = None) -> None:
-        super().__init__(hidden_size, vocabulary_size, shared)
+    def __init__(
+        self, hidden_size: int, vocabulary_size: int, shared: Table | None = None, shortlist: int | None = None
+    ) -> None:
+        super().__init__(hidden_size, vocabulary_size, shared, shortlist)
+        if shortlist is not None:
+            raise ConfigError(f"shortlist is {shortlist:,}, but only an adaptive readout has one")
         self._shared = shared
         if shared is None:
             linear = nn.Linear(hidden_size, vocabulary_size)

@@ -110,7 +110,7 @@ class TextDataset(PreparedText, Dataset):
         return with_choices(config, self.counted.settings if self.counted else None)
 
     def choose_readout(self, model: ModelConfig) -> ModelConfig:
-        return replace(model, readout=choose(model.readout, self.tokenizer.size, tied=model.tie_weights))
+        return choose(model, self.counts)
 
     def batches(self, config: TrainConfig, rows: Callable[[int], slice] = slice) -> TrainingWindows:
         return TrainingWindows(
