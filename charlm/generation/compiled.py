@@ -2,11 +2,12 @@
 
 The weights are packed once. The state is in buffers that the loops read and write in place.
 
-The readout has more rows than the vocabulary, to fill whole blocks; the draw ignores those.
+The readout has more rows than the vocabulary: those of groups, and some to fill whole blocks. The draw ignores them.
 """
 
 import ctypes
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import cast
 
 import torch
@@ -54,12 +55,14 @@ class CompiledDraws:
         self._packed_hh = [pack(cell.weight_hh, cell.gates) for cell in cells]
         readout = network.readout.as_linear(network.allowed_tokens)
         assert readout is not None
-        weight, bias = readout
-        V, H = weight.shape
+        weight, bias, groups = readout
+        V, H = network.choices, weight.shape[1]
+        self._ends = torch.tensor([0, *accumulate(map(len, groups))])
+        self._members = torch.cat((*groups, self._ends[:0]))
         self._filters = filters([sampler.compiled for sampler in samplers if sampler.compiled])
-        self._padding = -V % BLOCK
-        self._readout = pack(pad(weight, (0, 0, 0, self._padding)), 1)
-        self._bias = pad(bias, (0, self._padding))
+        padding = -len(bias) % BLOCK
+        self._readout = pack(pad(weight, (0, 0, 0, padding)), 1)
+        self._bias = pad(bias, (0, padding))
         self._network = network
         self._cells, self._V, self._H, self._end = cells, V, H, end
         self._next, self._stack = logits, Stack()
@@ -92,7 +95,7 @@ class CompiledDraws:
         """Make buffers for a batch of this size, and collect the addresses of all arrays."""
         B = len(logits)
         cell = self._cells[0]
-        self._next = pad(logits, (0, self._padding))
+        self._next = pad(logits, (0, len(self._bias) - self._V))
         self._mixed_in = _MixedIn(self._network, state[-1][0]) if isinstance(self._network, MixedNetwork) else None
         state = state[: len(self._cells)]
         self._states = [layer[0].expand(2, -1, -1).contiguous() for layer in state]
@@ -130,6 +133,9 @@ class CompiledDraws:
             projected=_address(self._projected),
             layer=ctypes.cast(self._layers, ctypes.c_void_p),
             symbols=self._V,
+            groups=len(self._ends) - 1,
+            ends=_address(self._ends),
+            members=_address(self._members),
             enough=int(ENDED_SHARE * B),
             end=self._end,
             filters=len(self._filters),

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -13,13 +13,14 @@ from torch import Tensor
 
 from charlm.compiled import VARIABLE
 from charlm.config import ModelConfig
-from charlm.generation.compiled import CompiledDraws
+from charlm.generation.compiled import CompiledDraws, fits
 from charlm.generation.drawing import TorchDraws, draws
 from charlm.generation.samplers import chain
 from charlm.nn.cells import Cell, State
 from charlm.nn.native import fused
 from charlm.nn.native.library import VARIANTS, library, multiplies_bfloat16, path_in_use
 from charlm.nn.network import Network
+from charlm.nn.readouts.adaptive import Adaptive
 from charlm.registry import find, names
 
 pytestmark = pytest.mark.skipif(library() is None, reason="no C compiler where charlm was installed")
@@ -172,6 +173,36 @@ def test_draws_are_those_of_torch(
                 fast.keep(torch.tensor([13, 0]))
 
 
+@pytest.mark.parametrize("closed", [False, True], ids=["open", "closed"])
+@pytest.mark.parametrize("shortlist", [None, 1, 9, 20])
+def test_draws_from_groups_are_those_of_torch(variant: str, shortlist: int | None, closed: bool) -> None:
+    """Also where nothing in the last group can occur."""
+    torch.manual_seed(0)
+    shape = ModelConfig(
+        hidden_size=40, layers=2, dropout=0.0, embedding_size=6, readout="adaptive", shortlist=shortlist
+    )
+    network, rows = Network(shape, 21).eval(), 5
+    allowed = torch.arange(21) != 1
+    counts = torch.randint(100, (21,))
+    network.set_output_statistics(allowed, counts)
+    readout = cast(Adaptive, network.readout)
+    for parameter in readout.parameters():
+        torch.nn.init.normal_(parameter)
+    if closed:
+        allowed &= readout.places < readout.groups[-1][0]
+        network.set_output_statistics(allowed, counts)
+    with torch.inference_mode():
+        logits, state = torch.randn(rows, 21), network.zero_state(rows)
+        plain = TorchDraws(network, [], logits, state, torch.empty(rows, 0, dtype=torch.long), end=-1)
+        assert fits(network, [])
+        fast = CompiledDraws(network, [], logits, state, end=-1)
+        for steps in (1, 7, 4):
+            chances = torch.rand(steps, rows, dtype=torch.double)
+            (mine, my_logits), (theirs, their_logits) = fast(chances), plain(chances)
+            assert mine.equal(theirs) and allowed[mine[1:]].all()
+            torch.testing.assert_close(my_logits, their_logits, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize(
     "settings",
     [
@@ -210,7 +241,6 @@ def test_compiled_samplers_are_those_of_torch(variant: str, settings: dict[str, 
         {},
         {"residual": True},
         {"readout_layers": 2},
-        {"readout": "adaptive"},
         *({"cell": name} for name in names("nn.cells") if (name, None) not in CELLS and name != "rnn"),
     ],
     ids=str,

@@ -59,7 +59,7 @@ struct mixture {                /* the counts that share the prediction, and the
 };
 
 struct stack {
-    int64_t B, H, V, layers, gates, activation; /* V: vocabulary, padded to a multiple of 16 */
+    int64_t B, H, V, layers, gates, activation; /* V: rows of the readout, padded to a multiple of 16 */
     const float *table;          /* (V, G): W_x x + b of the lowest layer for every token */
     const float *packed_readout; /* packed (V, H) */
     const float *bias_readout;   /* (V) */
@@ -67,7 +67,10 @@ struct stack {
     float *projected;            /* (B, G): work space */
     int64_t *ids;                /* (B): the tokens to read next */
     float *logits;               /* (steps + 1, B, V): index 0 holds the logits of the first draw */
-    int64_t symbols;             /* vocabulary without padding */
+    int64_t symbols;             /* vocabulary; the rows of the groups follow, then padding */
+    int64_t groups;              /* of an adaptive readout */
+    const int64_t *ends;         /* (groups + 1): where each group begins in `members`, and the end of the last */
+    const int64_t *members;      /* the tokens of all groups */
     int64_t steps;               /* steps at most; drawing stops earlier if more than */
     int64_t enough;              /* this many rows have drawn */
     int64_t end;

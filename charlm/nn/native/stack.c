@@ -78,6 +78,27 @@ static void step(const struct stack *stack, float *logits, struct team *team) {
           first, last);
 }
 
+/* ---- Groups of an adaptive readout ---- */
+
+/* Turn the logits of one row into log P: those of each group's tokens are normalized within the group first. */
+static void normalize(const struct stack *stack, float *logits) {
+    const int64_t V = stack->symbols;
+    for (int64_t g = 0; g < stack->groups; g++) {
+        double best = -INFINITY, total = 0;
+        for (int64_t i = stack->ends[g]; i < stack->ends[g + 1]; i++)
+            if (logits[stack->members[i]] > best) best = logits[stack->members[i]];
+        if (best == -INFINITY) continue; /* nothing in this group can occur */
+        for (int64_t i = stack->ends[g]; i < stack->ends[g + 1]; i++) total += exp(logits[stack->members[i]] - best);
+        double shift = logits[V + g] - best - log(total);
+        for (int64_t i = stack->ends[g]; i < stack->ends[g + 1]; i++) logits[stack->members[i]] += (float)shift;
+    }
+    double best = -INFINITY, total = 0;
+    for (int64_t i = 0; i < V; i++)
+        if (logits[i] > best) best = logits[i];
+    for (int64_t i = 0; i < V; i++) total += exp(logits[i] - best);
+    for (int64_t i = 0; i < V; i++) logits[i] -= (float)(best + log(total));
+}
+
 /* ---- The mixture with counts ---- */
 
 /* Return the logit of the gate: G[cell] + u · h / H. */
@@ -199,8 +220,10 @@ void NAME(stack_draw)(const void *what, struct team *team) {
         meet(team);
         step(stack, logits + B * stack->V, team);
         meet(team);
-        if (stack->mixture) /* the rows that this thread draws next */
-            for (int64_t b = team->index; b < B; b += team->size) mix(stack, b, logits + (B + b) * stack->V);
+        for (int64_t b = team->index; b < B; b += team->size) { /* the rows that this thread draws next */
+            if (stack->groups) normalize(stack, logits + (B + b) * stack->V);
+            if (stack->mixture) mix(stack, b, logits + (B + b) * stack->V);
+        }
         for (int64_t b = 0; b < B; b++)
             if (stack->drawn[s * B + b] == stack->end) { /* a row that has ended before is not counted again */
                 int64_t t = s - 1;

@@ -6,7 +6,7 @@ probability of exactly 0. Letters: V vocabulary, H hidden, N any number of outpu
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Self
+from typing import NamedTuple, Self
 
 from torch import Tensor, nn
 
@@ -15,6 +15,17 @@ from charlm.nn.rows import Rows
 
 # Returns the matrix (V, H) of an embedding. A function, because moving a network to a device replaces its tensors.
 Table = Callable[[], Tensor]
+
+
+class GroupedLinear(NamedTuple):
+    """Logits are W h + b, with a row for each token and then one for each of G groups.
+
+    The logits of a group's tokens are normalized within the group: they become log P(token | group), plus the group's.
+    """
+
+    weight: Tensor  # (V + G, H)
+    bias: Tensor  # (V + G,)
+    groups: tuple[Tensor, ...] = ()  # the tokens of each
 
 
 class Readout(nn.Module, ABC):
@@ -46,8 +57,8 @@ class Readout(nn.Module, ABC):
     def start_from(self, source: Self, rows: Rows) -> None:
         """Take the weights of another readout of this kind, of the same width. Called after `set_frequencies`."""
 
-    def as_linear(self, allowed_tokens: Tensor) -> tuple[Tensor, Tensor] | None:
-        """Return W (V, H) and b (V,) if the logits are W h + b, else None."""
+    def as_linear(self, allowed_tokens: Tensor) -> GroupedLinear | None:
+        """Return a product that leads to the logits, or None if there is none."""
         return None
 
     def set_frequencies(self, counts: Tensor) -> None:

@@ -23,7 +23,7 @@ from charlm.config import ModelConfig
 from charlm.nn.readouts._groups import group_bounds, group_width
 
 _COMMON = 0.999  # share of the targets that are in a wide shortlist
-_WIDE_MARGIN = 400  # samplers in compiled loops exist for the dense readout only
+_WIDE_MARGIN = 400  # groups take operations of their own, and drawing normalizes them
 _USUAL_MARGIN = 1_700  # about what a layer of 256 units costs: narrow tails also cost likelihood
 _WIDTH = 256  # for a network whose width is still open
 

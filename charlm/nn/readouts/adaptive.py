@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from charlm.errors import ConfigError
-from charlm.nn.readouts import Readout, Table
+from charlm.nn.readouts import GroupedLinear, Readout, Table
 from charlm.nn.readouts._groups import group_bounds, group_width
 from charlm.nn.rows import Rows
 
@@ -103,6 +103,15 @@ class Adaptive(Readout):
             narrow, wide = (cast(nn.Linear, part).weight for part in cast(nn.Sequential, tail))
             parts.append(group + wide @ narrow)
         return torch.cat(parts)[self.places]
+
+    def as_linear(self, allowed_tokens: Tensor) -> GroupedLinear:
+        groups, sizes = self.head.bias[self.shortlist :], [end - first for first, end in self.groups]
+        of_tokens = [bias.expand(size) for bias, size in zip(groups, sizes, strict=True)]
+        ordered = torch.cat([self.head.bias[: self.shortlist], *of_tokens])
+        bias = torch.where(allowed_tokens, ordered[self.places], -torch.inf)
+        members = self.places.argsort().tensor_split([first for first, _ in self.groups])[1:]
+        weight = torch.cat([self.output_vectors(), self.head.weight[self.shortlist :]])
+        return GroupedLinear(weight, torch.cat([bias, groups]), members)
 
     def _head(self, outputs: Tensor, mask: Tensor) -> Tensor:
         """Return the logits of the shortlist and of the groups."""

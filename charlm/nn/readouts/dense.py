@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from charlm.errors import ConfigError
-from charlm.nn.readouts import Readout, Table
+from charlm.nn.readouts import GroupedLinear, Readout, Table
 from charlm.nn.rows import Rows
 
 
@@ -33,11 +33,12 @@ class Dense(Readout):
             self.weight.data.copy_(rows.of(source.weight.data))
         self.bias.data.copy_(rows.of(source.bias.data))
 
-    def as_linear(self, allowed_tokens: Tensor) -> tuple[Tensor, Tensor]:
-        return self.output_vectors(), torch.where(allowed_tokens, self.bias, -torch.inf)
+    def as_linear(self, allowed_tokens: Tensor) -> GroupedLinear:
+        return GroupedLinear(self.output_vectors(), torch.where(allowed_tokens, self.bias, -torch.inf))
 
     def logits(self, outputs: Tensor, allowed_tokens: Tensor) -> Tensor:
-        return functional.linear(outputs, *self.as_linear(allowed_tokens))
+        weight, bias, _ = self.as_linear(allowed_tokens)
+        return functional.linear(outputs, weight, bias)
 
     def target_log_probability(self, outputs: Tensor, targets: Tensor, allowed_tokens: Tensor) -> Tensor:
         return -functional.cross_entropy(self.logits(outputs, allowed_tokens), targets, reduction="none")
