@@ -30,6 +30,7 @@ from charlm.nn.trainable import Read
 NETWORK, COUNTS, GATE = "network", "counts", "gate"  # log P by each part alone, and g<t>
 _UNKNOWN = -1  # a token of context before the beginning of what is read
 _COUNTS = 12  # sizes of k; a context seen 2,047 times or more has the last one
+_LARGEST = 4.0  # of G while it is trained
 _CERTAIN = 40.0  # the logit of a share that is 1 in float32
 _FOLLOWERS = (2, 3, 5)  # the least numbers of followers of all values of d but the first
 
@@ -146,6 +147,11 @@ class MixedNetwork(Network):
         gate = self.gate(h, self._cells_of(figures.context, h))
         parts = {NETWORK: alone, COUNTS: counted, GATE: torch.sigmoid(gate)}
         return _mixture(alone, counted, gate), parts
+
+    @torch.no_grad()
+    def bound(self) -> None:
+        """Keep G where the gate still learns: a part with no share has no gradient, and could not come back."""
+        self.gate_table.clamp_(-_LARGEST, _LARGEST)
 
     def with_counts_alone(self) -> "MixedNetwork":
         """Return a copy that leaves the prediction to the counts."""

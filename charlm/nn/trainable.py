@@ -51,6 +51,9 @@ class Trainable(Encoder, ABC):
         """
         self.load_state_dict(weights)
 
+    def bound(self) -> None:
+        """Bring weights back into their bounds after an update."""
+
     @abstractmethod
     def target_log_probability(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return log P (nats) of the target of each output, (N, H) and (N,) or (N, k) → (N,)."""

@@ -183,6 +183,7 @@ class Learner:
     def apply(self, rate: float) -> None:
         """Update the weights by the gradient of the last `backward`: the second half of `step`."""
         self.optimizer.step(rate)
+        self.network.bound()
         self.state = self._next_state
 
     def finish_step(self, step: int, progress: float, *, mean: bool) -> bool:

@@ -364,3 +364,12 @@ def test_the_plan_repeats_what_was_counted(tmp_path: Path, tokens: int) -> None:
 def test_without_counts_a_plan_names_none(tmp_path: Path) -> None:
     first(STREAM[:2000], folder=tmp_path / "m", ngram="none")
     assert "ngram" not in (tmp_path / "m" / "plan.json").read_text()
+
+
+def test_a_gate_can_turn_back(trained_only: None) -> None:
+    """It follows the network at first, but no part loses its share."""
+    mixed = charlm.train(
+        LINES, ngram="3", hidden_size=16, layers=1, steps=100, learning_rate=0.5, batch_size=4, seq_len=8, seed=1
+    )
+    table = mixed.network.gate_table.detach()
+    assert table.abs().max() == pytest.approx(4)
