@@ -124,6 +124,14 @@ class Outcome:
     err: str
 
 
+@pytest.fixture(autouse=True)
+def answer_to_sigterm() -> Iterator[None]:
+    """Restore what a command in this process has changed: processes that are started later would ignore SIGTERM too."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
     """Run `charlm ARGUMENTS...` in this process, in an empty folder."""
