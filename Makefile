@@ -80,7 +80,7 @@ gpu: .venv/installed-dev demo/stdlib.txt
 # Linux), then minutes of fuzzing.
 SOAK_MINUTES ?= 10
 soak: .venv/installed-dev
-	CHARLM_SOAK=1 $(BIN)/pytest tests/reliability tests/checkpoints tests/training/test_distributed.py tests/tokenizers/test_tokenizers.py \
+	CHARLM_SOAK=1 $(BIN)/pytest --timeout 3600 tests/reliability tests/checkpoints tests/training/test_distributed.py tests/tokenizers/test_tokenizers.py \
 	    tests/server/test_load.py tests/hosts tests/docs/test_scheduler_page.py
 	-$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris
 	$(BIN)/python fuzz/fuzz_parsers.py -max_total_time=$$((60 * $(SOAK_MINUTES))) -rss_limit_mb=4096

@@ -64,7 +64,7 @@ class Interrupts:
 
 
 @contextmanager
-def importing() -> Iterator[None]:
-    """Hold signals back during the import of torch, which would swallow the exception that a signal raises."""
+def uninterrupted() -> Iterator[None]:
+    """Hold signals back during a short operation of a library that would swallow the exception, or be left locked."""
     with Interrupts() as interrupts, interrupts.held():
         yield

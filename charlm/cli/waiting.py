@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from charlm.interrupts import importing
+from charlm.interrupts import uninterrupted
 
 COMPARING = "comparing with the training text"
 _ERASE = "\r\x1b[K"
@@ -27,5 +27,5 @@ def waiting(activity: str, quiet: bool) -> Iterator[None]:
 @contextmanager
 def loading(quiet: bool) -> Iterator[None]:
     """Import torch in the block: it takes seconds, and holds signals back."""
-    with waiting("loading torch", quiet or "torch" in sys.modules), importing():
+    with waiting("loading torch", quiet or "torch" in sys.modules), uninterrupted():
         yield

@@ -4,15 +4,16 @@ Optuna stores them, by SQLAlchemy. What charlm adds to a study and to its trials
 """
 
 import logging
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning, OptunaError
+from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning, OptunaError, TrialPruned
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.pruners import MedianPruner
 from optuna.storages import RDBStorage, fail_stale_trials
@@ -22,6 +23,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from charlm.errors import CharlmError, ConfigError
+from charlm.interrupts import uninterrupted
 from charlm.search.history import Ending, History, Trial
 from charlm.search.sampler import SeededSampler
 from charlm.wording import listed
@@ -100,7 +102,7 @@ class Store:
                 study = optuna.load_study(study_name=self.name, storage=storage, sampler=sampler, pruner=pruner)
             attributes = self._attributes(study)
             self._check(attributes[_IDENTITY], identity)
-            opened = Study(study, self.shown)
+            opened = Study(study, storage, self.shown)
             opened.require(first)
             return opened
 
@@ -172,11 +174,11 @@ def _cause(error: BaseException) -> str:
 class Study:
     """An open study. `space` are the ranges that it stores, as plain values; `shown` is its database in messages."""
 
-    def __init__(self, study: optuna.Study, shown: str) -> None:
+    def __init__(self, study: optuna.Study, storage: RDBStorage, shown: str) -> None:
         attributes = study.user_attrs
         self.space: Mapping[str, Any] = attributes[_SPACE]
         self._of_a_trial: Mapping[str, Any] = attributes[_IDENTITY]["trial"]
-        self._study, self._shown = study, shown
+        self._study, self._storage, self._shown = study, storage, shown
 
     def require(self, parameters: Mapping[str, Any]) -> None:
         """Let the next trial have the default parameters, unless a trial with them has ended, runs or waits."""
@@ -187,30 +189,65 @@ class Study:
 
     def run(self, objective: Callable[[OptunaTrial], float], failures: type[Exception]) -> int:
         """Run one trial, and return its number; `failures` are the errors of the objective that end only this trial."""
-        numbers: list[int] = []
-
-        def numbered(trial: OptunaTrial) -> float:
-            numbers.append(trial.number)
-            return objective(trial)
-
-        with _sentences(self._shown):
+        with _sentences(self._shown), self._begun() as trial, self._alive(trial):
             try:
-                self._study.optimize(numbered, n_trials=1, catch=(failures,))
-            except KeyboardInterrupt:
-                for number in numbers:  # the signal may have come while Optuna wrote the end of the trial
-                    self._study.tell(number, state=TrialState.FAIL, skip_if_finished=True)
-                raise
-        return numbers[0]
+                cost = objective(trial)
+            except TrialPruned:
+                self._end(trial, TrialState.PRUNED)
+            except failures:
+                self._end(trial, TrialState.FAIL)
+            else:
+                self._end(trial, TrialState.COMPLETE, cost)
+            return trial.number
+
+    @contextmanager
+    def _begun(self) -> Iterator[OptunaTrial]:
+        """Begin a trial. If nothing else ends it inside the context, as when a signal arrives, it has failed."""
+        trial: OptunaTrial | None = None
+        try:
+            with uninterrupted(), warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # that only `optimize` gives signs of life
+                trial = self._study.ask()
+            yield trial
+        finally:
+            if trial:
+                self._end(trial, TrialState.FAIL)
+
+    def _end(self, trial: OptunaTrial, state: TrialState, cost: float | None = None) -> None:
+        """Store how a trial ended, unless that is stored already."""
+        with uninterrupted():
+            self._study.tell(trial, cost, state=state, skip_if_finished=True)
+
+    @contextmanager
+    def _alive(self, trial: OptunaTrial) -> Iterator[None]:
+        """Give signs of life of a trial.
+
+        Optuna's own thread for them keeps the process from ending if a signal arrives while it starts.
+        """
+        ended = threading.Event()
+
+        def beat() -> None:
+            while True:
+                with suppress(SQLAlchemyError, OptunaError):  # the next sign may succeed
+                    self._storage.record_heartbeat(trial._trial_id)
+                if ended.wait(_HEARTBEAT):
+                    return
+
+        threading.Thread(target=beat, daemon=True).start()
+        try:
+            yield
+        finally:
+            ended.set()
 
     def history(self) -> History:
         """Return the trials so far. Those whose process is silent for long count as lost from now on."""
-        with _sentences(self._shown), warnings.catch_warnings():
+        with _sentences(self._shown), uninterrupted(), warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             fail_stale_trials(self._study)
             stored = self._study.get_trials(deepcopy=False)
-        trials = [_trial(each, ending) for each in stored if (ending := _ending(each))]
-        names = (each.user_attrs.get(RECORD, {}).get("cost_name") for each in stored)
-        return History(trials, next(filter(None, names), ""), self._of_a_trial, self._importance(trials))
+            trials = [_trial(each, ending) for each in stored if (ending := _ending(each))]
+            names = (each.user_attrs.get(RECORD, {}).get("cost_name") for each in stored)
+            return History(trials, next(filter(None, names), ""), self._of_a_trial, self._importance(trials))
 
     def _importance(self, trials: list[Trial]) -> dict[str, float]:
         if sum(trial.ending is Ending.COMPLETE for trial in trials) < _ENOUGH:

@@ -10,6 +10,7 @@ from optuna.trial import Trial as OptunaTrial
 
 from charlm.cost import Cost
 from charlm.errors import CharlmError, CorpusNotFoundError, DivergenceError, is_out_of_memory
+from charlm.interrupts import uninterrupted
 from charlm.plan import Plan
 from charlm.search.events import Report, TrialBegan, TrialProgress
 from charlm.search.history import Ending, Trial
@@ -37,7 +38,8 @@ def objective(trial: OptunaTrial, space: Space, train: Callable[..., Any], repor
     or the corpus with the default settings. A KeyboardInterrupt passes.
     """
     is_default = bool(trial.user_attrs.get(DEFAULT))
-    settings = draw(trial, space)
+    with uninterrupted():
+        settings = draw(trial, space)
     watch = _Watch(trial, settings, report, prunes=not is_default)
     report(TrialBegan(Trial(trial.number, Ending.RUNNING, settings, is_default, math.nan, "", 0.0)))
     try:
@@ -91,7 +93,8 @@ class _Watch:
                 share, figures = self._plan.progress(event.step), self.record.get("figures", "")
                 self._report(TrialProgress(self._trial.number, share, figures, event.seconds_left))
             case Validated() if self._plan:
-                self._validated(event.evaluation.cost, self._plan.progress(event.progress.step))
+                with uninterrupted():
+                    self._validated(event.evaluation.cost, self._plan.progress(event.progress.step))
             case Finished():
                 self._keep(event.evaluation.cost)
 
@@ -103,7 +106,8 @@ class _Watch:
     def store(self) -> None:
         """Store the record, with the time until now."""
         now = time.monotonic()
-        self._trial.set_user_attr(RECORD, {**self.record, "curve": self._curve, "seconds": now - self._began})
+        with uninterrupted():
+            self._trial.set_user_attr(RECORD, {**self.record, "curve": self._curve, "seconds": now - self._began})
         self._next_beat = now + _BEAT
 
     def _keep(self, cost: Cost) -> None:

@@ -91,7 +91,7 @@ def test_two_processes_share_a_storage_and_ctrl_c_keeps_the_study(
             break
     done = search(*shared, "--trials", 8)
     other.send_signal(signal.SIGINT)
-    out, err = other.communicate()
+    out, err = other.communicate(timeout=60)
     theirs = {int(number) for number in re.findall(r"^trial (\d+)", err, re.MULTILINE)} | {1}
     ours = {int(number) for number in re.findall(r"^trial (\d+)", done.err, re.MULTILINE)}
     assert ours and not ours & theirs

@@ -1,6 +1,8 @@
 """Trials in a database: what is drawn, which are pruned, and how each of them ends."""
 
 import os
+import signal
+import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -8,6 +10,7 @@ from typing import Any, NamedTuple
 
 import optuna
 import pytest
+import sqlalchemy
 
 from charlm.config import ModelConfig, TrainConfig
 from charlm.cost import Cost
@@ -325,3 +328,26 @@ def test_a_setting_that_is_given_is_not_varied() -> None:
     assert "hidden_size" not in varied(tied, config, ("embedding_size",), False)
     with pytest.raises(ConfigError, match="no setting is left to vary"):
         varied(model, config, VARIED, False)
+
+
+@pytest.mark.parametrize("statement", range(1, 40, 3))
+def test_a_signal_during_a_request_leaves_the_database_unlocked(tmp_path: Path, statement: int) -> None:
+    """The signal arrives before a statement of SQL, at which an exception would leave a transaction open."""
+    path, sent = tmp_path / "a.db", []
+    study = opened(path)
+
+    def send(*request: Any) -> None:
+        sent.append(request)
+        if len(sent) == statement:
+            signal.raise_signal(signal.SIGINT)
+
+    sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", send)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            while True:
+                run(study, training([2.0, 1.9]))
+    finally:
+        sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", send)
+    with sqlite3.connect(path, timeout=0) as other:
+        other.execute("BEGIN EXCLUSIVE")
+    assert Ending.RUNNING not in endings(study.history())
