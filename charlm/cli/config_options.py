@@ -4,13 +4,15 @@ import functools
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
 from charlm.cli.options import model_names, one_of, option_name
 from charlm.cli.variant_options import Given
-from charlm.config import ModelConfig, TrainConfig
+from charlm.config import TOKENIZER_FIELDS, ModelConfig, TrainConfig
+from charlm.errors import ConfigError
 from charlm.registry import names
 from charlm.task_settings import FEATURES, MEGABYTES
 from charlm.tasks import declared
@@ -50,6 +52,23 @@ TIME, TASK, TEXT, START, NETWORK, ADVANCED, TRAINING = (  # headings of the help
     "Other parts of the network",
     "Training",
 )
+ValidFiles = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--valid",
+        metavar="FILE",
+        help="Validate on this file instead of on part of the corpus; may be repeated.",
+        rich_help_panel=TEXT,
+    ),
+]
+TokenizerFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Use this vocabulary file instead of learning one from the corpus.",
+        rich_help_panel=TEXT,
+    ),
+]
 _OF_TASKS = {
     "task": Help(
         f"What the network learns: {_variants('tasks')}.",
@@ -236,3 +255,13 @@ def _parameter(name: str, help: Help) -> inspect.Parameter:
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[annotation | None, option]
     )
+
+
+def check_texts(options: Given, valid: Sequence[str] | None, tokenizer_file: Path | None) -> None:
+    """Raise ConfigError for a held-out text or a vocabulary that is given in two ways."""
+    if tokenizer_file and (own := [each for each in ("tokenizer", *TOKENIZER_FIELDS) if each in options]):
+        raise ConfigError(f"--tokenizer-file brings its own vocabulary; leave out {option_name(own[0])}")
+    if tokenizer_file and "start_from" in options:
+        raise ConfigError("--tokenizer-file brings a vocabulary, and --from learns one from the text; give one of them")
+    if valid and "valid_fraction" in options:
+        raise ConfigError("give --valid or --valid-fraction, not both; --valid holds out a whole file")

@@ -36,6 +36,11 @@ def read_files(paths: list[str], quiet: bool, *, any_bytes: bool = False) -> Cor
     return read
 
 
+def as_paths(names: Sequence[str]) -> list[str | Path]:
+    """Return the names of files; one with a newline would otherwise be taken as a text."""
+    return [Path(name) if "\n" in name else name for name in names]
+
+
 def files_or_stdin(files: list[str] | None) -> list[str]:
     """Return the files, or stdin if there are none. Raises ConfigError if stdin is a terminal."""
     if not files and sys.stdin is not None and sys.stdin.isatty():

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charlm.checkpoints.model_paths import CHECKPOINTS
-from charlm.cli.config_options import TEXT, TIME, TRAIN_OPTIONS, configured
-from charlm.cli.inputs import read_vocabulary
+from charlm.cli.config_options import TIME, TRAIN_OPTIONS, TokenizerFile, ValidFiles, check_texts, configured
+from charlm.cli.inputs import as_paths, read_vocabulary
 from charlm.cli.options import Json, Quiet, option_name, optional
 from charlm.cli.output import say, write, write_json
 from charlm.cli.started import began
 from charlm.cli.variant_options import NONE, Given
 from charlm.cli.waiting import loading
-from charlm.config import BUDGETS, TOKENIZER_FIELDS
+from charlm.config import BUDGETS
 from charlm.data import corpus
 from charlm.errors import ConfigError
 from charlm.files.atomic import write_atomic
@@ -82,23 +82,8 @@ def search(
         ),
     ] = None,
     options: Given = NONE,
-    valid: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--valid",
-            metavar="FILE",
-            help="Validate on this file instead of on part of the corpus; may be repeated.",
-            rich_help_panel=TEXT,
-        ),
-    ] = None,
-    tokenizer_file: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Use this vocabulary file instead of learning one from the corpus.",
-            rich_help_panel=TEXT,
-        ),
-    ] = None,
+    valid: ValidFiles = None,
+    tokenizer_file: TokenizerFile = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -113,10 +98,7 @@ def search(
     began()
     if corpus.STDIN in (*texts, *(valid or ())):
         raise ConfigError("a search reads the corpus for each trial, so it cannot be stdin; give a file")
-    if tokenizer_file and (own := [each for each in ("tokenizer", *TOKENIZER_FIELDS) if each in options]):
-        raise ConfigError(f"--tokenizer-file brings its own vocabulary; leave out {option_name(own[0])}")
-    if valid and "valid_fraction" in options:
-        raise ConfigError("give --valid or --valid-fraction, not both; --valid holds out a whole file")
+    check_texts(options, valid, tokenizer_file)
     name, path = _named(corpus.stem(texts[0]) if study is None else study, in_file=storage is None)
     budget = Budget(minutes, trials)
     with loading(quiet):
@@ -145,11 +127,11 @@ def search(
     try:
         with view:
             search_settings(
-                texts,
+                as_paths(texts),
                 store,
                 budget,
                 given=options,
-                valid=valid,
+                valid=as_paths(valid) if valid else None,
                 vocabulary=vocabulary,
                 trial_minutes=trial_minutes,
                 report=report,

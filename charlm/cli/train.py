@@ -10,8 +10,16 @@ import typer
 
 from charlm.checkpoints import model_paths
 from charlm.checkpoints.model_folder import WEIGHTS, has_state, unfinished
-from charlm.cli.config_options import TEXT, TRAIN_OPTIONS, TRAINING, configured, with_options
-from charlm.cli.inputs import files_or_stdin, read_vocabulary
+from charlm.cli.config_options import (
+    TRAIN_OPTIONS,
+    TRAINING,
+    TokenizerFile,
+    ValidFiles,
+    check_texts,
+    configured,
+    with_options,
+)
+from charlm.cli.inputs import as_paths, files_or_stdin, read_vocabulary
 from charlm.cli.models import verb_of
 from charlm.cli.options import OUTPUT, Json, Quiet, option_name, run_names
 from charlm.cli.output import say, write, write_json
@@ -19,7 +27,7 @@ from charlm.cli.started import began
 from charlm.cli.variant_options import NONE, Given
 from charlm.cli.view.messages import LABEL_WIDTH
 from charlm.cli.waiting import loading
-from charlm.config import BUDGETS, TOKENIZER_FIELDS, ModelConfig, TrainConfig
+from charlm.config import BUDGETS, ModelConfig, TrainConfig
 from charlm.data import corpus
 from charlm.errors import ConfigError
 from charlm.files.reading import reason
@@ -55,23 +63,8 @@ def train(
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Train even if the time is too short for one step.")] = False,
     options: Given = NONE,
-    valid: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--valid",
-            metavar="FILE",
-            help="Validate on this file instead of on part of the corpus; may be repeated.",
-            rich_help_panel=TEXT,
-        ),
-    ] = None,
-    tokenizer_file: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Use this vocabulary file instead of learning one from the corpus.",
-            rich_help_panel=TEXT,
-        ),
-    ] = None,
+    valid: ValidFiles = None,
+    tokenizer_file: TokenizerFile = None,
     plan: Annotated[
         Path | None,
         typer.Option(
@@ -102,12 +95,7 @@ def train(
     stored = read_plan(plan) if plan else None
     if stored and (budgets := [each for each in BUDGETS if each in options]):
         raise ConfigError(f"--plan sets the number of steps; leave out {option_name(budgets[0])}")
-    if tokenizer_file and (own := [each for each in ("tokenizer", *TOKENIZER_FIELDS) if each in options]):
-        raise ConfigError(f"--tokenizer-file brings its own vocabulary; leave out {option_name(own[0])}")
-    if tokenizer_file and "start_from" in options:
-        raise ConfigError("--tokenizer-file brings a vocabulary, and --from learns one from the text; give one of them")
-    if valid and "valid_fraction" in options:
-        raise ConfigError("give --valid or --valid-fraction, not both; --valid holds out a whole file")
+    check_texts(options, valid, tokenizer_file)
     shape = with_options(stored.model if stored else ModelConfig(), options)
     config = with_options(stored.train if stored else TrainConfig(), options)
     stored = replace(stored, model=shape, train=config) if stored else None
@@ -124,10 +112,10 @@ def train(
     try:
         with display, events or nullcontext():
             train_model(
-                sources,
+                as_paths(sources),
                 shape,
                 config,
-                valid=[Path(each) if "\n" in each else each for each in valid] if valid else None,
+                valid=as_paths(valid) if valid else None,
                 plan=stored,
                 tokenizer=vocabulary or options.get("tokenizer"),
                 folder=folder,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import LINES, TINY
+from conftest import LINES, TINY, Outcome
 
 import charlm
 from charlm import cli
@@ -38,6 +38,15 @@ def done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., bytes
         return out.getvalue()
 
     return run
+
+
+def test_a_missing_file_with_a_newline_in_its_name_is_refused(run: Callable[..., Outcome], tmp_path: Path) -> None:
+    """It is not taken as a text, wherever a command names a file."""
+    (tmp_path / "lines.txt").write_text(LINES)
+    for command in ("train", "search"):
+        for files in (["new\nline"], ["lines.txt", "--valid", "new\nline"]):
+            done = run(command, *files, "--steps=2", "-q")
+            assert (done.code, done.err) == (2, "error: there is no file new\nline\n")
 
 
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)

@@ -211,6 +211,12 @@ def test_bad_input_is_refused_in_one_sentence_before_anything_is_written(
     assert not Path("checkpoints").exists()
 
 
+def test_a_vocabulary_comes_from_a_file_or_with_a_model(run: Run, search: Run) -> None:
+    done = run("search", "lines.txt", "--tokenizer-file", "v.json", "--from", "other")
+    assert (done.code, done.out) == (2, "")
+    assert "--tokenizer-file brings a vocabulary, and --from learns one from the text" in done.err
+
+
 def test_a_study_goes_on_as_it_was_begun(search: Run) -> None:
     search("lines.txt", "--trials", 1)
     for arguments, problem in (
