@@ -14,7 +14,7 @@ from charlm.pages import report_name
 from charlm.pages.chart import Curve, chart
 from charlm.pages.embedding_map import HEIGHT, WIDTH, legend, marks
 from charlm.pages.report_style import STYLE
-from charlm.pages.style import document, sheet
+from charlm.pages.style import document, section, sheet
 from charlm.scoring.heat import COLORS, level, level_legend, level_rules
 from charlm.wording import figure, plural, vocabulary_size
 
@@ -82,7 +82,7 @@ def _curves(report: Report) -> str:
         if picture
     )
     inside = f'<div class="charts">{shown}</div>' if shown else "<p>The run recorded no curves.</p>"
-    return _section("The run", "The charts are cropped to the later steps; the first steps would flatten them.", inside)
+    return section("The run", "The charts are cropped to the later steps; the first steps would flatten them.", inside)
 
 
 def _samples(report: Report) -> str:
@@ -94,7 +94,7 @@ def _samples(report: Report) -> str:
         f"<tr><th>{point.step:,}{_loss(point)}</th><td>{''.join(map(_sample, point.samples))}</td></tr>\n"
         for point in chosen
     )
-    return _section(
+    return section(
         "Samples during training",
         f"Samples from an empty prompt at temperature {PREVIEW_TEMPERATURE:g}, with the same seed at each step.",
         f'<table class="samples"><tbody>\n{rows}</tbody></table>',
@@ -118,7 +118,7 @@ def _surprisal(report: Report) -> str:
     surprisal = report.surprisal
     if surprisal is None:
         reason = f"Left out: {report.text}. To include it, name a held-out text: charlm report FILE"
-        return _section("Surprising lines", reason, "")
+        return section("Surprising lines", reason, "")
     read = f"{plural(surprisal.tokens, 'token')}, {plural(len(surprisal.lines), 'different line')}"
     unknown = f"; {plural(surprisal.unknown, 'line')} with unknown characters left out" if surprisal.unknown else ""
     most = surprisal.lines[:_LINES]
@@ -131,7 +131,7 @@ def _surprisal(report: Report) -> str:
         f'<p class="legend">{scale}</p>\n'
         f"<h3>Most surprising</h3>\n{_lines(most)}<h3>Least surprising</h3>\n{_lines(least)}"
     )
-    return _section("Surprising lines", f"From {report.text}: {read}{unknown}.", inside) + _confusion(surprisal)
+    return section("Surprising lines", f"From {report.text}: {read}{unknown}.", inside) + _confusion(surprisal)
 
 
 def _lines(lines: Sequence[Line]) -> str:
@@ -160,7 +160,7 @@ def _confusion(surprisal: Surprisal) -> str:
         for row, (name, shares) in enumerate(zip(surprisal.classes, surprisal.confusion.tolist(), strict=True))
     )
     scrolls = " scrolls" * (len(surprisal.classes) > _NARROW)
-    return _section(
+    return section(
         "Confusion table",
         "Row: the class of the actual token. Columns: the mean probability, in percent, that the model gave to each"
         " class there. The correct class has a frame. The class of a longer token is that of its beginning.",
@@ -184,7 +184,7 @@ def _map(report: Report) -> str:
     caption = f"{report.map.caption}. Near tokens follow similar contexts: the vectors are those of the readout."
     if report.described["config"]["ngram"] != "none":
         caption += " The counts beside the network have no vectors."
-    return _section("Map of the tokens", caption, f'{picture}<p class="kinds">{legend(report.map)}</p>')
+    return section("Map of the tokens", caption, f'{picture}<p class="kinds">{legend(report.map)}</p>')
 
 
 def _tables(report: Report) -> str:
@@ -205,17 +205,12 @@ def _tables(report: Report) -> str:
         **({"repeat": described["repeat"]} if described["validation"] else {}),
     }
     machine = _table(report.log.machine) if report.log.machine else "<p>The run did not record it.</p>"
-    return f'<div class="pair">{_section("The plan", "", _table(plan))}{_section("The machine", "", machine)}</div>\n'
+    return f'<div class="pair">{section("The plan", "", _table(plan))}{section("The machine", "", machine)}</div>\n'
 
 
 def _table(values: Mapping[str, Any]) -> str:
     rows = "".join(f"<tr><th>{safe(name)}</th><td>{safe(str(value))}</td></tr>\n" for name, value in values.items())
     return f'<table class="facts"><tbody>\n{rows}</tbody></table>\n'
-
-
-def _section(title: str, explanation: str, inside: str) -> str:
-    words = f'<p class="what">{safe(explanation)}</p>\n' if explanation else ""
-    return f"<section>\n<h2>{title}</h2>\n{words}{inside}\n</section>\n"
 
 
 def _cut(text: str) -> str:

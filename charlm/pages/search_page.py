@@ -7,7 +7,7 @@ from charlm.markup import safe
 from charlm.pages.chart import Curve, chart
 from charlm.pages.report_style import STYLE
 from charlm.pages.scatter import scatter
-from charlm.pages.style import document, sheet, titled
+from charlm.pages.style import document, section, sheet, titled
 from charlm.search.history import Ending, History, Trial
 from charlm.wording import clock, listed, plural
 
@@ -51,8 +51,8 @@ def _endings(history: History) -> str:
 
 def _best(command: str) -> str:
     if not command:
-        return _section("The best trial", "No trial is complete yet.", "")
-    return _section("The best trial", "This command trains a model with its settings.", f"<pre>{safe(command)}</pre>")
+        return section("The best trial", "No trial is complete yet.", "")
+    return section("The best trial", "This command trains a model with its settings.", f"<pre>{safe(command)}</pre>")
 
 
 def _charts(history: History) -> str:
@@ -76,7 +76,7 @@ def _charts(history: History) -> str:
             logarithmic = name in _LOGARITHMIC
             pictures.append(_figure(words, history.cost_name, scatter(points, at, words, logarithmic=logarithmic)))
     explanation = f"Lower is better. A trial is a training of {_budget(history)}."
-    return _section("The trials in pictures", explanation, f'<div class="charts">{"".join(pictures)}</div>')
+    return section("The trials in pictures", explanation, f'<div class="charts">{"".join(pictures)}</div>')
 
 
 def _history(costs: Curve, lowest: list[tuple[int, float]]) -> str:
@@ -105,7 +105,7 @@ def _budget(history: History) -> str:
 
 def _importance(history: History) -> str:
     if not history.importance:
-        return _section("What mattered", "Too few trials are complete to say it.", "")
+        return section("What mattered", "Too few trials are complete to say it.", "")
     rows = "".join(
         f'<tr><th>{safe(name.replace("_", " "))}</th><td><span class="bar" style="width: {12 * share:.2f}em"></span>'
         f"{share:.0%}</td></tr>\n"
@@ -115,7 +115,7 @@ def _importance(history: History) -> str:
         "The share of each setting in what distinguishes the best quarter of the complete trials from all of them, by"
         " PED-ANOVA (Watanabe et al. 2023). With few trials, chance decides much of it."
     )
-    return _section("What mattered", explanation, f'<table class="facts"><tbody>\n{rows}</tbody></table>')
+    return section("What mattered", explanation, f'<table class="facts"><tbody>\n{rows}</tbody></table>')
 
 
 def _table(history: History) -> str:
@@ -125,7 +125,7 @@ def _table(history: History) -> str:
     rows = "".join(_row(trial, names, trial is history.best) for trial in history.trials)
     table = f'<table class="trials"><thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody></table>'
     explanation = f"{plural(len(history.trials), 'trial')}. A trial that was pruned has its lowest figure until then."
-    return _section("All trials", explanation, f'<div class="wide scrolls">{table}</div>')
+    return section("All trials", explanation, f'<div class="wide scrolls">{table}</div>')
 
 
 def _words(names: Sequence[str]) -> list[str]:
@@ -144,7 +144,3 @@ def _row(trial: Trial, names: Sequence[str], best: bool) -> str:
 
 def _complete(history: History) -> list[Trial]:
     return [trial for trial in history.trials if trial.ending is Ending.COMPLETE and math.isfinite(trial.cost)]
-
-
-def _section(title: str, explanation: str, inside: str) -> str:
-    return f'<section>\n<h2>{title}</h2>\n<p class="what">{safe(explanation)}</p>\n{inside}\n</section>\n'

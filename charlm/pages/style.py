@@ -40,6 +40,12 @@ def titled(model: str, command: str) -> str:
     return f"{model}: {command}" if model else command
 
 
+def section(title: str, explanation: str, inside: str) -> str:
+    """A section of a page. explanation: a text below the title; "" for none."""
+    words = f'<p class="what">{safe(explanation)}</p>\n' if explanation else ""
+    return f"<section>\n<h2>{title}</h2>\n{words}{inside}\n</section>\n"
+
+
 def sheet() -> str:
     """CSS for a picture: .ground, .ink, .dim and .rule, the lines .a and .b, and .k- with the name of a token class."""
     dark = _rules(*GROUND["dark"], DARK)
