@@ -4,9 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from charlm.markup import safe
+from charlm.pages import frame
 
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP, _RIGHT = 380, 200, 52, 24, 12, 12
 _TICKS = 4  # on the vertical axis, about
 _BEGINNING = 0.03  # share of the run that may leave the picture: its steep fall would flatten the rest
 _MOST_CIRCLES = 24  # points of a curve that are marked one by one
@@ -34,23 +33,18 @@ def chart(curves: Sequence[Curve], title: str, axis: str = "steps") -> str:
     low, high = math.floor(low / gap) * gap, math.ceil(high / gap) * gap
 
     def position(step: float, value: float) -> tuple[float, float]:
-        share = (min(max(value, low), high) - low) / (high - low)
-        across = step / max(1, last)
-        return _LEFT + across * (_WIDTH - _LEFT - _RIGHT), _HEIGHT - _BOTTOM - share * (_HEIGHT - _BOTTOM - _TOP)
+        return frame.position(step / max(1, last), (min(max(value, low), high) - low) / (high - low))
 
     parts = []
     for tick in range(round((high - low) / gap) + 1):
         value = low + tick * gap
-        left, up = position(0, value)
-        parts.append(f'<path class="rule" d="M{left} {up:.1f}H{_WIDTH - _RIGHT}"/>')
-        parts.append(
-            f'<text class="dim" x="{left - 6}" y="{up + 4:.1f}" text-anchor="end">{_tick_label(value, gap)}</text>'
-        )
-    for step, anchor in ((0, "start"), (last, "end")):
-        across, down = position(step, low)
-        parts.append(f'<text class="dim" x="{across:.1f}" y="{down + 17:.1f}" text-anchor="{anchor}">{step:,}</text>')
-    middle = (_LEFT + _WIDTH - _RIGHT) / 2
-    parts.append(f'<text class="dim" x="{middle}" y="{_HEIGHT - _BOTTOM + 17}" text-anchor="middle">{axis}</text>')
+        left, height = position(0, value)
+        parts.append(f'<path class="rule" d="M{left} {height:.1f}H{frame.END}"/>')
+        parts.append(frame.beside(height, _tick_label(value, gap)))
+    parts += [
+        frame.below(position(step, low)[0], f"{step:,}", anchor) for step, anchor in ((0, "start"), (last, "end"))
+    ]
+    parts.append(frame.name_below(axis))
     for curve in curves:
         positions = [position(*point) for point in curve.points]
         path = "L".join(f"{x:.1f} {y:.1f}" for x, y in positions)
@@ -61,11 +55,8 @@ def chart(curves: Sequence[Curve], title: str, axis: str = "steps") -> str:
             parts += [
                 f'<circle class="{curve.css_class} ground" cx="{x:.1f}" cy="{y:.1f}" r="2.6"/>' for x, y in positions
             ]
-    inside = "\n".join(parts)
     label = f"{title}: {', '.join(f'{curve.name} at the end {curve.points[-1][1]:.4g}' for curve in curves)}"
-    return (
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{safe(label)}" font-size="11">\n{inside}\n</svg>'
-    )
+    return frame.picture(parts, label)
 
 
 def round_up(width: float) -> float:

@@ -3,9 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from charlm.markup import safe
+from charlm.pages import frame
 
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP, _RIGHT = 380, 200, 52, 24, 12, 12
 _MARGIN = 0.05  # of an axis, on both sides of the points
 
 
@@ -18,31 +17,22 @@ def scatter(points: Sequence[tuple[float, float]], best: int, across: str, *, lo
     (left, right), (low, high) = _ends(columns), _ends(rows)
 
     def position(x: float, y: float) -> tuple[float, float]:
-        over = (x - left) / (right - left) * (_WIDTH - _LEFT - _RIGHT)
-        up = (y - low) / (high - low) * (_HEIGHT - _BOTTOM - _TOP)
-        return _LEFT + over, _HEIGHT - _BOTTOM - up
+        return frame.position((x - left) / (right - left), (y - low) / (high - low))
 
-    floor = _HEIGHT - _BOTTOM
-    parts = [f'<path class="rule" fill="none" d="M{_LEFT} {_TOP}V{floor}H{_WIDTH - _RIGHT}"/>']
+    parts = [f'<path class="rule" fill="none" d="M{frame.LEFT} {frame.TOP}V{frame.FLOOR}H{frame.END}"/>']
     for value in dict.fromkeys((min(rows), max(rows))):
-        height = position(columns[0], value)[1]
-        parts.append(f'<text class="dim" x="{_LEFT - 6}" y="{height + 4:.1f}" text-anchor="end">{value:.4g}</text>')
+        parts.append(frame.beside(position(columns[0], value)[1], f"{value:.4g}"))
     for value in dict.fromkeys((min(points)[0], max(points)[0])):
-        over = position(scale(value), low)[0]
-        parts.append(f'<text class="dim" x="{over:.1f}" y="{floor + 17}" text-anchor="middle">{value:.4g}</text>')
-    middle = (_LEFT + _WIDTH - _RIGHT) / 2
-    parts.append(f'<text class="dim" x="{middle}" y="{floor + 17}" text-anchor="middle">{safe(across)}</text>')
+        parts.append(frame.below(position(scale(value), low)[0], f"{value:.4g}"))
+    parts.append(frame.name_below(across))
     for index, (x, y) in enumerate(zip(columns, rows, strict=True)):
         over, up = position(x, y)
         css_class, radius = ("b", 5) if index == best else ("a", 3)
         parts.append(
             f'<circle class="{css_class} ground" stroke-width="2" cx="{over:.1f}" cy="{up:.1f}" r="{radius}"/>'
         )
-    inside = "\n".join(parts)
     label = f"{across}: {len(points)} trials, the best at {points[best][0]:.4g}"
-    return (
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{safe(label)}" font-size="11">\n{inside}\n</svg>'
-    )
+    return frame.picture(parts, label)
 
 
 def _ends(values: Sequence[float]) -> tuple[float, float]:
