@@ -15,6 +15,11 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+def amount(value: float, units: str) -> str:
+    """A number with its unit, which is given in the plural: 1 minute, 2.5 minutes."""
+    return f"{value:g} {units[:-1] if value == 1 else units}"
+
+
 def vocabulary_size(tokens: int) -> str:
     """The size of a vocabulary: 68 tokens with 3 control tokens. A text of 65 different characters has 68."""
     return f"{plural(tokens, 'token')} with 3 control tokens"

@@ -9,7 +9,7 @@ from charlm.pages.report_style import STYLE
 from charlm.pages.scatter import scatter
 from charlm.pages.style import document, section, sheet, titled
 from charlm.search.history import Ending, History, Trial
-from charlm.wording import clock, listed, plural
+from charlm.wording import amount, clock, listed, plural
 
 _LOGARITHMIC = ("hidden_size", "learning_rate")
 _STYLE = """
@@ -75,7 +75,8 @@ def _charts(history: History) -> str:
             words = name.replace("_", " ")
             logarithmic = name in _LOGARITHMIC
             pictures.append(_figure(words, history.cost_name, scatter(points, at, words, logarithmic=logarithmic)))
-    explanation = f"Lower is better. A trial is a training of {_budget(history)}."
+    units, value = next(iter(history.trial.items()))
+    explanation = f"Lower is better. A trial is a training of {amount(value, units)}."
     return section("The trials in pictures", explanation, f'<div class="charts">{"".join(pictures)}</div>')
 
 
@@ -96,11 +97,6 @@ def _percent(trial: Trial) -> list[tuple[int, float]]:
 
 def _figure(name: str, words: str, picture: str) -> str:
     return f"<figure><figcaption><b>{safe(name)}</b> {safe(words)}</figcaption>\n{picture}\n</figure>\n"
-
-
-def _budget(history: History) -> str:
-    name, value = next(iter(history.trial.items()))
-    return f"{value:g} {name[:-1] if value == 1 else name}"
 
 
 def _importance(history: History) -> str:

@@ -17,7 +17,7 @@ from charlm.search.budget import Budget
 from charlm.search.events import Event, Interrupted, Prepared, TrialBegan, TrialEnded, TrialProgress
 from charlm.search.history import Ending, History, Trial
 from charlm.training.events import Measuring
-from charlm.wording import clock, listed, plural
+from charlm.wording import amount, clock, listed, plural
 
 _REDRAW = 0.25  # seconds
 
@@ -71,9 +71,9 @@ class SearchView:
         history, (name, value) = event.history, next(iter(event.trial.items()))
         earlier = f"{plural(len(history.trials), 'trial')} in {clock(history.seconds)} so far"
         ranges = "; ".join(f"{option_name(each)} {words}" for each, words in event.ranges.items())
-        of_a_trial = f"{_amount(value, name)} a trial"
+        of_a_trial = f"{amount(value, name)} a trial"
         parts = [
-            *([f"{_amount(self._budget.minutes, 'minutes')} for all trials"] if self._budget.minutes else []),
+            *([f"{amount(self._budget.minutes, 'minutes')} for all trials"] if self._budget.minutes else []),
             *([f"at most {plural(self._budget.trials, 'trial')}"] if self._budget.trials else []),
         ]
         rows = {
@@ -112,10 +112,6 @@ def summary(history: History) -> list[str]:
         words = f"trial {best.number + 1}: {best.figures}{f'; {beside}' * bool(beside)}"
         lines.append(f"{'best':<{messages.LABEL_WIDTH}}{words}")
     return lines
-
-
-def _amount(value: float, units: str) -> str:
-    return f"{value:g} {units[:-1] if value == 1 else units}"
 
 
 def _label(number: int) -> str:
