@@ -3,7 +3,7 @@
 import math
 import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from charlm import raw_bytes
 
@@ -28,6 +28,11 @@ def vocabulary_size(tokens: int) -> str:
 def figure(value: float | None, form: str = ".4f") -> str:
     """A number; a dash for one that does not exist or is not finite, such as the perplexity of no tokens."""
     return "–" if value is None or not math.isfinite(value) else format(value, form)
+
+
+def each_alone(figures: Mapping[str, float | None], form: str = ".4f") -> str:
+    """The figure of each part by itself: network alone 2.1000, counts alone 2.4000."""
+    return ", ".join(f"{name} alone {figure(value, form)}" for name, value in figures.items())
 
 
 def clock(seconds: float) -> str:

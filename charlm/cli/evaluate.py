@@ -18,7 +18,7 @@ from charlm.cli.waiting import COMPARING, loading, waiting
 from charlm.config import TextMode
 from charlm.data.documents import Document
 from charlm.errors import ConfigError, CorpusError
-from charlm.wording import figure, plural
+from charlm.wording import each_alone, figure, plural
 
 if TYPE_CHECKING:
     from charlm.scoring.evaluation import Evaluation
@@ -178,5 +178,5 @@ def _parts(evaluation: "Evaluation") -> str:
     """Return a line with the figures of each part of the model, "" if it has one part."""
     if not evaluation.parts:
         return ""
-    alone = ", ".join(f"{name} alone {figure(bits)}" for name, bits in evaluation.parts.items())
-    return f"  bits per character: {alone}, {_TOGETHER} {figure(evaluation.bits_per_char_known)}\n"
+    together = f"{_TOGETHER} {figure(evaluation.bits_per_char_known)}"
+    return f"  bits per character: {each_alone(evaluation.parts)}, {together}\n"

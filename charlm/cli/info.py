@@ -19,7 +19,7 @@ from charlm.cli.waiting import loading
 from charlm.config import ModelConfig
 from charlm.errors import ConfigError, ModelError
 from charlm.files.tensor_header import ROUNDINGS
-from charlm.wording import clock, figure, plural, vocabulary_size
+from charlm.wording import clock, each_alone, figure, plural, vocabulary_size
 
 _LABELS = 12  # columns of the labels, if all are short
 _WHOLE = ("SHA-256", "continue", "repeat")  # labels of what is copied in one piece
@@ -152,7 +152,7 @@ def _validation(values: dict[str, Any] | None) -> dict[str, str]:
         return {label: f"{value:,}" if isinstance(value, int) else figure(value) for label, value in named.items()}
     nats, bits = (values.get(f"{name}_known", values[name]) for name in ("nats_per_token", "bits_per_char"))
     alone = {name.partition("_")[0]: value for name, value in values.items() if name.endswith("_bits_per_char")}
-    parts = f" ({', '.join(f'{name} alone {figure(value)}' for name, value in alone.items())})" if alone else ""
+    parts = f" ({each_alone(alone)})" if alone else ""
     figures = {"nats/token": figure(nats), "bits/char": f"{figure(bits)}{parts}"}
     return {"held out": plural(values["tokens"], "token"), **figures}
 

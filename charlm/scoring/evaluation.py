@@ -19,7 +19,7 @@ from charlm.scoring.lines import measure_lines
 from charlm.scoring.measure import Measure
 from charlm.scoring.passages import Columns, Floats, Passage, RowReader, passage, read_logprobs
 from charlm.tokenizers import Tokenizer
-from charlm.wording import figure, plural
+from charlm.wording import each_alone, figure, plural
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,8 @@ class Evaluation(Measure):
     @property
     def brief(self) -> str:
         """The figures in a line of a log."""
-        parts = f" ({self._parts(' ')})" if self.parts else ""
+        each = ", ".join(f"{name} {figure(bits, '.3f')}" for name, bits in self.parts.items())
+        parts = f" ({each})" if each else ""
         return f"{figure(self.known_nats_per_token)} nats  {figure(self.bits_per_char_known, '.3f')} bits/char{parts}"
 
     @property
@@ -113,11 +114,8 @@ class Evaluation(Measure):
         """The figures in words."""
         unknown = f" (without {plural(self.unknown, 'unknown character')})" if self.unknown else ""
         bits = figure(self.bits_per_char_known, ".3f")
-        parts = f" ({self._parts(' alone ')})" if self.parts else ""
+        parts = f" ({each_alone(self.parts, '.3f')})" if self.parts else ""
         return f"{figure(self.known_nats_per_token)} nats per token, {bits} bits per character{unknown}{parts}"
-
-    def _parts(self, between: str) -> str:
-        return ", ".join(f"{name}{between}{figure(bits, '.3f')}" for name, bits in self.parts.items())
 
     def curves(self) -> dict[str, float | None]:
         """Return the figures for TensorBoard."""

@@ -9,7 +9,7 @@ from rich.text import Text
 from charlm.cli.view.plot import sparkline
 from charlm.progress import ReadingProgress
 from charlm.training.events import Event, Measuring, Planned, Previewed, Progress, Revised, Validated
-from charlm.wording import clock, figure, for_terminal
+from charlm.wording import clock, each_alone, for_terminal
 
 _MOST_POINTS = 4096  # of a curve that are kept
 _FIGURES_WIDTH = 24  # columns before a curve
@@ -77,8 +77,7 @@ class TrainingView:
             figures = f"valid {self._valid[-1]:6.3f} {now.unit.headline}  "
             yield _curve(figures, sparkline(self._valid, curve_width), "green")
         if self._parts:
-            alone = ", ".join(f"{name} alone {figure(value, '.3f')}" for name, value in self._parts.items())
-            yield Text(f"{'':7}{alone}", style="green")
+            yield Text(f"{'':7}{each_alone(self._parts, '.3f')}", style="green")
         yield Text(now.rates, style="dim")
         if self._revised:
             yield Text(str(self._revised), style="dim")

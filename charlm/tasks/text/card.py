@@ -14,7 +14,7 @@ from charlm.scoring.passages import CONTEXT_TOKENS
 from charlm.tasks import Card
 from charlm.tasks._program import program as program_of
 from charlm.tasks.text.prepared import PreparedText
-from charlm.wording import figure, plural
+from charlm.wording import each_alone, plural
 
 
 def card(data: PreparedText, plan: Plan, evaluation: Evaluation | None, samples: Sequence[str]) -> Card:
@@ -125,8 +125,7 @@ def _figures(data: PreparedText, evaluation: Evaluation | None, runs: int) -> st
     protocol.append("bits per character = nats / (ln 2 · characters)")
     protocol.append(f"the weights are those with the best validation of {'all runs' if runs > 1 else 'the run'}")
     listed = "".join(f"\n- {each}" for each in protocol)
-    alone = ", ".join(f"{name} alone {figure(each)}" for name, each in evaluation.parts.items())
-    parts = f"\n\nBits per character of its parts: {alone}." if alone else ""
+    parts = f"\n\nBits per character of its parts: {each_alone(evaluation.parts)}." if evaluation.parts else ""
     return f"**{nats:.4f} nats per token, {bits:.4f} bits per character**{parts}\n{listed}"
 
 
