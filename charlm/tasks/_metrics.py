@@ -24,6 +24,7 @@ class Metrics(Protocol):
     @property
     def parts(self) -> Mapping[str, float | None]:
         """The headline of each part of the network alone, by its name; empty for a network of one part."""
+        return {}
 
     @property
     def brief(self) -> str:

@@ -12,6 +12,7 @@ from charlm.config import ModelConfig
 from charlm.cost import Cost
 from charlm.measures import Measures
 from charlm.measures.classification import LabelMeasures, LabelSetMeasures
+from charlm.tasks import Metrics
 from charlm.wording import figure, plural
 
 METRICS = ("accuracy", "macro_f1", "nats")
@@ -19,7 +20,7 @@ THRESHOLD = 0.5  # probability of a label that a text gets, if it may have sever
 
 
 @dataclass(frozen=True)
-class LabelEvaluation:
+class LabelEvaluation(Metrics):
     """Sums and figures over the held-out texts.
 
     examples: number of texts. right: those with the right answer. nats: minus the log-probability of the labels that
@@ -60,10 +61,6 @@ class LabelEvaluation:
     @property
     def mean_nats(self) -> float | None:
         return self.nats / self.known if self.known else None
-
-    @property
-    def parts(self) -> dict[str, float | None]:
-        return {}
 
     @property
     def brief(self) -> str:

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from charlm.cost import Cost
+from charlm.tasks import Metrics
 from charlm.wording import figure, plural
 
 METRICS = ("mase", "smape", "rmse", "mae", "nats")
@@ -11,7 +12,7 @@ _NAMES = {"mase": "MASE", "smape": "sMAPE", "rmse": "RMSE", "mae": "MAE"}
 
 
 @dataclass(frozen=True)
-class SeriesEvaluation:
+class SeriesEvaluation(Metrics):
     """Figures over the held-out values of all series.
 
     series: number of series. values: number of held-out values. nats: mean of minus the log density of each value,
@@ -47,10 +48,6 @@ class SeriesEvaluation:
     def headline(self) -> float | None:
         """MASE."""
         return self.mase
-
-    @property
-    def parts(self) -> dict[str, float | None]:
-        return {}
 
     @property
     def brief(self) -> str:

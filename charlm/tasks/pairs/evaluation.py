@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from charlm.cost import Cost
+from charlm.tasks import Metrics
 from charlm.wording import figure, plural
 
 METRICS = ("exact_match", "symbol_error_rate", "nats")
 
 
 @dataclass(frozen=True)
-class PairEvaluation:
+class PairEvaluation(Metrics):
     """Figures over the held-out pairs.
 
     examples: number of pairs. nats: minus the log-probability of the target tokens, `tokens` in number, that occur in a
@@ -60,10 +61,6 @@ class PairEvaluation:
     @property
     def mean_nats(self) -> float | None:
         return self.nats / self.tokens if self.tokens else None
-
-    @property
-    def parts(self) -> dict[str, float | None]:
-        return {}
 
     @property
     def brief(self) -> str:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from charlm.cost import Cost
 from charlm.measures.schemes import Scheme
 from charlm.measures.spans import TagMeasures
+from charlm.tasks import Metrics
 from charlm.wording import figure, plural
 
 METRICS = ("f1", "accuracy", "nats")
 
 
 @dataclass(frozen=True)
-class TagEvaluation:
+class TagEvaluation(Metrics):
     """Figures over the held-out sentences.
 
     nats: minus the log-probability of the tags that the model knows, `known` in number. span_f1: as conlleval counts
@@ -53,10 +54,6 @@ class TagEvaluation:
     @property
     def mean_nats(self) -> float | None:
         return self.nats / self.known if self.known else None
-
-    @property
-    def parts(self) -> dict[str, float | None]:
-        return {}
 
     @property
     def brief(self) -> str:
