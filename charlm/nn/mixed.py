@@ -28,6 +28,7 @@ from charlm.nn.network import Network
 from charlm.nn.trainable import Read
 
 NETWORK, COUNTS, GATE = "network", "counts", "gate"  # log P by each part alone, and g<t>
+_GATE_PARAMETERS = ("gate_table", "gate_vector")  # G and u
 _UNKNOWN = -1  # a token of context before the beginning of what is read
 _COUNTS = 12  # sizes of k; a context seen 2,047 times or more has the last one
 _LARGEST = 4.0  # of G while it is trained
@@ -66,7 +67,7 @@ class MixedNetwork(Network):
     scored_parts: ClassVar[tuple[str, ...]] = (NETWORK, COUNTS)
     part_names: ClassVar[tuple[str, ...]] = (*scored_parts, GATE)
     # The gate has to follow the network, whose predictions improve quickly at first.
-    rate_scales: ClassVar[Mapping[str, float]] = {"gate_table": 12.0, "gate_vector": 12.0}
+    rate_scales: ClassVar[Mapping[str, float]] = dict.fromkeys(_GATE_PARAMETERS, 12.0)
 
     @computing()
     def __init__(self, config: ModelConfig, vocabulary_size: int) -> None:
@@ -119,7 +120,8 @@ class MixedNetwork(Network):
         shares, statistics = self.counts.distributions(contexts.reshape(-1, contexts.shape[-1]).long().cpu().numpy())
         counted = torch.from_numpy(shares).to(h.device).view(*logits.shape)
         gate = self.gate(h, self._cells_of(statistics, h).view(h.shape[:-1]))[..., None]
-        # Of a token that cannot occur, one part must not be 0 meanwhile: the gradient of log(0 + 0) would be NaN.
+        # Both parts give 0 to a token that cannot occur, and the gradient of log(0 + 0) is NaN. So the counts give 1
+        # here, and the last line masks the token.
         impossible = ~self.allowed_tokens
         counted = counted.masked_fill_(impossible, 1.0).log_()
         return _mixture(torch.log_softmax(logits, dim=-1), counted, gate).masked_fill(impossible, -torch.inf)
@@ -162,7 +164,7 @@ class MixedNetwork(Network):
 
     def continue_from(self, weights: Mapping[str, Tensor], *, trained: bool) -> None:
         """Load the weights, but keep the own gate if they are those of the counts alone, whose gate cannot learn."""
-        own = {} if trained else {name: self.state_dict()[name] for name in self.rate_scales}
+        own = {} if trained else {name: self.state_dict()[name] for name in _GATE_PARAMETERS}
         super().continue_from({**weights, **own}, trained=trained)
 
     def gate(self, h: Tensor, cells: Tensor) -> Tensor:

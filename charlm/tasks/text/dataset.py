@@ -144,7 +144,6 @@ class TextDataset(PreparedText, Dataset):
 
     def evaluate(self, network: Network, examples: Sequence[str], map_rows: MapRows = map_alone) -> Evaluation:
         """Evaluate sequences."""
-
         columns = 1 + len(network.scored_parts)
 
         def read_flat(rows: Sequence[Ids]) -> list[NDArray[np.float64]]:
