@@ -2,7 +2,7 @@
 
 from charlm.counts.counts import Counted, Counts, count
 from charlm.counts.figures import Figures, Statistics
-from charlm.counts.settings import MEGABYTE, CountSettings, choose, order_of
+from charlm.counts.settings import MEGABYTE, CountSettings, choose
 from charlm.counts.targets import TargetFigures
 
 __all__ = [
@@ -15,5 +15,4 @@ __all__ = [
     "TargetFigures",
     "choose",
     "count",
-    "order_of",
 ]

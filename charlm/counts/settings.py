@@ -38,18 +38,17 @@ class CountSettings(Settings):
 
 
 def choose(
-    tokens: int, seconds: float | None = None, memory: int = _MEMORY, limit: int = CountSettings.limit
+    tokens: int, seconds: float | None = None, memory: int = _MEMORY, counted: int | None = None
 ) -> CountSettings:
     """Choose the settings for a text of this many tokens.
 
-    seconds: time to count in; None if there is no limit. memory: bytes to count in.
+    seconds: time to count in; None if there is no limit. memory: bytes to count in. counted: number of tokens to count,
+    whatever the time and the memory; 0 counts all, and None leaves the choice open.
     """
-    counted = min(tokens, memory // _BYTES_PER_TOKEN)
-    if seconds is not None:
-        counted = min(counted, max(1, int(seconds * _TOKENS_PER_SECOND)))
-    return CountSettings(order=order_of(counted), limit=limit, tokens=counted if counted < tokens else 0)
-
-
-def order_of(tokens: int) -> int:
-    """Return the order of the counts of this many tokens, unless another one is asked for."""
-    return next((order for most, order in _ORDERS if tokens <= most), _HIGHEST)
+    if counted is None:
+        counted = min(tokens, memory // _BYTES_PER_TOKEN)
+        if seconds is not None:
+            counted = min(counted, max(1, int(seconds * _TOKENS_PER_SECOND)))
+    counted = min(counted or tokens, tokens)
+    order = next((order for most, order in _ORDERS if counted <= most), _HIGHEST)
+    return CountSettings(order=order, tokens=counted if counted < tokens else 0)

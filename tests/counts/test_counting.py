@@ -269,3 +269,9 @@ def test_the_order_and_the_counted_part_follow_from_the_text_and_the_time() -> N
     assert choose(4_000_000, seconds=5) == CountSettings(order=12)
     assert choose(10**9, seconds=5) == CountSettings(order=12, tokens=7_500_000)
     assert choose(10**9, seconds=100, memory=2**29) == CountSettings(order=12, tokens=2**24)
+
+
+def test_the_order_follows_from_the_counted_part_that_is_asked_for() -> None:
+    assert choose(10**9, seconds=5, counted=1_000_000) == CountSettings(order=10, tokens=1_000_000)
+    for everything in (0, 1_000_000, 2_000_000):
+        assert choose(1_000_000, seconds=0.01, counted=everything) == CountSettings(order=10)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from charlm.config import ModelConfig, TextMode, TrainConfig
-from charlm.counts import MEGABYTE, CountSettings, TargetFigures, choose, count, order_of
+from charlm.counts import MEGABYTE, CountSettings, TargetFigures, choose, count
 from charlm.progress import OnProgress, ReadingProgress
 from charlm.tasks.text.prepared import CountedText, PreparedText
 
@@ -16,10 +16,7 @@ def count_settings(model: ModelConfig, config: TrainConfig, tokens: int) -> Coun
     if model.ngram == "none":
         return None
     minutes = config.budget_minutes
-    settings = choose(tokens, None if minutes is None else _SHARE * 60 * minutes)
-    if config.ngram_tokens is not None:
-        counted = config.ngram_tokens if config.ngram_tokens < tokens else 0
-        settings = replace(settings, tokens=counted, order=order_of(counted or tokens))
+    settings = choose(tokens, None if minutes is None else _SHARE * 60 * minutes, counted=config.ngram_tokens)
     if config.ngram_size is not None:
         settings = replace(settings, limit=int(config.ngram_size * MEGABYTE))
     if config.ngram_blocks is not None:
