@@ -228,21 +228,27 @@ def test_left_out_figures_are_those_of_held_out_text(corpus: str, sequence: str)
     assert figures.logprobs.mean(dtype=np.float64) == pytest.approx(held_out[np.isfinite(held_out)].mean(), rel=0.04)
 
 
-def test_a_part_of_a_text_is_counted() -> None:
-    """Only the tokens of the parts are left out; the others have the figures of any other text."""
-    draw = np.random.default_rng(4)
-    ids, starts, _ = rings([draw.integers(3, V, draw.integers(1, 40)).tolist() for _ in range(40)])
-    choice = CountSettings(order=4, tokens=len(ids) // 2)
+def partly_counted(
+    draw: np.random.Generator, *, lines: int, parts: int
+) -> tuple[Counts, TargetFigures, np.ndarray, np.ndarray]:
+    """Count one of `parts` equal parts of random lines: the counts, the figures of targets, ids and starts."""
+    ids, starts, _ = rings([draw.integers(3, V, draw.integers(1, 40)).tolist() for _ in range(lines)])
+    choice = CountSettings(order=4, tokens=len(ids) // parts)
     counts, left_out = count(ids, starts, PREDICTABLE, choice, left_out_lines=True)
     assert left_out is not None
-    figures = TargetFigures(counts, ids, starts, choice.tokens, left_out).at(np.arange(len(ids))[:, None])
-    figures = figures.select((slice(None), 0))
+    return counts, TargetFigures(counts, ids, starts, choice.tokens, left_out), ids, starts
+
+
+def test_a_part_of_a_text_is_counted() -> None:
+    """Only the tokens of the parts are left out; the others have the figures of any other text."""
+    counts, targets, ids, starts = partly_counted(np.random.default_rng(4), lines=40, parts=2)
+    figures = targets.at(np.arange(len(ids))[:, None]).select((slice(None), 0))
     assert np.isfinite(figures.logprobs).all()
     whole = counts.figures(np.insert(ids, starts, START))
     plain = whole.logprobs[np.insert(np.ones(len(ids), dtype=bool), starts, False)]
-    first, last = zip(*counted_parts(len(ids), starts, choice.tokens), strict=True)
+    first, last = zip(*counted_parts(len(ids), starts, len(ids) // 2), strict=True)
     inside = np.concatenate([np.arange(a, b) for a, b in zip(first, last, strict=True)])
-    assert len(inside) == choice.tokens
+    assert len(inside) == len(ids) // 2
     outside = np.setdiff1d(np.arange(len(ids)), inside)
     assert figures.logprobs[outside].tolist() == plain[outside].tolist()
     assert figures.logprobs[inside].mean() < plain[inside].mean()
@@ -251,11 +257,7 @@ def test_a_part_of_a_text_is_counted() -> None:
 def test_stretches_of_a_text_have_the_figures_of_the_whole() -> None:
     """Also where a stretch goes on with the first token of the text after the last one."""
     draw = np.random.default_rng(5)
-    ids, starts, _ = rings([draw.integers(3, V, draw.integers(1, 40)).tolist() for _ in range(30)])
-    choice = CountSettings(order=4, tokens=len(ids) // 3)
-    counts, left_out = count(ids, starts, PREDICTABLE, choice, left_out_lines=True)
-    assert left_out is not None
-    targets = TargetFigures(counts, ids, starts, choice.tokens, left_out)
+    _, targets, ids, _ = partly_counted(draw, lines=30, parts=3)
     whole = targets.at(np.arange(len(ids))[:, None])
     offsets = (draw.integers(0, len(ids), 50) + np.arange(9)[:, None]) % len(ids)
     for one, all_of_them in zip(targets.at(offsets).context, whole.context, strict=True):

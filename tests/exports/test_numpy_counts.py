@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import LINES, STREAM
+from conftest import LINES
+from mixtures import TOKENS, train_tiny
 
 import charlm
 from charlm.exports import export
@@ -19,11 +20,7 @@ SHAPE: dict[str, Any] = {
     **{"ngram": "5", "steps": 12, "hidden_size": 8, "layers": 2, "batch_size": 4, "seq_len": 8, "seed": 1},
 }
 KINDS: dict[str, dict[str, Any]] = {
-    "char line": {"tokenizer": "char", "sequence": "line"},
-    "char stream": {"tokenizer": "char", "sequence": "stream"},
-    "byte stream": {"tokenizer": "byte", "sequence": "stream"},
-    "word line": {"tokenizer": "word", "sequence": "line"},
-    "subword line": {"tokenizer": "subword", "sequence": "line", "vocab_size": 276},
+    **TOKENS,
     "adaptive readout": {"tokenizer": "subword", "sequence": "line", "vocab_size": 276, "readout": "adaptive"},
     "shortlist": {"tokenizer": "char", "sequence": "line", "readout": "adaptive", "shortlist": 9},
     "dense layers": {"tokenizer": "char", "sequence": "line", "readout_layers": 2, "cell": "lstm"},
@@ -33,11 +30,7 @@ TEXTS = ["", "the cat sat", "a dog ran the", "sat"]
 
 @pytest.fixture(scope="module", params=KINDS)
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("numpy") / "model"
-    settings = KINDS[request.param]
-    text = LINES if settings["sequence"] == "line" else STREAM[:3000] + LINES
-    charlm.train(text, folder=path, **settings, **SHAPE)
-    return path
+    return train_tiny(tmp_path_factory.mktemp("numpy") / "model", **KINDS[request.param], **SHAPE)
 
 
 def scored(model: charlm.LanguageModel, read: MixedModel, text: str) -> list[float]:

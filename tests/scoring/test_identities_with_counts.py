@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import LINES, STREAM
+from mixtures import TOKENS, train_tiny
 from serving import serving
 
 import charlm
@@ -19,23 +19,12 @@ from charlm.scoring.adapting import AdaptiveReader
 SHAPE: dict[str, Any] = {
     **{"ngram": "4", "steps": 25, "hidden_size": 8, "layers": 1, "batch_size": 4, "seq_len": 8, "seed": 1},
 }
-KINDS: dict[str, dict[str, Any]] = {
-    "char line": {"tokenizer": "char", "sequence": "line"},
-    "char stream": {"tokenizer": "char", "sequence": "stream"},
-    "byte stream": {"tokenizer": "byte", "sequence": "stream"},
-    "word line": {"tokenizer": "word", "sequence": "line"},
-    "subword line": {"tokenizer": "subword", "sequence": "line", "vocab_size": 276},
-}
 TEXTS = ["the cat sat", "a dog", "the cats slept and the dog ran", "cat"]
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=TOKENS)
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("identities") / "mixed"
-    settings = KINDS[request.param]
-    text = LINES if settings["sequence"] == "line" else STREAM[:2000] + LINES
-    charlm.train(text, folder=path, **settings, **SHAPE)
-    return path
+    return train_tiny(tmp_path_factory.mktemp("identities") / "mixed", **TOKENS[request.param], **SHAPE)
 
 
 @pytest.fixture(scope="module")
