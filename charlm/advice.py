@@ -73,6 +73,7 @@ ADVICE: dict[str, str] = {
     "tie_learned_embedding": 'Use embedding="learned", or leave tie_weights out.',
     "too_little_time": "Use minutes={minutes:g} or more, a smaller network or text, or force=True.",
     "train_again": "Train again, or continue with resume=True.",
+    "train_longer": 'Train it longer with resume=True and a larger budget, or a network alone with ngram="none".',
     "train_first": 'Train one first: charlm.train("corpus.txt", folder="checkpoints/corpus").',
     "unit_token": 'Use unit="token".',
     "unit_word": 'Use unit="word".',

@@ -70,7 +70,11 @@ class LanguageModel(ScoringModel, Model):
         return text_contents(self.tokenizer, getattr(self.network, "counts", None))
 
     def without_counts(self) -> "LanguageModel":
-        """Return the model with the same network, which predicts alone."""
+        """Return the model with the same network, which predicts alone.
+
+        Raises ConfigError for a model that is its counts alone.
+        """
+        self.require_network()
         if not isinstance(self.network, MixedNetwork):
             return self
         config = replace(self.config, ngram="none")

@@ -86,6 +86,9 @@ class Model(ABC):
     def contents(self) -> Contents:
         """Return what the folder of this model has of its task."""
 
+    def require_network(self) -> None:  # noqa: B027  # most models are a network that has learned
+        """Raise ConfigError if something else answers in place of the network, which has not learned."""
+
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
         """Write the model to a folder, from which `charlm.load` returns it with the same weights.
 

@@ -12,6 +12,7 @@ import pytest
 from conftest import TINY, Outcome
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mixtures import trained_only
 
 import charlm
 from charlm import raw_bytes
@@ -41,7 +42,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that learned LIST."""
     place = tmp_path_factory.mktemp("raw")
     (place / "list.txt").write_bytes(LIST)
-    charlm.train(place / "list.txt", MODEL, CONFIG, folder=place / "model")
+    with trained_only():
+        charlm.train(place / "list.txt", MODEL, CONFIG, folder=place / "model")
     return place / "model"
 
 

@@ -46,6 +46,11 @@ def gather(folder: Path, corpus: Corpus | None = None) -> Report:
         surprisal = analyze_surprisal(model, texts)
     except NoTextError as error:
         text = str(error)
+    return Report(folder.resolve().name, described, log, surprisal, text, _map(model))
+
+
+def _map(model: LanguageModel) -> Map | None:
+    if model.counts_alone:
+        return None
     vectors = Vectors.of(model, "output")
-    token_map = make_map(vectors, count=_TOKENS_ON_MAP) if vectors.learned.any() else None
-    return Report(folder.resolve().name, described, log, surprisal, text, token_map)
+    return make_map(vectors, count=_TOKENS_ON_MAP) if vectors.learned.any() else None

@@ -62,9 +62,11 @@ class Vectors:
         """Take the rows of the embedding (for a one-hot input the columns of the first W_x), or of the readout.
 
         Tokens with similar input vectors are followed by the same tokens; those with similar output vectors follow the
-        same tokens, and become similar sooner in training (Press & Wolf 2017). Raises ConfigError for an unknown side.
+        same tokens, and become similar sooner in training (Press & Wolf 2017). Raises ConfigError for an unknown side,
+        and for a model that is its counts alone.
         """
         check_choice("side", side, SIDES)
+        model.require_network()
         tokenizer, network = model.tokenizer, model.network
         names = tokenizer.token_texts(range(tokenizer.size))
         chosen = [index for index, name in enumerate(names) if name is not None]

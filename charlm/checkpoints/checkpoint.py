@@ -175,6 +175,7 @@ def load_described(folder: Path) -> tuple[Model, dict[str, Any]]:
         "steps": plan.total,
         **({"runs": plan.story} if plan.earlier else {}),
         "validation": validation,
+        **({"counts_alone": True} if model.network.counts_alone else {}),
         "weights": metadata.get(ROUNDING, ROUNDINGS[0]),
         "plan": plan.to_json(),
         "charlm_version": values["charlm_version"],

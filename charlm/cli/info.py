@@ -130,7 +130,7 @@ def _figures(values: dict[str, Any]) -> dict[str, str]:
         "parameters": f"{values['parameters']:,}{_rounding(values['weights'])}",
         "steps": f"{step}, {batch} each",
         **({"runs": values["runs"]} if "runs" in values else {}),
-        **_validation(valid),
+        **_validation(valid, counts_alone=values.get("counts_alone", False)),
         "trained": f"{minute(values['trained'])}{spent}",
         "made by": f"charlm {values['charlm_version']}",
     }
@@ -141,7 +141,7 @@ def _rounding(weights: str) -> str:
     return "" if weights == ROUNDINGS[0] else f", rounded to {weights}; the figures are those before that"
 
 
-def _validation(values: dict[str, Any] | None) -> dict[str, str]:
+def _validation(values: dict[str, Any] | None, *, counts_alone: bool) -> dict[str, str]:
     """Return the figures of the held-out part, over the known tokens."""
     if values is None:
         return {"held out": "not validated, because the run was stopped before that"}
@@ -153,6 +153,7 @@ def _validation(values: dict[str, Any] | None) -> dict[str, str]:
     nats, bits = (values.get(f"{name}_known", values[name]) for name in ("nats_per_token", "bits_per_char"))
     alone = {name.partition("_")[0]: value for name, value in values.items() if name.endswith("_bits_per_char")}
     parts = f" ({each_alone(alone)})" if alone else ""
+    parts = " (the counts alone were kept)" if counts_alone else parts
     figures = {"nats/token": figure(nats), "bits/char": f"{figure(bits)}{parts}"}
     return {"held out": plural(values["tokens"], "token"), **figures}
 

@@ -87,6 +87,7 @@ REMEDIES: dict[str, str] = {
     "too_little_trial_time": "use --trial-minutes {minutes:g} or more, or a smaller network or text",
     "too_little_time": "use --minutes {minutes:g} or more, a smaller network or text, or --force",
     "train_again": "train again, or continue with --resume",
+    "train_longer": "train it longer with --resume and a larger --minutes, or a network alone with --ngram none",
     "train_first": "train one first: charlm train corpus.txt",
     "wait_or_stop": "wait for it, or stop it",
     "unit_token": "use --unit token",

@@ -155,6 +155,11 @@ class MixedNetwork(Network):
         """Keep G where the gate still learns: a part with no share has no gradient, and could not come back."""
         self.gate_table.clamp_(-_LARGEST, _LARGEST)
 
+    @property
+    def counts_alone(self) -> bool:
+        """Whether this is a network of `with_counts_alone`. Training keeps G far below that gate."""
+        return bool((self.gate_table >= _CERTAIN).all())
+
     def with_counts_alone(self) -> "MixedNetwork":
         """Return a copy that leaves the prediction to the counts."""
         network = copy.deepcopy(self)

@@ -37,6 +37,11 @@ class Trainable(Encoder, ABC):
     def choices(self) -> int:
         """The number of scores that the readout computes for each output."""
 
+    @property
+    def counts_alone(self) -> bool:
+        """Whether counts of n-grams answer alone, next to a network that has not learned."""
+        return False
+
     @abstractmethod
     def read(self, batch: Any, state: NetworkState | None, generator: torch.Generator | None = None) -> Read:
         """Read a batch of the network's task, from the state after the batch before it, or from a zero state.

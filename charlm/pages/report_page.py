@@ -24,6 +24,7 @@ _LONGEST = 240  # characters of a sample or a line
 _NARROW = 4  # classes whose confusion table fits into a narrow window
 _END = "<EOS>"
 _OF_PART = "_bits_per_char"  # end of the name of the figure of a part, such as the network without its counts
+_COUNTS_ALONE = "The counts alone were kept, because the network did not predict better."
 
 
 def page(report: Report) -> str:
@@ -42,9 +43,10 @@ def _head(report: Report) -> str:
     }
     shown = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in figures.items())
     trained = f"{plural(corpus['characters'], 'character')} of {', '.join(corpus['files'])}"
+    kept = f"<p>{_COUNTS_ALONE}</p>\n" if described.get("counts_alone") else ""
     return (
         f"<header>\n{report_name.heading(report.name)}\n<p>{safe(shape)}, trained on {safe(trained)}</p>\n"
-        f'<dl class="figures">{shown}</dl>\n</header>\n'
+        f'<dl class="figures">{shown}</dl>\n{kept}</header>\n'
     )
 
 

@@ -38,9 +38,14 @@ class AdaptiveReader:
         self._network = copy.deepcopy(network)
         self._adaptations = [find(Adaptation, method)(self._network) for method in methods]
 
+    @property
+    def by_gradient(self) -> bool:
+        """Whether a method learns by gradient descent."""
+        return any(each.by_gradient for each in self._adaptations)
+
     def quantities(self, rows: Sequence[Ids], others: Mapping[str, Quantity]) -> list[Values]:
         """Return what `probability.quantities` returns, reading row after row and learning from each."""
-        with torch.set_grad_enabled(any(each.by_gradient for each in self._adaptations)):
+        with torch.set_grad_enabled(self.by_gradient):
             return [self._read(row, others) for row in rows]
 
     def log_probabilities(self, rows: Sequence[Ids]) -> list[NDArray[np.float64]]:

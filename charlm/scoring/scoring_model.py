@@ -50,6 +50,17 @@ class ScoringModel:
         """Whether the model can predict the end of a text; trained on a single running text, it never saw one."""
         return bool(self.network.allowed_tokens[self.tokenizer.EOS])
 
+    @property
+    def counts_alone(self) -> bool:
+        """Whether the model is its counts of n-grams alone, because no network of its run predicted better."""
+        return self.network.counts_alone
+
+    def require_network(self) -> None:
+        """Raise ConfigError if the model is its counts alone, whose network has not learned."""
+        if self.counts_alone:
+            problem = "is its counts of n-grams alone, because no network of its run predicted better"
+            raise ConfigError(f"{self.name or 'this model'} {problem}", remedy="train_longer")
+
     def adapted(self, *methods: str, on_progress: TokenProgress = ignore) -> Self:
         """Return a model that learns from the texts it scores or evaluates, in the order in which it reads them.
 
@@ -57,9 +68,13 @@ class ScoringModel:
         Every token is predicted before it is learned from. This model stays unchanged, and so do the samples of the
         new one. on_progress: called after each segment with its number of tokens.
 
-        Raises ConfigError if no method is given, UnknownNameError for one that does not exist.
+        Raises ConfigError if no method is given, and for "dynamic" with a model that is its counts alone, which do not
+        learn by gradient descent; UnknownNameError for a method that does not exist.
         """
-        return replace(self, adaptation=AdaptiveReader(self.network, methods, on_progress))
+        reader = AdaptiveReader(self.network, methods, on_progress)
+        if reader.by_gradient:
+            self.require_network()
+        return replace(self, adaptation=reader)
 
     @overload
     def score(  # type: ignore[overload-overlap]  # a text is not meant as an iterable of characters

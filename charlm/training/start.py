@@ -81,7 +81,8 @@ def find_start(given: Model | None, config: TrainConfig) -> Start | None:
     """Return the model from which a new run starts; None if the settings name none.
 
     given: a model that was loaded, in place of a name. Raises ModelError for a model that does not exist, is not
-    finished, or is not a language model, and if a plan names another one.
+    finished, or is not a language model, and if a plan names another one; ConfigError for a model whose network
+    has not learned.
     """
     name = config.start_from
     if name is None:
@@ -103,6 +104,7 @@ def find_start(given: Model | None, config: TrainConfig) -> Start | None:
     if model.config.task != _LANGUAGE:
         kind = declared()[model.config.task]["kind"]
         raise ModelError(f"{name} is a {kind}; a run starts from a language model")
+    model.require_network()
     sha256 = fingerprint(model.network.state_dict())
     if config.start_sha256 not in (None, sha256):
         other = f"{name} is not the model that the plan starts from: the SHA-256 of its weights is {sha256}"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from conftest import LINES, TINY, Outcome
+from mixtures import trained_only
 
 import charlm
 from charlm.exports import export
@@ -20,7 +21,8 @@ TEXT = "the cat sat the dog ran"
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("examined") / "mixed"
     settings: dict[str, Any] = {"hidden_size": 8, "layers": 1, "batch_size": 4, "seq_len": 8, "seed": 1}
-    charlm.train(LINES, folder=path, ngram="4", steps=20, **settings)
+    with trained_only():
+        charlm.train(LINES, folder=path, ngram="4", steps=20, **settings)
     return path
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import LINES, Outcome
+from conftest import Outcome
 from random_models import random_model
 
 import charlm
@@ -70,9 +70,9 @@ def test_what_the_page_cannot_compute_is_named(tmp_path: Path, monkeypatch: pyte
     assert not (tmp_path / "page.html").exists()
 
 
-def test_counts_are_left_out_and_that_is_said(run: Run) -> None:
+def test_counts_are_left_out_and_that_is_said(run: Run, counted_folder: Path) -> None:
     """By the page itself, and by the command with what it costs."""
-    model = charlm.train(LINES, ngram="4", steps=2, hidden_size=8, layers=1, threads=1)
+    model = charlm.load(counted_folder)
     assert isinstance(model, charlm.LanguageModel)
     assert ". the network of the model without its counts of n-grams</p>" in page(model)
     for format in ("html", "onnx"):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import LINES
-from mixtures import TOKENS, train_tiny
+from mixtures import TOKENS, set_any_gate, train_tiny
 
 import charlm
 from charlm.exports import export
@@ -30,7 +30,11 @@ TEXTS = ["", "the cat sat", "a dog ran the", "sat"]
 
 @pytest.fixture(scope="module", params=KINDS)
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return train_tiny(tmp_path_factory.mktemp("numpy") / "model", **KINDS[request.param], **SHAPE)
+    path = train_tiny(tmp_path_factory.mktemp("numpy") / "model", **KINDS[request.param], **SHAPE)
+    model = charlm.load(path)
+    set_any_gate(model)
+    model.save(path, overwrite=True)
+    return path
 
 
 def scored(model: charlm.LanguageModel, read: MixedModel, text: str) -> list[float]:

@@ -69,6 +69,7 @@ def test_without_counts_there_is_no_share(line_model: charlm.LanguageModel) -> N
     score = line_model.score(TEXT)
     assert score.gates is None and score.counts_shares is None
     mixed = charlm.train(LINES, **SHAPE)  # type: ignore[arg-type]
+    set_any_gate(mixed)
     adapted = mixed.adapted("dynamic").score(TEXT)
     assert adapted.gates is None and adapted.counts_shares is None, "of a model that has changed meanwhile"
     assert "from counts" in mixed.score(TEXT)._repr_html_()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from conftest import LINES, STREAM, Outcome
-from mixtures import trained_only
+from mixtures import set_any_gate, trained_only
 from rich.console import Console
 
 import charlm
@@ -153,5 +153,7 @@ def test_a_network_without_counts_has_one_figure(line_folder: Path, run: Run, tm
     text.write_text(TEXTS["line"])
     assert "parts" not in json.loads(run("evaluate", "-m", line_folder, text, "--json").out)
     assert "alone" not in run("evaluate", "-m", line_folder, text).out
-    adapted = charlm.train(LINES, **SHAPE).adapted("dynamic").evaluate(TEXTS["line"])  # type: ignore[attr-defined]
+    mixed = charlm.train(LINES, **SHAPE)
+    set_any_gate(mixed)
+    adapted = mixed.adapted("dynamic").evaluate(TEXTS["line"])
     assert type(adapted) is Evaluation

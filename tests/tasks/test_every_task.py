@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import small_tasks
+from mixtures import trained_only
 
 import charlm
 from charlm.interrupts import Terminated
@@ -145,7 +146,9 @@ def test_it_starts_from_a_language_model(run: Any, tmp_path: Path, monkeypatch: 
     Path("plain.txt").write_text("Clay has a cab, Ruby has 2 plums\n" * 30)
     tokenizer = ("--tokenizer", "word") if task == "tag" else ()
     shape = ("--steps", "3", "--threads", "1", "-q")
-    assert run("train", "plain.txt", "--hidden-size", "12", "--layers", "1", "-m", "base", *tokenizer, *shape).code == 0
+    small = ("--hidden-size", "12", "--layers", "1")
+    with trained_only():
+        assert run("train", "plain.txt", *small, "-m", "base", *tokenizer, *shape).code == 0
     for name, more in (("free", ()), ("frozen", ("--freeze",))):
         done = run("train", file, "--task", task, "--from", "base", "-m", name, *more, *shape, *tokenizer)
         assert done.code == 0, done.err
@@ -170,7 +173,7 @@ def row(model: Any, token: str) -> Any:
 def test_a_forecaster_starts_from_no_language_model(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("plain.txt").write_text("Clay has a cab\n" * 30)
-    run("train", "plain.txt", "--steps", "1", "--hidden-size", "8", "--layers", "1", "-m", "base", "-q")
+    run("train", "plain.txt", "--steps", "1", "--hidden-size", "8", "--layers", "1", "-m", "base", "-q", "--ngram=none")
     small_tasks.write("series", tmp_path)
     refused = run("train", "shops.csv", "--from", "base", "--steps", "1")
     assert (refused.code, refused.err) == (2, "error: a forecaster reads no text, so it cannot start from base\n")

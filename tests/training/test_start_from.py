@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import LINES, QUICK, STREAM, Outcome
+from mixtures import trained_only
 
 import charlm
 from charlm.checkpoints.checkpoint import describe
@@ -175,7 +176,8 @@ def test_it_begins_better_than_a_new_network(base: str) -> None:
 
 def test_a_model_with_counts_gives_its_network_and_the_new_text_is_counted(base: str, tmp_path: Path) -> None:
     """`base` has no counts, the second model has."""
-    second = train(LINES, start_from=base, ngram="4", steps=20, folder="checkpoints/second")
+    with trained_only():
+        second = train(LINES, start_from=base, ngram="4", steps=20, folder="checkpoints/second")
     third = train(STREAM, start_from="second", freeze=True, ngram="auto", folder="checkpoints/third")
     assert_same_cells(third.network, second.network)
     assert (second.config.ngram, third.config.ngram) == ("4", "6")
