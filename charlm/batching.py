@@ -13,9 +13,9 @@ def batches(
 ) -> Iterator[list[T]]:
     """Yield the items in order, in batches of at most `max_items` whose sizes sum to at most `max_size`.
 
-    An item larger than `max_size` is a batch of its own. A full batch is yielded at once: the next item may come from
-    a pipe, and nobody should have to wait for it. If the items end with an error of charlm, it comes after the batch of
-    those before it.
+    An item larger than `max_size` is a batch of its own. A full batch is yielded at once, because the next item may
+    come from a pipe. If the items end with an error of charlm, the error is raised after the batch of the items before
+    it.
     """
     batch: list[T] = []
     total = 0

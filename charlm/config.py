@@ -44,14 +44,14 @@ class ModelConfig(TaskSettings):
     metric: the figure by which the best network is chosen.
     bidirectional: whether a second stack of cells reads each example from its end to its start.
     pooling: how the outputs of an example become one vector.
-    features: what is read beside the tokens: ngrams or none.
+    features: what is read in addition to the tokens: ngrams or none.
     attention: whether each target token sees a weighted mean of the source.
     horizon: steps to forecast.
     season: steps after which a series repeats itself; 1: it does not.
     scale: what the values of a series are divided by: mean, standard or none.
     density: of the next value of a series.
     ngram: the order of the counts of n-grams that share the prediction with the network, or none; auto: chosen.
-    shortlist: common tokens that an adaptive readout gives the full width; None: 1/64 of the vocabulary, unless chosen.
+    shortlist: common tokens with the full width in an adaptive readout; None: 1/64 of the vocabulary, unless chosen.
     tokenizer: what a token is: char, word, subword or byte.
     vocab_size: V, control tokens included; None: the tokenizer's choice.
     min_count: rarer units of text are not tokens; None: the tokenizer's default.
@@ -233,7 +233,7 @@ class TrainConfig(CountedSettings):
     start_sha256: str | None = None
     freeze: bool = False
 
-    # Files leave these out while they are not set, and plans of older versions lack all of these.
+    # Files leave these fields out if they are not set. Plans of older versions have none of them.
     UNWRITTEN: ClassVar = ("start_from", "start_sha256", "freeze", "sync_every", *CountedSettings.names())
     ADDED_LATER: ClassVar[frozenset[str]] = frozenset({"embedding_file", "freeze_embedding", *UNWRITTEN})
     DEFAULT_MINUTES: ClassVar[float] = 3.0  # the budget if none is given

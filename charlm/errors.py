@@ -90,7 +90,7 @@ _SIGNS_OF_MEMORY = (
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether any error, also one of torch, says that the memory does not suffice."""
+    """Whether an error, also one of torch, means that memory ran out."""
     return isinstance(error, MemoryError) or any(sign in str(error) for sign in _SIGNS_OF_MEMORY)
 
 

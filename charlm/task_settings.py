@@ -69,7 +69,7 @@ class TaskSettings(Settings):
 
     @property
     def ngram_order(self) -> int:
-        """The order of the counts beside the network; 0 for none, and while it is open."""
+        """The order of the counts beside the network; 0 for none, or if it is not chosen yet."""
         return 0 if self.ngram in ("auto", "none") else int(self.ngram)
 
     def columns(self) -> dict[str, str]:
@@ -130,7 +130,8 @@ class TaskSettings(Settings):
 
 @dataclass(frozen=True, repr=False, kw_only=True)
 class CountedSettings(Settings):
-    """The settings of a run that counts n-grams beside the network. None is chosen, and stays None without counts.
+    """The settings of a run that counts n-grams beside the network. A setting that is None is chosen by charlm. Without
+    counts, it stays None.
 
     ngram_size: megabytes that the counts take on disk at most; rare long n-grams are dropped.
     ngram_tokens: number of tokens to count, evenly spread over the text; 0 counts all.

@@ -54,7 +54,7 @@ def check_config(values: Any, path: Path) -> ModelConfig:
     except ConfigError as error:
         raise ModelError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
     if not config.resolved:
-        raise ModelError(f"{path} has an open size, text mode or n-gram order; that of a model has none")
+        raise ModelError(f"{path} has an open size, text mode or n-gram order; the configuration of a model has none")
     return config
 
 

@@ -95,8 +95,8 @@ _OF_TASKS = {
         metavar="NAME",
     ),
     "features": Help(
-        "tag: what is read of a word beside its token: ngrams (beginning, end, shape), or none. classify: what is read"
-        " beside the tokens: ngrams (words, pairs, pieces of words), or none.",
+        "tag: what is read of a word in addition to its token: ngrams (beginning, end, shape), or none. classify: what"
+        " is read in addition to the tokens: ngrams (words, pairs, pieces of words), or none.",
         _BY_TASK,
         choices=FEATURES,
         metavar="NAME",
@@ -111,7 +111,7 @@ _OF_TASKS = {
         metavar="NAME",
     ),
     "ngram": Help(
-        "language: n-grams to count beside the network: none, or their order, the length of the longest.",
+        "language: length of the longest n-grams that are counted, or none.",
         "auto: chosen to fit the corpus",
         metavar="ORDER",
     ),
@@ -184,7 +184,9 @@ _TRAINING = {
     "seed": Help("Random seed."),
     "device": Help("Where to train: auto, cpu, cuda or mps.", choices=("auto", "cpu", "cuda", "mps"), metavar="NAME"),
     "threads": Help("Number of CPU threads.", "torch's choice"),
-    "sync_every": Help("Under torchrun: steps between two means of the weights; more than 1 changes the result."),
+    "sync_every": Help(
+        "Under torchrun: steps after which the processes average their weights. More than 1 changes the result."
+    ),
     "save_every": Help("Seconds between two saves of the state from which a run can resume."),
 }
 _offered = {"task", *(name for task in declared().values() for name in task["settings"])}

@@ -93,8 +93,8 @@ def score(
         bool,
         typer.Option(
             "--full",
-            help="Also print the entropy before each token, and its rank; for a model with counts, also their weight"
-            " (gate) and their share of each probability.",
+            help="Also print the entropy before each token, and its rank. For a model with counts, also print the"
+            " weight of the counts (gate) and their share of each probability.",
             rich_help_panel=OUTPUT,
         ),
     ] = False,

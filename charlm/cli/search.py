@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 STUDY, _SUFFIX, _PAGE = "Study", ".study.db", ".study.html"
 _OF_TRIALS = {
-    "epochs": "Passes over the corpus of a trial, instead of --trial-minutes.",
-    "steps": "Training steps of a trial, instead of --trial-minutes.",
+    "epochs": "Passes over the corpus in a trial, instead of --trial-minutes.",
+    "steps": "Training steps in a trial, instead of --trial-minutes.",
 }
 _HELP = {
     name: replace(help, text=_OF_TRIALS.get(name, help.text), default="varied" if name in VARIED else help.default)
@@ -60,7 +60,7 @@ def search(
     ] = None,
     trials: Annotated[
         int | None,
-        typer.Option("--trials", metavar="N", help="Most trials of the study.", rich_help_panel=TIME),
+        typer.Option("--trials", metavar="N", help="Largest number of trials in the study.", rich_help_panel=TIME),
     ] = None,
     study: Annotated[
         str | None,
@@ -89,9 +89,9 @@ def search(
 ) -> None:
     """Search for the settings with which training works best.
 
-    Each trial is a short training. The first one has the defaults; the others vary width, depth, learning rate,
-    dropout and tokenizer, unless an option gives them. A trial that is worse than most is stopped early. The same
-    command goes on with a study that was stopped. It needs Optuna: pip install optuna
+    Each trial is a short training. The first trial has the defaults. The others vary width, depth, learning rate,
+    dropout and tokenizer, except those that an option sets. A trial that is worse than most is stopped early. The same
+    command continues a study that was stopped. The search needs Optuna: pip install optuna
 
     Example: charlm search poems.txt --minutes 60
     """
@@ -138,7 +138,7 @@ def search(
             )
     except KeyboardInterrupt:
         if view.history is not None:
-            say("stopped; to go on, run the same command again", quiet)
+            say("stopped; to continue, run the same command again", quiet)
         raise
     finally:
         if view.history is not None and view.history.trials:
@@ -149,7 +149,7 @@ def search(
 
 
 class _Result:
-    """What a search leaves: the page, and on stdout the best command."""
+    """The results of a search: the page, and on stdout the best command."""
 
     def __init__(
         self, texts: Sequence[str], fixed: Sequence[str], name: str, store: "Store", page: Path, json: bool

@@ -85,8 +85,8 @@ class Counts:
     def distributions(self, contexts: NDArray[Any]) -> tuple[Shares, Statistics]:
         """Return the probabilities (N, V) after contexts (N, C), and statistics (N,) of the contexts.
 
-        The last `order` - 1 tokens of a context count, back to its last START, which also fills up a shorter one on the
-        left. -1 is a token that is not known.
+        Only the last `order` - 1 tokens of a context count, and only those from its last START on. START also pads a
+        shorter context on the left. -1 stands for an unknown token.
         """
         return self.tree.distributions(contexts)
 

@@ -1,4 +1,4 @@
-"""What counts say about the tokens of a text that they may have counted themselves."""
+"""Figures of the tokens of a text, by counts of the same text."""
 
 from typing import Any
 
@@ -15,8 +15,8 @@ from charlm.tokenizers import Tokenizer
 class TargetFigures:
     """The figures of the tokens `ids` (N,) of a text, whose sequences begin at the offsets `starts`.
 
-    Those of the counted part are known, and leave out what the counts have from the tokens themselves. The others are
-    looked up when they are asked for.
+    The figures of the counted tokens are given, and leave out what these tokens added to the counts. The figures of all
+    other tokens are looked up on demand.
 
     counted: the number of tokens that were counted, 0 for all. left_out: the figures of the counted tokens.
     """

@@ -96,7 +96,7 @@ class Tree:
     def distributions(self, contexts: NDArray[Any]) -> tuple[Shares, Statistics]:
         """Return the probabilities (N, V) after contexts (N, C), and statistics (N,) of the contexts.
 
-        A number in a context that stands for no token, such as -1, is an unknown one, which no known context has.
+        A number that stands for no token, such as -1, is an unknown token, which is in no counted context.
         """
         if self.compiled is not None:
             return self.compiled.distributions(_whole(contexts))

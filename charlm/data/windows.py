@@ -94,9 +94,9 @@ class TrainingWindows:
     `line_ends`: (V,), the tokens that end a line. `select_rows`: takes the number of rows and returns those to build;
     by default, all.
 
-    `figures`: returns what counts say about the targets at the offsets (T, B), as (T, B, n) with 1 in the last column.
-    A window has 0 there where the counts know more of the text than the network, which was reset by chance.
-    `context`: the most tokens of context that the counts know.
+    `figures`: returns the figures of the targets at the offsets (T, B) by the counts, as (T, B, n) with 1 in the last
+    column. A window has 0 there if the counts see more of the text than the network, because its state was reset.
+    `context`: the largest number of tokens of context that the counts use.
     """
 
     def __init__(

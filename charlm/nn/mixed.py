@@ -37,7 +37,7 @@ _FOLLOWERS = (2, 3, 5)  # the least numbers of followers of all values of d but 
 
 
 def figures_of_windows(figures: Figures, order: int) -> NDArray[np.float32]:
-    """Return what a training window has for each target: log P, the cell of G, and whether it is mixed: 1. (T, B, 3)"""
+    """Return log P, the cell of G, and 1 (it is mixed) for each target of a training window: (T, B, 3)."""
     columns = (figures.logprobs, _cells(figures.context, order), np.ones(figures.logprobs.shape))
     return np.stack(columns, axis=-1, dtype=np.float32)
 
@@ -73,8 +73,8 @@ class MixedNetwork(Network):
     def __init__(self, config: ModelConfig, vocabulary_size: int) -> None:
         super().__init__(config, vocabulary_size)
         self.order = config.ngram_order
-        # G, flat: weights decay in matrices only. At first the counts know more than the network. The numbers are
-        # computed without torch, which would load its compiler for that where tensors have no memory.
+        # G is flat, because only matrices decay. At first, the gate trusts the counts more than the network. Python
+        # computes the numbers, because torch would load its compiler for tensors without memory.
         cells = range(_COUNTS * (len(_FOLLOWERS) + 1))  # of one m
         self.gate_table = nn.Parameter(
             torch.tensor([(m - self.order / 2) / 2 + 2 for m in range(self.order) for _ in cells])
@@ -168,7 +168,8 @@ class MixedNetwork(Network):
         return network
 
     def continue_from(self, weights: Mapping[str, Tensor], *, trained: bool) -> None:
-        """Load the weights, but keep the own gate if they are those of the counts alone, whose gate cannot learn."""
+        """Load the weights. Keep the gate of this network if they are those of the counts alone, whose gate cannot
+        learn."""
         own = {} if trained else {name: self.state_dict()[name] for name in _GATE_PARAMETERS}
         super().continue_from({**weights, **own}, trained=trained)
 
@@ -181,7 +182,7 @@ class MixedNetwork(Network):
 
 
 def _mixture(alone: Tensor, counted: Tensor, gate: Tensor) -> Tensor:
-    """Return log P of the mixture from log P of both parts, and the logit of g<t>; -inf where both parts are."""
+    """Return log P of the mixture from log P of both parts, and the logit of g<t>; -inf where both parts have -inf."""
     mixed = torch.logaddexp(alone + functional.logsigmoid(-gate), counted + functional.logsigmoid(gate))
     return mixed.clamp(max=0.0)  # the sum is rounded
 

@@ -145,7 +145,7 @@ def quantities(
 ) -> list[Values]:
     """Return log P of each row's tokens, as `LOGPROB`, and other quantities by name, for t ≥ 1.
 
-    What a mixture makes the probability of is among them, by the `part_names` of the network.
+    A mixture adds the quantities that it computes the probability from, by the `part_names` of the network.
 
     Each row is read from a zero state. Rows of similar length are read together, and long rows block by block with
     the state carried, so batches and blocks change a result by rounding only. Without `others`, a readout may skip the

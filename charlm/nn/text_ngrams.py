@@ -56,9 +56,9 @@ def rows_of_texts(texts: Sequence[str], count: int) -> Tensor:
 
 
 def table_rows(labels: int) -> int:
-    """Return the number of rows of a table for so many labels, without row 0.
+    """Return the number of rows of a table for this number of labels, without row 0.
 
-    The more labels, the fewer rows, so that the table has about 2 million scores at most, or 256 rows.
+    More labels mean fewer rows: the table has at most about 2 million scores, but at least 256 rows.
     """
     return max(_LEAST_ROWS, min(_MOST_ROWS, _MOST_SCORES // labels))
 
@@ -78,7 +78,7 @@ def _hashes(codes: NDArray[np.uint64], firsts: NDArray[np.int64], ends: NDArray[
 class NgramScores(nn.Module):
     """A table with a score of each n-gram for each label; the scores of a text are the mean over its n-grams.
 
-    weight: what the scores count for beside those of a network. It is fitted to held-out answers.
+    weight: the factor of the scores when they are added to those of a network. It is fitted to held-out answers.
     """
 
     weight: Tensor

@@ -25,8 +25,8 @@ class Read(NamedTuple):
 class Trainable(Encoder, ABC):
     """An encoder with a readout.
 
-    starts_whole: whether `start_from` gives the layers above the encoder too. rate_scales: what the learning rate of a
-    weight is multiplied by, by the weight's name; 1 for all others.
+    starts_whole: whether `start_from` gives the layers above the encoder too. rate_scales: the factor of the learning
+    rate of a weight, by its name; 1 for all others.
     """
 
     starts_whole: ClassVar[bool] = False

@@ -21,7 +21,7 @@ def beside(height: float, words: str) -> str:
 
 
 def below(at: float, words: str, anchor: str = "middle") -> str:
-    """Words below the horizontal axis. anchor: the part of them that is there: start, middle, or end."""
+    """Words below the horizontal axis. anchor: the part of the words that is at this point: start, middle, or end."""
     return f'<text class="dim" x="{at:.1f}" y="{FLOOR + _BELOW}" text-anchor="{anchor}">{safe(words)}</text>'
 
 

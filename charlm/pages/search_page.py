@@ -101,15 +101,15 @@ def _figure(name: str, words: str, picture: str) -> str:
 
 def _importance(history: History) -> str:
     if not history.importance:
-        return section("What mattered", "Too few trials are complete to say it.", "")
+        return section("What mattered", "Too few trials are complete to measure this.", "")
     rows = "".join(
         f'<tr><th>{safe(name.replace("_", " "))}</th><td><span class="bar" style="width: {12 * share:.2f}em"></span>'
         f"{share:.0%}</td></tr>\n"
         for name, share in sorted(history.importance.items(), key=lambda each: -each[1])
     )
     explanation = (
-        "The share of each setting in what distinguishes the best quarter of the complete trials from all of them, by"
-        " PED-ANOVA (Watanabe et al. 2023). With few trials, chance decides much of it."
+        "How much each setting distinguishes the best quarter of the complete trials from all complete trials, as a"
+        " share by PED-ANOVA (Watanabe et al. 2023). With few trials, the shares depend much on chance."
     )
     return section("What mattered", explanation, f'<table class="facts"><tbody>\n{rows}</tbody></table>')
 
@@ -120,7 +120,9 @@ def _table(history: History) -> str:
     head = "".join(f"<th>{safe(each)}</th>" for each in titles)
     rows = "".join(_row(trial, names, trial is history.best) for trial in history.trials)
     table = f'<table class="trials"><thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody></table>'
-    explanation = f"{plural(len(history.trials), 'trial')}. A trial that was pruned has its lowest figure until then."
+    explanation = (
+        f"{plural(len(history.trials), 'trial')}. The figure of a pruned trial is the lowest one before it was stopped."
+    )
     return section("All trials", explanation, f'<div class="wide scrolls">{table}</div>')
 
 

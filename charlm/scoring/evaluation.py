@@ -94,7 +94,7 @@ class Evaluation(Measure):
 
     @property
     def cost(self) -> Cost:
-        """What a search minimizes: tokens differ between tokenizers, and characters do not."""
+        """What a search minimizes: bits per character, which do not depend on what a token is."""
         return Cost(self.bits_per_char_known, "bits per character")
 
     @property
@@ -185,7 +185,7 @@ def _evaluation(
 def evaluation_of(
     part: Passage, logprobs: Floats, mode: TextMode, window: int | None, adapting: AdaptiveReader | None
 ) -> Evaluation:
-    """Return the evaluation of a passage of running text from what a `RowReader` has read of its targets."""
+    """Return the evaluation of a passage of running text from log P of its targets, as a `RowReader` returns it."""
     columns = Columns.of(logprobs)
     streams = None if window else len(part.rows)
     whole, part_nats = part.measure(columns.whole, mode=mode), columns.part_nats(part.targets)

@@ -10,7 +10,7 @@ from charlm.settings import Settings, check_count, check_range
 
 DEFAULT_MINUTES = 60.0
 SHARE = 20  # trials that fit into the time, if none is pruned
-_LEAST_OF_A_TRIAL = 0.9  # of its time has to be left when it begins
+_LEAST_OF_A_TRIAL = 0.9  # share of its time that must be left when it begins
 _COUNTED = (Ending.COMPLETE, Ending.PRUNED, Ending.FAILED, Ending.RUNNING)
 
 
@@ -18,8 +18,8 @@ _COUNTED = (Ending.COMPLETE, Ending.PRUNED, Ending.FAILED, Ending.RUNNING)
 class Budget(Settings):
     """The end of a search: minutes of all trials of the study together, on all machines, or a number of trials.
 
-    The time of a trial that was pruned, failed or stopped counts as far as it was used. A trial that was stopped does
-    not count as one. Without both limits, the time is an hour. Raises ConfigError for a value outside its bounds.
+    If a trial was pruned, failed or stopped, only the time that it used counts. A stopped trial does not add to the
+    number of trials. Without both limits, the time is an hour. Raises ConfigError for a value outside its bounds.
     """
 
     minutes: float | None = None

@@ -14,7 +14,7 @@ class Ending(StrEnum):
     PRUNED = "pruned"  # stopped, because its validation curve was worse than the median of the others
     FAILED = "failed"  # the loss diverged, the memory did not suffice, or the settings do not fit the data
     STOPPED = "stopped"  # by Ctrl-C or another signal
-    LOST = "lost"  # its process ended without a word
+    LOST = "lost"  # its process ended without a report
     RUNNING = "running"  # in this process or another one
 
 
@@ -44,7 +44,7 @@ class History:
     """All trials of a study, in their order.
 
     cost_name: what the cost is, such as bits per character. trial: the budget of a trial, a setting of TrainConfig with
-    its value. importance: the share of each varied setting in what distinguishes the best trials from the others
+    its value. importance: how much each varied setting distinguishes the best trials from the others, as a share
     (PED-ANOVA, Watanabe et al. 2023); empty for too few trials.
     """
 
@@ -54,7 +54,7 @@ class History:
     importance: Mapping[str, float] = field(default_factory=dict)
 
     def count(self, *endings: Ending) -> int:
-        """Return the number of trials that ended so."""
+        """Return the number of trials with this ending."""
         return sum(trial.ending in endings for trial in self.trials)
 
     @property

@@ -40,16 +40,16 @@ def search(
     trial_minutes: float | None = None,
     report: Report,
 ) -> History:
-    """Go on with the study in the store until the budget is used, and return all its trials.
+    """Continue the study in the store until the budget is used, and return all its trials.
 
     source, valid: as in `train`. given: the settings that the user fixes, as keywords of `train`; `steps` or `epochs`
-    end a trial in place of its minutes. vocabulary: to use unchanged. trial_minutes: of a trial; None: those of the
-    study, or for a new one a twentieth of the time. report: receives the events.
+    end a trial in place of its minutes. vocabulary: used unchanged. trial_minutes: the time of a trial; None: that of
+    the study, or for a new study a twentieth of the time. report: receives the events.
 
     The first trial has the default settings, is never pruned, and is repeated if it was stopped.
 
-    Raises ConfigError, CorpusError as `train` does; ConfigError for a study that was begun otherwise; CharlmError for a
-    database that cannot be used. A KeyboardInterrupt ends the running trial; the study keeps all others.
+    Raises ConfigError, CorpusError as `train` does; ConfigError for a study that began with other settings; CharlmError
+    for a database that cannot be used. A KeyboardInterrupt ends the running trial; the study keeps all others.
     """
     if launched().world_size > 1:
         raise ConfigError("a search trains in one process; to share a study, start one search on each machine")

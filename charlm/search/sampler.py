@@ -13,9 +13,9 @@ _AT_RANDOM = 5  # complete trials before the first choice that learns from them
 
 
 class SeededSampler(BaseSampler):
-    """Draws the settings of a trial from the seed, its number, and the trials before it, and from nothing else.
+    """Draws the settings of a trial from the seed, the number of the trial, and the earlier trials alone.
 
-    So a study that was stopped goes on as if it had not been, and two processes do not draw the same settings.
+    So a stopped study continues as if it had not been stopped, and two processes do not draw the same settings.
     """
 
     def __init__(self, seed: int) -> None:

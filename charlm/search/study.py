@@ -1,6 +1,6 @@
 """A study: the trials of a search in a database, which several processes and machines may share.
 
-Optuna stores them, by SQLAlchemy. What charlm adds to a study and to its trials are attributes in JSON.
+Optuna stores them through SQLAlchemy. charlm adds attributes in JSON to a study and to its trials.
 """
 
 import logging
@@ -47,7 +47,7 @@ _STATES = {TrialState.COMPLETE: Ending.COMPLETE, TrialState.PRUNED: Ending.PRUNE
 class Store:
     """Where a study is stored: a database, and the name of the study in it.
 
-    url: as SQLAlchemy has it. `shown` is the database in messages: its file, or the URL without the password.
+    url: in the form of SQLAlchemy. `shown` is the database in messages: its file, or the URL without the password.
     """
 
     def __init__(self, url: str, name: str) -> None:
@@ -83,7 +83,7 @@ class Store:
     def open(self, identity: Mapping[str, Any], space: Mapping[str, Any], first: Mapping[str, Any]) -> "Study":
         """Open the study, or create it.
 
-        identity: what all its trials have in common; a study with another one is refused by a ConfigError. space: the
+        identity: what all its trials have in common. Raises ConfigError for a study with another identity. space: the
         ranges of a new study. first: the parameters of its first trial.
         """
         if self._file:
@@ -166,7 +166,7 @@ def _value(value: Any) -> str:
 
 
 def _cause(error: BaseException) -> str:
-    """Return the first line of what a database has against a request."""
+    """Return the first line of the error of a database."""
     cause = error.__cause__ if isinstance(error, OptunaError) and error.__cause__ else error
     return str(getattr(cause, "orig", None) or cause).strip().partition("\n")[0]
 
@@ -202,7 +202,7 @@ class Study:
 
     @contextmanager
     def _begun(self) -> Iterator[OptunaTrial]:
-        """Begin a trial. If nothing else ends it inside the context, as when a signal arrives, it has failed."""
+        """Begin a trial. If the context ends before the trial does, as when a signal arrives, the trial has failed."""
         trial: OptunaTrial | None = None
         try:
             with uninterrupted(), warnings.catch_warnings():
@@ -240,7 +240,7 @@ class Study:
             ended.set()
 
     def history(self) -> History:
-        """Return the trials so far. Those whose process is silent for long count as lost from now on."""
+        """Return the trials so far. Trials whose process has been silent for too long count as lost from now on."""
         with _sentences(self._shown), uninterrupted(), warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             fail_stale_trials(self._study)

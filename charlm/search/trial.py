@@ -18,7 +18,7 @@ from charlm.search.space import Space, draw
 from charlm.search.study import DEFAULT, POINTS, RECORD
 from charlm.training.events import Event, Finished, Planned, Progress, Revised, Validated
 
-_BEAT = 10.0  # seconds between two notes of the time that a trial has used
+_BEAT = 10.0  # seconds between two records of the time that a trial has used
 
 
 class TrialFailed(Exception):
@@ -34,8 +34,8 @@ def objective(trial: OptunaTrial, space: Space, train: Callable[..., Any], repor
 
     train: takes the settings as keywords, and `report`, a receiver of the events of training.
 
-    Raises TrialPruned, TrialFailed, and what makes every trial fail: CorpusNotFoundError, and an error of the settings
-    or the corpus with the default settings. A KeyboardInterrupt passes.
+    Raises TrialPruned, TrialFailed, and the errors that would make every trial fail: CorpusNotFoundError, and an error
+    of the settings or the corpus in the trial with the defaults. A KeyboardInterrupt passes.
     """
     is_default = bool(trial.user_attrs.get(DEFAULT))
     with uninterrupted():
@@ -60,7 +60,7 @@ def objective(trial: OptunaTrial, space: Space, train: Callable[..., Any], repor
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
-        raise watch.failed("the memory does not suffice") from None
+        raise watch.failed("there is not enough memory") from None
     finally:
         watch.store()
 
@@ -129,8 +129,8 @@ class _Watch:
     def _compare(self, share: float, cost: float) -> None:
         """Report the points of the curve up to a validation, since trials validate at different points.
 
-        Between two validations, the cost is that of the straight line between them. The first one stands for the last
-        point before it.
+        Between two validations, the cost is interpolated linearly. The first validation stands for the last point
+        before it.
         """
         first = int(POINTS * share + 1e-9) / POINTS
         before, cost_before = self._curve[-1] if self._curve else (first, cost)

@@ -40,7 +40,7 @@ def map_alone(rows: Sequence[Any], read: ReadRows, lengths: Sequence[int]) -> li
 
 
 class FirstModel(NamedTuple):
-    """A copy of an untrained network that answers nevertheless, its metrics, and what of it answers, in words."""
+    """A network that answers without training, its metrics, and, in words, the part of it that answers."""
 
     network: "Trainable"
     metrics: Metrics
@@ -133,7 +133,7 @@ class Dataset(ABC):
         """Evaluate examples of the held-out part as `charlm evaluate` does."""
 
     def first_model(self, network: Any, map_rows: MapRows = map_alone) -> "FirstModel | None":
-        """Return what answers without training; None if nothing does. network: untrained, and not to be changed."""
+        """Return a model that answers without training, or None. network: the untrained one, which must not change."""
         return None
 
     @abstractmethod

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 
 
 class Batch(Protocol):
-    """What a network reads in one training step; the network's `read` knows the rest of its fields."""
+    """What a network reads in one training step. Only the network's `read` uses its other fields."""
 
     @property
     def fresh(self) -> bool:
@@ -19,7 +19,7 @@ class Batch(Protocol):
 
     @property
     def weight(self) -> int:
-        """What the mean loss of this batch counts for beside other batches: proportional to its targets."""
+        """The weight of the mean loss of this batch among other batches: proportional to its targets."""
 
     def part(self, rows: slice, device: "torch.device") -> Self:
         """Return some of the rows, on a device."""

@@ -25,7 +25,7 @@ from charlm.errors import DistributedError
 from charlm.training.torchrun import Launch, launched, stopped_with_launcher
 
 # One hour, for a process that prepares a large corpus. A process that has ended is noticed at once, but a machine that
-# loses its power or its network says nothing. Within a step, none is later than a save or a preview makes it.
+# loses its power or its network sends nothing. Within a step, only a save or a preview delays a process.
 _TIMEOUT = 2 * default_pg_timeout
 _STEP_TIMEOUT = timedelta(minutes=5)
 _POLL_SECONDS = 0.02

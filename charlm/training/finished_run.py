@@ -96,9 +96,9 @@ def _seconds(path: Path, line: str) -> float:
 
 
 def broadcast_finished(group: Group, run: FinishedRun | None) -> FinishedRun:
-    """Return the run of the first process; that of the others is ignored.
+    """Return the run of the first process; the runs of the others are ignored.
 
-    Its metrics stay in the first, and so do files that are not JSON, which the data has.
+    The metrics stay in the first process. So do files that are not JSON, because the data has them.
     """
     if group.size == 1:
         assert run

@@ -39,7 +39,7 @@ class AdamW:
     """
 
     def __init__(self, parameters: Iterable[Tensor], weight_decay: float, scales: Sequence[float] = ()) -> None:
-        """Take over the parameters. scales: what the rate of each is multiplied by; () means 1."""
+        """Take over the parameters. scales: the factor of the rate of each; () means 1."""
         self.weight_decay = weight_decay  # applies to matrices only
         self.parameters = list(parameters)
         kinds = [(each.dim() >= 2, scales[index] if scales else 1.0) for index, each in enumerate(self.parameters)]
@@ -102,7 +102,7 @@ class Learner:
         trained = {name: each for name, each in network.named_parameters() if each.requires_grad}
         scales = [network.rate_scales.get(name, 1.0) for name in trained]
         self.optimizer = AdamW(trained.values(), config.weight_decay or 0.0, scales)
-        # With local steps, the processes do not share gradients but, at times, their weights.
+        # With local steps, the processes share their weights from time to time, and not their gradients.
         self.local = (
             LocalSteps(self.optimizer.parameters, self._of_optimizer(), group) if config.sync_every > 1 else None
         )

@@ -1,7 +1,7 @@
 """Local steps: each process trains by itself, and after every few steps all of them take the mean of their weights.
 
-This is local stochastic gradient descent (Stich 2019) with AdamW. DiLoCo (Douillard et al. 2023) applies the mean by an
-outer optimizer with momentum, which was worse in the short runs of benchmarks/README.md.
+This is local stochastic gradient descent (Stich 2019) with AdamW. DiLoCo (Douillard et al. 2023) applies the mean
+through an outer optimizer with momentum, which was worse in the short runs of benchmarks/README.md.
 """
 
 import math
@@ -36,7 +36,7 @@ class LocalSteps:
 
     @torch.no_grad()
     def average(self) -> bool:
-        """Replace the weights by their mean over the processes, which counts a process by its targets.
+        """Replace the weights by their mean over the processes, weighted by their numbers of targets.
 
         Return False, and keep the weights, if the loss or a weight of any process is not finite.
         """
@@ -53,7 +53,7 @@ class LocalSteps:
         return True
 
     def gather(self) -> dict[str, Tensor]:
-        """Return the optimizers of all processes, (P, N), by a name. All processes must call this."""
+        """Return the tensors of the optimizers of all processes, (P, N), by name. All processes must call this."""
         own = torch.cat([each.flatten() for each in self.optimizer.values()])
         return {_OPTIMIZERS: self.group.gather_rows(own[None])}
 

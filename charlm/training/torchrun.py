@@ -1,4 +1,4 @@
-"""What torchrun says to this process: its rank among those that train one model, and whether torchrun still runs."""
+"""What this process knows from torchrun: its rank among those that train one model, and whether torchrun still runs."""
 
 import os
 import signal
@@ -35,9 +35,9 @@ def launched() -> Launch:
 
 @contextmanager
 def stopped_with_launcher() -> Iterator[None]:
-    """Send this process SIGTERM if torchrun ends inside the context without it, as it does when it is killed.
+    """Send SIGTERM to this process if torchrun ends inside the context and leaves it, as when torchrun is killed.
 
-    Otherwise, the processes of a torchrun that is gone would train on, and nobody could stop all of them.
+    Otherwise, the processes would train on after the end of torchrun, and nobody could stop all of them.
     """
     if _LAUNCHED not in os.environ:
         yield

@@ -98,7 +98,7 @@ def test_two_processes_share_a_storage_and_ctrl_c_keeps_the_study(
     assert re.search(r"study      shared.db: \d+ trials? in", done.err)
 
     assert other.returncode == 130
-    assert "stopped; to go on, run the same command again\n" in err and "Traceback" not in err
+    assert "stopped; to continue, run the same command again\n" in err and "Traceback" not in err
     assert out.startswith("charlm train lines.txt --model ours-best ")
 
     again = json.loads(search(*shared, "--trials", len(ours | theirs) + 2, "--json").out)
@@ -126,7 +126,7 @@ def test_failed_trials_are_said_and_counted(search: Run, monkeypatch: pytest.Mon
     assert re.search(
         r"^trial 2    0:0\d, failed: the --learning-rate is too high  --learning-rate", done.err, re.MULTILINE
     )
-    assert re.search(r"^trial 3    0:0\d, failed: the memory does not suffice", done.err, re.MULTILINE)
+    assert re.search(r"^trial 3    0:0\d, failed: there is not enough memory", done.err, re.MULTILINE)
     assert re.search(r"^done       4 trials in 0:\d\d: 2 failed$", done.err, re.MULTILINE)
     assert done.code == 0 and done.out.startswith("charlm train")
 

@@ -164,8 +164,8 @@ def test_the_defaults_are_never_pruned(tmp_path: Path) -> None:
     [
         (DivergenceError("the loss is not finite"), "the loss is not finite"),
         (CorpusError("the vocabulary is too small"), "the vocabulary is too small"),
-        (MemoryError(), "the memory does not suffice"),
-        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "the memory does not suffice"),
+        (MemoryError(), "there is not enough memory"),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "there is not enough memory"),
     ],
 )
 def test_a_trial_that_fails_is_counted_and_the_study_goes_on(tmp_path: Path, error: Exception, reason: str) -> None:

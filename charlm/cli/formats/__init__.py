@@ -37,7 +37,7 @@ class ScoreWriter(ABC):
     base: ClassVar[Base | None] = None  # base of all logarithms; None leaves it to --base
     by_line: ClassVar[bool] = False  # whether each line is a text of its own, in stream mode too
     model = ""  # name of the model that scores; set before `begin`
-    has_counts = False  # whether scores say what comes from counts; set before `begin`
+    has_counts = False  # whether scores have the weight and the share of counts; set before `begin`
     of_files: Mapping[str, Any] = {}  # values of the files that are scored, for JSON; set before `begin`
 
     def check(self, request: Request) -> None:  # noqa: B027

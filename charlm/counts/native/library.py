@@ -63,7 +63,7 @@ def compiled(name: str, token: np.dtype[Any]) -> Any:
 
 
 def call(function: str, token: np.dtype[Any], *arguments: Any) -> int:
-    """Call a function of the library for tokens of a type; return what it returns, if it returns a number."""
+    """Call a function of the library for tokens of a type. Return its result, if that is a number."""
     return int(compiled(function, token)(*map(argument, arguments)))
 
 

@@ -32,7 +32,7 @@ class Readout(nn.Module, ABC):
     """An output layer of width H for a vocabulary of V.
 
     `shared` is the table of the embedding, for tied weights; without it the readout has a matrix of its own.
-    `shortlist` is as in ModelConfig. Raises ConfigError for one of them that the readout does not have.
+    `shortlist` is as in ModelConfig. Raises ConfigError if the readout does not support one of them.
     """
 
     @abstractmethod

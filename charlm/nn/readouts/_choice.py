@@ -1,4 +1,4 @@
-"""Which readout a network gets if the user leaves it open: it follows from how often tokens occur.
+"""The choice of a readout that the user leaves open, by how often tokens occur.
 
 The cost of a target is its multiply-adds over H, so a logit of the dense readout costs 1. The head of an adaptive
 readout has a logit for each of s tokens and each of the groups; group k has a share p_k of the targets, n_k tokens, and
@@ -8,9 +8,10 @@ a tail of width w_k. The expected costs are
     adaptive    s + groups + sum over k of p_k w_k (1 + n_k / H)
 
 There are three candidates. The dense readout is the most exact. An adaptive one with a wide shortlist, of the tokens
-that make up 99.9 % of the targets, treats these as the dense one does. An adaptive one with its usual shortlist gives
-also common tokens a narrow tail. The cheapest is chosen after a margin is added to the cost of the last two. So a text
-with few rare tokens keeps the dense readout, and one with many gets a wide shortlist if that is short enough.
+that make up 99.9 % of the targets, treats these as the dense one does. An adaptive one with its usual shortlist gives a
+narrow tail even to common tokens. A margin is added to the costs of the two adaptive readouts, and the cheapest
+candidate is chosen. So a text with few rare tokens keeps the dense readout. A text with many rare tokens gets a wide
+shortlist, if that is short enough.
 """
 
 from collections.abc import Sequence
@@ -29,10 +30,10 @@ _WIDTH = 256  # for a network whose width is still open
 
 
 def choose(config: ModelConfig, counts: NDArray[np.int64]) -> ModelConfig:
-    """Return the configuration with the readout that its open setting stands for.
+    """Return the configuration with a readout, chosen if it is open.
 
-    counts: how often each token is a target (V,). Ones will do where that is not known. A readout that is given, and
-    tied weights, which need the dense one, decide without them.
+    counts: how often each token is a target (V,). If that is not known, ones will do. They do not matter for a given
+    readout, or for tied weights, which need the dense one.
     """
     if config.readout != "auto":
         return config

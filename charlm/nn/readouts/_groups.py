@@ -9,7 +9,7 @@ _NARROWING = 2  # the width of each tail over that of the next
 def group_bounds(vocabulary_size: int, shortlist: int | None = None) -> list[tuple[int, int]]:
     """Return the first position and the end of each group; the shortlist is before the first.
 
-    A shortlist that is given leaves out the usual ends of groups that it covers, and the last token at least.
+    A given shortlist replaces the usual ends of groups that it covers. At least the last token is in a group.
     """
     ends = [max(2, int(share * vocabulary_size)) for share in _BORDERS]
     first = max(1, min(shortlist or ends[0], vocabulary_size - 1))

@@ -30,7 +30,7 @@ _LONGEST_LABEL = 1000  # characters
 LONGEST_TEXT = 2000  # tokens that are read of a text
 _ROWS_AT_ONCE = 64
 _LEAST_TEMPERATURE = 1e-3
-_WEIGHTS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)  # of the n-grams, of which the best is chosen
+_WEIGHTS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)  # of the n-grams; the best one is chosen
 POOLING = "attention"  # the best on the held-out parts of TREC and SST-2, by half a point
 
 
@@ -54,10 +54,10 @@ class TextRow(NamedTuple):
 
 
 class LabelNetwork(Trainable):
-    """A recurrent network that gives each text a score for each label, and the scores of n-grams beside it.
+    """A recurrent network that gives each text a score for each label, and a table with scores of n-grams.
 
-    Both learn by themselves, as if each were alone: what one of them already knows the other one learns too. The score
-    of a label is a weighted sum of both.
+    The network and the table learn as if each were alone, so each of them may learn what the other knows already. The
+    score of a label is a weighted sum of both scores.
     """
 
     temperature: Tensor
@@ -108,8 +108,8 @@ class LabelNetwork(Trainable):
         """Return log P of the label of each vector: (N, D) and (N,) → (N,).
 
         With n-grams, the last K numbers of a vector are their scores, and the result is the mean of log P by the
-        network and by the n-grams. With targets (N, K), return the sum over the labels, each as often as it counts; for
-        several labels, that a text does not have a label counts once.
+        network and by the n-grams. With targets (N, K), return the sum over the labels, each times its weight. If a
+        text may have several labels, the absence of a label has the weight 1.
         """
         if self.ngrams is None:
             return self._target_log_probability(self._label_scores(outputs), targets)
@@ -183,7 +183,8 @@ class LabelNetwork(Trainable):
         return by_network + float(self.ngrams.weight) * by_ngrams
 
     def _choices(self, scores: Tensor, truth: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-        """Return scores (N, K) and labels as choices, each with the index of the right one; for several, N K of two."""
+        """Return scores (N, K) and labels as choices, each with the index of the right one; if a text may have several,
+        N K choices of two."""
         if not self.several:
             return scores, torch.tensor([label for (label,) in truth])
         answers = torch.ones(scores.shape, dtype=torch.long)  # of each label: 0 for yes, 1 for no

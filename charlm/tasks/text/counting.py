@@ -1,4 +1,4 @@
-"""Count the n-grams of a training text: what the settings leave open, and the counts beside the network."""
+"""Count the n-grams of a training text, and choose the settings of the counts that are left open."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from charlm.progress import OnProgress, ReadingProgress
 from charlm.tasks.text.prepared import CountedText, PreparedText
 
 _SHARE = 0.2  # of the time of a run, for counting with a single core
-_LONG = 2**22  # characters of which counting is reported
+_LONG = 2**22  # characters; counting a longer text reports its progress
 
 
 def count_settings(model: ModelConfig, config: TrainConfig, tokens: int) -> CountSettings | None:
@@ -25,7 +25,7 @@ def count_settings(model: ModelConfig, config: TrainConfig, tokens: int) -> Coun
 
 
 def with_choices(config: TrainConfig, settings: CountSettings | None) -> TrainConfig:
-    """Return the settings of a run with those that it has counted by."""
+    """Return the settings of a run, with the settings of its counts."""
     if settings is None:
         return replace(config, ngram_size=None, ngram_tokens=None, ngram_blocks=None)
     return replace(

@@ -106,7 +106,7 @@ class TextDataset(PreparedText, Dataset):
         return replace(model, sequence=self.mode.value, ngram=order)
 
     def complete_run(self, config: TrainConfig) -> TrainConfig:
-        """Fill in what was counted."""
+        """Fill in the settings of the counts."""
         return with_choices(config, self.counted.settings if self.counted else None)
 
     def choose_readout(self, model: ModelConfig) -> ModelConfig:
