@@ -25,6 +25,7 @@ import charlm
 CLIENTS, LENGTH, ROUNDS = 64, 500, 6
 SETTINGS = {"prompt": "The ", "temperature": 0.8}
 WAYS = {"whole": {"stream": False}, "stream": {"stream": True, "stream_options": {"include_usage": True}}}
+WAYS["temperatures"] = WAYS["whole"]  # a different one for each client
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
@@ -49,7 +50,8 @@ class Server:
 
 async def ask(port: int, seed: int, way: str) -> bytes:
     """Return the answer to one request, read to its end."""
-    body = json.dumps({**SETTINGS, **WAYS[way], "seed": seed, "max_tokens": LENGTH}).encode()
+    own = {"temperature": 0.6 + 0.4 * seed / CLIENTS} if way == "temperatures" else {}
+    body = json.dumps({**SETTINGS, **WAYS[way], **own, "seed": seed, "max_tokens": LENGTH}).encode()
     head = f"POST /v1/completions HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n"
     head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     reader, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -59,7 +59,7 @@ class CompiledDraws:
         V, H = network.choices, weight.shape[1]
         self._ends = torch.tensor([0, *accumulate(map(len, groups))])
         self._members = torch.cat((*groups, self._ends[:0]))
-        self._filters = filters([sampler.compiled for sampler in samplers if sampler.compiled])
+        self._samplers: list[Sequence[Sampler]] = [samplers] * len(logits)  # of each row
         padding = -len(bias) % BLOCK
         self._readout = pack(pad(weight, (0, 0, 0, padding)), 1)
         self._bias = pad(bias, (0, padding))
@@ -81,9 +81,11 @@ class CompiledDraws:
         return drawn[: done.value], logits[: done.value, :, : self._V]
 
     def keep(self, rows: Tensor) -> None:
+        self._samplers = [self._samplers[row] for row in rows.tolist()]
         self._start(self._next[rows, : self._V], select(self._state(), rows))
 
-    def join(self, logits: Tensor, state: NetworkState) -> None:
+    def join(self, logits: Tensor, state: NetworkState, samplers: Sequence[Sequence[Sampler]]) -> None:
+        self._samplers += samplers
         self._start(torch.cat((self._next[:, : self._V], logits)), join((self._state(), state)))
 
     def _state(self) -> NetworkState:
@@ -104,6 +106,9 @@ class CompiledDraws:
         self._projected = torch.empty(B, cell.gates * self._H)
         self._work = torch.empty(B, len(self._bias), dtype=torch.double)
         self._order = torch.empty(B, len(self._bias), dtype=torch.long)
+        compiled = [[each.compiled for each in samplers if each.compiled] for samplers in self._samplers]
+        self._filters = filters([each for row in compiled for each in row])
+        self._filter_ends = torch.tensor([0, *accumulate(map(len, compiled))])
         self._layers = (Layer * len(self._cells))(
             *(
                 Layer(
@@ -138,7 +143,7 @@ class CompiledDraws:
             members=_address(self._members),
             enough=int(ENDED_SHARE * B),
             end=self._end,
-            filters=len(self._filters),
+            filter_ends=_address(self._filter_ends),
             filter=ctypes.cast(self._filters, ctypes.c_void_p),
             work=_address(self._work),
             order=_address(self._order),

@@ -29,8 +29,12 @@ class Draws(Protocol):
     def keep(self, rows: Tensor) -> None:
         """Drop all rows but these."""
 
-    def join(self, logits: Tensor, state: NetworkState) -> None:
-        """Append rows, whose next token has these logits (B, V). No sampler may depend on what was drawn before."""
+    def join(self, logits: Tensor, state: NetworkState, samplers: Sequence[Sequence[Sampler]]) -> None:
+        """Append rows, whose next token has these logits (B, V), with the samplers of each row.
+
+        No sampler may depend on what was drawn before. Rows may have different samplers if the compiled loops have all
+        of them (`compiled.fits`).
+        """
 
 
 def draws(
@@ -129,7 +133,8 @@ class TorchDraws:
         self.logits, self._history, self.state = self.logits[rows], self._history[rows], select(self.state, rows)
         self._sampler_states = [state if state is None else state[rows] for state in self._sampler_states]
 
-    def join(self, logits: Tensor, state: NetworkState) -> None:
+    def join(self, logits: Tensor, state: NetworkState, samplers: Sequence[Sequence[Sampler]]) -> None:
+        assert all(list(each) == list(self.samplers) for each in samplers)
         self.logits, self.state = torch.cat((self.logits, logits)), join((self.state, state))
         self._history = self._history.new_empty(len(self.logits), 0)
         self._sampler_states = [sampler.start(len(self.logits)) for sampler in self.samplers]
@@ -150,8 +155,8 @@ class _TorchFirst(TorchDraws):
     def keep(self, rows: Tensor) -> None:
         (self._compiled.keep if self._compiled else super().keep)(rows)
 
-    def join(self, logits: Tensor, state: NetworkState) -> None:
-        (self._compiled.join if self._compiled else super().join)(logits, state)
+    def join(self, logits: Tensor, state: NetworkState, samplers: Sequence[Sequence[Sampler]]) -> None:
+        (self._compiled.join if self._compiled else super().join)(logits, state, samplers)
 
 
 def draw(logits: Tensor, chance: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """The running batch of a model: completions join it at any time, and leave it when they end.
 
-Each turn advances every completion by the same number of tokens. Those with the same samplers are rows of one matrix.
+The completions are rows of one matrix, each with its own samplers. Samplers that the compiled loops do not have need a
+matrix of their own. Each turn advances all rows of a matrix by the same number of tokens.
 The random number of a token depends on the seed and the place of the token alone, so the other rows change a completion
 by rounding only.
 """
@@ -13,15 +14,18 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from charlm.generation.compiled import fits
 from charlm.generation.drawing import Draws, TorchDraws, draws
 from charlm.generation.ending import Row
 from charlm.generation.generate import check_finite
 from charlm.generation.opening import Opening
 from charlm.generation.samplers import Sampler
 from charlm.generation.without import without
-from charlm.nn.network import Network, NetworkState, join
+from charlm.nn.network import Network, NetworkState, join, select
 from charlm.nn.probability import log_softmax
 from charlm.randomness import uniform
+
+Filters = tuple[Sampler, ...]
 
 _TURN = 0.02  # seconds that a turn of all groups should take: others join after it
 _TURN_EACH = 0.001  # or as many for each completion, if that is more: far more than it costs to send a part
@@ -78,7 +82,7 @@ class Completion:
 
 @dataclass(eq=False)
 class _Group:
-    """Completions with the same samplers."""
+    """Completions that are drawn together: with any samplers of the compiled loops, or all with the same ones."""
 
     completions: list[Completion] = field(default_factory=list)
     drawing: Draws | None = None
@@ -90,7 +94,8 @@ class Batch:
 
     def __init__(self, network: Network, eos: int) -> None:
         self._network, self._eos = network, eos
-        self._groups: dict[tuple[Sampler, ...], _Group] = {}
+        self._is_compiled = fits(network, ())
+        self._groups: dict[Filters, _Group] = {}  # by their samplers; () if the compiled loops draw them
 
     @property
     def size(self) -> int:
@@ -100,7 +105,7 @@ class Batch:
     @torch.inference_mode()
     def add(self, new: Sequence[Completion]) -> None:
         """Let completions join."""
-        by_samplers: dict[tuple[Sampler, ...], list[tuple[Completion, torch.Tensor, NetworkState]]] = {}
+        together: dict[Filters, list[tuple[Completion, Filters, torch.Tensor, NetworkState]]] = {}
         for completion in new:
             try:
                 opened = self._begin(completion)
@@ -109,11 +114,12 @@ class Batch:
                 continue
             if not completion.row.stopped and not completion.cancelled:
                 filters = (*without(completion.opening.left_out), *completion.samplers)
-                by_samplers.setdefault(filters, []).append((completion, *opened))
-        for filters, opened_together in by_samplers.items():
-            completions, logits, states = zip(*opened_together, strict=True)
+                together.setdefault(self._key(filters), []).append((completion, filters, *opened))
+        for key, opened_together in together.items():
+            completions, samplers, logits, states = zip(*opened_together, strict=True)
             try:
-                self._join(filters, completions, torch.cat(logits), join(states))
+                self._join(self._groups.setdefault(key, _Group()), samplers, torch.cat(logits), join(states))
+                self._groups[key].completions += completions
             except Exception as error:
                 _fail(completions, error)
 
@@ -145,16 +151,18 @@ class Batch:
         self._hand_out([completion], *first(_chances([completion], 1)))
         return first.logits, first.state
 
-    def _join(
-        self, filters: tuple[Sampler, ...], new: Sequence[Completion], logits: torch.Tensor, state: NetworkState
-    ) -> None:
-        group = self._groups.setdefault(filters, _Group())
+    def _key(self, filters: Filters) -> Filters:
+        return () if self._is_compiled and all(each.compiled for each in filters) else filters
+
+    def _join(self, group: _Group, samplers: Sequence[Filters], logits: torch.Tensor, state: NetworkState) -> None:
+        rows = torch.arange(len(logits), device=logits.device)
         if group.drawing is None:
-            history = torch.empty(len(new), 0, dtype=torch.long, device=logits.device)
-            group.drawing = draws(self._network, filters, logits, state, history, self._eos)
-        else:
-            group.drawing.join(logits, state)
-        group.completions += new
+            first, rows = rows[:1], rows[1:]
+            history = torch.empty(1, 0, dtype=torch.long, device=logits.device)
+            group.drawing = draws(self._network, samplers[0], logits[first], select(state, first), history, self._eos)
+            samplers = samplers[1:]
+        if samplers:
+            group.drawing.join(logits[rows], select(state, rows), samplers)
 
     def _turn(self, group: _Group) -> None:
         completions, drawing = group.completions, group.drawing

@@ -69,7 +69,8 @@ compiled_only = pytest.mark.skipif(library() is None, reason="no C compiler wher
 def test_a_mixture_is_drawn_by_the_loops_as_by_torch(name: str, line: bool) -> None:
     """Compare every token and log P of all tokens, also after rows have left the batch, and others have joined it."""
     network = mixed(name, line=line).network
-    compiled, plain = both_ways(network, {"temperature": 0.9, "top_k": 17, "top_p": 0.9}, ROWS)
+    settings = {"temperature": 0.9, "top_k": 17, "top_p": 0.9}
+    compiled, plain = both_ways(network, settings, ROWS)
     for steps in (1, 2, 9):
         check_same(compiled, plain, steps, ROWS)
     for each in (compiled, plain):
@@ -77,8 +78,27 @@ def test_a_mixture_is_drawn_by_the_loops_as_by_torch(name: str, line: bool) -> N
     check_same(compiled, plain, 7, 2)
     logits = torch.randn(1, network.choices)
     for each in (compiled, plain):
-        each.join(logits, network.zero_state(1))
+        each.join(logits, network.zero_state(1), [chain(settings)])
     check_same(compiled, plain, 7, 3)
+
+
+@torch.inference_mode()
+def test_every_variant_draws_each_row_with_its_own_samplers(variant: str) -> None:
+    """Rows with other settings, or none, draw next to each other what each draws alone, also after some have left."""
+    network = mixed("char").network
+    kinds = [{}, {"temperature": 0.4}, {"temperature": 0, "top_p": 0.5}, {"top_k": 3}, {"temperature": 2, "top_p": 0.8}]
+    (together, _), *others = [both_ways(network, settings, 1) for settings in kinds]
+    logits, state = network(torch.full((1, 1), Tokenizer.START))
+    for settings in kinds[1:]:
+        together.join(logits[0], state, [chain(settings)])
+    plain = [both_ways(network, kinds[0], 1)[1], *(each[1] for each in others)]
+    for steps, kept in ((1, [0, 1, 2, 3, 4]), (9, [4, 1, 2]), (9, [2, 0])):
+        chances = torch.rand(steps, len(plain), dtype=torch.double)
+        tokens, _ = together(chances)
+        for row, alone in enumerate(plain):
+            assert tokens[:, row].equal(alone(chances[:, row : row + 1])[0][:, 0])
+        together.keep(torch.tensor(kept))
+        plain = [plain[row] for row in kept]
 
 
 @pytest.mark.parametrize("cell", ["gru", "lstm", "rnn"])

@@ -53,7 +53,7 @@ static loop *const half[LOOPS] = {0};
 #endif
 
 /* Return the number of this interface. library.py loads no other one, such as that of older sources. */
-EXPORT int revision(void) { return 4; }
+EXPORT int revision(void) { return 5; }
 
 static int chosen = -1;
 

@@ -14,7 +14,7 @@ from charlm.nn.native.threads import openmp
 
 # Numbers in dispatch.c; none: plain torch. If no variant is forced, the best one that the processor has is used.
 VARIANTS = {"bf16": 2, "avx512": 2, "avx2": 1, "baseline": 0, NONE: -1}
-_REVISION = 4  # of the interface of dispatch.c
+_REVISION = 5  # of the interface of dispatch.c
 BLOCK = 16  # packed weights have room for a multiple of this number of units
 _LOOPS = {
     "gru_forward": 0,
@@ -90,8 +90,10 @@ class Stack(ctypes.Structure):
         *((name, ctypes.c_void_p) for name in ("ends", "members")),
         *((name, ctypes.c_int64) for name in ("steps", "enough")),
         ("end", ctypes.c_int64),
-        ("filters", ctypes.c_int64),
-        *((name, ctypes.c_void_p) for name in ("filter", "chance", "work", "order", "drawn", "done", "mixture")),
+        *(
+            (name, ctypes.c_void_p)
+            for name in ("filter_ends", "filter", "chance", "work", "order", "drawn", "done", "mixture")
+        ),
     ]
 
 

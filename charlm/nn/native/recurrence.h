@@ -74,7 +74,7 @@ struct stack {
     int64_t steps;               /* steps at most; drawing stops earlier if more than */
     int64_t enough;              /* this many rows have drawn */
     int64_t end;
-    int64_t filters;
+    const int64_t *filter_ends;  /* (B + 1): where the filters of each row begin, and the end of the last */
     const struct filter *filter;
     const double *chance;        /* (steps, B) in [0, 1) */
     double *work;                /* (B, V): work space */

@@ -188,11 +188,11 @@ static void keep_likeliest(double *x, int64_t *heap, int64_t V, double k, double
 
 enum { WITHOUT, TEMPERATURE, TOP_K, TOP_P };
 
-/* The symbol at which the cumulative distribution of the filtered logits passes `chance`. */
-static int64_t draw(const struct stack *stack, const float *logits, double chance, double *x, int64_t *order) {
+/* The symbol at which the cumulative distribution of the filtered logits of row b passes `chance`. */
+static int64_t draw(const struct stack *stack, int64_t b, const float *logits, double chance, double *x, int64_t *order) {
     const int64_t V = stack->symbols;
     for (int64_t i = 0; i < V; i++) x[i] = logits[i];
-    for (int64_t f = 0; f < stack->filters; f++) {
+    for (int64_t f = stack->filter_ends[b]; f < stack->filter_ends[b + 1]; f++) {
         const struct filter *filter = &stack->filter[f];
         if (filter->kind == WITHOUT) x[(int64_t)filter->setting] = -INFINITY;
         if (filter->kind == TEMPERATURE) temperature(x, V, filter->setting);
@@ -214,7 +214,7 @@ void NAME(stack_draw)(const void *what, struct team *team) {
         float *logits = stack->logits + s * B * stack->V;
         for (int64_t b = team->index; b < B; b += team->size) {
             int64_t at = b * stack->V;
-            stack->ids[b] = draw(stack, logits + at, stack->chance[s * B + b], stack->work + at, stack->order + at);
+            stack->ids[b] = draw(stack, b, logits + at, stack->chance[s * B + b], stack->work + at, stack->order + at);
             stack->drawn[s * B + b] = stack->ids[b];
         }
         meet(team);
