@@ -162,8 +162,15 @@ class MixedNetwork(Network):
 
     def with_counts_alone(self) -> "MixedNetwork":
         """Return a copy that leaves the prediction to the counts."""
+        return self._with_gate(_CERTAIN)
+
+    def with_network_alone(self) -> "MixedNetwork":
+        """Return a copy that gives the counts no share."""
+        return self._with_gate(-_CERTAIN)
+
+    def _with_gate(self, logit: float) -> "MixedNetwork":
         network = copy.deepcopy(self)
-        nn.init.constant_(network.gate_table, _CERTAIN)
+        nn.init.constant_(network.gate_table, logit)
         nn.init.zeros_(network.gate_vector)
         return network
 

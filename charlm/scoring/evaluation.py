@@ -166,6 +166,10 @@ class MixedEvaluation(Evaluation):
             COUNTS: replace(whole, nats=self.counts_nats, known_nats=self.counts_known_nats),
         }
 
+    def with_network_alone(self) -> "MixedEvaluation":
+        """Return the evaluation of the same network without a share of the counts."""
+        return replace(self, nats=self.network_nats, known_nats=self.network_known_nats)
+
 
 def _evaluation(
     whole: Measure,

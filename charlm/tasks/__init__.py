@@ -136,6 +136,13 @@ class Dataset(ABC):
         """Return a model that answers without training, or None. network: the untrained one, which must not change."""
         return None
 
+    def best_part(self, network: Any, metrics: Metrics) -> tuple[Any, Metrics]:
+        """Return the network with its metrics, or a copy in which one part answers if that part alone answers better.
+
+        metrics: of the network on the held-out part.
+        """
+        return network, metrics
+
     @abstractmethod
     def metrics_from(self, values: object) -> Metrics:
         """Rebuild metrics from the fields in parsed JSON. Raises ConfigError."""

@@ -189,7 +189,8 @@ class Trainer(Resumable):
 
     def _validate(self) -> None:
         before, network = time.monotonic(), self.learner.averaged_network.eval()
-        self._judge(network, self.dataset.evaluate(network, self.dataset.validation, self.group.map_rows))
+        metrics = self.dataset.evaluate(network, self.dataset.validation, self.group.map_rows)
+        self._judge(*self.dataset.best_part(network, metrics))
         if self.budget:
             self.budget.validation_seconds = time.monotonic() - before
             self.budget.pause(self.budget.validation_seconds)

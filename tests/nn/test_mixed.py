@@ -255,6 +255,25 @@ def test_the_counts_alone_are_the_first_model(text: str, sequence: str) -> None:
         assert score.logprob == pytest.approx(row.sum(), rel=1e-5)
 
 
+def test_counts_that_do_not_help_get_no_share(tmp_path: Path) -> None:
+    """Nothing can be learned of random letters, and what was counted of them is misleading."""
+    letters = "".join(map(chr, np.random.default_rng(4).integers(97, 123, 20_000))) + "\n"
+    more: dict[str, Any] = {"folder": tmp_path / "m", "ngram": "5", "steps": 60, "seq_len": 32, "sequence": "stream"}
+    model, events = first(letters, **more)
+    last, end = ([event for event in events if isinstance(event, kind)][-1] for kind in (Validated, Finished))
+    assert last.best and end.best_step == 60
+    figures = last.evaluation.parts
+    assert last.evaluation.headline == figures[NETWORK] < figures[COUNTS]
+    loaded = charlm.load(tmp_path / "m")
+    assert isinstance(loaded, charlm.LanguageModel)
+    assert max(loaded.score(letters[:200]).gates or [1]) < 1e-15
+    again = loaded.evaluate(letters[:2000], streams=1)
+    assert again.bits_per_char == pytest.approx(again.parts[NETWORK])
+    more["steps"] = 90
+    _, later = first(letters, **more, resume=True)
+    assert [event for event in later if isinstance(event, Finished)][-1].best_step >= 60
+
+
 def test_a_run_goes_on_from_the_counts_with_a_gate_that_learns(tmp_path: Path) -> None:
     """It keeps the counts until the mixture is better than they are."""
     text = (CORPORA / "court.txt").read_text()[:12_000]

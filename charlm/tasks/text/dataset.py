@@ -166,6 +166,14 @@ class TextDataset(PreparedText, Dataset):
         metrics = evaluate(network, self.tokenizer, self.mode, [self.split.valid], read=read)[0]
         return FirstModel(network.with_counts_alone(), metrics, "counts alone")
 
+    def best_part(self, network: Network, metrics: Metrics) -> tuple[Network, Metrics]:
+        """Give the counts no share if the network alone predicts better. The first model was the counts alone."""
+        if not (isinstance(network, MixedNetwork) and isinstance(metrics, MixedEvaluation)):
+            return network, metrics
+        if metrics.network_known_nats >= metrics.known_nats:
+            return network, metrics
+        return network.with_network_alone(), metrics.with_network_alone()
+
     def metrics_from(self, values: object) -> Evaluation:
         mixed = isinstance(values, dict) and MixedEvaluation.part_sums[0] in values
         return from_mapping(MixedEvaluation if mixed else Evaluation, values, "best")
