@@ -259,7 +259,7 @@ def test_counts_that_do_not_help_get_no_share(tmp_path: Path) -> None:
     """Nothing can be learned of random letters, and what was counted of them is misleading."""
     letters = "".join(map(chr, np.random.default_rng(4).integers(97, 123, 20_000))) + "\n"
     more: dict[str, Any] = {"folder": tmp_path / "m", "ngram": "5", "steps": 60, "seq_len": 32, "sequence": "stream"}
-    model, events = first(letters, **more)
+    _, events = first(letters, **more)
     last, end = ([event for event in events if isinstance(event, kind)][-1] for kind in (Validated, Finished))
     assert last.best and end.best_step == 60
     figures = last.evaluation.parts
