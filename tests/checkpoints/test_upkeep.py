@@ -161,9 +161,8 @@ def test_a_run_with_counts_that_was_killed_has_a_model_and_continues(run: Run) -
     (row,) = (line.split() for line in run("list").out.splitlines() if line.startswith("tally"))
     assert bits in row and " ".join(row[-6:]) == "stopped at step 2 of 4"
     shown = run("info", "tally").out
-    assert (
-        "best at 0 of 4" in shown and f"bits/char    {bits}\n" in shown and "stopped at step 2 of 4, after 0:0" in shown
-    )
+    assert "best at 0 of 4" in shown and "stopped at step 2 of 4, after 0:0" in shown
+    assert f"bits/char    {bits} (the counts alone were kept)\n" in shown
     assert run("sample", "-m", "tally").code == run("score", "-m", "tally", "the word").code == 0
     command = json.loads(run("info", "tally", "--json").out)["run"]["command"]
     done = run(*command.split()[1:])

@@ -56,6 +56,12 @@ def test_no_run_starts_from_it(run: Run, alone: charlm.LanguageModel) -> None:
     assert not Path("checkpoints/next").exists()
 
 
+def test_the_card_says_it(alone: charlm.LanguageModel, counted_folder: Path) -> None:
+    sentence = "Only the counts answer:\nno network of the run predicted better."
+    assert sentence in Path("checkpoints/alone/README.md").read_text()
+    assert sentence not in (counted_folder / "README.md").read_text()
+
+
 def test_the_library_says_what_to_try_without_options(alone: charlm.LanguageModel) -> None:
     assert alone.counts_alone
     for ask in (alone.without_counts, lambda: alone.adapted("cache", "dynamic")):

@@ -13,9 +13,12 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from conftest import QUICK, SMALL, STREAM
+from mixtures import trained_only
 from serving import Address
 from soak import SOAK
 
@@ -27,16 +30,27 @@ KINDS = ("whole", "whole", "stream", "stream", "score", "slow", "cut", "garbage"
 MOST_GROWTH = 30 * 2**20  # bytes
 
 
+@pytest.fixture(scope="module")
+def mixed_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models") / "mixed"
+    with trained_only():
+        charlm.train(STREAM, replace(SMALL, ngram="4"), QUICK, folder=folder)
+    return folder
+
+
+@pytest.mark.parametrize("served", ["stream", "mixed"])
 @pytest.mark.skipif(sys.platform != "linux", reason="the memory of another process is read in /proc")
 def test_nothing_is_lost_and_the_memory_does_not_grow(
     start: Callable[..., "subprocess.Popen[str]"],
-    stream_folder: Path,
+    served: str,
+    request: pytest.FixtureRequest,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    process = start("serve", "-q", "-m", stream_folder, "--port", "0")
+    folder = request.getfixturevalue(f"{served}_folder")
+    process = start("serve", "-q", "-m", folder, "--port", "0")
     assert process.stdout
     address = Address(int(process.stdout.readline().rpartition(":")[2]))
-    model = charlm.load(stream_folder)
+    model = charlm.load(folder)
     assert isinstance(model, charlm.LanguageModel)
     expected = [sample.text for sample in model.sample("In", length=TOKENS, count=1, seed=1)]
     expected += [model.sample("In", length=TOKENS, seed=seed)[0].text for seed in range(2, 9)]
@@ -71,7 +85,7 @@ def test_nothing_is_lost_and_the_memory_does_not_grow(
     growth = sizes[1] - sizes[0]
     with capsys.disabled():
         if SOAK:
-            print(f"\n{CLIENTS} clients: {dict(counts)}, {still_open} open, memory {growth / 2**20:+.1f} MB")
+            print(f"\n{served}: {CLIENTS} clients: {dict(counts)}, {still_open} open, memory {growth / 2**20:+.1f} MB")
     assert sum(counts.values()) == 2 * (REQUESTS // 2) and still_open == 0
     assert growth < MOST_GROWTH
 

@@ -41,15 +41,18 @@ def card(data: PreparedText, plan: Plan, evaluation: Evaluation | None, samples:
         program=program(model),
         limits="The model knows its corpus and nothing else. The text that it generates may be wrong, offensive, or"
         " copied from the\ncorpus: the weights contain traces of the corpus, and `tokenizer.json` contains every token"
-        f" that was learned.{_of_counts(model)}",
+        f" that was learned.{_of_counts(model, evaluation)}",
     )
 
 
-def _of_counts(model: ModelConfig) -> str:
-    """Return what the counts beside the network reveal; "" without counts."""
+def _of_counts(model: ModelConfig, evaluation: Evaluation | None) -> str:
+    """Return what the counts beside the network reveal, and whether they answer alone; "" without counts."""
     if not model.ngram_order:
         return ""
-    return f"\n`counts.safetensors` contains stretches of the corpus, of up to {model.ngram_order} tokens each."
+    reveals = f"\n`counts.safetensors` contains stretches of the corpus, of up to {model.ngram_order} tokens each."
+    if evaluation is None or evaluation.parts:
+        return reveals
+    return f"{reveals} Only the counts answer:\nno network of the run predicted better."
 
 
 def program(model: ModelConfig) -> str:
