@@ -11,6 +11,7 @@ from charlm.nn.network import check_tensors
 from charlm.tasks import Metrics
 
 _PREFIX = "best."  # of the names of its tensors in the training state
+_INFINITE = "inf"  # a number in the values of a training state
 
 
 class Best(NamedTuple):
@@ -42,7 +43,9 @@ def values_of(best: Best | None) -> dict[str, Any]:
     """Return everything but the weights, as values for JSON."""
     if best is None or best.metrics is None:
         return {"best": None, "best_step": 0, "best_samples": ()}
-    return {"best": vars(best.metrics), "best_step": best.step, "best_samples": best.previews}
+    # The sum over all tokens is infinite if one of them is unknown, and JSON has no infinite numbers.
+    metrics = {name: _INFINITE if value == math.inf else value for name, value in vars(best.metrics).items()}
+    return {"best": metrics, "best_step": best.step, "best_samples": best.previews}
 
 
 def tensors_of(best: Best | None) -> dict[str, Tensor]:
@@ -73,6 +76,5 @@ def best_from(
     check_tensors(weights, shapes if values["best"] else {})
     if not values["best"]:
         return None
-    return Best(
-        step, metrics_from(values["best"]), previews, {name: tensor.to(device) for name, tensor in weights.items()}
-    )
+    metrics = {name: math.inf if value == _INFINITE else value for name, value in dict(values["best"]).items()}
+    return Best(step, metrics_from(metrics), previews, {name: tensor.to(device) for name, tensor in weights.items()})

@@ -274,6 +274,22 @@ def test_counts_that_do_not_help_get_no_share(tmp_path: Path) -> None:
     assert [event for event in later if isinstance(event, Finished)][-1].best_step >= 60
 
 
+@pytest.mark.parametrize("ngram", ["4", "none"])
+def test_a_run_is_saved_and_continues_with_unknown_characters_held_out(tmp_path: Path, ngram: str) -> None:
+    (tmp_path / "valid.txt").write_text("the cat sat\nthe cat é\n")
+    more: dict[str, Any] = {"valid": tmp_path / "valid.txt", "ngram": ngram, "steps": 4}
+    more |= {"folder": tmp_path / "m", "save_every": 0.0}
+    _, (*_, end) = first(LINES, **more)
+    assert isinstance(end, Finished) and end.evaluation.unknown == 1 and end.evaluation.nats == math.inf
+    assert math.isfinite(end.evaluation.known_nats)
+    stopped = tmp_path / "stopped"
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Learner, "apply", ending(Learner.apply, 3))
+        first(LINES, **more | {"folder": stopped})
+    _, events = first(LINES, **more | {"folder": stopped}, resume=True)
+    assert [each for each in events if isinstance(each, Finished)][-1].evaluation == end.evaluation
+
+
 def test_a_run_goes_on_from_the_counts_with_a_gate_that_learns(tmp_path: Path) -> None:
     """It keeps the counts until the mixture is better than they are."""
     text = (CORPORA / "court.txt").read_text()[:12_000]
