@@ -152,8 +152,8 @@ def _validation(values: dict[str, Any] | None, *, counts_alone: bool) -> dict[st
         return {label: f"{value:,}" if isinstance(value, int) else figure(value) for label, value in named.items()}
     nats, bits = (values.get(f"{name}_known", values[name]) for name in ("nats_per_token", "bits_per_char"))
     alone = {name.partition("_")[0]: value for name, value in values.items() if name.endswith("_bits_per_char")}
-    parts = f" ({each_alone(alone)})" if alone else ""
-    parts = " (the counts alone were kept)" if counts_alone else parts
+    kept = "the counts alone were kept" if counts_alone else each_alone(alone)
+    parts = f" ({kept})" if kept else ""
     figures = {"nats/token": figure(nats), "bits/char": f"{figure(bits)}{parts}"}
     return {"held out": plural(values["tokens"], "token"), **figures}
 
