@@ -42,15 +42,18 @@ class Interrupts:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold back the first signal that arrives inside until the end; a second one is answered at once."""
+        """Hold back the first signal that arrives inside until the end; a second one is answered at once.
+
+        A signal is answered even if an exception ends the context; its handler's exception then replaces that one.
+        """
         self._holding = True
         try:
             yield
         finally:
             self._holding = False
-        if self.waiting is not None and not self._always_held:
-            number, self.waiting = self.waiting, None
-            self._before[number](number, None)
+            if self.waiting is not None and not self._always_held:
+                number, self.waiting = self.waiting, None
+                self._before[number](number, None)
 
     def answer(self, number: int) -> None:
         """Call the handler of a signal, which this process or another one has received."""

@@ -354,3 +354,16 @@ def test_a_signal_during_a_request_leaves_the_database_unlocked(tmp_path: Path, 
     with sqlite3.connect(path, timeout=5) as other:
         other.execute("BEGIN EXCLUSIVE")
     assert Ending.RUNNING not in endings(study.history())
+
+
+def test_a_signal_while_a_trial_is_pruned_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def prune(trial: optuna.Trial) -> bool:
+        signal.raise_signal(signal.SIGINT)
+        return True
+
+    study = opened(tmp_path / "a.db")
+    run(study, training([2.0]))  # the trial with the defaults is never pruned
+    monkeypatch.setattr(optuna.Trial, "should_prune", prune)
+    with pytest.raises(KeyboardInterrupt):
+        run(study, training([2.0, 1.9]))
+    assert endings(study.history()) == [Ending.COMPLETE, Ending.STOPPED]
