@@ -16,7 +16,7 @@ from charlm.search.events import Report, TrialBegan, TrialProgress
 from charlm.search.history import Ending, Trial
 from charlm.search.space import Space, draw
 from charlm.search.study import DEFAULT, POINTS, RECORD
-from charlm.training.events import Event, Finished, Planned, Progress, Revised, Validated
+from charlm.training.events import Event, Finished, Planned, Progress, Revised, Stopped, Validated
 
 _BEAT = 10.0  # seconds between two records of the time that a trial has used
 
@@ -95,6 +95,8 @@ class _Watch:
             case Validated() if self._plan:
                 with uninterrupted():
                     self._validated(event.evaluation.cost, self._plan.progress(event.progress.step))
+            case Stopped():
+                self._prunes = False  # a last validation may follow, and the signal must reach the search
             case Finished():
                 self._keep(event.evaluation.cost)
 

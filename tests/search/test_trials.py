@@ -1,5 +1,6 @@
 """Trials in a database: what is drawn, which are pruned, and how each of them ends."""
 
+import multiprocessing
 import os
 import signal
 import sqlite3
@@ -24,7 +25,7 @@ from charlm.search.history import Ending, History, Trial
 from charlm.search.study import Store, Study
 from charlm.search.trial import TrialFailed, objective
 from charlm.search.varied import VARIED, varied
-from charlm.training.events import Finished, Planned, Progress, Revised, Validated
+from charlm.training.events import Finished, Planned, Progress, Revised, Stopped, Validated
 
 DEFAULTS = {"hidden_size": 256, "layers": 2, "learning_rate": 0.0078, "dropout": 0.0}
 IDENTITY = {"corpus": "abc", "fixed": {"seed": 0}, "trial": {"minutes": 3.0}}
@@ -228,16 +229,14 @@ def test_the_share_follows_a_plan_that_is_revised(tmp_path: Path) -> None:
     assert shares[:2] == [0.25, 0.25 + 0.75 / 2]
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_trial_whose_process_was_killed_is_lost_and_its_time_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(studies, "_HEARTBEAT", 1)
+    """A fork of this process could inherit a lock of SQLite that the thread of an earlier test holds."""
     monkeypatch.setattr(studies, "_SILENCE", 1)
-    child = os.fork()
-    if child == 0:
-        opened(tmp_path / "a.db").run(_dies, TrialFailed)
-    os.waitpid(child, 0)
+    child = multiprocessing.get_context("spawn").Process(target=_run_and_die, args=(tmp_path / "a.db",))
+    child.start()
+    child.join()
     study = opened(tmp_path / "a.db")
     assert endings(study.history()) == [Ending.RUNNING]
     time.sleep(2.5)  # the clock of the database has whole seconds
@@ -245,6 +244,11 @@ def test_a_trial_whose_process_was_killed_is_lost_and_its_time_counts(
     assert (lost.ending, lost.seconds) == (Ending.LOST, 41.0)
     again = run(opened(tmp_path / "a.db"), training([2.0]))
     assert again.is_default and again.ending is Ending.COMPLETE
+
+
+def _run_and_die(path: Path) -> None:
+    studies._HEARTBEAT = 1
+    opened(path).run(_dies, TrialFailed)
 
 
 def _dies(trial: optuna.Trial) -> float:
@@ -366,4 +370,22 @@ def test_a_signal_while_a_trial_is_pruned_is_not_lost(tmp_path: Path, monkeypatc
     monkeypatch.setattr(optuna.Trial, "should_prune", prune)
     with pytest.raises(KeyboardInterrupt):
         run(study, training([2.0, 1.9]))
+    assert endings(study.history()) == [Ending.COMPLETE, Ending.STOPPED]
+
+
+def test_a_trial_that_is_stopped_is_not_pruned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training validates once more before it stops."""
+    study = opened(tmp_path / "a.db")
+    run(study, training([2.0]))
+    monkeypatch.setattr(optuna.Trial, "should_prune", lambda trial: True)
+
+    def stopped(*, report: Callable[[Any], None], **settings: Any) -> None:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            report(event(Stopped))
+            training([2.0, 1.9])(report=report)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(study, stopped)
     assert endings(study.history()) == [Ending.COMPLETE, Ending.STOPPED]
