@@ -190,6 +190,7 @@ class TrainConfig(CountedSettings):
     ngram_blocks: blocks of a running text that the counts leave out in turn; None: chosen.
     batch_size: B, the windows of a step.
     seq_len: T, the tokens of a window; gradients flow back no further.
+    optimizer: what turns gradients into updates: adamw or soap.
     learning_rate: the peak; None: chosen by the plan.
     clip: upper bound of the gradient's norm.
     weight_decay: decay of matrices, as a multiple of the learning rate; None: chosen by the plan.
@@ -214,6 +215,7 @@ class TrainConfig(CountedSettings):
 
     batch_size: int = 32
     seq_len: int = 64
+    optimizer: str = "adamw"
     learning_rate: float | None = None
     clip: float = 1.0
     weight_decay: float | None = None
@@ -235,7 +237,7 @@ class TrainConfig(CountedSettings):
 
     # Files leave these fields out if they are not set. Plans of older versions have none of them.
     UNWRITTEN: ClassVar = ("start_from", "start_sha256", "freeze", "sync_every", *CountedSettings.names())
-    ADDED_LATER: ClassVar[frozenset[str]] = frozenset({"embedding_file", "freeze_embedding", *UNWRITTEN})
+    ADDED_LATER: ClassVar[frozenset[str]] = frozenset({"embedding_file", "freeze_embedding", "optimizer", *UNWRITTEN})
     DEFAULT_MINUTES: ClassVar[float] = 3.0  # the budget if none is given
 
     def __post_init__(self) -> None:
@@ -264,8 +266,8 @@ class TrainConfig(CountedSettings):
         super()._check()
         check_choice("device", self.device, ("auto", "cpu", "cuda", "mps"))
         check_choice("precision", self.precision, ("auto", "float32", "bfloat16"))
-        budgets = [name for name in BUDGETS if getattr(self, name) is not None]
-        if len(budgets) > 1:
+        check_name("training.optimizers", "optimizer", self.optimizer)
+        if len(budgets := [name for name in BUDGETS if getattr(self, name) is not None]) > 1:
             raise ConfigError(f"give one of minutes, epochs and steps, not {' and '.join(budgets)}")
         if self.freeze_embedding and self.embedding_file is None:
             raise ConfigError("freeze_embedding needs an embedding_file, and none is given")

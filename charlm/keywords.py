@@ -67,6 +67,7 @@ class SettingKeywords(TypedDict, total=False):
     ngram_blocks: int | None
     batch_size: int
     seq_len: int
+    optimizer: str
     learning_rate: float | None
     clip: float
     weight_decay: float | None

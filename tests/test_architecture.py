@@ -73,9 +73,10 @@ VARIANTS = (  # packages in which a file is the value of an option
     "scoring.adaptation",
     "tasks",
     "tokenizers",
+    "training.optimizers",
 )
 TASK_VIEWS = tuple(f"charlm.cli.view.{name}" for name in ("display", "messages", "plot", "progress", "training_view"))
-NAMED_IN_CONFIG = ("nn.cells", "nn.embeddings", "nn.readouts", "tokenizers")
+NAMED_IN_CONFIG = ("nn.cells", "nn.embeddings", "nn.readouts", "tokenizers", "training.optimizers")
 FOR_PEOPLE = {"typer", "rich"}  # libraries of the command line
 NETWORK = {"_socket", "asyncio", "ftplib", "http", "huggingface_hub", "httpx", "requests", "smtplib", "socket"}
 NETWORK |= {

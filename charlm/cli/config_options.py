@@ -179,6 +179,11 @@ _START = {
 _TRAINING = {
     "batch_size": Help("Number of sequences trained in parallel."),
     "seq_len": Help("Number of tokens through which the gradient flows back."),
+    "optimizer": Help(
+        f"What turns gradients into updates: {_variants('training.optimizers')}.",
+        choices=names("training.optimizers"),
+        metavar="NAME",
+    ),
     "learning_rate": Help("Peak learning rate.", "chosen to fit the network"),
     "clip": Help("Largest norm of the gradient."),
     "seed": Help("Random seed."),

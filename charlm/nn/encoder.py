@@ -249,6 +249,13 @@ class Encoder(nn.Module):
         yield from self.embedding.parameters()
         yield from self.cells.parameters()
 
+    def multiplying_in_cells(self) -> Iterator[Tensor]:
+        """Yield the matrices that multiply the outputs of a cell; the lowest W_x multiplies what is read instead."""
+        for stack in (self.cells, self.backward_cells) if self.bidirectional else (self.cells,):
+            for layer, cell in enumerate(stack):
+                matrices = dict(cell.named_parameters(recurse=False))
+                yield from (matrices[name] for name in ("weight_ih", "weight_hh")[layer == 0 :] if name in matrices)
+
     def _stack(self) -> list[Cell]:
         return cast("list[Cell]", list(self.cells))
 

@@ -1,12 +1,12 @@
 """A network that a run can train: it reads a batch, and knows the probability of each target."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from charlm.nn.encoder import Encoder, NetworkState
 
@@ -55,6 +55,14 @@ class Trainable(Encoder, ABC):
         trained: whether that run kept them after its first step.
         """
         self.load_state_dict(weights)
+
+    def multiplying(self) -> Iterator[Tensor]:
+        """Yield the matrices (G, H) that multiply the outputs of another layer, or of the same layer a step before."""
+        for module in self.modules():
+            if isinstance(module, Encoder):
+                yield from module.multiplying_in_cells()
+            elif isinstance(module, nn.Linear):
+                yield module.weight
 
     def bound(self) -> None:
         """Bring weights back into their bounds after an update."""

@@ -1,78 +1,29 @@
-"""One training step: truncated backpropagation through time, gradient clipping, AdamW."""
+"""One training step: truncated backpropagation through time, gradient clipping, and the optimizer's update."""
 
 import copy
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim.adamw import adamw
 
 from charlm.config import TrainConfig
 from charlm.nn.native.library import resolve_precision
 from charlm.nn.native.threads import computing
 from charlm.nn.network import NetworkState, check_tensors, detach, join, select
 from charlm.nn.trainable import Trainable
+from charlm.registry import find
 from charlm.tasks import Batch
 from charlm.training.distributed import ALONE, Group
 from charlm.training.local_steps import LocalSteps
+from charlm.training.optimizers import Optimizer, Weight
 
-_BETAS = (0.9, 0.99)
-_EPSILON = 1e-8
 # The weights kept are a moving average over the end of the run (Polyak & Juditsky 1992), which smooths out the noise.
 _AVERAGE_FROM = 0.6  # share of the run
 _AVERAGE_EVERY = 5  # steps
 _AVERAGE_DECAY = 0.95
 _MAX_LOGITS_PER_CHUNK = 2**24  # bounds memory: with a large vocabulary, the readout handles the targets in chunks
-
-
-def _zeros(like: Tensor) -> Tensor:
-    """Return zeros of the same shape. On the meta device, torch.zeros_like would import sympy."""
-    return torch.zeros(like.shape, dtype=like.dtype, device=like.device)
-
-
-class AdamW:
-    """Adam with decoupled weight decay (Loshchilov & Hutter 2019): the state for torch's fused update.
-
-    torch.optim.AdamW computes the same update, but its first use imports a compiler, which takes more than a second.
-    """
-
-    def __init__(self, parameters: Iterable[Tensor], weight_decay: float, scales: Sequence[float] = ()) -> None:
-        """Take over the parameters. scales: the factor of the rate of each; () means 1."""
-        self.weight_decay = weight_decay  # applies to matrices only
-        self.parameters = list(parameters)
-        kinds = [(each.dim() >= 2, scales[index] if scales else 1.0) for index, each in enumerate(self.parameters)]
-        order = sorted(set(kinds), reverse=True)  # matrices come first
-        self._groups = {kind: [index for index, each in enumerate(kinds) if each == kind] for kind in order}
-        self.means = [_zeros(each) for each in self.parameters]  # moving mean of the gradient
-        self.squares = [_zeros(each) for each in self.parameters]  # moving mean of its square
-        self.steps = [torch.zeros((), device=each.device) for each in self.parameters]
-
-    def tensors(self) -> dict[str, list[Tensor]]:
-        """Return the optimizer's state: for each kind of value, one tensor per parameter."""
-        return {"mean": self.means, "square": self.squares, "steps": self.steps}
-
-    @torch.no_grad()
-    def step(self, rate: float) -> None:
-        """Update every parameter by its gradient."""
-        for (matrices, scale), chosen in self._groups.items():
-            adamw(
-                [self.parameters[index] for index in chosen],
-                [self.parameters[index].grad for index in chosen],  # type: ignore[misc]  # all have one
-                [self.means[index] for index in chosen],
-                [self.squares[index] for index in chosen],
-                [],
-                [self.steps[index] for index in chosen],
-                fused=True,
-                amsgrad=False,
-                beta1=_BETAS[0],
-                beta2=_BETAS[1],
-                lr=rate * scale,
-                weight_decay=self.weight_decay if matrices else 0.0,
-                eps=_EPSILON,
-                maximize=False,
-            )
 
 
 class Learner:
@@ -100,12 +51,13 @@ class Learner:
         self.state: NetworkState | None = None
         self._next_state: NetworkState | None = None  # becomes `state` when the gradient is applied
         trained = {name: each for name, each in network.named_parameters() if each.requires_grad}
-        scales = [network.rate_scales.get(name, 1.0) for name in trained]
-        self.optimizer = AdamW(trained.values(), config.weight_decay or 0.0, scales)
+        multiply = {id(each) for each in network.multiplying()}
+        weights = [
+            Weight(each, network.rate_scales.get(name, 1.0), id(each) in multiply) for name, each in trained.items()
+        ]
+        self.optimizer = find(Optimizer, config.optimizer)(weights, config.weight_decay or 0.0)
         # With local steps, the processes share their weights from time to time, and not their gradients.
-        self.local = (
-            LocalSteps(self.optimizer.parameters, self._of_optimizer(), group) if config.sync_every > 1 else None
-        )
+        self.local = LocalSteps(trained.values(), self._of_optimizer(), group) if config.sync_every > 1 else None
 
     def tensors(self) -> dict[str, Tensor]:
         """Return everything that the next steps depend on, by name.

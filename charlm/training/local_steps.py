@@ -60,7 +60,7 @@ class LocalSteps:
     def own(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return a state with this process's optimizer under the names of a run without local steps.
 
-        If another number of processes has saved the state, every process continues with the mean of their optimizers.
+        If another number of processes has saved the state, every process continues with the optimizer of the first.
         Raises ValueError if the state has none.
         """
         rest = dict(tensors)
@@ -69,6 +69,6 @@ class LocalSteps:
         if optimizers.dim() != 2 or not len(optimizers) or optimizers.shape[1] != sum(sizes):
             raise ValueError(f"{_OPTIMIZERS} has the shape {tuple(optimizers.shape)}")
         same = len(optimizers) == self.group.size
-        mine = optimizers[self.group.rank] if same else optimizers.mean(0)
+        mine = optimizers[self.group.rank if same else 0]
         parts = zip(self.optimizer.items(), torch.split(mine, sizes), strict=True)
         return {**rest, **{name: part.view(own.shape) for (name, own), part in parts}}

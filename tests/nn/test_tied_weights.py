@@ -66,7 +66,7 @@ def test_the_gradient_is_that_of_both_roles(steps: int) -> None:
 
 def test_it_is_one_parameter_for_the_optimizer_and_decays_once() -> None:
     learner = Learner(made(), replace(QUICK, weight_decay=0.5))
-    assert len(learner.optimizer.parameters) == len(list(untied(made()).parameters())) - 1
+    assert len(learner.optimizer.tensors()["mean"]) == len(list(untied(made()).parameters())) - 1
     before = learner.network.embedding.weight.detach().clone()
     for parameter in learner.network.parameters():
         parameter.grad = torch.zeros_like(parameter)

@@ -30,7 +30,8 @@ from charlm.data import corpus
 from charlm.tasks.text.dataset import TextDataset
 from charlm.tokenizers.char import CharTokenizer
 from charlm.training import planner
-from charlm.training.learner import AdamW, Learner
+from charlm.training.learner import Learner
+from charlm.training.optimizers.adamw import AdamW
 
 OLD = charlm.Plan(PLAN.model, PLAN.train, steps=1, validations=1)
 PLANNED = ("--plan=plan.json",)
