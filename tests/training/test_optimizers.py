@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 import torch
 from conftest import QUICK
-from torch import Tensor
 
 from charlm.config import ModelConfig
 from charlm.data.windows import Batch
@@ -30,11 +29,6 @@ def learner(name: str) -> Learner:
 def batch() -> Batch:
     ids, targets = torch.randint(0, V, (2, 9, 8))
     return Batch(ids, targets, torch.zeros(9, 8, dtype=torch.bool), False)
-
-
-def turned(matrix: Tensor) -> Tensor:
-    """An orthogonal matrix of the same width."""
-    return torch.linalg.qr(torch.randn(matrix.shape[1], matrix.shape[1])).Q
 
 
 def test_adamw_is_that_of_torch() -> None:
@@ -90,7 +84,7 @@ def test_correlated_inputs_are_learned_in_fewer_steps() -> None:
 
     def loss_after(name: str, steps: int) -> float:
         torch.manual_seed(1)
-        mixing = torch.diag(torch.tensor([10.0, 1.0, 1.0, 0.3])) @ turned(torch.zeros(4, 4))
+        mixing = torch.diag(torch.tensor([10.0, 1.0, 1.0, 0.3])) @ torch.linalg.qr(torch.randn(4, 4)).Q
         target, weight = torch.randn(3, 4), torch.nn.Parameter(torch.zeros(3, 4))
         optimizer = made(name, [Weight(weight, multiplies=True)])
         loss = torch.zeros(())
