@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from charlm.nn.encoder import Encoder, NetworkState
+from charlm.nn.readouts import Readout
 
 
 class Read(NamedTuple):
@@ -61,6 +62,8 @@ class Trainable(Encoder, ABC):
         for module in self.modules():
             if isinstance(module, Encoder):
                 yield from module.multiplying_in_cells()
+            elif isinstance(module, Readout):
+                yield from module.multiplying()
             elif isinstance(module, nn.Linear):
                 yield module.weight
 

@@ -76,6 +76,7 @@ def test_only_matrices_that_multiply_are_turned() -> None:
         "cells.0.weight_hh",
         "cells.1.weight_ih",
         "cells.1.weight_hh",
+        "readout.weight",
     }
 
 

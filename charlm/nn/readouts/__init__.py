@@ -5,7 +5,7 @@ probability of exactly 0. Letters: V vocabulary, H hidden, N any number of outpu
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, Self
 
 from torch import Tensor, nn
@@ -60,6 +60,10 @@ class Readout(nn.Module, ABC):
     def as_linear(self, allowed_tokens: Tensor) -> GroupedLinear | None:
         """Return a product that leads to the logits, or None if there is none."""
         return None
+
+    def multiplying(self) -> Iterator[Tensor]:
+        """Yield the matrices (N, H) that multiply the outputs, except those of modules inside this one."""
+        yield from ()
 
     def set_frequencies(self, counts: Tensor) -> None:
         """Set how often each token is a target (V,). Called once, before training."""

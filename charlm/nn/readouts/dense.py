@@ -1,5 +1,6 @@
 """Dense: a logit for each token, W h + b. With tied weights W is the embedding's table (Press & Wolf 2017)."""
 
+from collections.abc import Iterator
 from typing import Self
 
 import torch
@@ -27,6 +28,10 @@ class Dense(Readout):
 
     def output_vectors(self) -> Tensor:
         return self._shared() if self._shared else self.weight
+
+    def multiplying(self) -> Iterator[Tensor]:
+        if self._shared is None:  # tokens take rows from a shared table
+            yield self.weight
 
     def start_from(self, source: Self, rows: Rows) -> None:
         if self._shared is None:  # the embedding has taken a shared table
