@@ -21,9 +21,10 @@ import torch
 from timing import best_seconds, conditions
 
 from charlm.config import ModelConfig, TrainConfig
+from charlm.data.windows import Batch
 from charlm.nn.network import Network
 from charlm.registry import names
-from charlm.training.learner import Batch, Learner
+from charlm.training.learner import Learner
 
 V, B, T, E = 65, 32, 64, 64
 SHAPES = (("gru", 128, 1), ("gru", 256, 1), ("gru", 256, 2), ("lstm", 256, 2), ("gru", 512, 2))
@@ -60,10 +61,10 @@ def time_steps() -> None:
     for cell, H, layers in SHAPES:
         shape = ModelConfig(cell=cell, hidden_size=H, layers=layers, embedding_size=E, dropout=0.0, sequence="stream")
         learners = [Learner(Network(shape, V), TrainConfig(optimizer=name)) for name in OPTIMIZERS]
-        # SOAP turns its basis every ten steps.
-        rounds = [lambda learner=learner: [learner.step(batch, 1e-3) for _ in range(10)] for learner in learners]
-        seconds = best_seconds(*rounds, rounds=10)
-        times = " | ".join(f"{each * 100:.1f}" for each in seconds)
+        # SOAP turns its basis every twenty steps.
+        rounds = [lambda learner=learner: [learner.step(batch, 1e-3) for _ in range(20)] for learner in learners]
+        seconds = best_seconds(*rounds, rounds=6)
+        times = " | ".join(f"{each * 50:.1f}" for each in seconds)
         print(f"| {cell} | {H} | {layers} | {times} | {seconds[1] / seconds[0]:.3f} |", flush=True)
 
 

@@ -36,22 +36,45 @@ class Adam(Optimizer):
         """Update weights by their gradients. Those of a group have the same scale and the same decay."""
         for chosen in groups:
             weights = [self.weights[index] for index in chosen]
-            adamw(
+            adam(
                 [each.values for each in weights],
                 [gradient_of(each) for each in weights],
                 [self.means[index] for index in chosen],
                 [self.squares[index] for index in chosen],
-                [],
                 [self.steps[index] for index in chosen],
-                fused=True,
-                amsgrad=False,
-                beta1=BETAS[0],
-                beta2=BETAS[1],
-                lr=rate * weights[0].scale,
-                weight_decay=self.decay(weights[0]),
-                eps=EPSILON,
-                maximize=False,
+                rate * weights[0].scale,
+                decay=self.decay(weights[0]),
             )
+
+
+def adam(
+    values: list[Tensor],
+    gradients: list[Tensor],
+    means: list[Tensor],
+    squares: list[Tensor],
+    steps: list[Tensor],
+    rate: float,
+    *,
+    decay: float = 0.0,
+    epsilon: float = EPSILON,
+) -> None:
+    """Update values by their gradients, and everything that Adam knows about them, in place."""
+    adamw(
+        values,
+        gradients,
+        means,
+        squares,
+        [],
+        steps,
+        fused=True,
+        amsgrad=False,
+        beta1=BETAS[0],
+        beta2=BETAS[1],
+        lr=rate,
+        weight_decay=decay,
+        eps=epsilon,
+        maximize=False,
+    )
 
 
 def groups_of(weights: Sequence[Weight], chosen: Iterable[int]) -> list[list[int]]:
