@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from charlm.errors import ConfigError
 from charlm.registry import check_name, declarations
-from charlm.settings import check_activation, check_choice, check_count, check_range, from_mapping
+from charlm.settings import check_activation, check_choice, check_count, check_range
 from charlm.task_settings import MAX_VOCABULARY, CountedSettings, TaskSettings
 
 TOKENIZER_FIELDS = ("vocab_size", "min_count", "closed", "model_type")  # fields of ModelConfig for training a tokenizer
@@ -102,8 +102,6 @@ class ModelConfig(TaskSettings):
         "layers": 64,
         "readout_layers": 64,
     }
-    # Files of older versions lack these fields. A field has its default there, or the value in OLD_DEFAULTS if the
-    # default has changed.
     ADDED_LATER: ClassVar[frozenset[str]] = frozenset(
         {"residual", "readout_layers", "readout", "tie_weights", *TOKENIZER_FIELDS, "vocabulary", *TaskSettings.unset()}
     )
@@ -150,11 +148,6 @@ class ModelConfig(TaskSettings):
         for width in widths:
             object.__setattr__(self, "embedding_size", width)
             object.__setattr__(self, "hidden_size", width)
-
-    @classmethod
-    def from_json(cls, values: object, source: str) -> "ModelConfig":
-        """Return the settings in parsed JSON. `source` names the file in errors. Raises ConfigError."""
-        return from_mapping(cls, values, source, optional=cls.ADDED_LATER, old_defaults=cls.OLD_DEFAULTS)
 
     @property
     def resolved(self) -> bool:
@@ -215,7 +208,7 @@ class TrainConfig(CountedSettings):
 
     batch_size: int = 32
     seq_len: int = 64
-    optimizer: str = "adamw"
+    optimizer: str = "soap"
     learning_rate: float | None = None
     clip: float = 1.0
     weight_decay: float | None = None
@@ -238,6 +231,7 @@ class TrainConfig(CountedSettings):
     # Files leave these fields out if they are not set. Plans of older versions have none of them.
     UNWRITTEN: ClassVar = ("start_from", "start_sha256", "freeze", "sync_every", *CountedSettings.names())
     ADDED_LATER: ClassVar[frozenset[str]] = frozenset({"embedding_file", "freeze_embedding", "optimizer", *UNWRITTEN})
+    OLD_DEFAULTS: ClassVar[dict[str, str]] = {"optimizer": "adamw"}
     DEFAULT_MINUTES: ClassVar[float] = 3.0  # the budget if none is given
 
     def __post_init__(self) -> None:
@@ -289,11 +283,6 @@ class TrainConfig(CountedSettings):
         check_range("save_every", self.save_every, 0, math.inf)
         check_count("threads", self.threads, 1, 4096)
         check_count("sync_every", self.sync_every, 1, 1_000_000)
-
-    @classmethod
-    def from_json(cls, values: object, source: str) -> "TrainConfig":
-        """Return the settings in parsed JSON. `source` names the file in errors. Raises ConfigError."""
-        return from_mapping(cls, values, source, optional=cls.ADDED_LATER)
 
     @classmethod
     def unset(cls) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import asdict, fields
 from numbers import Integral, Real
 from types import MappingProxyType
-from typing import Any, TypeVar, cast
+from typing import Any, ClassVar, Self, TypeVar, cast
 
 from charlm.errors import ConfigError, UnknownNameError
 
@@ -19,6 +19,11 @@ class Settings:
     The representation names only the fields that do not have their default.
     """
 
+    # Files of older versions lack these fields. A field has its default there, or the value in OLD_DEFAULTS if the
+    # default has changed.
+    ADDED_LATER: ClassVar[Set[str]] = frozenset()
+    OLD_DEFAULTS: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+
     def __post_init__(self) -> None:
         for field in fields(cast(Any, self)):
             value = typed(field.name, getattr(self, field.name), field.type)
@@ -32,6 +37,11 @@ class Settings:
     def unset(cls) -> dict[str, Any]:
         """Return fields with the values that files leave out, so that older versions read them."""
         return {}
+
+    @classmethod
+    def from_json(cls, values: object, source: str) -> Self:
+        """Return the settings in parsed JSON. `source` names the file in errors. Raises ConfigError."""
+        return from_mapping(cls, values, source, optional=cls.ADDED_LATER, old_defaults=cls.OLD_DEFAULTS)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for a file."""

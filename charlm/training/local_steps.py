@@ -1,7 +1,7 @@
 """Local steps: each process trains by itself, and after every few steps all of them take the mean of their weights.
 
-This is local stochastic gradient descent (Stich 2019) with AdamW. DiLoCo (Douillard et al. 2023) applies the mean
-through an outer optimizer with momentum, which was worse in the short runs of benchmarks/README.md.
+This is local stochastic gradient descent (Stich 2019), with the optimizer of the run. DiLoCo (Douillard et al. 2023)
+applies the mean through an outer optimizer with momentum, which was worse in the short runs of benchmarks/README.md.
 """
 
 import math

@@ -26,12 +26,14 @@ from reference_run import PLAN, TEXT, begin_or_go_on, outcome, undisturbed
 import charlm
 from charlm.checkpoints import training_state, write
 from charlm.checkpoints.model_folder import unfinished
+from charlm.config import TrainConfig
 from charlm.data import corpus
+from charlm.registry import find
 from charlm.tasks.text.dataset import TextDataset
 from charlm.tokenizers.char import CharTokenizer
 from charlm.training import planner
 from charlm.training.learner import Learner
-from charlm.training.optimizers.adamw import AdamW
+from charlm.training.optimizers import Optimizer
 
 OLD = charlm.Plan(PLAN.model, PLAN.train, steps=1, validations=1)
 PLANNED = ("--plan=plan.json",)
@@ -138,9 +140,10 @@ def test_a_signal_between_gradient_and_update_waits_for_the_end_of_the_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Were the fifth step torn, its half would be saved, and the end another."""
-    whole, number = AdamW.step, 0
+    optimizer = find(Optimizer, TrainConfig.optimizer)
+    whole, number = optimizer.step, 0
 
-    def step(self: AdamW, rate: float) -> None:
+    def step(self: Optimizer, rate: float) -> None:
         nonlocal number
         number += 1
         if number == 5:
@@ -148,7 +151,7 @@ def test_a_signal_between_gradient_and_update_waits_for_the_end_of_the_step(
         whole(self, rate)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(AdamW, "step", step)
+        patch.setattr(optimizer, "step", step)
         begin_or_go_on(tmp_path / "m")
     saved, _ = training_state.newest(unfinished(tmp_path / "m") or tmp_path)
     assert saved and saved.step == 5
