@@ -113,6 +113,18 @@ class Group:
             dist.broadcast(result, src=0)
         return result.numpy().tobytes()[:size]
 
+    def broadcast_tensor(self, value: Tensor) -> Tensor:
+        """Return the tensor of the first process, which has the same shape in all of them, on the same device."""
+        if self.size == 1:
+            return value
+        result = (value if value.is_cuda else value.cpu()).contiguous()
+        options = dist.BroadcastOptions()
+        options.rootRank, options.timeout = 0, _STEP_TIMEOUT
+        assert dist.group.WORLD
+        with _distributed_errors():
+            dist.group.WORLD.broadcast([result], options).wait()
+        return result.to(value.device)
+
     def gather_rows(self, part: Tensor) -> Tensor:
         """Concatenate the rows of all processes to (B, ...). The sum adds only zeros to them, which is exact."""
         if self.size == 1:

@@ -55,8 +55,9 @@ class Learner:
         weights = [
             Weight(each, network.rate_scales.get(name, 1.0), id(each) in multiply) for name, each in trained.items()
         ]
-        self.optimizer = find(Optimizer, config.optimizer)(weights, config.weight_decay or 0.0)
         # With local steps, the processes share their weights from time to time, and not their gradients.
+        agree = (group if config.sync_every == 1 else ALONE).broadcast_tensor
+        self.optimizer = find(Optimizer, config.optimizer)(weights, config.weight_decay or 0.0, agree)
         self.local = LocalSteps(trained.values(), self._of_optimizer(), group) if config.sync_every > 1 else None
 
     def tensors(self) -> dict[str, Tensor]:

@@ -69,6 +69,21 @@ def test_two_optimizers_of_the_same_gradients_agree_despite_rounding(name: str) 
     torch.testing.assert_close(one, other, rtol=0, atol=1e-4)
 
 
+def test_all_processes_take_the_basis_of_the_first() -> None:
+    """Rounding turns the directions in which the gradients are zero, and another processor rounds in another way."""
+    taken: list[torch.Tensor] = []
+    one, other = (Weight(torch.nn.Parameter(torch.zeros(12, 8)), multiplies=True) for _ in range(2))
+    first = find(Optimizer, "soap")([one], 0.0, lambda mine: taken.append(mine.clone()) or mine)
+    second = find(Optimizer, "soap")([other], 0.0, lambda mine: taken.pop(0))
+    for _ in range(25):
+        one.values.grad = torch.randn(12, 1) @ torch.randn(1, 8)
+        other.values.grad = one.values.grad * (1 + 1e-3 * torch.randn(12, 8))
+        first.step(0.01)
+        second.step(0.01)
+        assert torch.equal(first.tensors()["basis"][0], second.tensors()["basis"][0])
+    assert not taken and not torch.equal(first.tensors()["basis"][0], torch.eye(8))
+
+
 def test_only_matrices_that_multiply_are_turned() -> None:
     network = Network(SHAPE, V)
     multiplying = {id(each) for each in network.multiplying()}

@@ -1,7 +1,7 @@
 """The contract of an optimizer, which updates weights by their gradients."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from torch import Tensor
@@ -19,11 +19,19 @@ class Weight(NamedTuple):
     multiplies: bool = False
 
 
+# Returns the tensor that the first process of a run has in place of this one. All processes call it in the same order.
+Agree = Callable[[Tensor], Tensor]
+
+
 class Optimizer(ABC):
-    """An optimizer of weights. weight_decay: decay of matrices, as a multiple of the learning rate."""
+    """An optimizer of weights.
+
+    weight_decay: decay of matrices, as a multiple of the learning rate. agree: makes processes with the same gradients
+    agree on what rounding would make different on different processors.
+    """
 
     @abstractmethod
-    def __init__(self, weights: Iterable[Weight], weight_decay: float) -> None: ...
+    def __init__(self, weights: Iterable[Weight], weight_decay: float, agree: Agree = lambda mine: mine) -> None: ...
 
     @abstractmethod
     def tensors(self) -> dict[str, list[Tensor]]:

@@ -4,13 +4,13 @@ from collections.abc import Iterable
 
 import torch
 
-from charlm.training.optimizers import Weight
+from charlm.training.optimizers import Agree, Weight
 from charlm.training.optimizers._adam import Adam, groups_of
 
 
 class AdamW(Adam):
-    def __init__(self, weights: Iterable[Weight], weight_decay: float) -> None:
-        super().__init__(weights, weight_decay)
+    def __init__(self, weights: Iterable[Weight], weight_decay: float, agree: Agree = lambda mine: mine) -> None:
+        super().__init__(weights, weight_decay, agree)
         self._groups = groups_of(self.weights, range(len(self.weights)))
 
     @torch.no_grad()

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from charlm.training.optimizers import Weight
+from charlm.training.optimizers import Agree, Weight
 from charlm.training.optimizers._adam import BETAS, EPSILON, Adam, adam, gradient_of, groups_of
 
 _TURN_EVERY = 20  # steps
@@ -40,8 +40,8 @@ class _Columns(NamedTuple):
 class Soap(Adam):
     """The weights that multiply are turned. All others are updated as by AdamW."""
 
-    def __init__(self, weights: Iterable[Weight], weight_decay: float) -> None:
-        super().__init__(weights, weight_decay)
+    def __init__(self, weights: Iterable[Weight], weight_decay: float, agree: Agree = lambda mine: mine) -> None:
+        super().__init__(weights, weight_decay, agree)
         self._turned = {index: _columns(each.values) for index, each in enumerate(self.weights) if each.multiplies}
         self._groups = groups_of(self.weights, sorted(set(range(len(self.weights))) - set(self._turned)))
 
@@ -57,8 +57,19 @@ class Soap(Adam):
             number = 1 + int(self.steps[index])
             if number % _TURN_EVERY == 0 or number in _FIRST_TURNS:
                 for each in columns:
-                    _turn(each, gradient_of(self.weights[index])[:, each.where], self.means[index][:, each.where])
+                    self._turn(each, gradient_of(self.weights[index])[:, each.where], self.means[index][:, each.where])
             self._update(index, columns, number, rate)
+
+    def _turn(self, columns: _Columns, gradient: Tensor, mean: Tensor) -> None:
+        """Bring Q closer to the eigenvectors, and express the mean gradient in the new Q."""
+        _, correlation, basis = columns
+        correlation.lerp_(gradient.T @ gradient, _NEWEST)
+        stay = _STAY * correlation.diagonal().mean()
+        # On the CPU, because not every device can decompose a matrix.
+        new = torch.linalg.qr((correlation @ basis + stay * basis).cpu()).Q.to(basis.device)
+        new = self.agree(new)
+        mean.copy_(mean @ (basis.T @ new))
+        basis.copy_(new)
 
     def _update(self, index: int, columns: Sequence[_Columns], number: int, rate: float) -> None:
         """Update a matrix in its `number`-th step, by what Adam makes of its turned gradient."""
@@ -86,14 +97,3 @@ def _columns(matrix: Tensor) -> list[_Columns]:
         _Columns(slice(first, end), torch.zeros(end - first, end - first, **like), torch.eye(end - first, **like))
         for first, end in pairwise(edges)
     ]
-
-
-def _turn(columns: _Columns, gradient: Tensor, mean: Tensor) -> None:
-    """Bring Q closer to the eigenvectors, and express the mean gradient in the new Q."""
-    _, correlation, basis = columns
-    correlation.lerp_(gradient.T @ gradient, _NEWEST)
-    stay = _STAY * correlation.diagonal().mean()
-    # On the CPU, because not every device can decompose a matrix.
-    new = torch.linalg.qr((correlation @ basis + stay * basis).cpu()).Q.to(basis.device)
-    mean.copy_(mean @ (basis.T @ new))
-    basis.copy_(new)
