@@ -7,7 +7,7 @@ import pytest
 import torch
 from conftest import QUICK
 
-from charlm.config import ModelConfig
+from charlm.config import ModelConfig, TrainConfig
 from charlm.data.windows import Batch
 from charlm.nn.network import Network
 from charlm.registry import names
@@ -22,20 +22,23 @@ def batch(fresh: bool = False) -> Batch:
     return Batch(ids, targets, torch.rand(T, B) < 0.1, fresh)
 
 
-def learner(cell: str = SHAPE.cell, seed: int = 0) -> Learner:
+def learner(cell: str = SHAPE.cell, seed: int = 0, optimizer: str = TrainConfig.optimizer) -> Learner:
     torch.manual_seed(seed)
-    return Learner(Network(replace(SHAPE, cell=cell), V), replace(QUICK, precision="float32", weight_decay=0.3))
+    config = replace(QUICK, precision="float32", weight_decay=0.3, optimizer=optimizer)
+    return Learner(Network(replace(SHAPE, cell=cell), V), config)
 
 
+@pytest.mark.parametrize("optimizer", names("training.optimizers"))
 @pytest.mark.parametrize("cell", names("nn.cells"))
-def test_another_learner_goes_on_from_its_tensors(cell: str) -> None:
-    """Whatever the state of a cell is."""
-    first, second = learner(cell), learner(cell, seed=1)
+def test_another_learner_goes_on_from_its_tensors(cell: str, optimizer: str) -> None:
+    """Whatever the state of a cell is, and that of an optimizer."""
+    first, second = learner(cell, 0, optimizer), learner(cell, 1, optimizer)
     for _ in range(3):
         first.step(batch(), 0.01)
     second.restore({name: tensor.clone() for name, tensor in first.tensors().items()})
-    some = batch()
-    assert first.step(some, 0.01) == second.step(some, 0.01)
+    for _ in range(2):
+        some = batch()
+        assert first.step(some, 0.01) == second.step(some, 0.01)
     for name, tensor in first.tensors().items():
         assert torch.equal(second.tensors()[name], tensor), name
 
