@@ -20,10 +20,10 @@ PAIRS = "the cat ran\tthe cat rna\t2\na dog sat\ta dog sta\t10\nthe cats slept\t
 
 @pytest.fixture
 def known(run: Run, tmp_path: Path) -> str:
-    """A tiny model of lines.txt in the folder where commands run, by name."""
+    """A tiny model that has learned little of lines.txt, in the folder where commands run, by name."""
     (tmp_path / "lines.txt").write_text(LINES)
     (tmp_path / "new.txt").write_text("the cat ran\na dog slept\nthe cats sat\n")
-    assert run("train", "lines.txt", "--steps", 20, *TINY, "-q").code == 0
+    assert run("train", "lines.txt", "--steps", 5, *TINY, "-q").code == 0
     return "lines"
 
 
