@@ -13,7 +13,7 @@ SHAPE = ModelConfig(hidden_size=16, layers=2, embedding_size=8, dropout=0.0, ngr
 
 
 def made(name: str, weights: list[Weight], decay: float = 0.0) -> Optimizer:
-    return find(Optimizer, name)(weights, decay)
+    return find(Optimizer, name)(weights, decay, lambda mine: mine)
 
 
 def test_adamw_is_that_of_torch() -> None:

@@ -31,7 +31,7 @@ class Optimizer(ABC):
     """
 
     @abstractmethod
-    def __init__(self, weights: Iterable[Weight], weight_decay: float, agree: Agree = lambda mine: mine) -> None: ...
+    def __init__(self, weights: Iterable[Weight], weight_decay: float, agree: Agree) -> None: ...
 
     @abstractmethod
     def tensors(self) -> dict[str, list[Tensor]]:

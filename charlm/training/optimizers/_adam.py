@@ -18,7 +18,7 @@ class Adam(Optimizer):
     torch.optim.AdamW computes the same update, but its first use imports a compiler, which takes more than a second.
     """
 
-    def __init__(self, weights: Iterable[Weight], weight_decay: float, agree: Agree = lambda mine: mine) -> None:
+    def __init__(self, weights: Iterable[Weight], weight_decay: float, agree: Agree) -> None:
         self.weights = list(weights)
         self.weight_decay = weight_decay
         self.agree = agree

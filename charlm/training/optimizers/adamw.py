@@ -9,7 +9,7 @@ from charlm.training.optimizers._adam import Adam, groups_of
 
 
 class AdamW(Adam):
-    def __init__(self, weights: Iterable[Weight], weight_decay: float, agree: Agree = lambda mine: mine) -> None:
+    def __init__(self, weights: Iterable[Weight], weight_decay: float, agree: Agree) -> None:
         super().__init__(weights, weight_decay, agree)
         self._groups = groups_of(self.weights, range(len(self.weights)))
 

@@ -40,7 +40,7 @@ class _Columns(NamedTuple):
 class Soap(Adam):
     """The weights that multiply are turned. All others are updated as by AdamW."""
 
-    def __init__(self, weights: Iterable[Weight], weight_decay: float, agree: Agree = lambda mine: mine) -> None:
+    def __init__(self, weights: Iterable[Weight], weight_decay: float, agree: Agree) -> None:
         super().__init__(weights, weight_decay, agree)
         self._turned = {index: _columns(each.values) for index, each in enumerate(self.weights) if each.multiplies}
         self._groups = groups_of(self.weights, sorted(set(range(len(self.weights))) - set(self._turned)))
