@@ -166,7 +166,7 @@ def readouts(machine: Machine) -> None:
         shape = ModelConfig(hidden_size=256, layers=1, embedding_size=E, dropout=0.0, readout=readout)
         network = Network(shape, LARGE_VOCABULARY)
         network.set_output_statistics(counts > 0, counts)
-        ours = Learner(network.to(machine.device), TrainConfig())
+        ours = Learner(network.to(machine.device), TrainConfig(optimizer="adamw"))
         (mine,) = machine.seconds(lambda ours=ours: ours.step(batch, 1e-3))
         print(f"| {readout} | {B * T / mine:,.0f} |", flush=True)
 
