@@ -92,7 +92,7 @@ def learner(machine: Machine, cell: str, H: int, layers: int, **settings: object
     shape = ModelConfig(
         cell=cell, hidden_size=H, layers=layers, embedding_size=E, dropout=0.0, sequence="stream", **settings
     )
-    return Learner(Network(shape, V).to(machine.device), TrainConfig())
+    return Learner(Network(shape, V).to(machine.device), TrainConfig(optimizer="adamw"))
 
 
 def window(resets: float = 0.0) -> Batch:
@@ -166,7 +166,7 @@ def readouts(machine: Machine) -> None:
         shape = ModelConfig(hidden_size=256, layers=1, embedding_size=E, dropout=0.0, readout=readout)
         network = Network(shape, LARGE_VOCABULARY)
         network.set_output_statistics(counts > 0, counts)
-        ours = Learner(network.to(machine.device), TrainConfig(optimizer="adamw"))
+        ours = Learner(network.to(machine.device), TrainConfig())
         (mine,) = machine.seconds(lambda ours=ours: ours.step(batch, 1e-3))
         print(f"| {readout} | {B * T / mine:,.0f} |", flush=True)
 
