@@ -43,6 +43,7 @@ class Learner:
                 weight.requires_grad_(False)
         network.compute_dtype = getattr(torch, resolve_precision(config.precision, network.device))
         self.averaged_network = network
+        self.whole = True  # False if an update has failed halfway, so that the next steps cannot depend on it
         self.clip = config.clip
         self.group = group
         self.micro_batches = 1
@@ -135,9 +136,11 @@ class Learner:
     @computing()
     def apply(self, rate: float) -> None:
         """Update the weights by the gradient of the last `backward`: the second half of `step`."""
+        self.whole = False
         self.optimizer.step(rate)
         self.network.bound()
         self.state = self._next_state
+        self.whole = True
 
     def finish_step(self, step: int, progress: float, *, mean: bool) -> bool:
         """Do what follows the update of step `step`; `progress` is the share of the run that is done.

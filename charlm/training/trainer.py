@@ -87,7 +87,8 @@ class Trainer(Resumable):
                     self._stop(validate=not isinstance(stop, Terminated))
                     raise
                 except (MemoryError, RuntimeError):  # torch raises RuntimeError when a device has no more memory
-                    if not self.shared:  # the other processes, which hold a part of the state, go on
+                    # The other processes, which hold a part of the state, go on.
+                    if self.learner.whole and not self.shared:
                         self._stop(validate=False)
                     raise
         finally:

@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +157,26 @@ def test_a_signal_between_gradient_and_update_waits_for_the_end_of_the_step(
     assert saved and saved.step == 5
     begin_or_go_on(tmp_path / "m")
     assert outcome(tmp_path / "m") == undisturbed()
+
+
+def test_an_update_that_fails_halfway_is_not_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fifth step has changed weights when memory runs out, and the fourth was not saved."""
+    seldom = replace(PLAN, train=replace(PLAN.train, save_every=1e6))
+    optimizer = find(Optimizer, TrainConfig.optimizer)
+    whole, number = optimizer.step, 0
+
+    def step(self: Optimizer, rate: float) -> None:
+        nonlocal number
+        number += 1
+        whole(self, rate)
+        if number == 5:
+            raise RuntimeError("not enough memory")
+
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="not enough memory"):
+        patch.setattr(optimizer, "step", step)
+        begin_or_go_on(tmp_path / "m", plan=seldom)
+    begin_or_go_on(tmp_path / "m", plan=seldom)
+    assert outcome(tmp_path / "m") == undisturbed(seldom)
 
 
 def test_a_terminal_that_is_closed_ends_it_though_nothing_can_be_told_any_more(place: Path) -> None:
