@@ -210,13 +210,16 @@ def test_it_fits_the_window_and_is_light_or_dark(browser: Chromium, tmp_path: Pa
 
 @pytest.mark.parametrize("cell", ["gru", "lstm", "rnn"])
 def test_it_writes_a_thousand_characters_a_second(browser: Chromium, tmp_path: Path, cell: str) -> None:
-    """With what it shows, in the time of the processor: other programs may use the machine too."""
+    """With what it shows, in the time of the processor and at its best: other programs may use the machine too."""
     letters = CharTokenizer("".join(map(chr, range(32, 94))))
     model = random_model({"cell": cell, "hidden_size": 256, "layers": 2, "embedding_size": 256}, letters)
     model.network.allowed_tokens[Tokenizer.EOS] = False
     tab = opened(browser, tmp_path, model)
     tab.value("document.getElementById('length').value = 2000")
     tab.value("charlm.proceed()")  # the first time, it is compiled
-    before = tab.computing
-    tab.value("charlm.proceed()")
-    assert 2000 / (tab.computing - before) >= 1000
+    seconds = []
+    for _ in range(3):
+        before = tab.computing
+        tab.value("charlm.proceed()")
+        seconds.append(tab.computing - before)
+    assert 2000 / min(seconds) >= 1000
