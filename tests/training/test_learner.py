@@ -53,7 +53,7 @@ def test_in_parts_it_is_the_same_step(parts: int) -> None:
         one, other = whole.step(some, 0.01), pieces.step(some, 0.01)
         assert one == pytest.approx(other, rel=1e-5)
     for name, tensor in whole.tensors().items():
-        atol = 1e-3 if "basis" in name else 1e-5  # eigenvectors of small eigenvalues magnify rounding errors
+        atol = 1e-4 if "basis" in name else 1e-5  # eigenvectors of small eigenvalues magnify rounding errors
         torch.testing.assert_close(pieces.tensors()[name], tensor, rtol=1e-4, atol=atol, msg=name)
 
 

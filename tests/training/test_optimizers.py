@@ -6,14 +6,14 @@ import torch
 from charlm.config import ModelConfig
 from charlm.nn.network import Network
 from charlm.registry import find, names
-from charlm.training.optimizers import Optimizer, Weight
+from charlm.training.optimizers import Agree, Optimizer, Weight
 
 V = 11
 SHAPE = ModelConfig(hidden_size=16, layers=2, embedding_size=8, dropout=0.0, ngram="none")
 
 
-def made(name: str, weights: list[Weight], decay: float = 0.0) -> Optimizer:
-    return find(Optimizer, name)(weights, decay, lambda mine: mine)
+def made(name: str, weights: list[Weight], decay: float = 0.0, agree: Agree = lambda mine: mine) -> Optimizer:
+    return find(Optimizer, name)(weights, decay, agree)
 
 
 def test_adamw_is_that_of_torch() -> None:
@@ -45,8 +45,8 @@ def test_all_processes_take_the_basis_of_the_first() -> None:
     """Rounding turns the directions in which the gradients are zero, and another processor rounds in another way."""
     taken: list[torch.Tensor] = []
     one, other = (Weight(torch.nn.Parameter(torch.zeros(12, 8)), multiplies=True) for _ in range(2))
-    first = find(Optimizer, "soap")([one], 0.0, lambda mine: taken.append(mine.clone()) or mine)
-    second = find(Optimizer, "soap")([other], 0.0, lambda mine: taken.pop(0))
+    first = made("soap", [one], agree=lambda mine: taken.append(mine.clone()) or mine)
+    second = made("soap", [other], agree=lambda mine: taken.pop(0))
     for _ in range(25):
         one.values.grad = torch.randn(12, 1) @ torch.randn(1, 8)
         other.values.grad = one.values.grad * (1 + 1e-3 * torch.randn(12, 8))
