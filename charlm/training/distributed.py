@@ -99,8 +99,7 @@ class Group:
         if self.size == 1:
             return value
         result = torch.tensor([value], dtype=torch.float64)
-        with _distributed_errors():
-            dist.broadcast(result, src=0)
+        _broadcast(result)
         return result.item()
 
     def broadcast_bytes(self, value: bytes) -> bytes:
@@ -109,8 +108,7 @@ class Group:
             return value
         size = int(self.broadcast_float(len(value)))
         result = torch.frombuffer(bytearray(value if self.first else size) or bytearray(1), dtype=torch.uint8)
-        with _distributed_errors():
-            dist.broadcast(result, src=0)
+        _broadcast(result)
         return result.numpy().tobytes()[:size]
 
     def broadcast_tensor(self, value: Tensor) -> Tensor:
@@ -118,11 +116,7 @@ class Group:
         if self.size == 1:
             return value
         result = (value if value.is_cuda else value.cpu()).contiguous()
-        options = dist.BroadcastOptions()
-        options.rootRank, options.timeout = 0, _STEP_TIMEOUT
-        assert dist.group.WORLD
-        with _distributed_errors():
-            dist.group.WORLD.broadcast([result], options).wait()
+        _broadcast(result, _STEP_TIMEOUT)
         return result.to(value.device)
 
     def gather_rows(self, part: Tensor) -> Tensor:
@@ -229,6 +223,14 @@ def _all_reduce(values: Tensor, operation: Any = dist.ReduceOp.SUM, timeout: tim
     assert dist.group.WORLD
     with _distributed_errors():
         dist.group.WORLD.allreduce([values], options).wait()
+
+
+def _broadcast(values: Tensor, timeout: timedelta = _TIMEOUT) -> None:
+    options = dist.BroadcastOptions()  # dist.broadcast has no timeout of its own either
+    options.rootRank, options.timeout = 0, timeout
+    assert dist.group.WORLD
+    with _distributed_errors():
+        dist.group.WORLD.broadcast([values], options).wait()
 
 
 @contextmanager

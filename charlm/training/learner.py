@@ -43,7 +43,7 @@ class Learner:
                 weight.requires_grad_(False)
         network.compute_dtype = getattr(torch, resolve_precision(config.precision, network.device))
         self.averaged_network = network
-        self.whole = True  # False if an update has failed halfway, so that the next steps cannot depend on it
+        self.whole = True  # False after an update that failed halfway: the next steps cannot start from its weights
         self.clip = config.clip
         self.group = group
         self.micro_batches = 1

@@ -87,7 +87,7 @@ class Trainer(Resumable):
                     self._stop(validate=not isinstance(stop, Terminated))
                     raise
                 except (MemoryError, RuntimeError):  # torch raises RuntimeError when a device has no more memory
-                    # The other processes, which hold a part of the state, go on.
+                    # Several processes cannot save: the others, which hold a part of the state, go on.
                     if self.learner.whole and not self.shared:
                         self._stop(validate=False)
                     raise

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.optim.adamw import adamw
 
-from charlm.training.optimizers import Agree, Optimizer, Weight
+from charlm.training.optimizers import Optimizer, Weight
 
 BETAS = (0.9, 0.99)
 EPSILON = 1e-8
@@ -18,10 +18,9 @@ class Adam(Optimizer):
     torch.optim.AdamW computes the same update, but its first use imports a compiler, which takes more than a second.
     """
 
-    def __init__(self, weights: Iterable[Weight], weight_decay: float, agree: Agree) -> None:
+    def __init__(self, weights: Iterable[Weight], weight_decay: float) -> None:
         self.weights = list(weights)
         self.weight_decay = weight_decay
-        self.agree = agree
         self.means = [_zeros(each.values) for each in self.weights]
         self.squares = [_zeros(each.values) for each in self.weights]
         self.steps = [torch.zeros((), device=each.values.device) for each in self.weights]

@@ -10,7 +10,7 @@ from charlm.training.optimizers._adam import Adam, groups_of
 
 class AdamW(Adam):
     def __init__(self, weights: Iterable[Weight], weight_decay: float, agree: Agree) -> None:
-        super().__init__(weights, weight_decay, agree)
+        super().__init__(weights, weight_decay)
         self._groups = groups_of(self.weights, range(len(self.weights)))
 
     @torch.no_grad()

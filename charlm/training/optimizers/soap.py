@@ -24,7 +24,7 @@ from charlm.training.optimizers._adam import BETAS, EPSILON, Adam, adam, gradien
 _TURN_EVERY = 20  # steps
 _FIRST_TURNS = (1, 2, 4, 8, 12, 16)  # steps in which much is learned about the gradients
 _NEWEST = 0.4  # share of the newest gradient in the mean of DᵀD
-_STAY = 0.05  # of the mean eigenvalue: directions with less stay as they are; only rounding errors would turn them
+_STAY = 0.05  # of the mean eigenvalue: it holds directions with much less, which only rounding errors would turn
 _LEAST = 0.01  # of the mean size of a coordinate: smaller ones, which may be rounding errors, are not scaled up
 _MOST_COLUMNS = 256  # that are turned together
 
@@ -41,9 +41,11 @@ class Soap(Adam):
     """The weights that multiply are turned. All others are updated as by AdamW."""
 
     def __init__(self, weights: Iterable[Weight], weight_decay: float, agree: Agree) -> None:
-        super().__init__(weights, weight_decay, agree)
+        super().__init__(weights, weight_decay)
+        self._agree = agree
         self._turned = {index: _columns(each.values) for index, each in enumerate(self.weights) if each.multiplies}
-        self._groups = groups_of(self.weights, sorted(set(range(len(self.weights))) - set(self._turned)))
+        others = (index for index in range(len(self.weights)) if index not in self._turned)
+        self._groups = groups_of(self.weights, others)
 
     def tensors(self) -> dict[str, list[Tensor]]:
         columns = [each for some in self._turned.values() for each in some]
@@ -52,9 +54,9 @@ class Soap(Adam):
 
     @torch.no_grad()
     def step(self, rate: float) -> None:
+        number = 1 + int(self.steps[0]) if self.steps else 1  # all weights have taken the same steps
         self.update(self._groups, rate)
         for index, columns in self._turned.items():
-            number = 1 + int(self.steps[index])
             if number % _TURN_EVERY == 0 or number in _FIRST_TURNS:
                 for each in columns:
                     self._turn(each, gradient_of(self.weights[index])[:, each.where], self.means[index][:, each.where])
@@ -66,8 +68,7 @@ class Soap(Adam):
         correlation.lerp_(gradient.T @ gradient, _NEWEST)
         stay = _STAY * correlation.diagonal().mean()
         # On the CPU, because not every device can decompose a matrix.
-        new = torch.linalg.qr((correlation @ basis + stay * basis).cpu()).Q.to(basis.device)
-        new = self.agree(new)
+        new = self._agree(torch.linalg.qr((correlation @ basis + stay * basis).cpu()).Q.to(basis.device))
         mean.copy_(mean @ (basis.T @ new))
         basis.copy_(new)
 
