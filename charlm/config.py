@@ -16,6 +16,7 @@ from charlm.settings import check_activation, check_choice, check_count, check_r
 from charlm.task_settings import MAX_VOCABULARY, CountedSettings, TaskSettings
 
 TOKENIZER_FIELDS = ("vocab_size", "min_count", "closed", "model_type")  # fields of ModelConfig for training a tokenizer
+SCHEDULES = ("linear", "cosine")  # of the learning rate
 BUDGETS = ("minutes", "epochs", "steps")  # fields of TrainConfig, of which one is given
 
 
@@ -184,6 +185,7 @@ class TrainConfig(CountedSettings):
     batch_size: B, the windows of a step.
     seq_len: T, the tokens of a window; gradients flow back no further.
     optimizer: what turns gradients into updates: adamw or soap.
+    schedule: how the learning rate falls from its peak: linear or cosine.
     learning_rate: the peak; None: chosen by the plan.
     clip: upper bound of the gradient's norm.
     weight_decay: decay of matrices, as a multiple of the learning rate; None: chosen by the plan.
@@ -209,6 +211,7 @@ class TrainConfig(CountedSettings):
     batch_size: int = 32
     seq_len: int = 64
     optimizer: str = "soap"
+    schedule: str = "linear"
     learning_rate: float | None = None
     clip: float = 1.0
     weight_decay: float | None = None
@@ -230,8 +233,10 @@ class TrainConfig(CountedSettings):
 
     # Files leave these fields out if they are not set. Plans of older versions have none of them.
     UNWRITTEN: ClassVar = ("start_from", "start_sha256", "freeze", "sync_every", *CountedSettings.names())
-    ADDED_LATER: ClassVar[frozenset[str]] = frozenset({"embedding_file", "freeze_embedding", "optimizer", *UNWRITTEN})
-    OLD_DEFAULTS: ClassVar[dict[str, str]] = {"optimizer": "adamw"}
+    ADDED_LATER: ClassVar[frozenset[str]] = frozenset(
+        {"embedding_file", "freeze_embedding", "optimizer", "schedule", *UNWRITTEN}
+    )
+    OLD_DEFAULTS: ClassVar[dict[str, str]] = {"optimizer": "adamw", "schedule": "cosine"}
     DEFAULT_MINUTES: ClassVar[float] = 3.0  # the budget if none is given
 
     def __post_init__(self) -> None:
@@ -261,6 +266,7 @@ class TrainConfig(CountedSettings):
         check_choice("device", self.device, ("auto", "cpu", "cuda", "mps"))
         check_choice("precision", self.precision, ("auto", "float32", "bfloat16"))
         check_name("training.optimizers", "optimizer", self.optimizer)
+        check_choice("schedule", self.schedule, SCHEDULES)
         if len(budgets := [name for name in BUDGETS if getattr(self, name) is not None]) > 1:
             raise ConfigError(f"give one of minutes, epochs and steps, not {' and '.join(budgets)}")
         if self.freeze_embedding and self.embedding_file is None:

@@ -68,6 +68,7 @@ class SettingKeywords(TypedDict, total=False):
     batch_size: int
     seq_len: int
     optimizer: str
+    schedule: str
     learning_rate: float | None
     clip: float
     weight_decay: float | None

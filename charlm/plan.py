@@ -15,6 +15,7 @@ from charlm.files.reading import reason
 from charlm.wording import plural
 
 WARM_UP = 0.05  # share of the run in which the learning rate rises
+HELD = 0.3  # share of the run after which a linear learning rate falls
 LOWEST_RATE = 0.02  # the last learning rate, as a share of its peak
 VALIDATION_SHARE = 0.04  # of the time, at most
 MOST_VALIDATIONS = 20
@@ -104,15 +105,22 @@ class Plan:
         return 1.0 if step >= total else share + (1 - share) * (step - start) / (total - start)
 
     def learning_rate(self, step: int) -> float:
-        """Return the rate of the update that follows `step` steps: a linear rise, then half a cosine down."""
+        """Return the rate of the update that follows `step` steps.
+
+        It rises linearly to its peak. A linear schedule holds it there, and then lowers it linearly. A cosine schedule
+        lowers it at once, along half a cosine.
+        """
         share = self.progress(step + 1)
         peak = self.peak
         if self.halved_at is not None and step >= self.halved_at:
             peak /= 2
         if share < WARM_UP:
             return peak * share / WARM_UP
-        down = (1 + math.cos(math.pi * (share - WARM_UP) / (1 - WARM_UP))) / 2
-        return peak * (LOWEST_RATE + (1 - LOWEST_RATE) * down)
+        if self.train.schedule == "linear":
+            above = min(1, (1 - share) / (1 - HELD))
+        else:
+            above = (1 + math.cos(math.pi * (share - WARM_UP) / (1 - WARM_UP))) / 2
+        return peak * (LOWEST_RATE + (1 - LOWEST_RATE) * above)
 
     def validate_after(self, step: int) -> bool:
         """Whether the run validates after `step` steps: `validations` times, the last time at the end.

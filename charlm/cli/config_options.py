@@ -11,7 +11,7 @@ import typer
 
 from charlm.cli.options import model_names, one_of, option_name
 from charlm.cli.variant_options import Given
-from charlm.config import TOKENIZER_FIELDS, ModelConfig, TrainConfig
+from charlm.config import SCHEDULES, TOKENIZER_FIELDS, ModelConfig, TrainConfig
 from charlm.errors import ConfigError
 from charlm.registry import names
 from charlm.task_settings import FEATURES, MEGABYTES
@@ -183,6 +183,9 @@ _TRAINING = {
         f"What turns gradients into updates: {_variants('training.optimizers')}.",
         choices=names("training.optimizers"),
         metavar="NAME",
+    ),
+    "schedule": Help(
+        "How the learning rate falls from its peak: linear or cosine.", choices=SCHEDULES, metavar="NAME"
     ),
     "learning_rate": Help("Peak learning rate.", "chosen to fit the network"),
     "clip": Help("Largest norm of the gradient."),

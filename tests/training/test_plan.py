@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from charlm import train
 from charlm.config import ModelConfig, TrainConfig
 from charlm.errors import ConfigError
-from charlm.plan import LOWEST_RATE, MOST_VALIDATIONS, WARM_UP, Plan, read_plan
+from charlm.plan import HELD, LOWEST_RATE, MOST_VALIDATIONS, WARM_UP, Plan, read_plan
 
 MODEL = ModelConfig(sequence="line", embedding_size=4, hidden_size=8, layers=1, dropout=0.1, ngram="none")
 PLAN = Plan(MODEL, TrainConfig(learning_rate=0.01, threads=1), steps=100, validations=5)
@@ -82,11 +82,20 @@ def test_a_revised_run_is_validated_at_its_end_and_never_more_often_than_planned
     assert after[-1] == plan.total and len(after) <= plan.validations
 
 
-def test_the_learning_rate_rises_to_its_peak_and_falls_to_a_fiftieth() -> None:
-    """With 1,000 steps: a straight line to the peak at 50, then half a cosine down to 2 % of it at the last."""
+def test_the_learning_rate_rises_to_its_peak_stays_there_and_falls_to_a_fiftieth() -> None:
+    """With 1,000 steps: the peak from 50 to 300, then a straight line down to 2 % of it at the last."""
     plan = replace(PLAN, steps=1000)
     rates = [plan.learning_rate(step) for step in range(1000)]
-    assert (WARM_UP, LOWEST_RATE) == (0.05, 0.02)
+    assert (WARM_UP, HELD, LOWEST_RATE) == (0.05, 0.3, 0.02)
+    assert rates[:49] == pytest.approx([0.01 * (step + 1) / 50 for step in range(49)])
+    assert rates[49:300] == pytest.approx([0.01] * 251)
+    assert rates[299:] == pytest.approx([0.01 * (1 - 0.98 * step / 700) for step in range(701)])
+
+
+def test_a_cosine_falls_from_the_peak_on() -> None:
+    """With 1,000 steps: a straight line to the peak at 50, then half a cosine down to 2 % of it at the last."""
+    plan = replace(PLAN, train=replace(PLAN.train, schedule="cosine"), steps=1000)
+    rates = [plan.learning_rate(step) for step in range(1000)]
     assert rates[:49] == pytest.approx([0.01 * (step + 1) / 50 for step in range(49)])
     assert rates.index(max(rates)) == 49 and max(rates) == pytest.approx(0.01)
     assert all(a > b for a, b in pairwise(rates[49:]))
