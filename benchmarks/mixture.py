@@ -5,9 +5,10 @@
 Each corpus is trained by `charlm train CORPUS --minutes MINUTES` with all defaults, once for each seed. The figures are
 those of its held-out part, of the seed in the middle. With --before, the Python of another environment trains an
 earlier charlm with the same arguments, in turn. "n-grams" is the best of the orders as charlm stores counts, "all
-n-grams" the highest order without a limit. The last two columns are of 10 samples of 2,000 characters at temperature
-0.8, by the mixture and by its network alone: the longest stretch that is copied from the training part, in characters,
-and the share of 8-grams that are new. Let nothing else run meanwhile.
+n-grams" the highest order without a limit. "than kn8" is what `charlm compare MODEL kn8` prints for the held-out part:
+the difference in bits per character, and its 95 % interval where the text has several lines. The last two columns are
+of 10 samples of 2,000 characters at temperature 0.8, by the mixture and by its network alone: the longest stretch that
+is copied from the training part, in characters, and the share of 8-grams that are new. Let nothing else run meanwhile.
 """
 
 import argparse
@@ -31,17 +32,18 @@ from charlm.counts import Counts, CountSettings
 from charlm.tasks.text.dataset import TextDataset
 from charlm.tasks.text.preparation import prepare
 
-FIGURES = ("before", "both", "all seeds", "change", "network", "counts", "n-grams", "all n-grams", "model, MB")
-HEAD = ("corpus", "minutes", *FIGURES, "copied, new", "by the network")
+FIGURES = ("before", "both", "all seeds", "change", "network", "counts", "n-grams", "all n-grams", "than kn8")
+HEAD = ("corpus", "minutes", *FIGURES, "model, MB", "copied, new", "by the network")
 SAMPLES, LENGTH, TEMPERATURE = 10, 2000, 0.8
 
 
 class Row(NamedTuple):
-    """Bits per character of the held-out part, bytes of the model, and the novelty of samples in words."""
+    """Bits per character of the held-out part, bytes of the model, and the comparison and novelty in words."""
 
     both: float
     network: float | None
     counts: float | None
+    than_kn8: str
     size: int
     novelty: str
     novelty_alone: str
@@ -71,7 +73,7 @@ def main() -> None:
             *(number(before), number(row.both), ", ".join(number(each.both) for each in rows)),
             "" if before is None else f"{row.both / before - 1:+.1%}",
             *map(number, (row.network, row.counts, stored, ngrams(data, max(given.orders), 0))),
-            *(f"{row.size / 1e6:.1f}", row.novelty, row.novelty_alone),
+            *(row.than_kn8, f"{row.size / 1e6:.1f}", row.novelty, row.novelty_alone),
         )
         print(f"| {Path(corpus).name} | {given.minutes:g} | {' | '.join(cells)} |", flush=True)
 
@@ -88,10 +90,20 @@ def trained(python: str, corpus: str, minutes: float, seed: int, data: TextDatas
         names = ("bits_per_char", "network_bits_per_char", "counts_bits_per_char")
         both, network, counts = (figures.get(name) for name in names)
         if data is None:
-            return Row(both, network, counts, size, "", "")
+            return Row(both, network, counts, "", size, "", "")
         model = charlm.load(folder)
         assert isinstance(model, charlm.LanguageModel)
-        return Row(both, network, counts, size, *(how_new(each, data) for each in (model, model.without_counts())))
+        new, new_alone = (how_new(each, data) for each in (model, model.without_counts()))
+        return Row(both, network, counts, beside_kn8(python, folder, data), size, new, new_alone)
+
+
+def beside_kn8(python: str, folder: Path, data: TextDataset) -> str:
+    """Compare the model with an n-gram of order 8 on the held-out part."""
+    (held_out := folder.with_name("held-out.txt")).write_text("\n".join(data.split.valid), encoding="utf-8", newline="")
+    command = [python, "-m", "charlm", "compare", str(folder), "kn8", "--file", str(held_out), "--json", "--quiet"]
+    result = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    interval = result["interval"] and " to ".join(f"{bound:+.3f}" for bound in result["interval"])
+    return f"{result['difference']:+.3f}" + (f" ({interval})" if interval else "")
 
 
 def how_new(model: charlm.LanguageModel, data: TextDataset) -> str:
