@@ -14,6 +14,7 @@ from charlm.language_model import LanguageModel
 from charlm.progress import ignore
 from charlm.tokenizers import Tokenizer
 
+MOST_CHARACTERS = 2**25
 
 def training_text(description: dict[str, Any], corpus: Corpus) -> tuple[Streams | Lines, bool]:
     """Return the part of a corpus that an n-gram learns from, and whether the model was trained on that part.
@@ -21,11 +22,12 @@ def training_text(description: dict[str, Any], corpus: Corpus) -> tuple[Streams 
     The held-out part is left out if the corpus is that of the model, by its fingerprint; any other corpus is used
     whole. description: the return value of `checkpoint.describe`.
 
-    Raises CorpusError for a corpus that is too large for memory.
+    Raises CorpusError for a corpus of more than MOST_CHARACTERS.
     """
-    if corpus.large:
+    if corpus.characters > MOST_CHARACTERS:
         size = f"{', '.join(corpus.names)} has {corpus.characters:,} characters"
-        raise CorpusError(f"{size}, too many for an n-gram, whose counts are kept in memory; give a part of it")
+        most = f"the counts of an n-gram are kept in memory, so give at most {MOST_CHARACTERS:,}"
+        raise CorpusError(f"{size}; {most}")
     mode, same = description["config"]["sequence"], corpus.fingerprint() == description["corpus"]["sha256"]
     if same and not description["corpus"]["held_out"]:
         return hold_out(corpus.documents, mode, description["plan"]["train"]["valid_fraction"]).train, True

@@ -11,6 +11,8 @@ from numpy_ngram import KneserNey
 
 import charlm
 from charlm.cli import compare as command
+from charlm.comparison import baseline
+from charlm.data import corpus
 from charlm.data.documents import Document
 from charlm.data.split import hold_out
 
@@ -98,6 +100,18 @@ def test_the_text_that_was_learned_is_no_test(run: Run, known: str) -> None:
     assert "use held-out text" in run("compare", known, "kn3", "--file", "lines.txt").err
     Path("other.txt").write_text("the dog ran\na cat slept\n")
     assert "use held-out text" not in run("compare", known, "kn3", "--file", "other.txt").err
+
+
+def test_the_ngram_learns_from_a_text_that_is_read_from_disk(
+    run: Run, known: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = run("compare", known, "kn3", "the cat", "--json").out
+    monkeypatch.setattr(corpus, "IN_MEMORY", 10)
+    assert run("compare", known, "kn3", "the cat", "--json").out == expected
+    monkeypatch.setattr(baseline, "MOST_CHARACTERS", 10)
+    refused = run("compare", known, "kn3", "the cat")
+    assert (refused.code, refused.out) == (1, "")
+    assert f"lines.txt has {len(LINES):,} characters; the counts of an n-gram are kept in memory" in refused.err
 
 
 def test_the_ngram_of_a_model_with_held_out_files_learns_its_whole_corpus(run: Run, known: str) -> None:
