@@ -3,7 +3,7 @@
     python benchmarks/mixture.py MINUTES CORPUS ... [--seeds 3] [--before PYTHON] [--orders 5 6 7 8 10 12]
 
 Each corpus is trained by `charlm train CORPUS --minutes MINUTES` with all defaults, once for each seed. The figures are
-those of its held-out part, of the seed in the middle. With --before, the Python of another environment trains an
+those of the known characters of its held-out part, of the seed in the middle. With --before, the Python of another environment trains an
 earlier charlm with the same arguments, in turn. "n-grams" is the best of the orders as charlm stores counts, "all
 n-grams" the highest order without a limit. "than kn8" is what `charlm compare MODEL kn8` prints for the held-out part:
 the difference in bits per character, and its 95 % interval where the text has several lines. The last two columns are
@@ -87,8 +87,8 @@ def trained(python: str, corpus: str, minutes: float, seed: int, data: TextDatas
         figures = json.loads(done.stdout)["validation"]
         folder = Path(parent) / "m"
         size = sum(each.stat().st_size for each in folder.glob("*.safetensors"))
-        names = ("bits_per_char", "network_bits_per_char", "counts_bits_per_char")
-        both, network, counts = (figures.get(name) for name in names)
+        network, counts = (figures.get(f"{name}_bits_per_char") for name in ("network", "counts"))
+        both = figures.get("bits_per_char_known", figures["bits_per_char"])
         if data is None:
             return Row(both, network, counts, "", size, "", "")
         model = charlm.load(folder)

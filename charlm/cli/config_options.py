@@ -184,9 +184,7 @@ _TRAINING = {
         choices=names("training.optimizers"),
         metavar="NAME",
     ),
-    "schedule": Help(
-        "How the learning rate falls from its peak: linear or cosine.", choices=SCHEDULES, metavar="NAME"
-    ),
+    "schedule": Help("How the learning rate falls from its peak: linear or cosine.", choices=SCHEDULES, metavar="NAME"),
     "learning_rate": Help("Peak learning rate.", "chosen to fit the network"),
     "clip": Help("Largest norm of the gradient."),
     "seed": Help("Random seed."),

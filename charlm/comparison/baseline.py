@@ -16,6 +16,7 @@ from charlm.tokenizers import Tokenizer
 
 MOST_CHARACTERS = 2**25
 
+
 def training_text(description: dict[str, Any], corpus: Corpus) -> tuple[Streams | Lines, bool]:
     """Return the part of a corpus that an n-gram learns from, and whether the model was trained on that part.
 
