@@ -3,12 +3,13 @@
     python benchmarks/mixture.py MINUTES CORPUS ... [--seeds 3] [--before PYTHON] [--orders 5 6 7 8 10 12]
 
 Each corpus is trained by `charlm train CORPUS --minutes MINUTES` with all defaults, once for each seed. The figures are
-those of the known characters of its held-out part, of the seed in the middle. With --before, the Python of another environment trains an
-earlier charlm with the same arguments, in turn. "n-grams" is the best of the orders as charlm stores counts, "all
-n-grams" the highest order without a limit. "than kn8" is what `charlm compare MODEL kn8` prints for the held-out part:
-the difference in bits per character, and its 95 % interval where the text has several lines. The last two columns are
-of 10 samples of 2,000 characters at temperature 0.8, by the mixture and by its network alone: the longest stretch that
-is copied from the training part, in characters, and the share of 8-grams that are new. Let nothing else run meanwhile.
+those of its held-out part, without unknown characters, and of the seed in the middle. With --before, the Python of
+another environment trains an earlier charlm with the same arguments, in turn. "n-grams" is the best of the orders as
+charlm stores counts, "all n-grams" the highest order without a limit. "than kn8" is what `charlm compare MODEL kn8`
+prints for the held-out part: the difference in bits per character, and its 95 % interval where the text has several
+lines. The last two columns are of 10 samples of 2,000 characters at temperature 0.8, by the mixture and by its network
+alone: the longest stretch that is copied from the training part, in characters, and the share of 8-grams that are new.
+Let nothing else run meanwhile.
 """
 
 import argparse
