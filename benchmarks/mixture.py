@@ -95,16 +95,17 @@ def trained(python: str, corpus: str, minutes: float, seed: int, data: TextDatas
         model = charlm.load(folder)
         assert isinstance(model, charlm.LanguageModel)
         new, new_alone = (how_new(each, data) for each in (model, model.without_counts()))
-        return Row(both, network, counts, beside_kn8(python, folder, data), size, new, new_alone)
+        return Row(both, network, counts, beside_kn8(folder, data), size, new, new_alone)
 
 
-def beside_kn8(python: str, folder: Path, data: TextDataset) -> str:
+def beside_kn8(folder: Path, data: TextDataset) -> str:
     """Compare the model with an n-gram of order 8 on the held-out part."""
-    (held_out := folder.with_name("held-out.txt")).write_text("\n".join(data.split.valid), encoding="utf-8", newline="")
-    command = [python, "-m", "charlm", "compare", str(folder), "kn8", "--file", str(held_out), "--json", "--quiet"]
+    held_out = folder.with_name("held-out.txt")
+    held_out.write_text("\n".join(data.split.valid), encoding="utf-8", newline="")
+    command = [sys.executable, "-m", "charlm", "compare", str(folder), "kn8", f"--file={held_out}", "--json", "--quiet"]
     result = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    interval = result["interval"] and " to ".join(f"{bound:+.3f}" for bound in result["interval"])
-    return f"{result['difference']:+.3f}" + (f" ({interval})" if interval else "")
+    interval = "" if result["interval"] is None else " ({:+.3f} to {:+.3f})".format(*result["interval"])
+    return f"{result['difference']:+.3f}{interval}"
 
 
 def how_new(model: charlm.LanguageModel, data: TextDataset) -> str:
