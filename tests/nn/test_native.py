@@ -42,6 +42,25 @@ def gradients(cell: Cell, way: str, x: Tensor, state: State, keep: Tensor | None
     return [outputs.detach(), *(part.detach() for part in last), *torch.autograd.grad(loss, wanted)]
 
 
+@pytest.mark.parametrize("embedding", ["learned", "one-hot"])
+def test_ids_of_int32_give_the_same_logits(embedding: str) -> None:
+    sizes = ModelConfig(embedding=embedding, embedding_size=8, hidden_size=16, layers=2, dropout=0.0)
+    network = Network(sizes, 40).eval()
+    ids = torch.randint(40, (12, 4))
+    assert fused.fits(network.embedding.project(ids, cast(Cell, network.cells[0])))
+    with torch.no_grad():
+        torch.testing.assert_close(network(ids.int())[0], network(ids)[0])
+
+
+@pytest.mark.parametrize("wrong", [-1, 40])
+def test_an_id_that_is_no_token_is_refused(wrong: int) -> None:
+    network = Network(ModelConfig(embedding_size=8, hidden_size=16, layers=2, dropout=0.0), 40)
+    ids = torch.full((12, 4), 7)
+    ids[4, 1] = wrong
+    with pytest.raises(IndexError, match=f"no token {wrong}; ids go from 0 to 39"):
+        network(ids)
+
+
 @pytest.mark.parametrize(("name", "activation"), CELLS)
 @pytest.mark.parametrize(("T", "B", "H"), [(9, 3, 16), (8, 1, 32), (20, 11, 80), (4, 2, 1), (5, 7, 13), (6, 6, 50)])
 @pytest.mark.parametrize("resets", [False, True])

@@ -38,6 +38,15 @@ class Lookup(NamedTuple):
         """Return the projected input as a tensor: (T, B, G)."""
         return functional.embedding(self.ids, self.table)
 
+    def checked_ids(self) -> Tensor:
+        """Return the ids as the compiled loops read them, in int64. Raises IndexError for an id without a row."""
+        if self.ids.numel():
+            low, high = map(int, self.ids.aminmax())
+            if low < 0 or high >= len(self.table):
+                wrong = low if low < 0 else high
+                raise IndexError(f"there is no token {wrong}; ids go from 0 to {len(self.table) - 1}")
+        return self.ids.long().contiguous()
+
 
 Projected = Tensor | Lookup  # the projected input W_x x + b of all steps, (T, B, G)
 
@@ -66,7 +75,10 @@ def recur(
 
     `compute_dtype`, float32 or bfloat16, is the type of the factors of the products; sums are float32.
     """
-    ids, values = projected if isinstance(projected, Lookup) else (None, projected.to(compute_dtype))
+    if isinstance(projected, Lookup):
+        ids, values = projected.checked_ids(), projected.table
+    else:
+        ids, values = None, projected.to(compute_dtype)
     outputs, memory = _Recurrence.apply(  # type: ignore[no-untyped-call]
         loop, compute_dtype, ids, values, weight, bias, carry_mask, *state
     )
@@ -95,7 +107,6 @@ class _Recurrence(torch.autograd.Function):
         factors = output if compute_dtype == torch.float32 else torch.empty_like(output, dtype=compute_dtype)
         carry_mask = None if carry_mask is None else carry_mask.contiguous()
         weight = weight.contiguous()
-        ids = None if ids is None else ids.contiguous()
         run(
             f"{loop.name}_forward",
             T,
