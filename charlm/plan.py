@@ -20,7 +20,7 @@ LOWEST_RATE = 0.02  # the last learning rate, as a share of its peak
 VALIDATION_SHARE = 0.04  # of the time, at most
 MOST_VALIDATIONS = 20
 LARGEST_PLAN = 2**24  # bytes
-_PREVIEWS = 10  # times in a run
+_PREVIEWS, _SHORT_PREVIEWS = 10, 3  # times in a run, and in one of less than a minute
 FEW_STEPS = 20  # a network that took fewer has hardly learned anything
 _CURVE_POINTS = 100  # of the curves in the metrics, at most
 _MOST_STEPS = 2**40
@@ -131,7 +131,8 @@ class Plan:
 
     def preview_after(self, step: int) -> bool:
         """Whether the run previews samples after `step` steps."""
-        return self._reaches(step, _PREVIEWS)
+        short = (self.train.budget_minutes or 1) < 1
+        return self._reaches(step, _SHORT_PREVIEWS if short else _PREVIEWS)
 
     def log_after(self, step: int) -> bool:
         """Whether the metrics get a line after `step` steps, a point of the curves between two validations."""

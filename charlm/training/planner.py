@@ -23,7 +23,7 @@ from charlm.training.recipe import Sized, resolve, resolve_dropout, resolve_rate
 from charlm.training.speed import mean_seconds, step_seconds, validation_seconds, with_fewer_threads
 from charlm.wording import listed
 
-_TRIAL_STEPS, _TRIAL_SHARE = 4, 0.1  # steps to measure with fewer threads, in this share of the budget at most
+_TRIAL_STEPS, _TRIAL_SHARE = 4, 0.01  # steps to measure with fewer threads, in this share of the budget at most
 _MUCH_LARGER = 16  # times the weights of the usual trial
 _TRIAL_SIZE = (256, 2)  # width and layers of the network whose speed decides the size
 _TOKENS_READ_PER_LEARNED = 3  # reading a token takes a third of the time of learning it

@@ -15,8 +15,8 @@ from charlm.tasks import Batch, Batches, Dataset
 from charlm.training.distributed import Group
 from charlm.training.learner import Learner
 
-_SHARE, _VALIDATION_SHARE = 0.01, 0.05  # of the budget, to measure the speed of training, and that of validation
-_BOUNDS = (0.3, 3.0)  # seconds
+_SHARE = 0.01  # of the budget, to measure the speed of training, and again to measure that of validation
+_BOUNDS = (0.1, 3.0)  # seconds
 _SHORT, _LONGER = 2, 8  # tokens of a window that is cut
 _SMALL, _LARGER = 2_000, 100_000  # least and greatest size of the examples that measure the speed of validation
 _GROWTH = 4  # from one size to the next
@@ -75,26 +75,29 @@ def with_fewer_threads(seconds: float, measure: Callable[[], float], group: Grou
 
 
 def validation_seconds(dataset: Dataset, network: Trainable, budget: float, group: Group) -> float:
-    """Return the seconds of a validation, estimated from some of its examples. budget: as in `step_seconds`."""
+    """Return the seconds of a validation, estimated from parts of its examples. budget: as in `step_seconds`."""
     whole = dataset.validation_size
 
-    def estimate(size: int) -> float:
+    def measure(size: int) -> tuple[int, float]:
         some, part = dataset.first_examples(size)
         before = time.perf_counter()
         dataset.evaluate(network, some, group.map_rows)
-        return group.broadcast_float(time.perf_counter() - before) * whole / part
+        return part, group.broadcast_float(time.perf_counter() - before)
 
     network.eval()
-    size = _SMALL
-    seconds = estimate(size)
-    # A larger part is read faster, in proportion: more of its examples are read together.
-    while size < min(_LARGER, whole) and seconds * _GROWTH * size / whole < _allowed(budget, _VALIDATION_SHARE):
+    size, measured = _SMALL, [measure(_SMALL)]
+    while size < min(_LARGER, whole) and measured[-1][1] * _GROWTH < _allowed(budget):
         size *= _GROWTH
-        seconds = estimate(size)
-    return seconds
+        measured.append(measure(size))
+    part, seconds = measured[-1]
+    each = seconds / part
+    # A larger part is read faster, in proportion: more of its examples are read together. The first part also warms up.
+    if len(measured) > 2 and (further := part - measured[-2][0]) > 0:
+        each = min(each, max(0.0, seconds - measured[-2][1]) / further)
+    return seconds + each * (whole - part)
 
 
-def _allowed(budget: float, share: float = _SHARE) -> float:
+def _allowed(budget: float) -> float:
     """Return the seconds for one measurement."""
     low, high = _BOUNDS
-    return min(high, max(low, share * budget))
+    return min(high, max(low, _SHARE * budget))
