@@ -53,7 +53,7 @@ def test_ids_of_int32_give_the_same_logits(embedding: str) -> None:
 
 
 @pytest.mark.parametrize("wrong", [-1, 40])
-def test_an_id_that_is_no_token_is_refused(wrong: int) -> None:
+def test_an_id_outside_of_the_vocabulary_is_refused(wrong: int) -> None:
     network = Network(ModelConfig(embedding_size=8, hidden_size=16, layers=2, dropout=0.0), 40)
     ids = torch.full((12, 4), 7)
     ids[4, 1] = wrong

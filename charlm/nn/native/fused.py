@@ -44,7 +44,7 @@ class Lookup(NamedTuple):
             low, high = map(int, self.ids.aminmax())
             if low < 0 or high >= len(self.table):
                 wrong = low if low < 0 else high
-                raise IndexError(f"there is no token {wrong}; ids go from 0 to {len(self.table) - 1}")
+                raise IndexError(f"the vocabulary has no token {wrong}; ids go from 0 to {len(self.table) - 1}")
         return self.ids.long().contiguous()
 
 
