@@ -131,7 +131,8 @@ class Plan:
 
     def preview_after(self, step: int) -> bool:
         """Whether the run previews samples after `step` steps."""
-        short = (self.train.budget_minutes or 1) < 1
+        minutes = self.train.budget_minutes
+        short = minutes is not None and minutes < 1
         return self._reaches(step, _SHORT_PREVIEWS if short else _PREVIEWS)
 
     def log_after(self, step: int) -> bool:

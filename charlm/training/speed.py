@@ -75,26 +75,23 @@ def with_fewer_threads(seconds: float, measure: Callable[[], float], group: Grou
 
 
 def validation_seconds(dataset: Dataset, network: Trainable, budget: float, group: Group) -> float:
-    """Return the seconds of a validation, estimated from parts of its examples. budget: as in `step_seconds`."""
+    """Return the seconds of a validation, estimated from some of its examples. budget: as in `step_seconds`."""
     whole = dataset.validation_size
 
-    def measure(size: int) -> tuple[int, float]:
+    def estimate(size: int) -> float:
         some, part = dataset.first_examples(size)
         before = time.perf_counter()
         dataset.evaluate(network, some, group.map_rows)
-        return part, group.broadcast_float(time.perf_counter() - before)
+        return group.broadcast_float(time.perf_counter() - before) * whole / part
 
     network.eval()
-    size, measured = _SMALL, [measure(_SMALL)]
-    while size < min(_LARGER, whole) and measured[-1][1] * _GROWTH < _allowed(budget):
+    size = _SMALL
+    seconds = estimate(size)
+    # A larger part is read faster, in proportion: more of its examples are read together.
+    while size < min(_LARGER, whole) and seconds * _GROWTH * size / whole < _allowed(budget):
         size *= _GROWTH
-        measured.append(measure(size))
-    part, seconds = measured[-1]
-    each = seconds / part
-    # A larger part is read faster, in proportion: more of its examples are read together. The first part also warms up.
-    if len(measured) > 2 and (further := part - measured[-2][0]) > 0:
-        each = min(each, max(0.0, seconds - measured[-2][1]) / further)
-    return seconds + each * (whole - part)
+        seconds = estimate(size)
+    return seconds
 
 
 def _allowed(budget: float) -> float:
