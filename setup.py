@@ -50,7 +50,7 @@ class BuildLoops(build_ext):
 
     def _counts(self):
         """Compile the counts once for each width of a token in bits."""
-        names = [f"charlm/counts/native/{name}" for name in ("sort", "tally", "left_out", "look_up")]
+        names = [f"charlm/counts/native/{name}" for name in ("sort", "tally", "left_out", "guess", "look_up")]
         return [
             each for bits in (8, 16, 32) for each in self._objects(names, f"tokens{bits}", [("WIDTH", str(bits))], [])
         ]

@@ -5,9 +5,9 @@
 Each corpus is split as `charlm train` splits it, and counted with the settings that charlm chooses, in a process of its
 own. Seconds are those of the processor, summed over the cores. "peak" is the memory that the process takes in addition
 to the encoded text. "left out" is the mean over the counted part in counts without each token (lines) or without its
-block (running text); "held out" is the mean over the part that was not counted. "one in ten" leaves out tenths of the
-whole text, and has the mean over all tenths and the last tenth, which is what is held out of a running text: it shows
-how far the tenths of a text differ.
+block (running text); guesses are the likeliest tokens by counts without the block. "held out" is the mean over the part
+that was not counted. "one in ten" leaves out tenths of the whole text, and has the mean over all tenths and the last
+tenth, which is what is held out of a running text: it shows how far the tenths of a text differ.
 
     charlm corpus get names tinyshakespeare
     charlm corpus stdlib > stdlib.txt
@@ -33,7 +33,7 @@ from charlm.data.sequences import encode_sequences
 from charlm.tasks.text.preparation import prepare
 
 SECONDS = 15.0  # that may be spent on counting
-HEAD = ("text", "tokens", "order", "cuts", "CPU s to count", "CPU s with left out", "peak MB", "stored MB")
+HEAD = ("text", "tokens", "order", "cuts", "CPU s to count", "CPU s with left out and guesses", "peak MB", "stored MB")
 BITS = ("held out, all n-grams", "held out, stored", "left out", "left out less held out", "one in ten: all, last")
 SPEED = ("look-ups/s", "distributions/s")
 
@@ -57,7 +57,7 @@ def measured(corpus: str) -> dict[str, str]:
     settings = choose(len(ids), SECONDS)
     before = peak()
     seconds, counts = timed(lambda: Counts.of(ids, starts, predictable, settings))
-    together, counted = timed(lambda: count(ids, starts, predictable, settings, left_out_lines=lines))
+    together, counted = timed(lambda: count(ids, starts, predictable, settings, left_out_lines=lines, guesses=True))
     after = peak()
     assert counted.left_out is not None
     held_out = [data.tokenizer.sequence(data.tokenizer.encode(text), eos=lines) for text in data.split.valid]
@@ -77,7 +77,7 @@ def measured(corpus: str) -> dict[str, str]:
         "order": str(settings.order),
         "cuts": " ".join(map(str, counts.cuts)),
         "CPU s to count": f"{seconds:.2f}",
-        "CPU s with left out": f"{together:.2f}",
+        "CPU s with left out and guesses": f"{together:.2f}",
         "peak MB": f"{after - before:,.0f}",
         "stored MB": f"{len(to_bytes(counts)) / 2**20:.1f}",
         "held out, all n-grams": f"{held:.4f}",

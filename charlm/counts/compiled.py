@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.counts.collect import MOST, Level, Tally
-from charlm.counts.figures import Figures, Statistics, logarithms
+from charlm.counts.figures import GUESSES, Figures, Guesses, Statistics, logarithms
 from charlm.counts.native.library import call, in_threads, pointer, structure
 from charlm.counts.text import Integers, Text, block_ends
 from charlm.counts.unigrams import Unigrams, without_blocks, without_tokens
@@ -21,8 +21,9 @@ _WITHOUT = structure(
     "blocks columns",
     "cuts discounts ends unigrams counts followers probabilities depth count follower",
 )
+_GUESSING = structure("Guessing", "blocks", "cuts discounts ends unigrams guesses chances")
 _PARTS = 64  # that the ranks are read in: enough for all threads to end at about the same time
-_SORTED, _TALLIED, _WRITTEN = 0.4, 0.6, 0.7  # shares of the time at the end of each step
+_SORTED, _TALLIED, _WRITTEN, _LEFT_OUT = 0.25, 0.35, 0.4, 0.6  # shares of the time at the end of each step
 
 
 class CompiledCounter:
@@ -74,11 +75,7 @@ class CompiledCounter:
     def left_out(self, cuts: Sequence[int], discounts: Sequence[Sequence[float]], root: Level, blocks: int) -> Figures:
         """Return the figures of each token but START without its block, or without itself if `blocks` is 0."""
         N = len(self.text.ids)
-        ends = block_ends(self.text, blocks)
-        arrays = {
-            "cuts": np.array(cuts, dtype=np.uint32),
-            "discounts": np.array([(0.0, *each) for each in discounts]),
-            "ends": ends,
+        arrays = self._smoothing(cuts, discounts, blocks) | {
             "probabilities": np.zeros(N, dtype=np.float32),
             **{name: np.zeros(N, dtype=np.uint8) for name in ("depth", "count", "follower")},
         }
@@ -86,11 +83,34 @@ class CompiledCounter:
         arrays |= unigrams._asdict()
         addresses = {name: pointer(values) for name, values in arrays.items()}
         without = _WITHOUT(blocks=blocks, columns=unigrams.unigrams.shape[1], **addresses)
-        self._in_parts("leave_out", [(without,)] * len(self._parts), _WRITTEN, 1.0)
+        self._in_parts("leave_out", [(without,)] * len(self._parts), _WRITTEN, _LEFT_OUT)
         tokens = self.text.ids != Tokenizer.START
         names = ("probabilities", "depth", "count", "follower")
         probabilities, *statistics = (arrays.pop(name)[tokens] for name in names)  # one after the other, to save memory
         return Figures(logarithms(probabilities), Statistics(*statistics))
+
+    def guesses(self, cuts: Sequence[int], discounts: Sequence[Sequence[float]], root: Level, blocks: int) -> Guesses:
+        """Return the guesses (N, GUESSES) at each token but START without its block, with rounded chances."""
+        N = len(self.text.ids)
+        arrays = self._smoothing(cuts, discounts, blocks) | {
+            "guesses": np.zeros((N, GUESSES), dtype=self.text.ids.dtype),
+            "chances": np.zeros((N, GUESSES), dtype=np.uint8),
+        }
+        arrays["unigrams"] = self._unigrams(arrays["ends"], discounts[0], root).unigrams
+        guessing = _GUESSING(blocks=blocks, **{name: pointer(values) for name, values in arrays.items()})
+        self._in_parts("guess", [(guessing,)] * len(self._parts), _LEFT_OUT, 1.0)
+        tokens = self.text.ids != Tokenizer.START
+        return Guesses(*(arrays.pop(name)[tokens] for name in ("guesses", "chances")))
+
+    def _smoothing(
+        self, cuts: Sequence[int], discounts: Sequence[Sequence[float]], blocks: int
+    ) -> dict[str, NDArray[Any]]:
+        """Return what probabilities without a block depend on, as arrays for the loops."""
+        return {
+            "cuts": np.array(cuts, dtype=np.uint32),
+            "discounts": np.array([(0.0, *each) for each in discounts]),
+            "ends": block_ends(self.text, blocks),
+        }
 
     def _unigrams(self, ends: Integers, discount: Sequence[float], root: Level) -> Unigrams:
         """Return the unigrams without each block, or without the token itself."""

@@ -1,6 +1,6 @@
 """Count a text, and ask the counts: for the tokens of a text, or for the distribution after a context."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -9,17 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.batching import batches
-from charlm.counts.collect import Level
 from charlm.counts.compiled import CompiledCounter
-from charlm.counts.figures import MOST_FOLLOWERS, Figures, Statistics, log2_of_counts
+from charlm.counts.figures import Figures, Guesses, Statistics
 from charlm.counts.fit import choose_cuts
 from charlm.counts.native.library import library
 from charlm.counts.parts import Part, counted_parts
 from charlm.counts.plain import PlainCounter
 from charlm.counts.settings import CountSettings
-from charlm.counts.smoothing import Floats, backoffs, decode_shares, discounted, discounts, encode_shares
-from charlm.counts.text import Integers, Text, id_type, text_of, with_starts
-from charlm.counts.tree import Nodes, Shares, Tree
+from charlm.counts.smoothing import Floats, discounts
+from charlm.counts.text import Integers, Text, text_of, with_starts
+from charlm.counts.tree import Shares, Tree, make_tree
 from charlm.progress import ignore
 from charlm.tokenizers import Ids
 
@@ -77,6 +76,10 @@ class Counts:
         """Return the figures of targets (N,) after contexts (N, C), as in `distributions`."""
         return self.tree.look_up_after(contexts, targets)
 
+    def guesses(self, contexts: NDArray[Any]) -> Guesses:
+        """Return the likeliest tokens after contexts (N, C), as in `distributions`."""
+        return self.tree.guesses(contexts)
+
     def distribution(self, context: NDArray[Any] | Sequence[int]) -> Shares:
         """Return the probability of each token (V,) after a context, of which the last `order` - 1 tokens count."""
         probabilities: Shares = self.distributions(np.asarray(context)[None])[0][0]
@@ -108,12 +111,13 @@ def count(
     settings: CountSettings,
     *,
     left_out_lines: bool | None = None,
+    guesses: bool = False,
     on_progress: OnCounting = ignore,
 ) -> Counted:
     """Count the tokens `ids` (N,), whose sequences begin at the offsets `starts`; no id is START.
 
     left_out_lines: True leaves out each token by itself, False each of `settings.blocks` contiguous blocks of the text;
-    None computes no figures.
+    None computes no figures. guesses: whether the figures have the likeliest tokens, by counts without blocks.
     """
     size, order = len(predictable), settings.order
     parts = counted_parts(len(ids), starts, settings.tokens)
@@ -127,7 +131,9 @@ def count(
     inside = None
     if left_out_lines is not None:  # before the tree takes memory
         inside = counter.left_out(cuts, discount, root, 0 if left_out_lines else settings.blocks)
-    counts = Counts(order, cuts, predictable, _tree(root, levels, discount, predictable, settings.limit > 0))
+        if guesses:
+            inside = inside._replace(guesses=counter.guesses(cuts, discount, root, settings.blocks))
+    counts = Counts(order, cuts, predictable, make_tree(root, levels, discount, predictable, settings.limit > 0))
     on_progress(1.0)
     return Counted(counts, inside)
 
@@ -136,37 +142,3 @@ def _text(ids: NDArray[Any], starts: Integers, parts: Sequence[Part], size: int,
     """Return the text that is counted: all sequences, or parts of them."""
     texts = [with_starts(ids[a:b], starts[(starts >= a) & (starts < b)] - a, size, order) for a, b in parts]
     return Text(*(np.concatenate(each) for each in zip(*texts, strict=True)))
-
-
-def _tree(
-    root: Level,
-    levels: Iterable[Level],
-    discount: Sequence[Sequence[float]],
-    predictable: NDArray[np.bool_],
-    rounded: bool,
-) -> Tree:
-    size = len(predictable)
-    token = id_type(size)
-    unigrams = np.zeros(size)
-    unigrams[root.following] = discounted(root.adjusted, discount[0]) / max(1, int(root.totals.sum()))
-    unigrams[predictable] += (1 - unigrams.sum()) / max(1, predictable.sum())
-    nodes = []
-    above = 1
-    for level, each in zip(levels, discount[1:], strict=True):
-        exact = discounted(level.adjusted, each) / np.repeat(level.totals, np.diff(level.starts))
-        shares = decode_shares(encode_shares(exact, level.starts)) if rounded else exact.astype(np.float32)
-        children = np.concatenate([[0], np.cumsum(np.bincount(level.parents, minlength=above))]).astype(np.uint32)
-        nodes.append(
-            Nodes(
-                level.tokens.astype(token),
-                children,
-                log2_of_counts(level.counts),
-                level.starts.astype(np.uint32),
-                level.following.astype(token),
-                shares,
-                backoffs(shares, level.starts),
-            )
-        )
-        above = len(level.tokens)
-    followers = min(MOST_FOLLOWERS, len(root.following))
-    return Tree(unigrams.astype(np.float32), int(log2_of_counts(root.counts).max(initial=0)), followers, tuple(nodes))

@@ -25,6 +25,39 @@ class Statistics(NamedTuple):
         return Statistics(self.depth[rows], self.counts[rows], self.followers[rows])
 
 
+GUESSES = 2
+_ROUNDED_ONE = 255
+
+
+class Guesses(NamedTuple):
+    """The likeliest tokens (..., GUESSES) after each context, the first one first, and their probabilities.
+
+    Of equally likely tokens, the one with the lower id comes first. To save memory, rounded probabilities are uint8, in
+    255ths.
+    """
+
+    tokens: NDArray[Any]
+    chances: NDArray[Any]
+
+    @classmethod
+    def of(cls, probabilities: NDArray[np.float32]) -> "Guesses":
+        """Return the guesses (N, GUESSES) of distributions (N, V)."""
+        rest, rows = probabilities.copy(), np.arange(len(probabilities))
+        tokens = np.empty((len(rest), GUESSES), dtype=np.int64)
+        for number in range(GUESSES):
+            tokens[:, number] = rest.argmax(axis=1)
+            rest[rows, tokens[:, number]] = -1
+        return cls(tokens, np.take_along_axis(probabilities, tokens, axis=1))
+
+    def rounded(self) -> "Guesses":
+        """Return the guesses with rounded probabilities."""
+        return self._replace(chances=(self.chances * _ROUNDED_ONE + np.float32(0.5)).astype(np.uint8))
+
+    def exact(self) -> "Guesses":
+        """Return the guesses with probabilities as float32, from rounded ones."""
+        return self._replace(chances=self.chances / np.float32(_ROUNDED_ONE))
+
+
 class Figures(NamedTuple):
     """log P (N,) of each token of a text in nats, and the statistics of its context.
 
@@ -33,10 +66,12 @@ class Figures(NamedTuple):
 
     logprobs: NDArray[np.float32]
     context: Statistics
+    guesses: Guesses | None = None
 
     def select(self, rows: Any) -> "Figures":
         """Return the figures of some tokens."""
-        return Figures(self.logprobs[rows], self.context.select(rows))
+        guesses = self.guesses and Guesses(*(each[rows] for each in self.guesses))
+        return Figures(self.logprobs[rows], self.context.select(rows), guesses)
 
 
 def log2_of_counts(counts: NDArray[Any]) -> NDArray[np.uint8]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.counts.figures import Figures, Statistics, logarithms
+from charlm.counts.figures import GUESSES, Figures, Guesses, Statistics, logarithms
 from charlm.counts.native.library import Structures, call, compiled, in_threads, pointer, structure
 from charlm.counts.text import Integers, Text, id_type
 
@@ -50,6 +50,14 @@ class CompiledTree:
         """Return the probabilities (N, V) after contexts (N, C), and statistics (N,)."""
         probabilities = np.empty((len(contexts), self._tree.vocabulary), dtype=np.float32)
         return probabilities, self._after("distributions", contexts, probabilities)
+
+    def guesses(self, contexts: Integers) -> Guesses:
+        """Return the guesses (N, GUESSES) after contexts (N, C)."""
+        N, C = contexts.shape
+        tokens, chances = np.empty((N, GUESSES), dtype=np.int64), np.empty((N, GUESSES), dtype=np.float32)
+        work = np.empty(self._tree.vocabulary, dtype=np.float32)
+        call("guesses", self._token, self._tree, contexts, N, C, work, tokens, chances)
+        return Guesses(tokens, chances)
 
     def _after(self, function: str, contexts: Integers, *arrays: NDArray[Any]) -> Statistics:
         N, C = contexts.shape

@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.counts.collect import Level, Tally, collect, drop
-from charlm.counts.figures import Figures
+from charlm.counts.figures import GUESSES, Figures, Guesses
 from charlm.counts.left_out import left_out
 from charlm.counts.text import Text, block_ends
+from charlm.counts.tree import make_tree
 from charlm.tokenizers import Tokenizer
 
 
@@ -44,3 +45,22 @@ class PlainCounter:
         block = np.searchsorted(block_ends(self.text, blocks), at, side="right") if blocks else at
         figures = left_out(self.text, self.order, self.predictable, cuts, discounts, block)
         return figures.select(self.text.ids != Tokenizer.START)
+
+    def guesses(self, cuts: Sequence[int], discounts: Sequence[Sequence[float]], root: Level, blocks: int) -> Guesses:
+        """Return the guesses (N, GUESSES) at each token but START without its block, with rounded chances."""
+        ids, context = self.text
+        at = np.arange(len(ids))
+        block = np.searchsorted(block_ends(self.text, blocks), at, side="right")
+        result = Guesses(np.zeros((len(ids), GUESSES), np.int64), np.zeros((len(ids), GUESSES), np.uint8))
+        before = np.arange(self.order - 1, 0, -1)
+        for each in range(blocks):
+            rest = Text(ids, np.where(block == each, 0, context).astype(np.uint8))
+            levels, _, counts = zip(*collect(rest, self.order, self.predictable), strict=True)
+            above, *below = drop(levels, counts, cuts)
+            tree = make_tree(above, below, discounts, self.predictable, False)
+            asked = at[(block == each) & (context > 0)]
+            contexts = np.where(before <= context[asked][:, None], ids[asked[:, None] - before].astype(np.int64), -1)
+            for whole, part in zip(result, tree.guesses(contexts).rounded(), strict=True):
+                whole[asked] = part
+        tokens = ids != Tokenizer.START
+        return Guesses(*(each[tokens] for each in result))

@@ -10,7 +10,7 @@ LARGEST_FILE = int(MOST_MEGABYTES * MEGABYTE)  # bytes that a file of counts may
 _BLOCKS = 16
 _BYTES_PER_TOKEN = 32  # of memory while counting
 _MEMORY = 600 * MEGABYTE  # to count in
-_TOKENS_PER_SECOND = 1_500_000  # that are counted and looked up on one core
+_TOKENS_PER_SECOND = 1_200_000  # that are counted, looked up and guessed on one core
 _ORDERS = ((2**16, 6), (2**19, 8), (2**21, 10))  # the order for a text of at most this number of tokens
 _HIGHEST = 12
 

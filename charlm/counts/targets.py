@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.counts.counts import Counts
-from charlm.counts.figures import Figures, Statistics
+from charlm.counts.figures import Figures, Guesses, Statistics
 from charlm.counts.parts import counted_parts
 from charlm.counts.text import Integers, text_of
 from charlm.tokenizers import Tokenizer
@@ -36,6 +36,8 @@ class TargetFigures:
         counted = (part >= 0) & (offsets < self._lasts[part])
         rows = np.where(counted, self._before[part] + offsets - self._firsts[part], 0)
         figures = self._left_out.select(rows)
+        if figures.guesses:
+            figures = figures._replace(guesses=figures.guesses.exact())
         counted &= figures.logprobs > -np.inf  # the first token of a part was counted without its context
         if counted.all():
             return figures
@@ -43,9 +45,21 @@ class TargetFigures:
         looked_up = self._looked_up(offsets[:, columns])
         t, b = np.nonzero(~counted[:, columns])
         figures.logprobs[t, columns[b]] = looked_up.logprobs[t, b]
+        if figures.guesses:
+            for to, each in zip(figures.guesses, self._guesses(offsets[t, columns[b]]), strict=True):
+                to[t, columns[b]] = each
         for to, each in zip(figures.context, looked_up.context, strict=True):
             to[t, columns[b]] = each[t, b]
         return figures
+
+    def _guesses(self, offsets: Integers) -> Guesses:
+        """Return the guesses (N, 2) at offsets (N,) in counts that leave nothing out."""
+        size = self._counts.order - 1
+        before = offsets[:, None] - np.arange(size, 0, -1)
+        contexts = self._ids[before % len(self._ids)].astype(np.int64)
+        start = self._starts[np.searchsorted(self._starts, offsets, side="right") - 1]
+        contexts[before < start[:, None]] = Tokenizer.START
+        return self._counts.guesses(contexts)
 
     def _looked_up(self, offsets: Integers) -> Figures:
         """Return the figures (T, B) in counts that leave nothing out."""

@@ -1,6 +1,6 @@
 """The tree of contexts with probabilities: look up the tokens of a text, or whole distributions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.counts.figures import MOST_FOLLOWERS, Figures, Statistics, logarithms
+from charlm.counts.collect import Level
+from charlm.counts.figures import MOST_FOLLOWERS, Figures, Guesses, Statistics, log2_of_counts, logarithms
 from charlm.counts.look_up import CompiledTree
 from charlm.counts.native.library import library
+from charlm.counts.smoothing import backoffs, decode_shares, discounted, encode_shares
 from charlm.counts.text import Integers, Text, id_type
 from charlm.tokenizers import Tokenizer
 
@@ -105,6 +107,12 @@ class Tree:
         probabilities = np.array([self._distribution(path) for path in paths], dtype=np.float32)
         return probabilities.reshape(len(paths), len(self.unigrams)), Statistics(*statistics.T)
 
+    def guesses(self, contexts: NDArray[Any]) -> Guesses:
+        """Return the likeliest tokens (N, GUESSES) after contexts (N, C), as in `distributions`."""
+        if self.compiled is not None:
+            return self.compiled.guesses(_whole(contexts))
+        return Guesses.of(self.distributions(contexts)[0])
+
     def _path(self, context: Sequence[int]) -> list[int]:
         """Return the index of the node of the last token of a context, of the last two, and so on, while known."""
         path: list[int] = []
@@ -152,3 +160,38 @@ def _find(keys: Integers, wanted: Integers) -> tuple[Integers, NDArray[np.bool_]
         return np.zeros(len(wanted), dtype=np.int64), np.zeros(len(wanted), dtype=bool)
     index = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     return index, keys[index] == wanted
+
+
+def make_tree(
+    root: Level,
+    levels: Iterable[Level],
+    discount: Sequence[Sequence[float]],
+    predictable: NDArray[np.bool_],
+    rounded: bool,
+) -> Tree:
+    """Return the tree of these levels, with the discounts of each; `rounded` as in a file."""
+    size = len(predictable)
+    token = id_type(size)
+    unigrams = np.zeros(size)
+    unigrams[root.following] = discounted(root.adjusted, discount[0]) / max(1, int(root.totals.sum()))
+    unigrams[predictable] += (1 - unigrams.sum()) / max(1, predictable.sum())
+    nodes = []
+    above = 1
+    for level, each in zip(levels, discount[1:], strict=True):
+        exact = discounted(level.adjusted, each) / np.repeat(level.totals, np.diff(level.starts))
+        shares = decode_shares(encode_shares(exact, level.starts)) if rounded else exact.astype(np.float32)
+        children = np.concatenate([[0], np.cumsum(np.bincount(level.parents, minlength=above))]).astype(np.uint32)
+        nodes.append(
+            Nodes(
+                level.tokens.astype(token),
+                children,
+                log2_of_counts(level.counts),
+                level.starts.astype(np.uint32),
+                level.following.astype(token),
+                shares,
+                backoffs(shares, level.starts),
+            )
+        )
+        above = len(level.tokens)
+    followers = min(MOST_FOLLOWERS, len(root.following))
+    return Tree(unigrams.astype(np.float32), int(log2_of_counts(root.counts).max(initial=0)), followers, tuple(nodes))

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from charlm.counts import Counts, CountSettings, Figures
 from charlm.counts.compiled import CompiledCounter
+from charlm.counts.figures import GUESSES, Guesses
 from charlm.counts.native.library import library
 from charlm.counts.plain import PlainCounter
 from charlm.counts.smoothing import discounts
@@ -60,6 +62,31 @@ def test_counts_are_those_of_numpy(seed: int, order: int, size: int) -> None:
         check_same(expected, result, Text(*(each[text.ids != START] for each in text)))
 
 
+def check_guesses(expected: Guesses, result: Guesses, scored: NDArray[np.bool_], tolerance: float = 1e-5) -> None:
+    """Check the probabilities, and the likeliest token where it is clearly likelier than the second one."""
+    assert result.chances[scored] == pytest.approx(expected.chances[scored], abs=tolerance)
+    clear = scored & (expected.chances[:, 0] - expected.chances[:, 1] > 3 * tolerance)
+    assert result.tokens[clear, 0].tolist() == expected.tokens[clear, 0].tolist()
+    assert clear.sum() > scored.sum() / 3
+
+
+@pytest.mark.parametrize("size", [40, 300, 70_000])
+@pytest.mark.parametrize("order", [2, 5, 12])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_guesses_are_those_of_numpy(seed: int, order: int, size: int) -> None:
+    text = random_text(seed, size, order)
+    predictable = np.arange(size) >= EOS
+    plain, compiled = (each(text, order, predictable, ignore) for each in (PlainCounter, CompiledCounter))
+    cuts = sorted(np.random.default_rng(seed).integers(1, 4, order).tolist())
+    cuts[0] = 1
+    discount = [discounts(each.numbers.tolist()) for each in plain.tallies()]
+    root = next(plain.levels(cuts))
+    for blocks in (2, 16):
+        expected, result = (each.guesses(cuts, discount, root, blocks) for each in (plain, compiled))
+        scored = (text.context > 0)[text.ids != START]
+        check_guesses(expected.exact(), result.exact(), scored, tolerance=1.01 / 255)  # they are rounded
+
+
 @pytest.mark.parametrize("size", [40, 300, 70_000])
 def test_look_ups_are_those_of_numpy(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     text = random_text(1, size, 6)
@@ -73,12 +100,15 @@ def test_look_ups_are_those_of_numpy(monkeypatch: pytest.MonkeyPatch, size: int)
     other = random_text(3, size, 6)
     figures, (probabilities, statistics) = counts.figures(other.ids), counts.distributions(contexts)
     after = counts.figures_after(contexts, targets)
+    guesses = counts.guesses(contexts)
     monkeypatch.setattr("charlm.counts.tree.library", lambda: None)
     plain = replace(counts, tree=replace(counts.tree))
     check_same(plain.figures(other.ids), figures, other)
     expected, expected_statistics = plain.distributions(contexts)
     assert probabilities == pytest.approx(expected, abs=1e-6)
     assert [each.tolist() for each in statistics] == [each.tolist() for each in expected_statistics]
+    assert guesses.chances == pytest.approx(np.sort(expected, axis=1)[:, : -GUESSES - 1 : -1], abs=1e-6)
+    check_guesses(plain.guesses(contexts), guesses, np.ones(len(contexts), dtype=bool))
     expected_after = plain.figures_after(contexts, targets)
     assert after.logprobs == pytest.approx(expected_after.logprobs, abs=1e-5)
     assert [each.tolist() for each in after.context] == [each.tolist() for each in expected_after.context]

@@ -269,7 +269,7 @@ def test_the_order_and_the_counted_part_follow_from_the_text_and_the_time() -> N
     assert choose(10_000, seconds=5) == CountSettings(order=6)
     assert choose(1_000_000, seconds=5) == CountSettings(order=10)
     assert choose(4_000_000, seconds=5) == CountSettings(order=12)
-    assert choose(10**9, seconds=5) == CountSettings(order=12, tokens=7_500_000)
+    assert choose(10**9, seconds=5) == CountSettings(order=12, tokens=6_000_000)
     assert choose(10**9, seconds=100, memory=2**29) == CountSettings(order=12, tokens=2**24)
 
 

@@ -62,4 +62,28 @@ struct entry {
     uint32_t slot;        /* its number among the followers of the node */
 };
 
+enum { GUESSES = 2 };
+
+/* The likeliest tokens, the first one first. */
+struct top {
+    token token[GUESSES];
+    float chance[GUESSES];
+};
+
+static inline struct top no_top(void) {
+    struct top top = {{0}, {0}};
+    for (int i = 0; i < GUESSES; i++) top.chance[i] = -1;
+    return top;
+}
+
+/* Put a token among the likeliest ones. Of equally likely tokens, the one with the lower id comes first. */
+static inline void put(struct top *top, token of, float chance) {
+    int at = GUESSES;
+    while (at > 0 && (chance > top->chance[at - 1] || (chance == top->chance[at - 1] && of < top->token[at - 1]))) at--;
+    if (at == GUESSES) return;
+    for (int i = GUESSES - 1; i > at; i--) top->token[i] = top->token[i - 1], top->chance[i] = top->chance[i - 1];
+    top->token[at] = of;
+    top->chance[at] = chance;
+}
+
 #endif

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from charlm.compiled import NONE, forced, load
 from charlm.progress import ignore
 
-_REVISION = 3  # of the interface of counts.h
+_REVISION = 4  # of the interface of counts.h
 _Task = tuple[Any, ...]
 
 

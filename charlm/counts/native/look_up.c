@@ -102,26 +102,46 @@ EXPORT void NAME(look_up_after)(const struct tree *tree, const int64_t *contexts
     }
 }
 
+/* Write the probabilities (V) after the context of a path. */
+static void distribute(const struct tree *tree, const uint32_t *path, int depth, float *probabilities) {
+    double weight = 1;
+    double weights[256];
+    for (int k = depth; k-- > 0; weight *= tree->nodes[k].backoff[path[k]]) weights[k] = weight;
+    for (int64_t v = 0; v < tree->vocabulary; v++) probabilities[v] = (float)(tree->unigrams[v] * weight);
+    for (int k = 0; k < depth; k++) {
+        const struct nodes *nodes = tree->nodes + k;
+        for (uint32_t i = nodes->starts[path[k]]; i < nodes->starts[path[k] + 1]; i++)
+            probabilities[nodes->following[i]] += (float)(nodes->shares[i] * weights[k]);
+    }
+}
+
 /* Write the probabilities (V) after each of `rows` contexts of `size` tokens, and statistics (3) of each. */
 EXPORT void NAME(distributions)(const struct tree *tree, const int64_t *contexts, int64_t rows, int64_t size,
                                 float *probabilities, uint8_t *out) {
     uint32_t path[256];
     for (int64_t row = 0; row < rows; row++, probabilities += tree->vocabulary) {
         int depth = walk_back(tree, contexts + row * size, size, path);
-        double weight = 1;
-        double weights[256];
-        for (int k = depth; k-- > 0; weight *= tree->nodes[k].backoff[path[k]]) weights[k] = weight;
-        for (int64_t v = 0; v < tree->vocabulary; v++) probabilities[v] = (float)(tree->unigrams[v] * weight);
-        for (int k = 0; k < depth; k++) {
-            const struct nodes *nodes = tree->nodes + k;
-            for (uint32_t i = nodes->starts[path[k]]; i < nodes->starts[path[k] + 1]; i++)
-                probabilities[nodes->following[i]] += (float)(nodes->shares[i] * weights[k]);
-        }
+        distribute(tree, path, depth, probabilities);
         statistics(tree, path, depth, out + 3 * row);
+    }
+}
+
+/* Write the likeliest tokens (GUESSES) after each of `rows` contexts of `size` tokens, and their probabilities. work: V. */
+EXPORT void NAME(guesses)(const struct tree *tree, const int64_t *contexts, int64_t rows, int64_t size, float *work,
+                          int64_t *tokens, float *chances) {
+    uint32_t path[256];
+    for (int64_t row = 0; row < rows; row++) {
+        distribute(tree, path, walk_back(tree, contexts + row * size, size, path), work);
+        struct top top = no_top();
+        for (int64_t v = 0; v < tree->vocabulary; v++) put(&top, (token)v, work[v]);
+        for (int i = 0; i < GUESSES; i++) {
+            tokens[row * GUESSES + i] = top.token[i];
+            chances[row * GUESSES + i] = top.chance[i];
+        }
     }
 }
 
 #if WIDTH == 8
 /* Return the number of this interface. library.py loads no other one, such as that of older sources. */
-EXPORT int revision(void) { return 3; }
+EXPORT int revision(void) { return 4; }
 #endif
