@@ -60,7 +60,10 @@ class BuildLoops(build_ext):
         objects = []
         for variant, flags in VARIANTS.items():
             objects += self._objects(
-                [f"{folder}/recurrence", f"{folder}/stack"], variant, [("VARIANT", variant)], flags
+                [f"{folder}/{name}" for name in ("recurrence", "stack", "guide")],
+                variant,
+                [("VARIANT", variant)],
+                flags,
             )
         macros = [("CHARLM_X86", None)] if len(VARIANTS) > 1 else []
         for variant, flags in HALF.items():

@@ -52,6 +52,7 @@ class ModelConfig(TaskSettings):
     scale: what the values of a series are divided by: mean, standard or none.
     density: of the next value of a series.
     ngram: the order of the counts of n-grams that share the prediction with the network, or none; auto: chosen.
+    ngram_guesses: whether the network reads which tokens the counts hold likeliest.
     shortlist: common tokens with the full width in an adaptive readout; None: 1/64 of the vocabulary, unless chosen.
     tokenizer: what a token is: char, word, subword or byte.
     vocab_size: V, control tokens included; None: the tokenizer's choice.
@@ -106,7 +107,7 @@ class ModelConfig(TaskSettings):
     ADDED_LATER: ClassVar[frozenset[str]] = frozenset(
         {"residual", "readout_layers", "readout", "tie_weights", *TOKENIZER_FIELDS, "vocabulary", *TaskSettings.unset()}
     )
-    OLD_DEFAULTS: ClassVar[dict[str, str]] = {"readout": "dense", "ngram": "none"}
+    OLD_DEFAULTS: ClassVar[dict[str, Any]] = {"readout": "dense", "ngram": "none", "ngram_guesses": False}
     # The fields that name a variant, with the package that has a file for each.
     VARIANTS: ClassVar[dict[str, str]] = {
         "task": "tasks",

@@ -44,6 +44,7 @@ class SettingKeywords(TypedDict, total=False):
     scale: str | None
     density: str | None
     ngram: str
+    ngram_guesses: bool
     shortlist: int | None
     vocab_size: int | None
     min_count: int | None

@@ -11,7 +11,7 @@ from charlm.numpy_loader import TYPES, Model, read_safetensors, sigmoid
 
 
 class MixedModel(Model):
-    """A network and counts of n-grams: P = (1 − g) · P_network + g · P_counts. `logits` are those of the network."""
+    """A network and counts of n-grams: P = (1 − g) · P_network + g · P_counts. `logits` are the network's alone."""
 
     def __init__(self, folder: str | Path) -> None:
         super().__init__(folder)
@@ -46,13 +46,23 @@ class MixedModel(Model):
                 break
         return P, (12 * depth + min(count, 11)) * 4 + (followers > 1) + (followers > 2) + (followers > 4)
 
+    def guided(self, h: ndarray, counted: ndarray) -> ndarray:
+        """Return what the readout reads of the output h (H,), given P_counts (V,)."""
+        if "guidance.turn.weight" not in self.tensors:
+            return h
+        best = np.argsort(-counted, kind="stable")[:2]  # the likeliest tokens
+        vector = counted[best] @ self.tensors["guidance.vectors"][best]
+        scale, shift = np.split(self.tensors["guidance.turn.weight"] @ vector, 2)
+        changed: ndarray = h * (1 + scale) + shift
+        return changed
+
     def log_probabilities(self, text: Sequence[str | int]) -> ndarray:
         """Return log P (n + 1, V) by both together."""
         ids, rows = [1, *self.ids(text)], []
         for t, h in enumerate(self.outputs(ids), 1):
-            logits = self.readout(h)
-            network = np.exp(logits - np.logaddexp.reduce(logits))
             counted, number = self.counted(ids[:t])
+            logits = self.readout(self.guided(h, counted))
+            network = np.exp(logits - np.logaddexp.reduce(logits))
             gate = self.tensors["gate_table"][number] + h @ self.tensors["gate_vector"] / len(h)
             rows.append(sigmoid(-gate) * network + sigmoid(gate) * counted)
         with np.errstate(divide="ignore"):  # log 0 is minus infinity

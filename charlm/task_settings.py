@@ -48,6 +48,7 @@ class TaskSettings(Settings):
     scale: str | None = None
     density: str | None = None
     ngram: str = "auto"
+    ngram_guesses: bool = True
     shortlist: int | None = None
 
     # The fields of columns, each with its role in charlm.examples.Columns.
@@ -98,7 +99,7 @@ class TaskSettings(Settings):
 
     @classmethod
     def unset(cls) -> dict[str, Any]:
-        return {field.name: field.default for field in fields(TaskSettings)} | {"ngram": "none"}
+        return {field.name: field.default for field in fields(TaskSettings)} | {"ngram": "none", "ngram_guesses": False}
 
     def _check(self) -> None:
         check_count("horizon", self.horizon, 1, MOST_STEPS_AHEAD)
@@ -115,6 +116,8 @@ class TaskSettings(Settings):
             raise ConfigError(f"ngram is {self.ngram[:40]!r}; it must be {allowed}")
         if self.ngram == "auto" and self.task != "auto" and "ngram" not in self._of_task("settings"):
             object.__setattr__(self, "ngram", "none")
+        if self.ngram == "none":
+            object.__setattr__(self, "ngram_guesses", False)
 
     def _of_task(self, name: str) -> tuple[str, ...]:
         """Return a class variable of the task."""

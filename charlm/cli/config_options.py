@@ -115,6 +115,7 @@ _OF_TASKS = {
         "auto: chosen to fit the corpus",
         metavar="ORDER",
     ),
+    "ngram_guesses": Help("language: let the network read which tokens the counts hold likeliest.", "yes"),
     "density": Help(
         f"series: the distribution of the next value: {_variants('nn.densities')}.",
         _BY_TASK,
@@ -258,7 +259,8 @@ def _parameter(name: str, help: Help) -> inspect.Parameter:
     if help.names_model:
         settings["autocompletion"] = model_names
     text = f"{help.text} [{described}]" if described else help.text
-    names = f"{option_name(name)}/{option_name(f'no_{name}')}" if annotation == bool | None else option_name(name)
+    refused = annotation == bool | None or default is True
+    names = f"{option_name(name)}/{option_name(f'no_{name}')}" if refused else option_name(name)
     option = typer.Option(names, help=text, show_default=False, **settings)
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[annotation | None, option]

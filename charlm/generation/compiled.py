@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from charlm.counts import GUESSES
 from charlm.generation.samplers import Sampler
 from charlm.nn.cells import Cell, RecurrentCell
 from charlm.nn.mixed import MixedNetwork, cell_parts
-from charlm.nn.native.library import BLOCK, Layer, Mixture, Stack, draw, filters, library, pack
+from charlm.nn.native.library import BLOCK, Guide, Layer, Mixture, Stack, draw, filters, library, pack
 from charlm.nn.native.threads import computing
 from charlm.nn.network import Network, NetworkState, join, select
 
@@ -63,6 +64,8 @@ class CompiledDraws:
         padding = -len(bias) % BLOCK
         self._readout = pack(pad(weight, (0, 0, 0, padding)), 1)
         self._bias = pad(bias, (0, padding))
+        guidance = network.guidance if isinstance(network, MixedNetwork) else None
+        self._guesses = guidance and guidance.table().contiguous()  # what each guess does to an output
         self._network = network
         self._cells, self._V, self._H, self._end = cells, V, H, end
         self._next, self._stack = logits, Stack()
@@ -98,10 +101,12 @@ class CompiledDraws:
         B = len(logits)
         cell = self._cells[0]
         self._next = pad(logits, (0, len(self._bias) - self._V))
-        self._mixed_in = _MixedIn(self._network, state[-1][0]) if isinstance(self._network, MixedNetwork) else None
-        state = state[: len(self._cells)]
-        self._states = [layer[0].expand(2, -1, -1).contiguous() for layer in state]
-        self._memories = [layer[1].expand(2, -1, -1).contiguous() if len(layer) > 1 else None for layer in state]
+        layers = state[: len(self._cells)]
+        self._states = [layer[0].expand(2, -1, -1).contiguous() for layer in layers]
+        self._memories = [layer[1].expand(2, -1, -1).contiguous() if len(layer) > 1 else None for layer in layers]
+        self._mixed_in = None
+        if isinstance(self._network, MixedNetwork):
+            self._mixed_in = _MixedIn(self._network, state[-1][0], self._states[-1][1], self._guesses)
         self._ids = torch.zeros(B, dtype=torch.long)
         self._projected = torch.empty(B, cell.gates * self._H)
         self._work = torch.empty(B, len(self._bias), dtype=torch.double)
@@ -152,13 +157,19 @@ class CompiledDraws:
 
 
 class _MixedIn:
-    """The counts of a network as the loops read them, and the context of each row (B, C), which they move on."""
+    """The counts of a network as the loops read them, and the context of each row (B, C), which they move on.
 
-    def __init__(self, network: MixedNetwork, contexts: Tensor) -> None:
+    outputs: where the loops write those of the last layer, (B, H). guesses: what each does to an output, (V, 2 H).
+    """
+
+    def __init__(self, network: MixedNetwork, contexts: Tensor, outputs: Tensor, guesses: Tensor | None) -> None:
         tree = network.counts.tree.compiled
         assert tree
         self.contexts = contexts.clone(memory_format=torch.contiguous_format)
-        self._counted = torch.empty(len(contexts), network.choices)
+        rows = len(contexts)
+        self._counted = torch.empty(rows, network.choices)
+        self._statistics = torch.empty(rows, 3, dtype=torch.uint8)
+        self._guide = None if guesses is None else self._guided(outputs, guesses)
         self._kept = network, torch.from_numpy(cell_parts(network.order))
         self._mixture = Mixture(
             distributions=tree.distributions_address,
@@ -169,8 +180,19 @@ class _MixedIn:
             gate_table=_address(network.gate_table),
             gate_vector=_address(network.gate_vector),
             counted=_address(self._counted),
+            statistics=_address(self._statistics),
+            guide=self._guide and ctypes.addressof(self._guide),
         )
         self.address = ctypes.addressof(self._mixture)
+
+    def _guided(self, outputs: Tensor, table: Tensor) -> Guide:
+        """Return the guide of outputs (B, H), with room for the guesses."""
+        rows = (len(outputs), GUESSES)
+        self._guessed = torch.empty(rows, dtype=torch.long), torch.empty(rows), torch.empty(outputs.shape)
+        names = ("tokens", "chances", "guided", "outputs", "table")
+        addresses = map(_address, (*self._guessed, outputs, table))
+        N, H = outputs.shape
+        return Guide(N=N, H=H, stride=H, **dict(zip(names, addresses, strict=True)))
 
 
 def _address(tensor: Tensor | None) -> int | None:

@@ -5,12 +5,14 @@ was seen, k, and how many different tokens follow it, d. It also depends on the 
 distributions, so the mixture is one. Letters: V vocabulary, H hidden, N any number of outputs, C = order − 1 tokens of
 context.
 
+The network knows the likeliest tokens of the counts: its readout reads h<t> after `guidance.py` has changed it.
+
 A mixed network appends to each output what its readout needs besides h<t>: in training the figures of the target in
 counts without the target's own part of the text, otherwise the C tokens before the one to predict.
 """
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, ClassVar
 
@@ -21,24 +23,31 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from charlm.config import ModelConfig
-from charlm.counts import Counts, Figures, Statistics
-from charlm.nn.encoder import NetworkState
+from charlm.counts import GUESSES, Counts, Figures, Guesses, Statistics
+from charlm.nn.encoder import Encoder, NetworkState
+from charlm.nn.guidance import Guidance
 from charlm.nn.native.threads import computing
 from charlm.nn.network import Network
+from charlm.nn.rows import TokenRows
 from charlm.nn.trainable import Read
 
-NETWORK, COUNTS, GATE = "network", "counts", "gate"  # log P by each part alone, and g<t>
+NETWORK, COUNTS, GATE = "network", "counts", "gate"  # log P by each part of the mixture, and g<t>
+ALONE = "network alone"  # log P by the network without guesses
 _GATE_PARAMETERS = ("gate_table", "gate_vector")  # G and u
 _UNKNOWN = -1  # a token of context before the beginning of what is read
 _COUNTS = 12  # sizes of k; a context seen 2,047 times or more has the last one
 _LARGEST = 4.0  # of G while it is trained
+_ALONE = 0.5  # weight of the loss without guesses, beside the loss with them
 _CERTAIN = 40.0  # the logit of a share that is 1 in float32
 _FOLLOWERS = (2, 3, 5)  # the least numbers of followers of all values of d but the first
 
 
 def figures_of_windows(figures: Figures, order: int) -> NDArray[np.float32]:
-    """Return log P, the cell of G, and 1 (it is mixed) for each target of a training window: (T, B, 3)."""
-    columns = (figures.logprobs, _cells(figures.context, order), np.ones(figures.logprobs.shape))
+    """Return log P, the cell of G, the guesses with their P, and 1 (it is mixed) for each target of a training window:
+    (T, B, 3), or (T, B, 3 + 2 · GUESSES) with guesses.
+    """
+    guesses = (column for each in figures.guesses or () for column in np.moveaxis(each, -1, 0))
+    columns = (figures.logprobs, _cells(figures.context, order), *guesses, np.ones(figures.logprobs.shape))
     return np.stack(columns, axis=-1, dtype=np.float32)
 
 
@@ -64,8 +73,8 @@ class MixedNetwork(Network):
     """
 
     counts: Counts
-    scored_parts: ClassVar[tuple[str, ...]] = (NETWORK, COUNTS)
-    part_names: ClassVar[tuple[str, ...]] = (*scored_parts, GATE)
+    scored_parts: ClassVar[tuple[str, ...]] = (ALONE, COUNTS)
+    part_names: ClassVar[tuple[str, ...]] = (NETWORK, COUNTS, GATE)
     # The gate has to follow the network, whose predictions improve quickly at first.
     rate_scales: ClassVar[Mapping[str, float]] = dict.fromkeys(_GATE_PARAMETERS, 12.0)
 
@@ -80,6 +89,7 @@ class MixedNetwork(Network):
             torch.tensor([(m - self.order / 2) / 2 + 2 for m in range(self.order) for _ in cells])
         )
         self.gate_vector = nn.Parameter(torch.zeros(self.hidden_size))  # u
+        self.guidance = Guidance(self.hidden_size, vocabulary_size) if config.ngram_guesses else None
 
     def read(self, batch: Any, state: NetworkState | None, generator: torch.Generator | None = None) -> Read:
         outputs, targets, after = super().read(batch, state, generator)
@@ -114,10 +124,11 @@ class MixedNetwork(Network):
     def logits(self, outputs: Tensor) -> Tensor:
         """Return log P of each token by the mixture, (..., H + C) → (..., V), or the network's logits for (..., H)."""
         h, contexts = outputs[..., : self.hidden_size], outputs[..., self.hidden_size :]
-        logits = super().logits(h)
         if not contexts.shape[-1]:
-            return logits
+            return super().logits(h)
         shares, statistics = self.counts.distributions(contexts.reshape(-1, contexts.shape[-1]).long().cpu().numpy())
+        guided = self._guided(h, Guesses.of(shares)) if self.guidance else h
+        logits = super().logits(guided)
         counted = torch.from_numpy(shares).to(h.device).view(*logits.shape)
         gate = self.gate(h, self._cells_of(statistics, h).view(h.shape[:-1]))[..., None]
         # Both parts give 0 to a token that cannot occur, and the gradient of log(0 + 0) is NaN. So the counts give 1
@@ -134,21 +145,39 @@ class MixedNetwork(Network):
         alone = super().target_log_probability(h, targets)
         if not rest.shape[1]:
             return alone
-        # The network learns as if it were alone. Sharing its error with the counts made it learn less.
-        counted, cells, mixes = rest.unbind(dim=1)
-        fixed = alone.detach()
-        mixed = _mixture(fixed, counted, self.gate(h.detach(), cells.long()))
-        return torch.where(mixes > 0, mixed, fixed) + alone - fixed
+        # The network learns as if it were alone, with and without guesses. Sharing its error with the counts made it
+        # learn less.
+        counted, cells, *guesses, mixes = rest.detach().unbind(dim=1)
+        learned, by_network = alone, alone.detach()
+        if self.guidance:
+            tokens, chances = torch.stack(guesses[:GUESSES], 1).long(), torch.stack(guesses[GUESSES:], 1)
+            guided = super().target_log_probability(self.guidance(h, tokens, chances * mixes[:, None]), targets)
+            learned, by_network = _ALONE * alone + guided, guided.detach()
+        mixed = _mixture(by_network, counted, self.gate(h.detach(), cells.long()))
+        return torch.where(mixes > 0, mixed, by_network) + learned - learned.detach()
 
     @computing()
-    def target_parts(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def target_parts(
+        self, outputs: Tensor, targets: Tensor, names: Sequence[str] = ()
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         h, contexts = outputs[:, : self.hidden_size], outputs[:, self.hidden_size :]
-        alone = super().target_log_probability(h, targets)
-        figures = self.counts.figures_after(contexts.long().cpu().numpy(), targets.cpu().numpy())
+        before = contexts.long().cpu().numpy()
+        figures = self.counts.figures_after(before, targets.cpu().numpy())
+        guided = self._guided(h, self.counts.guesses(before)) if self.guidance else h
+        by_network = super().target_log_probability(guided, targets)
         counted = torch.from_numpy(figures.logprobs).to(h.device)
         gate = self.gate(h, self._cells_of(figures.context, h))
-        parts = {NETWORK: alone, COUNTS: counted, GATE: torch.sigmoid(gate)}
-        return _mixture(alone, counted, gate), parts
+        parts = {NETWORK: by_network, COUNTS: counted, GATE: torch.sigmoid(gate)}
+        if ALONE in names:
+            parts[ALONE] = super().target_log_probability(h, targets) if self.guidance else by_network
+        return _mixture(by_network, counted, gate), {name: parts[name] for name in names}
+
+    def _guided(self, h: Tensor, guesses: Guesses) -> Tensor:
+        """Return what the readout reads of the outputs h (..., H) with as many guesses: (..., H)."""
+        assert self.guidance
+        tokens, chances = (torch.from_numpy(each).to(h.device) for each in guesses)
+        guided: Tensor = self.guidance(h.reshape(-1, self.hidden_size), tokens, chances)
+        return guided.view(h.shape)
 
     @torch.no_grad()
     def bound(self) -> None:
@@ -165,14 +194,23 @@ class MixedNetwork(Network):
         return self._with_gate(_CERTAIN)
 
     def with_network_alone(self) -> "MixedNetwork":
-        """Return a copy that gives the counts no share."""
-        return self._with_gate(-_CERTAIN)
+        """Return a copy that gives the counts no share and leaves out their guesses."""
+        network = self._with_gate(-_CERTAIN)
+        if network.guidance:
+            nn.init.zeros_(network.guidance.turn.weight)
+        return network
 
     def _with_gate(self, logit: float) -> "MixedNetwork":
         network = copy.deepcopy(self)
         nn.init.constant_(network.gate_table, logit)
         nn.init.zeros_(network.gate_vector)
         return network
+
+    @torch.no_grad()
+    def start_from(self, source: Encoder, rows: TokenRows) -> None:
+        super().start_from(source, rows)
+        if self.guidance and isinstance(source, MixedNetwork) and source.guidance:
+            self.guidance.start_from(source.guidance, rows.outputs)
 
     def continue_from(self, weights: Mapping[str, Tensor], *, trained: bool) -> None:
         """Load the weights. Keep the gate of this network if they are those of the counts alone, whose gate cannot

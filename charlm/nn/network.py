@@ -26,8 +26,8 @@ from charlm.registry import find
 class Network(Trainable):
     """A recurrent network that computes the logits of the next token.
 
-    `config` must be resolved: every size is a number. part_names: the quantities that a mixture has in addition to log
-    P, as in `target_parts`. scored_parts: those that are log P by one part alone.
+    `config` must be resolved: every size is a number. part_names: what a mixture computes log P from. scored_parts: log
+    P by one part alone.
     """
 
     starts_whole = True
@@ -100,8 +100,10 @@ class Network(Trainable):
         """
         return self.readout.target_log_probability(self._through_dense(outputs), targets, self.allowed_tokens)
 
-    def target_parts(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return `target_log_probability`, and what a mixture computes it from, by `part_names`: each is (N,)."""
+    def target_parts(
+        self, outputs: Tensor, targets: Tensor, names: Sequence[str] = ()
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return `target_log_probability`, and those of `part_names` and `scored_parts` in `names`: each is (N,)."""
         return self.target_log_probability(outputs, targets), {}
 
     def _through_dense(self, outputs: Tensor) -> Tensor:

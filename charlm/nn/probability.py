@@ -125,15 +125,16 @@ def log_probabilities(
     network: Network, rows: Sequence[Ids], on_progress: TokenProgress = ignore
 ) -> list[NDArray[np.float64]]:
     """Return log P(row[t] | row[0], ..., row[t-1]) for t ≥ 1, each row read from a zero state: (n,) → (n - 1,)."""
-    return [values[LOGPROB] for values in quantities(network, rows, {}, on_progress)]
+    return [values[LOGPROB] for values in quantities(network, rows, {}, on_progress, parts=())]
 
 
 def part_log_probabilities(
     network: Network, rows: Sequence[Ids], on_progress: TokenProgress = ignore
 ) -> list[NDArray[np.float64]]:
     """Return `log_probabilities` by the network, and after it by each part of a mixture: (n,) → (n - 1, 1 + parts)."""
-    names = (LOGPROB, *network.scored_parts)
-    return [np.stack([values[name] for name in names], axis=1) for values in quantities(network, rows, {}, on_progress)]
+    parts = network.scored_parts
+    read = quantities(network, rows, {}, on_progress, parts=parts)
+    return [np.stack([values[name] for name in (LOGPROB, *parts)], axis=1) for values in read]
 
 
 @torch.inference_mode()
@@ -142,28 +143,35 @@ def quantities(
     rows: Sequence[Ids],
     others: Mapping[str, Quantity],
     on_progress: TokenProgress = ignore,
+    *,
+    parts: Sequence[str] | None = None,
 ) -> list[Values]:
     """Return log P of each row's tokens, as `LOGPROB`, and other quantities by name, for t ≥ 1.
 
-    A mixture adds the quantities that it computes the probability from, by the `part_names` of the network.
+    A mixture adds what `target_parts` returns of these `parts`; None stands for the `part_names` of the network.
 
     Each row is read from a zero state. Rows of similar length are read together, and long rows block by block with
     the state carried, so batches and blocks change a result by rounding only. Without `others`, a readout may skip the
     full distribution. `on_progress` is called after each block.
     """
+    parts = network.part_names if parts is None else parts
     results: list[Values] = [{}] * len(rows)
     by_length = sorted(range(len(rows)), key=lambda index: len(rows[index]))
     count = _limits(network.device).rows_per_batch
     for first in reversed(range(0, len(rows), count)):  # the longest first: what comes later fits into its memory
         batch = by_length[first : first + count]
-        read = _read_batch(network, [rows[index] for index in batch], others, on_progress)
+        read = _read_batch(network, [rows[index] for index in batch], others, parts, on_progress)
         for index, values in zip(batch, read, strict=True):
             results[index] = values
     return results
 
 
 def _read_batch(
-    network: Network, rows: Sequence[Ids], others: Mapping[str, Quantity], on_progress: TokenProgress
+    network: Network,
+    rows: Sequence[Ids],
+    others: Mapping[str, Quantity],
+    parts: Sequence[str],
+    on_progress: TokenProgress,
 ) -> list[Values]:
     """Read rows sorted from short to long.
 
@@ -173,7 +181,7 @@ def _read_batch(
     steps = [max(0, len(row) - 1) for row in rows]
     # The results are allocated at the first block: small arrays allocated one by one between large temporary ones would
     # fragment the memory of the temporary ones and keep it from being reused.
-    names = (LOGPROB, *others, *network.part_names)
+    names = (LOGPROB, *others, *parts)
     results: list[Values] = [{} if steps[-1] else dict.fromkeys(names, np.empty(0)) for _ in rows]
     state, first, ended = None, 0, 0
     while first < steps[-1]:
@@ -187,7 +195,7 @@ def _read_batch(
             padded[: len(part), column] = part
         ids = torch.from_numpy(padded).to(device)
         outputs, state = network.outputs(ids[:-1], state)
-        for name, values in _read_out(network, outputs, ids[1:], others):
+        for name, values in _read_out(network, outputs, ids[1:], others, parts):
             if first == 0:
                 for row_number, count in enumerate(steps):
                     results[row_number][name] = np.empty((count, *values.shape[2:]), _sum_dtype(values))
@@ -204,25 +212,25 @@ def _limits(device: torch.device) -> _Limits:
 
 
 def _read_out(
-    network: Network, outputs: Tensor, targets: Tensor, others: Mapping[str, Quantity]
+    network: Network, outputs: Tensor, targets: Tensor, others: Mapping[str, Quantity], parts: Sequence[str]
 ) -> Iterator[tuple[str, NDArray[Any]]]:
     """Yield each quantity of a block, (T, B) or (T, B, n), computed from its outputs (T, B, H) chunk by chunk."""
     chunk = max(1, _limits(network.device).logits_per_chunk // network.allowed_tokens.numel())
     chunks = zip(torch.split(outputs.flatten(0, 1), chunk), torch.split(targets.flatten(), chunk), strict=True)
-    parts = [_read_out_chunk(network, some, ids, others) for some, ids in chunks]
-    for name in (LOGPROB, *others, *network.part_names):
-        values = torch.cat([part[name] for part in parts]).cpu().numpy()
+    read = [_read_out_chunk(network, some, ids, others, parts) for some, ids in chunks]
+    for name in (LOGPROB, *others, *parts):
+        values = torch.cat([each[name] for each in read]).cpu().numpy()
         yield name, values.reshape(*targets.shape, *values.shape[1:])
 
 
 def _read_out_chunk(
-    network: Network, outputs: Tensor, targets: Tensor, others: Mapping[str, Quantity]
+    network: Network, outputs: Tensor, targets: Tensor, others: Mapping[str, Quantity], parts: Sequence[str]
 ) -> dict[str, Tensor]:
     """Return each quantity from outputs (N, H) and targets (N,)."""
     if not others:  # a readout may know log P of the targets without the full distribution
-        whole, mixed = network.target_parts(outputs, targets)
+        whole, mixed = network.target_parts(outputs, targets, parts)
         return {LOGPROB: whole, **mixed}
-    mixed = network.target_parts(outputs, targets)[1] if network.part_names else {}
+    mixed = network.target_parts(outputs, targets, parts)[1] if parts else {}
     logprobs = log_softmax(network.logits(outputs))[None]
     asked: dict[str, Quantity] = {LOGPROB: target_log_probability, **others}
     return {name: quantity(logprobs, targets[None])[0] for name, quantity in asked.items()} | mixed

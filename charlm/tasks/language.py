@@ -24,7 +24,7 @@ class Language(Task):
     more_files: ClassVar = {"counts.safetensors": "ngram_order"}
     verb = "sample"
     figure = (("bits_per_char_known", "bits/char"), ("bits_per_char", "bits/char"))
-    settings = ("ngram", "shortlist")
+    settings = ("ngram", "ngram_guesses", "shortlist")
 
     @classmethod
     def read(

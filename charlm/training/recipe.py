@@ -45,7 +45,8 @@ def weights(config: ModelConfig, shape: Shape) -> int:
     """
     width = config.hidden_size if config.tie_weights else 1
     with torch.device("meta"):  # shapes without memory
-        network = shape(replace(config, embedding_size=width, dropout=0.0))
+        # What a network makes of guesses is looked up too.
+        network = shape(replace(config, embedding_size=width, dropout=0.0, ngram_guesses=False))
     looked_up = [cast(Cell, network.cells[0]).weight_ih]
     if not config.tie_weights:
         looked_up += network.embedding.parameters()

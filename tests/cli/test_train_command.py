@@ -191,7 +191,7 @@ def test_options_are_what_the_model_is(train: Run, run: Run) -> None:
     assert done.code == 0, done.err
     values = json.loads(run("info", "--json").out)
     expected = {"hidden_size": 8, "embedding_size": 4, "layers": 1, "tokenizer": "char", "residual": True}
-    expected |= {"ngram": "none"}
+    expected |= {"ngram": "none", "ngram_guesses": False}
     assert values["config"] == {**asdict(ModelConfig()), **shape, **expected}
     assert "1 × sigmoid rnn, 8 wide, residual, 2 readout layers, adaptive readout" in run("info").out
     assert values["plan"]["train"].items() >= {**budget, "batch_size": 4, "seq_len": 8, "threads": 1}.items()
@@ -270,3 +270,9 @@ def test_a_plan_that_is_none_is_refused_by_name(run: Run, train: Run, key: str, 
     assert (refused.code, refused.out) == (2, "")
     assert "plan.json" in refused.err and len(refused.err.splitlines()) == 1
     assert not Path("checkpoints").exists()
+
+
+def test_the_network_may_not_know_the_guesses_of_the_counts(train: Run, run: Run) -> None:
+    for options, guesses in (([], True), (["--no-ngram-guesses"], False)):
+        assert train("stream.txt", "--ngram=3", "--overwrite", *options).code == 0
+        assert json.loads(run("info", "--json").out)["config"]["ngram_guesses"] is guesses

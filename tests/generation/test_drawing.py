@@ -41,6 +41,8 @@ def mixed(name: str, *, line: bool = False, **settings: Any) -> charlm.LanguageM
         np.concatenate(rows), starts if line else starts[:1], predictable, CountSettings(order=5)
     )
     torch.nn.init.normal_(network.gate_vector, std=20)
+    if network.guidance:
+        torch.nn.init.normal_(network.guidance.turn.weight, std=0.1)
     return charlm.LanguageModel(config, tokenizer, network)
 
 

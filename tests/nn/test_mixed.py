@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 import torch
 from conftest import STREAM
+from mixtures import guided_logits, set_any_gate
 from reference_run import ending, outcome
 
 import charlm
 from charlm.checkpoints.checkpoint import describe
 from charlm.checkpoints.model_folder import unfinished
 from charlm.checkpoints.training_state import newest
-from charlm.nn.mixed import COUNTS, GATE, NETWORK, MixedNetwork
+from charlm.nn.mixed import ALONE, COUNTS, GATE, NETWORK, MixedNetwork
 from charlm.nn.network import Network
 from charlm.nn.probability import LOGPROB, entropy, log_probabilities, quantities
 from charlm.plan import read_plan
@@ -40,9 +41,7 @@ def model(request: pytest.FixtureRequest) -> charlm.LanguageModel:
         batch_size=4, seq_len=8, seed=1, valid_fraction=0.2,
     )  # fmt: skip
     assert isinstance(model, charlm.LanguageModel) and isinstance(model.network, MixedNetwork)
-    with torch.no_grad():  # any gate will do
-        for weights in (model.network.gate_table, model.network.gate_vector):
-            weights.copy_(torch.randn(weights.shape, generator=torch.Generator().manual_seed(3)))
+    set_any_gate(model)
     return model
 
 
@@ -78,14 +77,15 @@ def test_it_is_the_mixture_of_both_parts_by_the_gate(model: charlm.LanguageModel
     network, ids = model.network, some_ids(model, 12)
     assert isinstance(network, MixedNetwork)
     outputs, _ = network.outputs(ids)
-    alone = torch.softmax(network.logits(outputs[..., : network.hidden_size]), 2)
+    by_network = torch.softmax(guided_logits(network, ids), 1)
     mixed = network.logits(outputs).exp()
     for t in range(len(ids)):
         context = ids[max(0, t - 3) : t + 1, 0].numpy()
         counted = torch.from_numpy(network.counts.distribution(context))
-        share = (mixed[t, 0] - alone[t, 0]) @ (counted - alone[t, 0]) / (counted - alone[t, 0]).square().sum()
+        distance = counted - by_network[t]
+        share = (mixed[t, 0] - by_network[t]) @ distance / distance.square().sum()
         assert 0 < float(share) < 1
-        torch.testing.assert_close(mixed[t, 0], alone[t, 0] + share * (counted - alone[t, 0]), atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(mixed[t, 0], by_network[t] + share * distance, atol=1e-5, rtol=1e-4)
 
 
 @torch.no_grad()
@@ -210,7 +210,7 @@ def test_it_adapts(model: charlm.LanguageModel, method: str) -> None:
 
 def test_the_network_learns_as_if_it_were_alone(trained_only: None) -> None:
     settings: dict[str, Any] = {"hidden_size": 8, "layers": 1, "steps": 30, "batch_size": 4, "seq_len": 8, "seed": 1}
-    mixed = charlm.train(STREAM[:3000], ngram="4", clip=1e6, **settings)
+    mixed = charlm.train(STREAM[:3000], ngram="4", ngram_guesses=False, clip=1e6, **settings)
     alone = charlm.train(STREAM[:3000], ngram="none", clip=1e6, **settings)
     for name, weight in alone.network.state_dict().items():
         assert torch.equal(weight, mixed.network.state_dict()[name]), name
@@ -219,17 +219,23 @@ def test_the_network_learns_as_if_it_were_alone(trained_only: None) -> None:
 
 @torch.no_grad()
 def test_the_parts_of_a_probability_make_it(model: charlm.LanguageModel) -> None:
-    """P = (1 - g) · P_network + g · P_counts, and each part is what it is alone."""
+    """P = (1 - g) · P_network + g · P_counts, where P_network knows the guesses of the counts."""
     network, (row,) = model.network, some_ids(model, 40).T.numpy()
     assert isinstance(network, MixedNetwork)
     (values,) = quantities(network, [row], {})
-    whole, alone, counted, gate = (values[name] for name in (LOGPROB, NETWORK, COUNTS, GATE))
-    np.testing.assert_allclose(np.exp(whole), (1 - gate) * np.exp(alone) + gate * np.exp(counted), rtol=1e-5)
-    np.testing.assert_allclose(alone, log_probabilities(model.without_counts().network, [row])[0], rtol=1e-5)
+    whole, by_network, counted, gate = (values[name] for name in (LOGPROB, NETWORK, COUNTS, GATE))
+    np.testing.assert_allclose(np.exp(whole), (1 - gate) * np.exp(by_network) + gate * np.exp(counted), rtol=1e-5)
+    ids = torch.from_numpy(row)[:, None]
+    expected = torch.log_softmax(guided_logits(network, ids[:-1]), 1).gather(1, ids[1:])[:, 0]
+    np.testing.assert_allclose(by_network, expected, rtol=1e-4)
     np.testing.assert_allclose(counted, network.counts.log_probabilities([row])[0], rtol=1e-5)
     (full,) = quantities(network, [row], {"entropy": entropy})
     assert all(full[name].tolist() == values[name].tolist() for name in network.part_names)
-    assert set(quantities(model.without_counts().network, [row], {})[0]) == {LOGPROB}
+    without = model.without_counts().network
+    assert set(quantities(without, [row], {})[0]) == {LOGPROB}
+    (alone,) = quantities(network, [row], {}, parts=[ALONE])
+    np.testing.assert_allclose(alone[ALONE], log_probabilities(without, [row])[0], rtol=1e-5)
+    assert np.abs(alone[ALONE] - by_network).max() > 0.1, "the guesses matter"
 
 
 def first(text: str, **settings: Any) -> tuple[charlm.LanguageModel, list[Event]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import LINES, STREAM, Outcome
-from mixtures import set_any_gate
+from mixtures import guided_logits, set_any_gate
 
 import charlm
 from charlm.nn.mixed import MixedNetwork
@@ -34,9 +34,10 @@ def by_hand(model: charlm.LanguageModel, text: str) -> tuple[list[float], list[f
     """Return g and g · P_counts / P of each token, from three distributions: the model, its network and its counts."""
     assert isinstance(model.network, MixedNetwork)
     ids = model.tokenizer.sequence(model.tokenizer.encode(text), eos=model.line)
-    alone, gates, shares = model.without_counts(), list[float](), list[float]()
+    gates, shares = list[float](), list[float]()
     column = model.network.column(ids)
-    mixed, network = (each.network(column)[0][:, 0].detach().double().softmax(1) for each in (model, alone))
+    mixed = model.network(column)[0][:, 0].detach().double().softmax(1)
+    network = guided_logits(model.network, column).double().softmax(1)
     for t in range(len(ids) - 1):
         counted = model.network.counts.distribution(ids[: t + 1]).astype(float)
         distance = counted - network[t].numpy()

@@ -18,16 +18,16 @@ static void yield(void) { SwitchToThread(); }
 static void yield(void) { sched_yield(); }
 #endif
 
-typedef void loop(const void *, struct team *); /* the first argument is a struct recurrence or a struct stack */
+typedef void loop(const void *, struct team *); /* the first argument is one of the structs of recurrence.h */
 typedef void pack(const float *, float *, int64_t, int64_t, int64_t);
-enum { GRU_FORWARD, GRU_BACKWARD, LSTM_FORWARD, LSTM_BACKWARD, RNN_FORWARD, RNN_BACKWARD, STACK_DRAW, LOOPS };
+enum { GRU_FORWARD, GRU_BACKWARD, LSTM_FORWARD, LSTM_BACKWARD, RNN_FORWARD, RNN_BACKWARD, STACK_DRAW, GUIDE_FORWARD, GUIDE_BACKWARD, LOOPS };
 
 #define DECLARE(v)                                                                                               \
     loop gru_forward_##v, gru_backward_##v, lstm_forward_##v, lstm_backward_##v, rnn_forward_##v, rnn_backward_##v, \
-        stack_draw_##v;                                                                                          \
+        stack_draw_##v, guide_forward_##v, guide_backward_##v;                                                   \
     pack pack_##v;
 #define CELLS(v) gru_forward_##v, gru_backward_##v, lstm_forward_##v, lstm_backward_##v, rnn_forward_##v, rnn_backward_##v
-#define TABLE(v) {CELLS(v), stack_draw_##v}
+#define TABLE(v) {CELLS(v), stack_draw_##v, guide_forward_##v, guide_backward_##v}
 
 DECLARE(baseline)
 #ifdef CHARLM_X86
@@ -53,7 +53,7 @@ static loop *const half[LOOPS] = {0};
 #endif
 
 /* Return the number of this interface. library.py loads no other one, such as that of older sources. */
-EXPORT int revision(void) { return 5; }
+EXPORT int revision(void) { return 6; }
 
 static int chosen = -1;
 

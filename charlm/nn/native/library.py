@@ -14,7 +14,7 @@ from charlm.nn.native.threads import openmp
 
 # Numbers in dispatch.c; none: plain torch. If no variant is forced, the best one that the processor has is used.
 VARIANTS = {"bf16": 2, "avx512": 2, "avx2": 1, "baseline": 0, NONE: -1}
-_REVISION = 5  # of the interface of dispatch.c
+_REVISION = 6  # of the interface of dispatch.c
 BLOCK = 16  # packed weights have room for a multiple of this number of units
 _LOOPS = {
     "gru_forward": 0,
@@ -24,6 +24,8 @@ _LOOPS = {
     "rnn_forward": 4,
     "rnn_backward": 5,
     "stack_draw": 6,
+    "guide_forward": 7,
+    "guide_backward": 8,
 }
 _FILTERS = ("without", "temperature", "top_k", "top_p")  # in the order of their numbers in stack.c
 _POINTERS = (  # in the order of `struct recurrence`, where each is explained
@@ -69,6 +71,16 @@ class Filter(ctypes.Structure):
     _fields_ = [("kind", ctypes.c_int64), ("setting", ctypes.c_double)]
 
 
+class Guide(ctypes.Structure):
+    """`struct guide` of recurrence.h."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("N", "H", "stride")),
+        *((name, ctypes.c_void_p) for name in ("outputs", "tokens", "chances", "table", "guided")),
+        *((name, ctypes.c_void_p) for name in ("grad_guided", "grad_outputs", "grad_table")),
+    ]
+
+
 class Mixture(ctypes.Structure):
     """`struct mixture` of recurrence.h."""
 
@@ -76,6 +88,7 @@ class Mixture(ctypes.Structure):
         *((name, ctypes.c_void_p) for name in ("distributions", "tree")),
         ("size", ctypes.c_int64),
         *((name, ctypes.c_void_p) for name in ("contexts", "cell_parts", "gate_table", "gate_vector", "counted")),
+        *((name, ctypes.c_void_p) for name in ("statistics", "guide")),
     ]
 
 
@@ -161,6 +174,11 @@ def run(loop: str, T: int, B: int, H: int, activation: int = 0, **tensors: Tenso
 def draw(stack: Stack) -> None:
     """Run `stack_draw`, which draws tokens from a whole network."""
     _run("stack_draw", stack, bfloat16=False)
+
+
+def guide(loop: str, arguments: Guide) -> None:
+    """Run `guide_forward` or `guide_backward`."""
+    _run(loop, arguments, bfloat16=False)
 
 
 def _run(loop: str, arguments: ctypes.Structure, *, bfloat16: bool) -> None:

@@ -47,6 +47,20 @@ struct filter {                 /* a sampler: a change of the logits before the 
 typedef void distributions(const void *tree, const int64_t *contexts, int64_t rows, int64_t size, float *probabilities,
                            uint8_t *statistics);
 
+enum { GUESSES = 2 };
+
+struct guide {                  /* outputs, and the guesses that change them */
+    int64_t N, H, stride;       /* stride: numbers from one output to the next one */
+    const float *outputs;       /* (N, stride) */
+    int64_t *tokens;            /* (N, GUESSES) */
+    float *chances;             /* (N, GUESSES): their probabilities */
+    const float *table;         /* (V, 2, H): what each token does to an output */
+    float *guided;              /* (N, H): the result */
+    const float *grad_guided;   /* (N, H), as all that follows for backward alone */
+    float *grad_outputs;        /* (N, H) */
+    float *grad_table;          /* (V, 2, H) */
+};
+
 struct mixture {                /* the counts that share the prediction, and the gate between them and the network */
     distributions *distributions;
     const void *tree;
@@ -56,6 +70,8 @@ struct mixture {                /* the counts that share the prediction, and the
     const float *gate_table;    /* G */
     const float *gate_vector;   /* (H): u */
     float *counted;             /* (B, symbols): work space */
+    uint8_t *statistics;        /* (B, 3): work space */
+    const struct guide *guide;  /* of the outputs of the last layer, or NULL */
 };
 
 struct stack {

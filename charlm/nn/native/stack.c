@@ -42,6 +42,32 @@ static void dense(int64_t gates, const float *a, const float *packed, const floa
         BY_ROWS(full, B, cell##_rows(rows, lanes, &it, b, unit, layer->state + b * H, w));     \
     })
 
+/* Find the likeliest tokens of a distribution. Of equally likely tokens, the one with the lower id comes first. */
+static void guess(const float *counted, int64_t V, int64_t *tokens, float *chances) {
+    for (int g = 0; g < GUESSES; g++) tokens[g] = 0, chances[g] = -1;
+    for (int64_t v = 0; v < V; v++) {
+        int at = GUESSES;
+        while (at > 0 && counted[v] > chances[at - 1]) at--;
+        if (at == GUESSES) continue;
+        for (int g = GUESSES - 1; g > at; g--) tokens[g] = tokens[g - 1], chances[g] = chances[g - 1];
+        tokens[at] = v;
+        chances[at] = counted[v];
+    }
+}
+
+/* Ask the counts for the distribution after the token that row b reads. */
+static void count(const struct stack *stack, int64_t b) {
+    const struct mixture *mixture = stack->mixture;
+    const int64_t V = stack->symbols, C = mixture->size;
+    int64_t *context = mixture->contexts + b * C;
+    memmove(context, context + 1, sizeof *context * (C - 1));
+    context[C - 1] = stack->ids[b];
+    float *counted = mixture->counted + b * V;
+    mixture->distributions(mixture->tree, context, 1, C, counted, mixture->statistics + 3 * b);
+    const struct guide *guide = mixture->guide;
+    if (guide) guess(counted, V, guide->tokens + b * GUESSES, guide->chances + b * GUESSES);
+}
+
 /* Read a token in each row, and compute the next states and logits (B, V). */
 static void step(const struct stack *stack, float *logits, struct team *team) {
     const int64_t B = stack->B, H = stack->H, gates = stack->gates;
@@ -73,9 +99,14 @@ static void step(const struct stack *stack, float *logits, struct team *team) {
                 memcpy(layer->memory + b * H + first, layer->memory + (B + b) * H + first, sizeof(float) * (last - first));
         }
     }
+    const float *outputs = stack->layer[stack->layers - 1].state + B * H;
+    if (stack->mixture && stack->mixture->guide) {
+        NAME(guide)(stack->mixture->guide, first, last);
+        outputs = stack->mixture->guide->guided;
+        meet(team);
+    }
     share(team, stack->V, &first, &last);
-    dense(1, stack->layer[stack->layers - 1].state + B * H, stack->packed_readout, stack->bias_readout, logits, B, stack->V, H,
-          first, last);
+    dense(1, outputs, stack->packed_readout, stack->bias_readout, logits, B, stack->V, H, first, last);
 }
 
 /* ---- Groups of an adaptive readout ---- */
@@ -116,14 +147,9 @@ static double gate_of(const struct stack *stack, const float *h, const uint8_t *
 /* Turn the network's logits of row b, after it has read a token, into log P of the mixture. */
 static void mix(const struct stack *stack, int64_t b, float *logits) {
     const struct mixture *mixture = stack->mixture;
-    const int64_t V = stack->symbols, C = mixture->size;
-    int64_t *context = mixture->contexts + b * C;
-    memmove(context, context + 1, sizeof *context * (C - 1));
-    context[C - 1] = stack->ids[b];
-    float *counted = mixture->counted + b * V;
-    uint8_t statistics[3];
-    mixture->distributions(mixture->tree, context, 1, C, counted, statistics);
-    double gate = gate_of(stack, stack->layer[stack->layers - 1].state + b * stack->H, statistics);
+    const int64_t V = stack->symbols;
+    const float *counted = mixture->counted + b * V;
+    double gate = gate_of(stack, stack->layer[stack->layers - 1].state + b * stack->H, mixture->statistics + 3 * b);
     double *x = stack->work + b * stack->V, best = -INFINITY, total = 0;
     for (int64_t i = 0; i < V; i++)
         if (logits[i] > best) best = logits[i];
@@ -216,6 +242,7 @@ void NAME(stack_draw)(const void *what, struct team *team) {
             int64_t at = b * stack->V;
             stack->ids[b] = draw(stack, b, logits + at, stack->chance[s * B + b], stack->work + at, stack->order + at);
             stack->drawn[s * B + b] = stack->ids[b];
+            if (stack->mixture) count(stack, b);
         }
         meet(team);
         step(stack, logits + B * stack->V, team);

@@ -280,4 +280,6 @@ INLINE void pack_units(const float *w, operand *to, int64_t gates, int64_t H, in
     }
 }
 
+void NAME(guide)(const struct guide *it, int64_t first, int64_t last); /* in guide.c */
+
 #endif

@@ -36,8 +36,8 @@ def with_choices(config: TrainConfig, settings: CountSettings | None) -> TrainCo
     )
 
 
-def counted(data: PreparedText, settings: CountSettings, on_progress: OnProgress) -> CountedText:
-    """Count the training part."""
+def counted(data: PreparedText, settings: CountSettings, guesses: bool, on_progress: OnProgress) -> CountedText:
+    """Count the training part. guesses: whether its figures have the likeliest tokens."""
     ids, starts = data.ring.targets, data.ring.starts
     characters = round(data.characters_per_token * (settings.tokens or len(ids)))
 
@@ -46,6 +46,8 @@ def counted(data: PreparedText, settings: CountSettings, on_progress: OnProgress
             on_progress(ReadingProgress("counting", round(share * characters), characters))
 
     lines = data.mode == TextMode.LINE
-    counts, left_out = count(ids, starts, data.allowed_tokens, settings, left_out_lines=lines, on_progress=report)
+    counts, left_out = count(
+        ids, starts, data.allowed_tokens, settings, left_out_lines=lines, guesses=guesses, on_progress=report
+    )
     assert left_out is not None
     return CountedText(settings, counts, TargetFigures(counts, ids, starts, settings.tokens, left_out))

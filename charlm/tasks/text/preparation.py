@@ -121,7 +121,9 @@ def prepared(
         vectors=read_vectors(tokenizer, model, config),
     )
     settings = count_settings(model, config, len(ring.targets))
-    return replace(dataset, counted=counted(dataset, settings, on_progress)) if settings else dataset
+    if settings is None:
+        return dataset
+    return replace(dataset, counted=counted(dataset, settings, model.ngram_guesses, on_progress))
 
 
 def _text_mode(corpus: Corpus, model: ModelConfig) -> tuple[TextMode, str, str]:
