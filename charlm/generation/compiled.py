@@ -65,7 +65,7 @@ class CompiledDraws:
         self._readout = pack(pad(weight, (0, 0, 0, padding)), 1)
         self._bias = pad(bias, (0, padding))
         guidance = network.guidance if isinstance(network, MixedNetwork) else None
-        self._guesses = guidance and guidance.table().contiguous()  # what each guess does to an output
+        self._guesses = guidance.table().contiguous() if guidance else None  # what each guess does to an output
         self._network = network
         self._cells, self._V, self._H, self._end = cells, V, H, end
         self._next, self._stack = logits, Stack()
