@@ -259,8 +259,8 @@ def _parameter(name: str, help: Help) -> inspect.Parameter:
     if help.names_model:
         settings["autocompletion"] = model_names
     text = f"{help.text} [{described}]" if described else help.text
-    refused = annotation == bool | None or default is True
-    names = f"{option_name(name)}/{option_name(f'no_{name}')}" if refused else option_name(name)
+    has_no = annotation == bool | None or default is True
+    names = f"{option_name(name)}/{option_name(f'no_{name}')}" if has_no else option_name(name)
     option = typer.Option(names, help=text, show_default=False, **settings)
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[annotation | None, option]

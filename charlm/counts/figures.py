@@ -53,7 +53,7 @@ class Guesses(NamedTuple):
         """Return the guesses with rounded probabilities."""
         return self._replace(chances=(self.chances * _ROUNDED_ONE + np.float32(0.5)).astype(np.uint8))
 
-    def exact(self) -> "Guesses":
+    def decoded(self) -> "Guesses":
         """Return the guesses with probabilities as float32, from rounded ones."""
         return self._replace(chances=self.chances / np.float32(_ROUNDED_ONE))
 

@@ -37,7 +37,7 @@ class TargetFigures:
         rows = np.where(counted, self._before[part] + offsets - self._firsts[part], 0)
         figures = self._left_out.select(rows)
         if figures.guesses:
-            figures = figures._replace(guesses=figures.guesses.exact())
+            figures = figures._replace(guesses=figures.guesses.decoded())
         counted &= figures.logprobs > -np.inf  # the first token of a part was counted without its context
         if counted.all():
             return figures

@@ -32,9 +32,9 @@ class Guidance(nn.Module):
     def forward(self, outputs: Tensor, tokens: Tensor, chances: Tensor) -> Tensor:
         """Return the guided outputs (N, H) of outputs (N, H), with guesses (N, GUESSES) and their probabilities."""
         turns_all = len(tokens) >= len(self.vectors)  # a product for each token is less than one for each output
-        if turns_all and fits(outputs, self.vectors):
-            return guided(outputs, tokens, chances, self.turn(self.vectors))
         table = self.turn(self.vectors) if turns_all else self.vectors
+        if turns_all and fits(outputs, table):
+            return guided(outputs, tokens, chances, table)
         sums = functional.embedding_bag(tokens, table, mode="sum", per_sample_weights=chances)
         scale, shift = (sums if turns_all else self.turn(sums)).chunk(2, dim=-1)
         return outputs * (1 + scale) + shift

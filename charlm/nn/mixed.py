@@ -37,7 +37,7 @@ _GATE_PARAMETERS = ("gate_table", "gate_vector")  # G and u
 _UNKNOWN = -1  # a token of context before the beginning of what is read
 _COUNTS = 12  # sizes of k; a context seen 2,047 times or more has the last one
 _LARGEST = 4.0  # of G while it is trained
-_ALONE = 0.5  # weight of the loss without guesses, beside the loss with them
+_LOSS_ALONE = 0.5  # weight of the loss without guesses, beside the loss with them
 _CERTAIN = 40.0  # the logit of a share that is 1 in float32
 _FOLLOWERS = (2, 3, 5)  # the least numbers of followers of all values of d but the first
 
@@ -152,7 +152,7 @@ class MixedNetwork(Network):
         if self.guidance:
             tokens, chances = torch.stack(guesses[:GUESSES], 1).long(), torch.stack(guesses[GUESSES:], 1)
             guided = super().target_log_probability(self.guidance(h, tokens, chances * mixes[:, None]), targets)
-            learned, by_network = _ALONE * alone + guided, guided.detach()
+            learned, by_network = _LOSS_ALONE * alone + guided, guided.detach()
         mixed = _mixture(by_network, counted, self.gate(h.detach(), cells.long()))
         return torch.where(mixes > 0, mixed, by_network) + learned - learned.detach()
 

@@ -37,7 +37,6 @@ struct follower {
     uint32_t count, adjusted;
     uint32_t child;  /* 1 + the first rank of the last node below with this follower */
     uint8_t only;    /* the only block of that node that has it, or NONE */
-    uint64_t blocks; /* the blocks that have it */
 };
 
 struct reading {
@@ -86,13 +85,12 @@ static void count_followers(struct reading *reading, int64_t begin, int64_t end,
             slots[of] = (struct slot){(uint32_t)begin + 1, (uint32_t)reading->size};
             memset(reading->in_block + reading->size * B, 0, B * sizeof *reading->in_block);
             memset(reading->removed + reading->size * B, 0, B * sizeof *reading->removed);
-            reading->followers[reading->size++] = (struct follower){of, 0, 0, 0, NONE, 0};
+            reading->followers[reading->size++] = (struct follower){of, 0, 0, 0, NONE};
         }
         uint32_t s = slots[of].at;
         struct follower *follower = reading->followers + s;
         uint32_t *removed = reading->removed + s * B;
         follower->count++;
-        follower->blocks |= (uint64_t)1 << block;
         reading->in_block[s * B + block]++;
         if (whole) {
             follower->adjusted++;
