@@ -62,6 +62,33 @@ struct entry {
     uint32_t slot;        /* its number among the followers of the node */
 };
 
+enum { BLOCKS = 64 };
+
+/* What probabilities without a block of the text depend on. */
+struct smoothing {
+    const uint32_t *cuts;     /* depths: the count of an n-gram that is kept */
+    const double *discounts;  /* depths, 4: D of an adjusted count of 0, 1, 2, 3 or more */
+    const int64_t *ends;      /* where each block ends in the text */
+};
+
+/* Whether an n-gram with k tokens of context is kept. */
+static inline int is_kept(const struct smoothing *smoothing, int k, uint32_t count, uint32_t adjusted) {
+    return adjusted && count >= smoothing->cuts[k];
+}
+
+/* Return a - D(a) of an n-gram with k tokens of context, or 0 if it is not kept. */
+static inline double value_of(const struct smoothing *smoothing, int k, uint32_t count, uint32_t adjusted) {
+    if (!is_kept(smoothing, k, count, adjusted)) return 0;
+    return adjusted - smoothing->discounts[4 * k + (adjusted < 3 ? adjusted : 3)];
+}
+
+/* Return the block of a token of the text. */
+static inline uint8_t block_of(const struct smoothing *smoothing, int64_t at) {
+    uint8_t block = 0;
+    while (at >= smoothing->ends[block]) block++;
+    return block;
+}
+
 enum { GUESSES = 2 };
 
 /* The likeliest tokens, the first one first. */

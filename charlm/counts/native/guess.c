@@ -6,14 +6,10 @@
  */
 #include "counts.h"
 
-enum { BLOCKS = 64 };
-
 /* What the guesses depend on, and the guesses of each token of the text. */
 struct guessing {
     int64_t blocks;           /* B */
-    const uint32_t *cuts;     /* depths: the count of an n-gram that is kept */
-    const double *discounts;  /* depths, 4: D of an adjusted count of 0, 1, 2, 3 or more */
-    const int64_t *ends;      /* B: where each block ends in the text */
+    struct smoothing smoothing;
     const float *unigrams;    /* V, B: probabilities without each block */
     token *guesses;           /* of each token of the text, GUESSES: the likeliest token first */
     uint8_t *chances;         /* of each token of the text, GUESSES: their probabilities in 255ths */
@@ -50,14 +46,6 @@ struct reading {
     int64_t first;
     uint8_t *block;             /* of each rank */
 };
-
-static int kept(const struct reading *reading, int k, uint32_t count, uint32_t adjusted) {
-    return adjusted && count >= reading->guessing->cuts[k];
-}
-
-static double value_of(const struct reading *reading, int k, uint32_t count, uint32_t adjusted) {
-    return kept(reading, k, count, adjusted) ? adjusted - reading->guessing->discounts[4 * k + (adjusted < 3 ? adjusted : 3)] : 0;
-}
 
 /* Write the likeliest tokens after the context with rank r. */
 static void guess(const struct reading *reading, int64_t r, const struct top *top) {
@@ -112,6 +100,7 @@ static void count_followers(struct reading *reading, int64_t begin, int64_t end,
 /* Compute the probabilities of the followers of a node without block b, and the likeliest tokens. node: 1 + its first
  * rank. Return whether the node has followers without the block. */
 static int predict(struct reading *reading, uint32_t node, int k, int64_t b) {
+    const struct smoothing *smoothing = &reading->guessing->smoothing;
     int64_t B = reading->guessing->blocks, total = 0, known = 0;
     struct level *level = reading->levels + k, *above = level - 1;
     double mass = 0;
@@ -119,9 +108,9 @@ static int predict(struct reading *reading, uint32_t node, int k, int64_t b) {
         const struct follower *follower = reading->followers + s;
         uint32_t count = follower->count - reading->in_block[s * B + b];
         uint32_t adjusted = follower->adjusted - reading->removed[s * B + b];
-        double value = value_of(reading, k, count, adjusted);
+        double value = value_of(smoothing, k, count, adjusted);
         total += adjusted;
-        known += kept(reading, k, count, adjusted);
+        known += is_kept(smoothing, k, count, adjusted);
         mass += value;
         level->probabilities[s * B + b] = (float)value;
     }
@@ -173,12 +162,6 @@ static int descend(struct reading *reading, int64_t begin, int64_t end, int k) {
     return 1;
 }
 
-static int block_of(const struct guessing *guessing, int64_t at) {
-    int block = 0;
-    while (at >= guessing->ends[block]) block++;
-    return block;
-}
-
 /* Begin with the likeliest unigrams without each block. Return 0 if there is not enough memory. */
 static int begin_reading(struct reading *reading, int64_t last) {
     const struct guessing *guessing = reading->guessing;
@@ -197,7 +180,8 @@ static int begin_reading(struct reading *reading, int64_t last) {
         for (int64_t v = 0; v < V; v++)
             if (reading->ranks->predictable[v]) put(top, (token)v, guessing->unigrams[v * B + b]);
     }
-    for (int64_t i = 0; i < size; i++) reading->block[i] = (uint8_t)block_of(guessing, reading->ranks->at[reading->first + i]);
+    for (int64_t i = 0; i < size; i++)
+        reading->block[i] = block_of(&guessing->smoothing, reading->ranks->at[reading->first + i]);
     return 1;
 }
 

@@ -1,15 +1,11 @@
 /* Look up every token of the counted text in counts that leave something out: its block of the text, or itself. */
 #include "counts.h"
 
-enum { BLOCKS = 64 };
-
 /* What the figures depend on, and the figures of each token of the text. */
 struct without {
     int64_t blocks;            /* B, or 0 to leave out each token by itself */
     int64_t columns;           /* C: B, or 2: what the unigram of a token loses, 0 or 1 */
-    const uint32_t *cuts;      /* depths: the count of an n-gram that is kept */
-    const double *discounts;   /* depths, 4: D of an adjusted count of 0, 1, 2, 3 or more */
-    const int64_t *ends;       /* B: where each block ends in the text */
+    struct smoothing smoothing;
     const float *unigrams;     /* V, C: probabilities */
     const uint8_t *counts;     /* V, C: statistics of the empty context */
     const uint8_t *followers;  /* V, C */
@@ -47,15 +43,6 @@ static uint8_t log2_of(int64_t count) {
     uint8_t result = 0;
     for (uint64_t n = (uint64_t)count + 1; n > 1; n >>= 1) result++;
     return result;
-}
-
-static double value_of(const struct reading *reading, int k, uint32_t count, uint32_t adjusted) {
-    if (!adjusted || count < reading->without->cuts[k]) return 0;
-    return adjusted - reading->without->discounts[4 * k + (adjusted < 3 ? adjusted : 3)];
-}
-
-static int is_kept(const struct reading *reading, int k, uint32_t count, uint32_t adjusted) {
-    return adjusted && count >= reading->without->cuts[k];
 }
 
 static void see(struct reading *reading, int64_t i, int k, double share, double backoff, uint8_t count, int64_t followers) {
@@ -117,17 +104,19 @@ struct sums {
 };
 
 static struct sums sums_of(const struct reading *reading, int k) {
+    const struct smoothing *smoothing = &reading->without->smoothing;
     struct sums all = {0, 0, 0};
     for (int64_t s = 0; s < reading->size; s++) {
         const struct follower *follower = reading->followers + s;
         all.total += follower->adjusted;
-        all.followers += is_kept(reading, k, follower->count, follower->adjusted);
-        all.mass += value_of(reading, k, follower->count, follower->adjusted);
+        all.followers += is_kept(smoothing, k, follower->count, follower->adjusted);
+        all.mass += value_of(smoothing, k, follower->count, follower->adjusted);
     }
     return all;
 }
 
 static void leave_out_blocks(struct reading *reading, int64_t begin, int64_t end, int k) {
+    const struct smoothing *smoothing = &reading->without->smoothing;
     int64_t B = reading->without->blocks;
     uint32_t ranks_in[BLOCKS] = {0};
     uint64_t present = 0;
@@ -142,16 +131,16 @@ static void leave_out_blocks(struct reading *reading, int64_t begin, int64_t end
         double masses[BLOCKS] = {0};
         for (int64_t s = 0; s < reading->size; s++) {
             struct follower *follower = reading->followers + s;
-            double whole = value_of(reading, k, follower->count, follower->adjusted);
-            int was = is_kept(reading, k, follower->count, follower->adjusted);
+            double whole = value_of(smoothing, k, follower->count, follower->adjusted);
+            int was = is_kept(smoothing, k, follower->count, follower->adjusted);
             for (int64_t b = 0; b < B; b++) {
                 if (!(follower->blocks >> b & 1)) continue;
                 uint32_t gone = reading->removed[s * B + b].count, adjusted = follower->adjusted - gone;
                 uint32_t count = follower->count - reading->in_block[s * B + b];
-                double value = value_of(reading, k, count, adjusted);
+                double value = value_of(smoothing, k, count, adjusted);
                 totals[b] += gone;
                 masses[b] += whole - value;
-                followers[b] += was - is_kept(reading, k, count, adjusted);
+                followers[b] += was - is_kept(smoothing, k, count, adjusted);
                 reading->removed[s * B + b].value = (float)value;
             }
         }
@@ -179,6 +168,7 @@ static void leave_out_blocks(struct reading *reading, int64_t begin, int64_t end
 }
 
 static void leave_out_tokens(struct reading *reading, int64_t begin, int64_t end, int k) {
+    const struct smoothing *smoothing = &reading->without->smoothing;
     const struct ranks *ranks = reading->ranks;
     int whole = k == ranks->depths - 1 || is_led(ranks, begin, k);
     count_followers(reading, begin, end, k);
@@ -190,21 +180,15 @@ static void leave_out_tokens(struct reading *reading, int64_t begin, int64_t end
         if (reading->slot[i] != UINT32_MAX) {
             struct follower *follower = reading->followers + reading->slot[i];
             uint32_t gone = whole || reading->only[i] != NONE, adjusted = follower->adjusted - gone;
-            value = value_of(reading, k, follower->count - 1, adjusted);
+            value = value_of(smoothing, k, follower->count - 1, adjusted);
             remaining -= gone;
-            without -= value_of(reading, k, follower->count, follower->adjusted) - value;
-            followers -= is_kept(reading, k, follower->count, follower->adjusted);
-            followers += is_kept(reading, k, follower->count - 1, adjusted);
+            without -= value_of(smoothing, k, follower->count, follower->adjusted) - value;
+            followers -= is_kept(smoothing, k, follower->count, follower->adjusted);
+            followers += is_kept(smoothing, k, follower->count - 1, adjusted);
             reading->only[i] = follower->count == 1 ? 0 : NONE; /* for the depth above */
         }
         if (followers) see(reading, i, k, value / remaining, 1 - without / remaining, count, followers);
     }
-}
-
-static int block_of(const struct without *without, int64_t at) {
-    int block = 0;
-    while (at >= without->ends[block]) block++;
-    return block;
 }
 
 /* Finish with the unigrams, and write the figures of the ranks that were read. */
@@ -246,7 +230,7 @@ static int begin_reading(struct reading *reading, const struct ranks *ranks, con
         return 0;
     for (int64_t i = 0; i < size; i++) {
         reading->weight[i] = 1;
-        reading->block[i] = without->blocks ? (uint8_t)block_of(without, ranks->at[first + i]) : 0;
+        reading->block[i] = without->blocks ? block_of(&without->smoothing, ranks->at[first + i]) : 0;
         reading->only[i] = NONE;
     }
     return 1;
@@ -286,7 +270,7 @@ EXPORT int NAME(unigrams_without)(const struct ranks *ranks, int64_t first, int6
         end = end_of_node(ranks, r, last, 1);
         for (int64_t i = r; i < end; i++) {
             struct entry *entry = table + ranks->follower[i];
-            int block = block_of(without, ranks->at[i]);
+            int block = block_of(&without->smoothing, ranks->at[i]);
             ranks_in[block]++;
             if (!ranks->predictable[ranks->follower[i]]) continue;
             int64_t *of = removed + ranks->follower[i] * B;
