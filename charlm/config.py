@@ -52,7 +52,7 @@ class ModelConfig(TaskSettings):
     scale: what the values of a series are divided by: mean, standard or none.
     density: of the next value of a series.
     ngram: the order of the counts of n-grams that share the prediction with the network, or none; auto: chosen.
-    ngram_guesses: whether the network reads which tokens the counts hold likeliest.
+    ngram_guesses: whether the network knows the two tokens that the counts expect most.
     shortlist: common tokens with the full width in an adaptive readout; None: 1/64 of the vocabulary, unless chosen.
     tokenizer: what a token is: char, word, subword or byte.
     vocab_size: V, control tokens included; None: the tokenizer's choice.

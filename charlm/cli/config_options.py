@@ -115,7 +115,7 @@ _OF_TASKS = {
         "auto: chosen to fit the corpus",
         metavar="ORDER",
     ),
-    "ngram_guesses": Help("language: let the network read which tokens the counts hold likeliest.", "yes"),
+    "ngram_guesses": Help("language: let the network know the two tokens that the counts expect most.", "yes"),
     "density": Help(
         f"series: the distribution of the next value: {_variants('nn.densities')}.",
         _BY_TASK,

@@ -1,4 +1,4 @@
-"""What a network makes of the tokens that counts of n-grams hold likeliest.
+"""What a network makes of the tokens that counts of n-grams expect most.
 
 Letters: V vocabulary, H hidden, N any number of outputs.
 """
