@@ -25,6 +25,7 @@ from torch.nn import functional
 from charlm.config import ModelConfig
 from charlm.counts import GUESSES, Counts, Figures, Guesses, Statistics
 from charlm.nn.encoder import Encoder, NetworkState
+from charlm.nn.gate_fit import GateFit
 from charlm.nn.guidance import Guidance
 from charlm.nn.native.threads import computing
 from charlm.nn.network import Network
@@ -32,6 +33,7 @@ from charlm.nn.rows import TokenRows
 from charlm.nn.trainable import Read
 
 NETWORK, COUNTS, GATE = "network", "counts", "gate"  # log P by each part of the mixture, and g<t>
+GATE_BY_CONTEXT, GATE_BY_OUTPUT = "gate by context", "gate by output"  # the two parts of the logit of g<t>
 ALONE = "network alone"  # log P by the network without guesses
 _GATE_PARAMETERS = ("gate_table", "gate_vector")  # G and u
 _UNKNOWN = -1  # a token of context before the beginning of what is read
@@ -166,8 +168,10 @@ class MixedNetwork(Network):
         guided = self._guided(h, self.counts.guesses(before)) if self.guidance else h
         by_network = super().target_log_probability(guided, targets)
         counted = torch.from_numpy(figures.logprobs).to(h.device)
-        gate = self.gate(h, self._cells_of(figures.context, h))
+        by_context, by_output = self._gate_parts(h, self._cells_of(figures.context, h))
+        gate = by_context + by_output
         parts = {NETWORK: by_network, COUNTS: counted, GATE: torch.sigmoid(gate)}
+        parts |= {GATE_BY_CONTEXT: by_context, GATE_BY_OUTPUT: by_output}
         if ALONE in names:
             parts[ALONE] = super().target_log_probability(h, targets) if self.guidance else by_network
         return _mixture(by_network, counted, gate), {name: parts[name] for name in names}
@@ -191,19 +195,21 @@ class MixedNetwork(Network):
 
     def with_counts_alone(self) -> "MixedNetwork":
         """Return a copy that leaves the prediction to the counts."""
-        return self._with_gate(_CERTAIN)
+        return self.with_gate(GateFit(_CERTAIN, 0.0, 0.0))
 
     def with_network_alone(self) -> "MixedNetwork":
         """Return a copy that gives the counts no share and leaves out their guesses."""
-        network = self._with_gate(-_CERTAIN)
+        network = self.with_gate(GateFit(-_CERTAIN, 0.0, 0.0))
         if network.guidance:
             nn.init.zeros_(network.guidance.turn.weight)
         return network
 
-    def _with_gate(self, logit: float) -> "MixedNetwork":
-        network = copy.deepcopy(self)
-        nn.init.constant_(network.gate_table, logit)
-        nn.init.zeros_(network.gate_vector)
+    @torch.no_grad()
+    def with_gate(self, fit: GateFit) -> "MixedNetwork":
+        """Return a copy with this change of the gate. It shares the counts."""
+        network = copy.deepcopy(self, {id(self.counts): self.counts})
+        network.gate_table.mul_(fit.by_context).add_(fit.shift)
+        network.gate_vector.mul_(fit.by_output)
         return network
 
     @torch.no_grad()
@@ -220,7 +226,11 @@ class MixedNetwork(Network):
 
     def gate(self, h: Tensor, cells: Tensor) -> Tensor:
         """Return the logit of g<t>: (..., H) and the cells of G (...) → (...)."""
-        return self.gate_table[cells] + h @ self.gate_vector / self.hidden_size
+        by_context, by_output = self._gate_parts(h, cells)
+        return by_context + by_output
+
+    def _gate_parts(self, h: Tensor, cells: Tensor) -> tuple[Tensor, Tensor]:
+        return self.gate_table[cells], h @ self.gate_vector / self.hidden_size
 
     def _cells_of(self, context: Statistics, like: Tensor) -> Tensor:
         return torch.from_numpy(_cells(context, self.order)).to(like.device)

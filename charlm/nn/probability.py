@@ -132,9 +132,15 @@ def part_log_probabilities(
     network: Network, rows: Sequence[Ids], on_progress: TokenProgress = ignore
 ) -> list[NDArray[np.float64]]:
     """Return `log_probabilities` by the network, and after it by each part of a mixture: (n,) → (n - 1, 1 + parts)."""
-    parts = network.scored_parts
-    read = quantities(network, rows, {}, on_progress, parts=parts)
-    return [np.stack([values[name] for name in (LOGPROB, *parts)], axis=1) for values in read]
+    return columns(network, rows, (LOGPROB, *network.scored_parts), on_progress)
+
+
+def columns(
+    network: Network, rows: Sequence[Ids], names: Sequence[str], on_progress: TokenProgress = ignore
+) -> list[NDArray[np.float64]]:
+    """Return a column for `LOGPROB` or each part of a mixture in `names`: (n,) → (n - 1, names)."""
+    read = quantities(network, rows, {}, on_progress, parts=[name for name in names if name != LOGPROB])
+    return [np.stack([values[name] for name in names], axis=1) for values in read]
 
 
 @torch.inference_mode()

@@ -39,12 +39,15 @@ def map_alone(rows: Sequence[Any], read: ReadRows, lengths: Sequence[int]) -> li
     return read(rows)
 
 
-class FirstModel(NamedTuple):
-    """A network that answers without training, its metrics, and, in words, the part of it that answers."""
+class Candidate(NamedTuple):
+    """A network that a run keeps if it is the best one yet, and its metrics on the held-out part.
+
+    answered: in words, the part of the network that answers, if it is a part.
+    """
 
     network: "Trainable"
     metrics: Metrics
-    answered: str
+    answered: str = ""
 
 
 class Dataset(ABC):
@@ -132,16 +135,13 @@ class Dataset(ABC):
     def evaluate(self, network: Any, examples: Sequence[Any], map_rows: MapRows = map_alone) -> Metrics:
         """Evaluate examples of the held-out part as `charlm evaluate` does."""
 
-    def first_model(self, network: Any, map_rows: MapRows = map_alone) -> "FirstModel | None":
+    def first_model(self, network: Any, map_rows: MapRows = map_alone) -> Candidate | None:
         """Return a model that answers without training, or None. network: the untrained one, which must not change."""
         return None
 
-    def best_part(self, network: Any, metrics: Metrics) -> tuple[Any, Metrics]:
-        """Return the network with its metrics, or a copy in which one part answers if that part alone answers better.
-
-        metrics: of the network on the held-out part.
-        """
-        return network, metrics
+    def validate(self, network: Any, map_rows: MapRows = map_alone) -> Candidate:
+        """Evaluate the network on the held-out part. What else is fitted to that part belongs to the candidate."""
+        return Candidate(network, self.evaluate(network, self.validation, map_rows))
 
     @abstractmethod
     def metrics_from(self, values: object) -> Metrics:

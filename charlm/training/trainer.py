@@ -190,8 +190,7 @@ class Trainer(Resumable):
 
     def _validate(self) -> None:
         before, network = time.monotonic(), self.learner.averaged_network.eval()
-        metrics = self.dataset.evaluate(network, self.dataset.validation, self.group.map_rows)
-        self._judge(*self.dataset.best_part(network, metrics))
+        self._judge(*self.dataset.validate(network, self.group.map_rows))
         if self.budget:
             self.budget.validation_seconds = time.monotonic() - before
             self.budget.pause(self.budget.validation_seconds)

@@ -19,10 +19,12 @@ import charlm
 from charlm.checkpoints.checkpoint import describe
 from charlm.checkpoints.model_folder import unfinished
 from charlm.checkpoints.training_state import newest
+from charlm.nn.gate_fit import GateFit
 from charlm.nn.mixed import ALONE, COUNTS, GATE, NETWORK, MixedNetwork
 from charlm.nn.network import Network
 from charlm.nn.probability import LOGPROB, entropy, log_probabilities, quantities
 from charlm.plan import read_plan
+from charlm.tasks.text import fitted_reader
 from charlm.tasks.text.dataset import TextDataset
 from charlm.training.events import Event, Finished, RolledBack, Validated
 from charlm.training.learner import Learner
@@ -49,6 +51,12 @@ def model(request: pytest.FixtureRequest) -> charlm.LanguageModel:
 def trained_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep a network only after training."""
     monkeypatch.setattr(TextDataset, "first_model", lambda *_: None)
+
+
+@pytest.fixture
+def gate_as_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the gate as training left it."""
+    monkeypatch.setattr(fitted_reader, "fit_gate", lambda *_: GateFit())
 
 
 def known_texts(model: charlm.LanguageModel) -> list[str]:
@@ -136,7 +144,7 @@ def test_training_reports_what_evaluate_computes(model: charlm.LanguageModel) ->
     np.testing.assert_array_equal(log_probabilities(copied, rows)[0], log_probabilities(model.network, rows)[0])
 
 
-def test_the_counts_of_the_training_part_leave_its_own_tokens_out(trained_only: None) -> None:
+def test_the_counts_of_the_training_part_leave_its_own_tokens_out(trained_only: None, gate_as_trained: None) -> None:
     """A text that never repeats: its own counts would know every token; without them they know nothing."""
     text = "".join(chr(0x4E00 + n) for n in range(600)) + "\n"
     settings = {"hidden_size": 8, "layers": 1, "steps": 60, "batch_size": 4, "seq_len": 8, "seed": 1}
@@ -261,7 +269,7 @@ def test_the_counts_alone_are_the_first_model(text: str, sequence: str) -> None:
         assert score.logprob == pytest.approx(row.sum(), rel=1e-5)
 
 
-def test_counts_that_do_not_help_get_no_share(tmp_path: Path) -> None:
+def test_counts_that_do_not_help_get_no_share(tmp_path: Path, gate_as_trained: None) -> None:
     """Nothing can be learned of random letters, and what was counted of them is misleading."""
     letters = "".join(map(chr, np.random.default_rng(4).integers(97, 123, 20_000))) + "\n"
     more: dict[str, Any] = {"folder": tmp_path / "m", "ngram": "5", "steps": 60, "seq_len": 32, "sequence": "stream"}
@@ -407,7 +415,7 @@ def test_without_counts_a_plan_names_none(tmp_path: Path) -> None:
     assert "ngram" not in (tmp_path / "m" / "plan.json").read_text()
 
 
-def test_a_gate_can_turn_back(trained_only: None) -> None:
+def test_a_gate_can_turn_back(trained_only: None, gate_as_trained: None) -> None:
     """It follows the network at first, but no part loses its share."""
     mixed = charlm.train(
         LINES, ngram="3", hidden_size=16, layers=1, steps=100, learning_rate=0.5, batch_size=4, seq_len=8, seed=1

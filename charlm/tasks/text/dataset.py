@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,16 +20,17 @@ from charlm.language_model import PREVIEW_TEMPERATURE, LanguageModel
 from charlm.model import Contents, Record, text_contents
 from charlm.nn.mixed import MixedNetwork, figures_of_windows, network_of
 from charlm.nn.network import Network
-from charlm.nn.probability import part_log_probabilities
+from charlm.nn.probability import LOGPROB
 from charlm.nn.random_numbers import Seeded
 from charlm.nn.readouts import choose
 from charlm.plan import Plan
 from charlm.scoring.evaluation import Evaluation, MixedEvaluation, evaluate
 from charlm.scoring.passages import suitable_streams
 from charlm.settings import from_mapping
-from charlm.tasks import About, Batches, Card, Dataset, FirstModel, MapRows, Metrics, Unit, map_alone
+from charlm.tasks import About, Batches, Candidate, Card, Dataset, MapRows, Metrics, Unit, map_alone
 from charlm.tasks.text import about, card
 from charlm.tasks.text.counting import with_choices
+from charlm.tasks.text.fitted_reader import FittedReader, read_columns
 from charlm.tasks.text.prepared import PreparedText
 from charlm.tokenizers import Ids
 
@@ -144,18 +146,11 @@ class TextDataset(PreparedText, Dataset):
 
     def evaluate(self, network: Network, examples: Sequence[str], map_rows: MapRows = map_alone) -> Evaluation:
         """Evaluate sequences."""
-        columns = 1 + len(network.scored_parts)
-
-        def read_flat(rows: Sequence[Ids]) -> list[NDArray[np.float64]]:
-            return [each.ravel() for each in part_log_probabilities(network, rows)]
-
-        def read(rows: Sequence[Ids]) -> list[NDArray[np.float64]]:
-            flat = map_rows(rows, read_flat, [columns * max(0, len(row) - 1) for row in rows])
-            return [each.reshape(-1, columns) for each in flat]
-
+        names = (LOGPROB, *network.scored_parts)
+        read = partial(read_columns, network, names, map_rows)
         return evaluate(network, self.tokenizer, self.mode, [examples], read=read)[0]
 
-    def first_model(self, network: Network, map_rows: MapRows = map_alone) -> FirstModel | None:
+    def first_model(self, network: Network, map_rows: MapRows = map_alone) -> Candidate | None:
         """Return the counts alone."""
         if not isinstance(network, MixedNetwork):
             return None
@@ -164,15 +159,21 @@ class TextDataset(PreparedText, Dataset):
             return map_rows(rows, network.counts.log_probabilities, [max(0, len(row) - 1) for row in rows])
 
         metrics = evaluate(network, self.tokenizer, self.mode, [self.split.valid], read=read)[0]
-        return FirstModel(network.with_counts_alone(), metrics, "counts alone")
+        return Candidate(network.with_counts_alone(), metrics, "counts alone")
 
-    def best_part(self, network: Network, metrics: Metrics) -> tuple[Network, Metrics]:
-        """Give the counts no share if the network alone predicts better. The first model was the counts alone."""
-        if not (isinstance(network, MixedNetwork) and isinstance(metrics, MixedEvaluation)):
-            return network, metrics
-        if metrics.network_known_nats >= metrics.known_nats:
-            return network, metrics
-        return network.with_network_alone(), metrics.with_network_alone()
+    def validate(self, network: Network, map_rows: MapRows = map_alone) -> Candidate:
+        """Evaluate the network. Fit the gate of a mixture, or give the counts no share if the network alone is better.
+
+        The gate stays as it is where the held-out part is a part of the training text, which the counts contain.
+        """
+        if not isinstance(network, MixedNetwork):
+            return super().validate(network, map_rows)
+        reader = FittedReader(network, map_rows) if self.split.held_out else None
+        metrics = evaluate(network, self.tokenizer, self.mode, [self.split.valid], read=reader)[0]
+        assert isinstance(metrics, MixedEvaluation)
+        if metrics.network_known_nats < metrics.known_nats:
+            return Candidate(network.with_network_alone(), metrics.with_network_alone())
+        return Candidate(network.with_gate(reader.fit) if reader else network, metrics)
 
     def metrics_from(self, values: object) -> Evaluation:
         mixed = isinstance(values, dict) and MixedEvaluation.part_sums[0] in values
