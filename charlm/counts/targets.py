@@ -53,7 +53,7 @@ class TargetFigures:
         return figures
 
     def _guesses(self, offsets: Integers) -> Guesses:
-        """Return the guesses (N, 2) at offsets (N,) in counts that leave nothing out."""
+        """Return the guesses (N, GUESSES) at offsets (N,) in counts that leave nothing out."""
         size = self._counts.order - 1
         before = offsets[:, None] - np.arange(size, 0, -1)
         contexts = self._ids[before % len(self._ids)].astype(np.int64)

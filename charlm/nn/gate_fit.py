@@ -24,6 +24,10 @@ class GateFit(NamedTuple):
     by_context: float = 1.0  # a
     by_output: float = 1.0  # c
 
+    def logit(self, by_context: Floats, by_output: Floats) -> Floats:
+        """Return the logit of the gate from both parts of it before the change."""
+        return self.shift + self.by_context * by_context + self.by_output * by_output
+
 
 def fit_gate(network: Floats, counts: Floats, by_context: Floats, by_output: Floats) -> GateFit:
     """Return the fit for log P of each target by both parts and the two parts of the gate's logit: each is (N,).

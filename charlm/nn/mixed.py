@@ -137,7 +137,7 @@ class MixedNetwork(Network):
         # here, and the last line masks the token.
         impossible = ~self.allowed_tokens
         counted = counted.masked_fill_(impossible, 1.0).log_()
-        return _mixture(torch.log_softmax(logits, dim=-1), counted, gate).masked_fill(impossible, -torch.inf)
+        return mixture_by_gate(torch.log_softmax(logits, dim=-1), counted, gate).masked_fill(impossible, -torch.inf)
 
     @computing()
     def target_log_probability(self, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -155,7 +155,7 @@ class MixedNetwork(Network):
             tokens, chances = torch.stack(guesses[:GUESSES], 1).long(), torch.stack(guesses[GUESSES:], 1)
             guided = super().target_log_probability(self.guidance(h, tokens, chances * mixes[:, None]), targets)
             learned, by_network = _LOSS_ALONE * alone + guided, guided.detach()
-        mixed = _mixture(by_network, counted, self.gate(h.detach(), cells.long()))
+        mixed = mixture_by_gate(by_network, counted, self.gate(h.detach(), cells.long()))
         return torch.where(mixes > 0, mixed, by_network) + learned - learned.detach()
 
     @computing()
@@ -174,7 +174,7 @@ class MixedNetwork(Network):
         parts |= {GATE_BY_CONTEXT: by_context, GATE_BY_OUTPUT: by_output}
         if ALONE in names:
             parts[ALONE] = super().target_log_probability(h, targets) if self.guidance else by_network
-        return _mixture(by_network, counted, gate), {name: parts[name] for name in names}
+        return mixture_by_gate(by_network, counted, gate), {name: parts[name] for name in names}
 
     def _guided(self, h: Tensor, guesses: Guesses) -> Tensor:
         """Return what the readout reads of the outputs h (..., H) with as many guesses: (..., H)."""
@@ -236,9 +236,9 @@ class MixedNetwork(Network):
         return torch.from_numpy(_cells(context, self.order)).to(like.device)
 
 
-def _mixture(alone: Tensor, counted: Tensor, gate: Tensor) -> Tensor:
+def mixture_by_gate(network: Tensor, counts: Tensor, gate: Tensor) -> Tensor:
     """Return log P of the mixture from log P of both parts, and the logit of g<t>; -inf where both parts have -inf."""
-    mixed = torch.logaddexp(alone + functional.logsigmoid(-gate), counted + functional.logsigmoid(gate))
+    mixed = torch.logaddexp(network + functional.logsigmoid(-gate), counts + functional.logsigmoid(gate))
     return mixed.clamp(max=0.0)  # the sum is rounded
 
 

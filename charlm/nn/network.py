@@ -103,7 +103,7 @@ class Network(Trainable):
     def target_parts(
         self, outputs: Tensor, targets: Tensor, names: Sequence[str] = ()
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return `target_log_probability`, and those of `part_names` and `scored_parts` in `names`: each is (N,)."""
+        """Return `target_log_probability`, and the parts of a mixture in `names`: each is (N,)."""
         return self.target_log_probability(outputs, targets), {}
 
     def _through_dense(self, outputs: Tensor) -> Tensor:

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from charlm.nn.gate_fit import GateFit, fit_gate
-from charlm.nn.mixed import ALONE, COUNTS, GATE_BY_CONTEXT, GATE_BY_OUTPUT, NETWORK, MixedNetwork
+from charlm.nn.mixed import ALONE, COUNTS, GATE_BY_CONTEXT, GATE_BY_OUTPUT, NETWORK, MixedNetwork, mixture_by_gate
 from charlm.nn.network import Network
 from charlm.nn.probability import columns
 from charlm.tasks import MapRows
@@ -49,6 +50,6 @@ class FittedReader:
 
     def _mixed(self, read: NDArray[np.float64]) -> NDArray[np.float64]:
         network, counts, by_context, by_output, alone = read.T
-        gate = self.fit.shift + self.fit.by_context * by_context + self.fit.by_output * by_output
-        whole = np.logaddexp(network - np.logaddexp(0, gate), counts - np.logaddexp(0, -gate))
+        parts = (network, counts, self.fit.logit(by_context, by_output))
+        whole = mixture_by_gate(*map(torch.from_numpy, parts)).numpy()
         return np.stack((whole, alone, counts), axis=1)
