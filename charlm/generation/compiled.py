@@ -18,7 +18,7 @@ from charlm.counts import GUESSES
 from charlm.generation.samplers import Sampler
 from charlm.nn.cells import Cell, RecurrentCell
 from charlm.nn.mixed import MixedNetwork, cell_parts
-from charlm.nn.native.library import BLOCK, Guide, Layer, Mixture, Stack, draw, filters, library, pack
+from charlm.nn.native.library import BLOCK, CELLS, Guide, Layer, Mixture, Stack, draw, filters, library, pack
 from charlm.nn.native.threads import computing
 from charlm.nn.network import Network, NetworkState, join, select
 
@@ -50,10 +50,12 @@ class CompiledDraws:
     def __init__(
         self, network: Network, samplers: Sequence[Sampler], logits: Tensor, state: NetworkState, end: int
     ) -> None:
-        cells = [cast(RecurrentCell, cell) for cell in network.cells]
+        cells = [cast(Cell, cell) for cell in network.cells]
         self._table = network.embedding.projected_table(cells[0]).contiguous()  # (V, G)
         self._packed = [None if i == 0 else pack(c.weight_ih, c.gates) for i, c in enumerate(cells)]
-        self._packed_hh = [pack(cell.weight_hh, cell.gates) for cell in cells]
+        recurrent = [cell if isinstance(cell, RecurrentCell) else None for cell in cells]
+        self._packed_hh = [c and pack(c.weight_hh, c.gates) for c in recurrent]
+        self._bias_hh = [c and c.bias_hh for c in recurrent]
         readout = network.readout.as_linear(network.allowed_tokens)
         assert readout is not None
         weight, bias, groups = readout
@@ -99,7 +101,8 @@ class CompiledDraws:
     def _start(self, logits: Tensor, state: NetworkState) -> None:
         """Make buffers for a batch of this size, and collect the addresses of all arrays."""
         B = len(logits)
-        cell = self._cells[0]
+        cell, loop = self._cells[0], self._cells[0].loop
+        assert loop
         self._next = pad(logits, (0, len(self._bias) - self._V))
         layers = state[: len(self._cells)]
         self._states = [layer[0].expand(2, -1, -1).contiguous() for layer in layers]
@@ -109,6 +112,7 @@ class CompiledDraws:
             self._mixed_in = _MixedIn(self._network, state[-1][0], self._states[-1][1], self._guesses)
         self._ids = torch.zeros(B, dtype=torch.long)
         self._projected = torch.empty(B, cell.gates * self._H)
+        self._gated = torch.empty(B, self._H)
         self._work = torch.empty(B, len(self._bias), dtype=torch.double)
         self._order = torch.empty(B, len(self._bias), dtype=torch.long)
         compiled = [[each.compiled for each in samplers if each.compiled] for samplers in self._samplers]
@@ -120,12 +124,12 @@ class CompiledDraws:
                     packed_ih=_address(packed),
                     bias_ih=_address(cell.bias_ih),
                     packed_hh=_address(packed_hh),
-                    bias_hh=_address(cell.bias_hh),
+                    bias_hh=_address(bias_hh),
                     state=_address(part),
                     memory=_address(memory),
                 )
-                for cell, packed, packed_hh, part, memory in zip(
-                    self._cells, self._packed, self._packed_hh, self._states, self._memories, strict=True
+                for cell, packed, packed_hh, bias_hh, part, memory in zip(
+                    self._cells, self._packed, self._packed_hh, self._bias_hh, self._states, self._memories, strict=True
                 )
             )
         )
@@ -134,13 +138,15 @@ class CompiledDraws:
             H=self._H,
             V=len(self._bias),
             layers=len(self._cells),
+            cell=CELLS.index(loop.name),
             gates=cell.gates,
-            activation=cell.loop.activation if cell.loop else 0,
+            activation=loop.activation,
             ids=_address(self._ids),
             table=_address(self._table),
             packed_readout=_address(self._readout),
             bias_readout=_address(self._bias),
             projected=_address(self._projected),
+            gated=_address(self._gated),
             layer=ctypes.cast(self._layers, ctypes.c_void_p),
             symbols=self._V,
             groups=len(self._ends) - 1,

@@ -16,7 +16,7 @@ from charlm.config import ModelConfig
 from charlm.generation.compiled import CompiledDraws, fits
 from charlm.generation.drawing import TorchDraws, draws
 from charlm.generation.samplers import chain
-from charlm.nn.cells import Cell, State
+from charlm.nn.cells import Cell, LinearRecurrentCell, State
 from charlm.nn.native import fused
 from charlm.nn.native.library import VARIANTS, library, multiplies_bfloat16, path_in_use
 from charlm.nn.network import Network
@@ -28,7 +28,7 @@ Run = Callable[..., Outcome]
 CELLS: list[tuple[str, str | None]] = [(name, None) for name in names("nn.cells") if find(Cell, name).loop]
 CELLS += [("rnn", activation) for activation in ("tanh", "relu", "sigmoid", "identity")]
 
-BOUNDED = [cell for cell in CELLS if cell[1] not in ("relu", "identity")]
+BOUNDED = [cell for cell in CELLS if cell[0][:3] != "min" and cell[1] not in ("relu", "identity")]
 
 
 def gradients(cell: Cell, way: str, x: Tensor, state: State, keep: Tensor | None, weights: Tensor) -> list[Tensor]:
@@ -121,7 +121,7 @@ def test_bfloat16_rounds_the_factors_and_nothing_else(
     for rough, exact in zip(found(torch.bfloat16), found(torch.float32), strict=True):
         assert rough.dtype == torch.float32
         assert (rough - exact).norm() < 0.1 * exact.norm()  # relu may switch a unit off
-        assert not torch.equal(rough, exact)
+        assert torch.equal(rough, exact) == (looked_up and isinstance(cell, LinearRecurrentCell))  # no product rounds
 
 
 @pytest.mark.parametrize(("name", "activation"), CELLS)

@@ -221,6 +221,8 @@ class LinearRecurrentCell(Cell):
         carry_mask: Tensor | None = None,
         compute_dtype: torch.dtype = torch.float32,
     ) -> tuple[Tensor, State]:
+        if self.loop and fused.fits(projected):
+            return fused.recur(self.loop, projected, None, None, state, carry_mask, compute_dtype)
         decay, added = self.coefficients(self.dense(projected))
         outputs = scan(decay if carry_mask is None else decay * carry_mask, added, state[0])
         return outputs, (outputs[-1],)

@@ -13,10 +13,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from charlm.nn.cells import RecurrentCell, State
+from charlm.nn.native import fused
 
 
 class ChoGRU(RecurrentCell):
     gates = 3
+    loop = fused.Loop("gru_cho", saved=3, gated=True)
     forget_gate = (1, -1)
 
     def gate_activations(self, projected: Tensor, before: Tensor) -> dict[str, Tensor]:

@@ -12,10 +12,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from charlm.nn.cells import RecurrentCell, State
+from charlm.nn.native import fused
 
 
 class SimpleGRU(RecurrentCell):
     gates = 2
+    loop = fused.Loop("gru_simple", saved=2)
     forget_gate = (0, -1)
 
     def gate_activations(self, projected: Tensor, before: Tensor) -> dict[str, Tensor]:

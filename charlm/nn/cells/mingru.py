@@ -7,10 +7,12 @@ import torch
 from torch import Tensor
 
 from charlm.nn.cells import LinearRecurrentCell
+from charlm.nn.native import fused
 
 
 class MinGRU(LinearRecurrentCell):
     gates = 2
+    loop = fused.Loop("mingru", saved=2)
     forget_gate = (0, -1)
 
     def gate_activations(self, projected: Tensor, before: Tensor) -> dict[str, Tensor]:

@@ -12,10 +12,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from charlm.nn.cells import LinearRecurrentCell
+from charlm.nn.native import fused
 
 
 class MinLSTM(LinearRecurrentCell):
     gates = 3
+    loop = fused.Loop("minlstm", saved=4)
     forget_gate = (0, 1)
 
     def gate_activations(self, projected: Tensor, before: Tensor) -> dict[str, Tensor]:

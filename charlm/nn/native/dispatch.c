@@ -20,14 +20,15 @@ static void yield(void) { sched_yield(); }
 
 typedef void loop(const void *, struct team *); /* the first argument is one of the structs of recurrence.h */
 typedef void pack(const float *, float *, int64_t, int64_t, int64_t);
-enum { GRU_FORWARD, GRU_BACKWARD, LSTM_FORWARD, LSTM_BACKWARD, RNN_FORWARD, RNN_BACKWARD, STACK_DRAW, GUIDE_FORWARD, GUIDE_BACKWARD, LOOPS };
+enum { STACK_DRAW = 2 * CELLS, GUIDE_FORWARD, GUIDE_BACKWARD, LOOPS }; /* after two loops of each cell */
 
-#define DECLARE(v)                                                                                               \
-    loop gru_forward_##v, gru_backward_##v, lstm_forward_##v, lstm_backward_##v, rnn_forward_##v, rnn_backward_##v, \
-        stack_draw_##v, guide_forward_##v, guide_backward_##v;                                                   \
+#define BOTH(cell, v) cell##_forward_##v, cell##_backward_##v
+#define CELL_LOOPS(v) /* in the order of `enum cell` */                                                               \
+    BOTH(gru, v), BOTH(lstm, v), BOTH(rnn, v), BOTH(gru_simple, v), BOTH(gru_cho, v), BOTH(mingru, v), BOTH(minlstm, v)
+#define DECLARE(v)                                                             \
+    loop CELL_LOOPS(v), stack_draw_##v, guide_forward_##v, guide_backward_##v; \
     pack pack_##v;
-#define CELLS(v) gru_forward_##v, gru_backward_##v, lstm_forward_##v, lstm_backward_##v, rnn_forward_##v, rnn_backward_##v
-#define TABLE(v) {CELLS(v), stack_draw_##v, guide_forward_##v, guide_backward_##v}
+#define TABLE(v) {CELL_LOOPS(v), stack_draw_##v, guide_forward_##v, guide_backward_##v}
 
 DECLARE(baseline)
 #ifdef CHARLM_X86
@@ -47,13 +48,13 @@ static const char *const names[VARIANTS] = {"baseline"};
 /* The loops with operands of bfloat16. A compiler that does not support bfloat16 leaves the table empty. */
 #ifdef CHARLM_BF16
 DECLARE(bf16)
-static loop *const half[LOOPS] = {CELLS(bf16)};
+static loop *const half[LOOPS] = {CELL_LOOPS(bf16)};
 #else
 static loop *const half[LOOPS] = {0};
 #endif
 
 /* Return the number of this interface. library.py loads no other one, such as that of older sources. */
-EXPORT int revision(void) { return 6; }
+EXPORT int revision(void) { return 7; }
 
 static int chosen = -1;
 

@@ -25,6 +25,7 @@ class Loop(NamedTuple):
     saved: int  # blocks of H numbers that forward saves at each step
     memory: bool = False  # whether the state has a second tensor (c of an LSTM)
     apart: bool = False  # whether W_h h + b and W_x x + b have different gradients (gru multiplies the first by Γr)
+    gated: bool = False  # whether the last block of W_h multiplies Γr * h in place of h
     activation: int = 0  # number of the activation of rnn in recurrence.h
 
 
@@ -65,15 +66,16 @@ def fits(projected: Projected) -> bool:
 def recur(
     loop: Loop,
     projected: Projected,
-    weight: Tensor,
-    bias: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
     state: tuple[Tensor, ...],
     carry_mask: Tensor | None,
     compute_dtype: torch.dtype,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """Compute `Cell.recur` on a CPU: (T, B, G) and state → outputs (T, B, H) and last state, in float32.
 
-    `compute_dtype`, float32 or bfloat16, is the type of the factors of the products; sums are float32.
+    weight, bias: W_h and its bias, or None for a cell without them. `compute_dtype`, float32 or bfloat16, is the type
+    of the factors of the products; sums are float32.
     """
     if isinstance(projected, Lookup):
         ids, values = projected.checked_ids(), projected.table
@@ -93,25 +95,28 @@ class _Recurrence(torch.autograd.Function):
         compute_dtype: torch.dtype,
         ids: Tensor | None,
         values: Tensor,
-        weight: Tensor,
-        bias: Tensor,
+        weight: Tensor | None,
+        bias: Tensor | None,
         carry_mask: Tensor | None,
         *state: Tensor,
     ) -> tuple[Tensor, Tensor | None]:
         B, H = state[0].shape
         T = (values if ids is None else ids).shape[0]
+        gates = values.shape[-1] // H
         output = _state_buffer(state[0], T)
         memory = _state_buffer(state[1], T) if loop.memory else None
         saved = output.new_empty(T, B, loop.saved * H) if any(ctx.needs_input_grad) and loop.saved else None
         # The states as factors of the products. In float32 they are the outputs themselves.
         factors = output if compute_dtype == torch.float32 else torch.empty_like(output, dtype=compute_dtype)
+        gated = factors.new_empty(1 if saved is None else T, B, H) if loop.gated else None
         carry_mask = None if carry_mask is None else carry_mask.contiguous()
-        weight = weight.contiguous()
+        weight = None if weight is None else weight.contiguous()
         run(
             f"{loop.name}_forward",
             T,
             B,
             H,
+            compute_dtype,
             loop.activation,
             **_projected(ids, values.contiguous()),
             weight=weight,
@@ -121,32 +126,37 @@ class _Recurrence(torch.autograd.Function):
             operands=factors,
             memory=memory,
             saved=saved,
-            packed=packing(weight, len(weight) // H, compute_dtype),
+            packed=None if weight is None else packing(weight, gates, compute_dtype),
             scratch=torch.empty_like(factors[0]),
+            gated=gated,
         )
-        ctx.loop, ctx.table_size = loop, None if ids is None else len(values)
-        ctx.save_for_backward(ids, weight, carry_mask, output, factors, memory, saved)
+        ctx.loop, ctx.gates, ctx.table_size = loop, gates, None if ids is None else len(values)
+        ctx.save_for_backward(ids, weight, carry_mask, output, factors, memory, saved, gated)
         return output[1:], None if memory is None else memory[-1].clone()
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_output: Tensor, grad_memory: Tensor | None) -> tuple[Tensor | None, ...]:
         loop: Loop = ctx.loop
-        ids, weight, carry_mask, output, factors, memory, saved = ctx.saved_tensors
+        ids, weight, carry_mask, output, factors, memory, saved, gated = ctx.saved_tensors
         T, B, H = grad_output.shape
+        G = ctx.gates * H
         carry = output.new_zeros(B, H)
-        carry_memory = (
-            None if memory is None else output.new_zeros(B, H) if grad_memory is None else grad_memory.clone()
-        )
-        grad_recurrent = factors.new_empty(T, B, weight.shape[0])
-        grad_table = None if ids is None else output.new_zeros(ctx.table_size, weight.shape[0])
-        grad_bias = output.new_zeros(weight.shape[0])
-        grad_projected = torch.empty_like(grad_recurrent) if loop.apart and ids is None else None
+        carry_memory = torch.empty_like(carry) if loop.gated else None
+        if memory is not None:
+            carry_memory = torch.zeros_like(carry) if grad_memory is None else grad_memory.clone()
+        grad_recurrent = grad_bias = grad_weight = None
+        if weight is not None:
+            grad_recurrent, grad_bias = factors.new_empty(T, B, G), output.new_zeros(G)
+        grad_table = None if ids is None else output.new_zeros(ctx.table_size, G)
+        apart = loop.apart or weight is None
+        grad_projected = factors.new_empty(T, B, G) if apart and ids is None else None
         run(
             f"{loop.name}_backward",
             T,
             B,
             H,
+            factors.dtype,
             loop.activation,
             ids=ids,
             weight=weight,
@@ -154,7 +164,7 @@ class _Recurrence(torch.autograd.Function):
             output=output,
             memory=memory,
             saved=saved,
-            packed=packing(weight, len(weight) // H, factors.dtype),
+            packed=None if weight is None else packing(weight, ctx.gates, factors.dtype),
             grad_output=grad_output.contiguous(),
             carry=carry,
             carry_memory=carry_memory,
@@ -163,10 +173,15 @@ class _Recurrence(torch.autograd.Function):
             grad_recurrent=grad_recurrent,
             grad_bias=grad_bias,
         )
-        # One product over all steps and rows gives the gradient of W_h, from the states that each step multiplied.
-        before = factors[:-1] if carry_mask is None else factors[:-1] * carry_mask.to(factors.dtype)
-        flat = grad_recurrent.flatten(0, 1)  # (T · B, G)
-        grad_weight = (flat.t() @ before.flatten(0, 1)).float()
+        if grad_recurrent is not None:
+            # One product over all steps and rows gives the gradient of W_h, from the states that each step multiplied.
+            before = factors[:-1] if carry_mask is None else factors[:-1] * carry_mask.to(factors.dtype)
+            flat = grad_recurrent.flatten(0, 1)  # (T · B, G)
+            if gated is None:
+                grad_weight = (flat.t() @ before.flatten(0, 1)).float()
+            else:
+                parts = flat[:, :-H].t() @ before.flatten(0, 1), flat[:, -H:].t() @ gated.flatten(0, 1)
+                grad_weight = torch.cat(parts).float()
         grad_values = grad_table if ids is not None else grad_recurrent if grad_projected is None else grad_projected
         states = [carry, carry_memory] if loop.memory else [carry]
         return (None, None, None, grad_values, grad_weight, grad_bias, None, *states)

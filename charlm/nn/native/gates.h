@@ -107,4 +107,103 @@ INLINE void rnn_rows(int rows, int lanes, const struct recurrence *it, int64_t r
     rnn_tile(rows, 1, lanes, it, row, unit, state, w);
 }
 
+/* ---- Simplified GRU: u = σ(x + W h + b), n = tanh(…); h' = h + u (n − h) ---- */
+
+INLINE void gru_simple_rows(int rows, int lanes, const struct recurrence *it, int64_t row, int64_t unit,
+                            const operand *state, const operand *w) {
+    const int64_t B = it->B, H = it->H;
+    vf acc[ROWS * 2];
+    biased_product(acc, rows, lanes, 2, it->bias + unit, H, state, w, H);
+    for (int r = 0; r < rows; r++, row++) {
+        vf before = load_units(it->output + row * H + unit, lanes) * splat(it->keep ? it->keep[row] : 1.0f);
+        vf u = sigmoid(acc[r * 2] + input(it, row, 2 * H, unit, lanes));
+        vf n = tanh_(acc[r * 2 + 1] + input(it, row, 2 * H, H + unit, lanes));
+        put_state(it, (row + B) * H + unit, before + u * (n - before), lanes);
+        if (it->saved) {
+            store_units(it->saved + row * 2 * H + unit, u, lanes);
+            store_units(it->saved + (row * 2 + 1) * H + unit, n, lanes);
+        }
+    }
+}
+
+/* ---- GRU of Cho et al.: r, u = σ(x + W h + b); n = tanh(x_n + W_n (r · h) + b_n); h' = h + u (n − h) ----
+ * Every thread has to write its part of r · h, `gated`, before the second product. */
+
+INLINE operand *gated_of(const struct recurrence *it, int64_t row) {
+    return (operand *)it->gated + (it->saved ? row : row % it->B) * it->H;
+}
+
+INLINE void gru_cho_gate_rows(int rows, int lanes, const struct recurrence *it, int64_t row, int64_t unit,
+                              const operand *state, const operand *w) {
+    const int64_t B = it->B, H = it->H;
+    vf acc[ROWS * 2];
+    for (int r = 0; r < rows; r++)
+        for (int gate = 0; gate < 2; gate++) acc[r * 2 + gate] = load_units(it->bias + gate * H + unit, lanes);
+    product(acc, rows, 2, state, H, w, 3 * LANES, LANES * PAIR, H);
+    for (int r = 0; r < rows; r++, row++) {
+        vf before = load_units(it->output + row * H + unit, lanes) * splat(it->keep ? it->keep[row] : 1.0f);
+        vf reset = sigmoid(acc[r * 2] + input(it, row, 3 * H, unit, lanes));
+        store_operand(gated_of(it, row) + unit, reset * before, lanes);
+        /* Until the state after this step is known, u has its place. */
+        store_units(it->output + (row + B) * H + unit, sigmoid(acc[r * 2 + 1] + input(it, row, 3 * H, H + unit, lanes)), lanes);
+        if (it->saved) store_units(it->saved + row * 3 * H + unit, reset, lanes);
+    }
+}
+
+#define GRU_CHO_ROWS 8 /* one sum for each row: fewer rows would wait for each other's sums */
+
+INLINE void gru_cho_state_rows(int rows, int lanes, const struct recurrence *it, int64_t row, int64_t unit,
+                               const operand *state, const operand *w) {
+    const int64_t B = it->B, H = it->H;
+    (void)state; /* gru_cho_gate_rows has read it */
+    vf acc[GRU_CHO_ROWS];
+    for (int r = 0; r < rows; r++) acc[r] = load_units(it->bias + 2 * H + unit, lanes);
+    product(acc, rows, 1, gated_of(it, row), H, w + 2 * LANES * PAIR, 3 * LANES, LANES * PAIR, H);
+    for (int r = 0; r < rows; r++, row++) {
+        vf before = load_units(it->output + row * H + unit, lanes) * splat(it->keep ? it->keep[row] : 1.0f);
+        vf u = load_units(it->output + (row + B) * H + unit, lanes);
+        vf n = tanh_(acc[r] + input(it, row, 3 * H, 2 * H + unit, lanes));
+        put_state(it, (row + B) * H + unit, before + u * (n - before), lanes);
+        if (it->saved) {
+            store_units(it->saved + (row * 3 + 1) * H + unit, u, lanes);
+            store_units(it->saved + (row * 3 + 2) * H + unit, n, lanes);
+        }
+    }
+}
+
+/* ---- Cells that are linear in their state, without a product: h' = h + u (n − h), where x gives u and n ---- */
+
+/* minGRU: u = σ(x), n = x_n */
+INLINE void mingru_step(int lanes, const struct recurrence *it, int64_t row, int64_t unit) {
+    const int64_t B = it->B, H = it->H;
+    vf before = load_units(it->output + row * H + unit, lanes) * splat(it->keep ? it->keep[row] : 1.0f);
+    vf u = sigmoid(input(it, row, 2 * H, unit, lanes)), n = input(it, row, 2 * H, H + unit, lanes);
+    store_units(it->output + (row + B) * H + unit, before + u * (n - before), lanes);
+    if (it->saved) {
+        store_units(it->saved + row * 2 * H + unit, u, lanes);
+        store_units(it->saved + (row * 2 + 1) * H + unit, n, lanes);
+    }
+}
+
+/* minLSTM: u = i / (f + i) with f, i = σ(x), n = x_n */
+INLINE void minlstm_step(int lanes, const struct recurrence *it, int64_t row, int64_t unit) {
+    const int64_t B = it->B, H = it->H;
+    vf before = load_units(it->output + row * H + unit, lanes) * splat(it->keep ? it->keep[row] : 1.0f);
+    vf f = input(it, row, 3 * H, unit, lanes), i = input(it, row, 3 * H, H + unit, lanes);
+    vf n = input(it, row, 3 * H, 2 * H + unit, lanes);
+    /* 1 / f = 1 + exp(−f), 1 / i = 1 + exp(−i), and both divided by the largest of their terms, exp(m) */
+    vf m = choose_(f < i, -f, -i);
+    m = choose_(m < (vf){0}, (vf){0}, m);
+    vf one = exp_(-m), not_f = exp_(-f - m), not_i = exp_(-i - m);
+    vf by_f = one + not_f, by_i = one + not_i, u = by_f / (by_f + by_i);
+    store_units(it->output + (row + B) * H + unit, before + u * (n - before), lanes);
+    if (it->saved) {
+        float *saved = it->saved + row * 4 * H + unit;
+        store_units(saved, u, lanes);
+        store_units(saved + H, n, lanes);
+        store_units(saved + 2 * H, not_f / by_f, lanes); /* 1 − f */
+        store_units(saved + 3 * H, not_i / by_i, lanes);
+    }
+}
+
 #endif

@@ -14,19 +14,11 @@ from charlm.nn.native.threads import openmp
 
 # Numbers in dispatch.c; none: plain torch. If no variant is forced, the best one that the processor has is used.
 VARIANTS = {"bf16": 2, "avx512": 2, "avx2": 1, "baseline": 0, NONE: -1}
-_REVISION = 6  # of the interface of dispatch.c
+_REVISION = 7  # of the interface of dispatch.c
 BLOCK = 16  # packed weights have room for a multiple of this number of units
-_LOOPS = {
-    "gru_forward": 0,
-    "gru_backward": 1,
-    "lstm_forward": 2,
-    "lstm_backward": 3,
-    "rnn_forward": 4,
-    "rnn_backward": 5,
-    "stack_draw": 6,
-    "guide_forward": 7,
-    "guide_backward": 8,
-}
+CELLS = ("gru", "lstm", "rnn", "gru_simple", "gru_cho", "mingru", "minlstm")  # in the order of recurrence.h
+_LOOPS = [*(f"{cell}_{way}" for cell in CELLS for way in ("forward", "backward"))]
+_LOOPS += ["stack_draw", "guide_forward", "guide_backward"]  # in the order of dispatch.c
 _FILTERS = ("without", "temperature", "top_k", "top_p")  # in the order of their numbers in stack.c
 _POINTERS = (  # in the order of `struct recurrence`, where each is explained
     "projected",
@@ -41,6 +33,7 @@ _POINTERS = (  # in the order of `struct recurrence`, where each is explained
     "saved",
     "packed",
     "scratch",
+    "gated",
     "grad_output",
     "carry",
     "carry_memory",
@@ -96,9 +89,9 @@ class Stack(ctypes.Structure):
     """`struct stack` of recurrence.h."""
 
     _fields_ = [
-        *((name, ctypes.c_int64) for name in ("B", "H", "V", "layers", "gates", "activation")),
+        *((name, ctypes.c_int64) for name in ("B", "H", "V", "layers", "cell", "gates", "activation")),
         *((name, ctypes.c_void_p) for name in ("table", "packed_readout", "bias_readout", "layer")),
-        *((name, ctypes.c_void_p) for name in ("projected", "ids", "logits")),
+        *((name, ctypes.c_void_p) for name in ("projected", "gated", "ids", "logits")),
         *((name, ctypes.c_int64) for name in ("symbols", "groups")),
         *((name, ctypes.c_void_p) for name in ("ends", "members")),
         *((name, ctypes.c_int64) for name in ("steps", "enough")),
@@ -159,16 +152,14 @@ def _team() -> tuple[ctypes.c_void_p | None, ...]:
     return openmp("GOMP_parallel", "omp_get_thread_num", "omp_get_num_threads") or (None, None, None)
 
 
-def run(loop: str, T: int, B: int, H: int, activation: int = 0, **tensors: Tensor | None) -> None:
+def run(loop: str, T: int, B: int, H: int, factors: torch.dtype, activation: int = 0, **tensors: Tensor | None) -> None:
     """Run a time loop on contiguous tensors, named as in recurrence.h; a tensor that is not given is null.
 
-    The type of `packed` is that of the factors of the products: float32, or bfloat16 if `multiplies_bfloat16`.
+    factors: the type of the factors of the products, float32, or bfloat16 if `multiplies_bfloat16`.
     """
     pointers = {name: tensor.data_ptr() for name, tensor in tensors.items() if tensor is not None}
-    packed = tensors["packed"]
-    assert packed is not None
     arguments = _Recurrence(T=T, B=B, H=H, activation=activation, **pointers)
-    _run(loop, arguments, bfloat16=packed.dtype == torch.bfloat16)
+    _run(loop, arguments, bfloat16=factors == torch.bfloat16)
 
 
 def draw(stack: Stack) -> None:
@@ -184,7 +175,7 @@ def guide(loop: str, arguments: Guide) -> None:
 def _run(loop: str, arguments: ctypes.Structure, *, bfloat16: bool) -> None:
     loaded = library()
     assert loaded is not None
-    loaded.run(_LOOPS[loop], int(bfloat16), ctypes.byref(arguments), torch.get_num_threads(), *_team())
+    loaded.run(_LOOPS.index(loop), int(bfloat16), ctypes.byref(arguments), torch.get_num_threads(), *_team())
 
 
 def packing(weight: Tensor, gates: int, dtype: torch.dtype) -> Tensor:

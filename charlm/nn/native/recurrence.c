@@ -39,14 +39,14 @@ INLINE void input_gradient(const struct recurrence *it, int64_t row, int64_t G, 
     }
 }
 
-/* carry (B, H) = (carry + d (B, inner) · w) · keep, for a tile of units. */
-INLINE void carry_rows(int rows, int vectors, int lanes, int64_t b, int64_t unit, const operand *d, const operand *w,
-                       float *carry, const float *keep, int64_t H, int64_t inner) {
+/* carry (B, H) = (carry + d (B, inner) · w) · keep, for a tile of units. The rows of d lie `stride` apart. */
+INLINE void carry_rows(int rows, int vectors, int lanes, int64_t b, int64_t unit, const operand *d, int64_t stride,
+                       const operand *w, float *carry, const float *keep, int64_t H, int64_t inner) {
     vf acc[ROWS * TILE];
     for (int r = 0; r < rows; r++)
         for (int v = 0; v < vectors; v++)
             acc[r * vectors + v] = load_units(carry + (b + r) * H + unit + v * LANES, v < vectors - 1 ? LANES : lanes);
-    product(acc, rows, vectors, d + b * inner, inner, w, vectors * LANES, LANES * PAIR, inner);
+    product(acc, rows, vectors, d + b * stride, stride, w, vectors * LANES, LANES * PAIR, inner);
     for (int r = 0; r < rows; r++)
         for (int v = 0; v < vectors; v++)
             store_units(carry + (b + r) * H + unit + v * LANES,
@@ -54,11 +54,11 @@ INLINE void carry_rows(int rows, int vectors, int lanes, int64_t b, int64_t unit
                         v < vectors - 1 ? LANES : lanes);
 }
 
-static void carry_back(const operand *d, const operand *packed, float *carry, const float *keep, int64_t B, int64_t H,
-                       int64_t inner, int64_t first, int64_t last) {
+static void carry_back(const operand *d, int64_t stride, const operand *packed, float *carry, const float *keep, int64_t B,
+                       int64_t H, int64_t inner, int64_t first, int64_t last) {
     BY_TILES(first, last, {
         const operand *w = packed + (unit - first) * even(inner);
-        BY_ROWS(ROWS, B, carry_rows(rows, vectors, lanes, b, unit, d, w, carry, keep, H, inner));
+        BY_ROWS(ROWS, B, carry_rows(rows, vectors, lanes, b, unit, d, stride, w, carry, keep, H, inner));
     });
 }
 
@@ -100,16 +100,21 @@ static const operand *masked(const operand *state, operand *copy, const float *k
 /* Where some rows of a step begin: the arguments of their function. */
 #define HERE it, t * B + b, unit, state + b * H, packed + (unit - first) * even(H) * gates
 
-/* The preparation of every backward loop: the thread's units, and its weights, packed. */
+/* What every backward loop prepares: the thread's units, and room for its weights, packed. */
 struct way_back {
     int64_t first, last;
     operand *packed;
 };
 
-static struct way_back start_back(const struct recurrence *it, int gates, const struct team *team) {
+static struct way_back room_back(const struct recurrence *it, int gates, const struct team *team) {
     struct way_back way;
     share(team, it->H, &way.first, &way.last);
     way.packed = (operand *)it->packed + way.first * even(gates * it->H);
+    return way;
+}
+
+static struct way_back start_back(const struct recurrence *it, int gates, const struct team *team) {
+    struct way_back way = room_back(it, gates, team);
     pack_backward(it->weight, way.packed, gates * it->H, it->H, way.first, way.last);
     return way;
 }
@@ -118,8 +123,8 @@ static struct way_back start_back(const struct recurrence *it, int gates, const 
 static void step_back(const struct recurrence *it, const struct way_back *way, int gates, int64_t t, struct team *team) {
     const int64_t B = it->B, H = it->H, G = gates * H;
     meet(team);
-    carry_back((const operand *)it->grad_recurrent + t * B * G, way->packed, it->carry, it->keep ? it->keep + t * B : NULL,
-               B, H, G, way->first, way->last);
+    carry_back((const operand *)it->grad_recurrent + t * B * G, G, way->packed, it->carry,
+               it->keep ? it->keep + t * B : NULL, B, H, G, way->first, way->last);
 }
 
 /* ---- GRU ---- */
@@ -221,3 +226,136 @@ void NAME(rnn_backward)(const void *what, struct team *team) {
         step_back(it, &way, 1, t, team);
     }
 }
+
+/* ---- Simplified GRU ---- */
+
+FORWARD(gru_simple, 2, BY_UNITS(first, last, BY_ROWS(ROWS, B, gru_simple_rows(rows, lanes, HERE))))
+
+void NAME(gru_simple_backward)(const void *what, struct team *team) {
+    const struct recurrence *it = what;
+    const int64_t B = it->B, H = it->H;
+    const vf one = splat(1.0f);
+    struct way_back way = start_back(it, 2, team);
+    for (int64_t t = it->T - 1; t >= 0; t--) {
+        for (int64_t b = 0; b < B; b++) {
+            const int64_t row = t * B + b;
+            const float *saved = it->saved + row * 2 * H;
+            vf kept = splat(it->keep ? it->keep[row] : 1.0f);
+            BY_UNITS(way.first, way.last, {
+                vf u = load_units(saved + unit, lanes), n = load_units(saved + H + unit, lanes);
+                vf d = load_units(it->grad_output + row * H + unit, lanes) + load_units(it->carry + b * H + unit, lanes);
+                vf du = d * (n - load_units(it->output + row * H + unit, lanes) * kept) * u * (one - u);
+                vf dn = d * u * (one - n * n);
+                store_units(it->carry + b * H + unit, d * (one - u), lanes);
+                input_gradient(it, row, 2 * H, unit, du, lanes);
+                input_gradient(it, row, 2 * H, H + unit, dn, lanes);
+                recurrent_gradient(it, row, 2 * H, unit, du, lanes);
+                recurrent_gradient(it, row, 2 * H, H + unit, dn, lanes);
+            });
+        }
+        step_back(it, &way, 2, t, team);
+    }
+}
+
+/* ---- GRU of Cho et al. ---- */
+
+FORWARD(gru_cho, 3, {
+    BY_UNITS(first, last, BY_ROWS(ROWS, B, gru_cho_gate_rows(rows, lanes, HERE)));
+    meet(team);
+    BY_UNITS(first, last, BY_ROWS(GRU_CHO_ROWS, B, gru_cho_state_rows(rows, lanes, HERE)));
+})
+
+/* One way back leads through W_n, whose d are known first, and another through the weights of r and u. */
+void NAME(gru_cho_backward)(const void *what, struct team *team) {
+    const struct recurrence *it = what;
+    const int64_t B = it->B, H = it->H, G = 3 * H;
+    const vf one = splat(1.0f);
+    struct way_back way = room_back(it, 3, team);
+    pack_backward(it->weight, way.packed, 2 * H, H, way.first, way.last);
+    operand *packed_n = way.packed + (way.last - way.first + LANES - 1) / LANES * LANES * even(2 * H);
+    pack_backward(it->weight + 2 * H * H, packed_n, H, H, way.first, way.last);
+    float *dgated = it->carry_memory;
+    for (int64_t t = it->T - 1; t >= 0; t--) {
+        const operand *d_of = (const operand *)it->grad_recurrent + t * B * G;
+        for (int64_t b = 0; b < B; b++) {
+            const int64_t row = t * B + b;
+            const float *saved = it->saved + row * G;
+            vf kept = splat(it->keep ? it->keep[row] : 1.0f);
+            BY_UNITS(way.first, way.last, {
+                vf u = load_units(saved + H + unit, lanes), n = load_units(saved + 2 * H + unit, lanes);
+                vf d = load_units(it->grad_output + row * H + unit, lanes) + load_units(it->carry + b * H + unit, lanes);
+                vf du = d * (n - load_units(it->output + row * H + unit, lanes) * kept) * u * (one - u);
+                vf dn = d * u * (one - n * n);
+                store_units(it->carry + b * H + unit, d * (one - u), lanes);
+                store_units(dgated + b * H + unit, (vf){0}, lanes);
+                input_gradient(it, row, G, H + unit, du, lanes);
+                input_gradient(it, row, G, 2 * H + unit, dn, lanes);
+                recurrent_gradient(it, row, G, H + unit, du, lanes);
+                recurrent_gradient(it, row, G, 2 * H + unit, dn, lanes);
+            });
+        }
+        meet(team);
+        carry_back(d_of + 2 * H, G, packed_n, dgated, NULL, B, H, H, way.first, way.last);
+        for (int64_t b = 0; b < B; b++) {
+            const int64_t row = t * B + b;
+            vf kept = splat(it->keep ? it->keep[row] : 1.0f);
+            BY_UNITS(way.first, way.last, {
+                vf r = load_units(it->saved + row * G + unit, lanes), d = load_units(dgated + b * H + unit, lanes);
+                vf dr = d * load_units(it->output + row * H + unit, lanes) * kept * r * (one - r);
+                add(it->carry + b * H + unit, d * r, lanes);
+                input_gradient(it, row, G, unit, dr, lanes);
+                recurrent_gradient(it, row, G, unit, dr, lanes);
+            });
+        }
+        meet(team);
+        carry_back(d_of, G, way.packed, it->carry, it->keep ? it->keep + t * B : NULL, B, H, 2 * H, way.first, way.last);
+    }
+}
+
+/* ---- Cells that are linear in their state ---- */
+
+/* Define the forward loop of a cell from its step: the threads need not wait for each other. */
+#define LINEAR_FORWARD(cell)                                                                              \
+    void NAME(cell##_forward)(const void *what, struct team *team) {                                      \
+        const struct recurrence *it = what;                                                               \
+        int64_t first, last;                                                                              \
+        share(team, it->H, &first, &last);                                                                \
+        for (int64_t row = 0; row < it->T * it->B; row++)                                                 \
+            BY_UNITS(first, last, cell##_step(lanes, it, row, unit));                                     \
+    }
+
+/* Define the backward loop of a cell of so many gates, of which `saved_count` blocks are saved, from the statement that
+ * computes the gradients of the input from those of u and n, `du` and `dn`. */
+#define LINEAR_BACKWARD(cell, gate_count, saved_count, ...)                                                             \
+    void NAME(cell##_backward)(const void *what, struct team *team) {                                                   \
+        const struct recurrence *it = what;                                                                             \
+        const int64_t B = it->B, H = it->H, G = gate_count * H;                                                         \
+        const vf one = splat(1.0f);                                                                                     \
+        int64_t first, last;                                                                                            \
+        share(team, H, &first, &last);                                                                                  \
+        for (int64_t row = it->T * B - 1; row >= 0; row--) {                                                            \
+            const float *saved = it->saved + row * saved_count * H;                                                     \
+            float *carry = it->carry + row % B * H;                                                                     \
+            vf kept = splat(it->keep ? it->keep[row] : 1.0f);                                                           \
+            BY_UNITS(first, last, {                                                                                     \
+                vf u = load_units(saved + unit, lanes), n = load_units(saved + H + unit, lanes);                        \
+                vf d = load_units(it->grad_output + row * H + unit, lanes) + load_units(carry + unit, lanes);           \
+                vf du = d * (n - load_units(it->output + row * H + unit, lanes) * kept) * u * (one - u), dn = d * u;    \
+                store_units(carry + unit, d * (one - u) * kept, lanes);                                                 \
+                __VA_ARGS__;                                                                                            \
+            });                                                                                                         \
+        }                                                                                                               \
+    }
+
+LINEAR_FORWARD(mingru)
+LINEAR_BACKWARD(mingru, 2, 2, {
+    input_gradient(it, row, G, unit, du, lanes);
+    input_gradient(it, row, G, H + unit, dn, lanes);
+})
+
+LINEAR_FORWARD(minlstm)
+LINEAR_BACKWARD(minlstm, 3, 4, {
+    input_gradient(it, row, G, unit, -du * load_units(saved + 2 * H + unit, lanes), lanes);
+    input_gradient(it, row, G, H + unit, du * load_units(saved + 3 * H + unit, lanes), lanes);
+    input_gradient(it, row, G, 2 * H + unit, dn, lanes);
+})

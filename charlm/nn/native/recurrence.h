@@ -20,9 +20,10 @@ struct recurrence {
     float *saved;               /* (T, B, ·): what backward needs, or NULL */
     void *packed;               /* (G, H) operands, both padded: work space for the packed weights */
     void *scratch;              /* (B, H) operands: work space for a state with zeroed rows */
+    void *gated;                /* (T, B, H) operands: r · h of gru_cho; (B, H) if nothing is saved */
     const float *grad_output;   /* (T, B, H) */
     float *carry;               /* (B, H): gradient of the state, read and written */
-    float *carry_memory;        /* (B, H): gradient of c, read and written */
+    float *carry_memory;        /* (B, H): gradient of c, read and written; of r · h in gru_cho, work space */
     void *grad_projected;       /* (T, B, G) operands; NULL if it equals grad_recurrent or there is a table */
     float *grad_table;          /* (V, G): the gradient of the table is added to it; or NULL */
     void *grad_recurrent;       /* (T, B, G) operands: gradient of W_h h + b */
@@ -32,7 +33,7 @@ struct recurrence {
 struct layer {
     const float *packed_ih;     /* packed (G, H); NULL in the lowest layer, which has a table */
     const float *bias_ih;       /* (G) */
-    const float *packed_hh;     /* packed (G, H) */
+    const float *packed_hh;     /* packed (G, H); NULL, as the bias, in a cell without a product */
     const float *bias_hh;       /* (G) */
     float *state;               /* (2, B, H): the state before and after a step; a step ends by copying after to before */
     float *memory;              /* (2, B, H): the same for c, or NULL */
@@ -74,13 +75,16 @@ struct mixture {                /* the counts that share the prediction, and the
     const struct guide *guide;  /* of the outputs of the last layer, or NULL */
 };
 
+enum cell { GRU, LSTM, RNN, GRU_SIMPLE, GRU_CHO, MINGRU, MINLSTM, CELLS };
+
 struct stack {
-    int64_t B, H, V, layers, gates, activation; /* V: rows of the readout, padded to a multiple of 16 */
+    int64_t B, H, V, layers, cell, gates, activation; /* V: rows of the readout, padded to a multiple of 16 */
     const float *table;          /* (V, G): W_x x + b of the lowest layer for every token */
     const float *packed_readout; /* packed (V, H) */
     const float *bias_readout;   /* (V) */
     const struct layer *layer;
     float *projected;            /* (B, G): work space */
+    float *gated;                /* (B, H): work space of gru_cho */
     int64_t *ids;                /* (B): the tokens to read next */
     float *logits;               /* (steps + 1, B, V): index 0 holds the logits of the first draw */
     int64_t symbols;             /* vocabulary; the rows of the groups follow, then padding */

@@ -32,6 +32,7 @@ INLINE void dense_units(int full, int gates, const float *a, const float *packed
 static void dense(int64_t gates, const float *a, const float *packed, const float *bias, float *out, int64_t B, int64_t H,
                   int64_t inner, int64_t first, int64_t last) {
     if (gates == 1) dense_units(ROWS, 1, a, packed, bias, out, B, H, inner, first, last);
+    if (gates == 2) dense_units(ROWS, 2, a, packed, bias, out, B, H, inner, first, last);
     if (gates == 3) dense_units(ROWS, 3, a, packed, bias, out, B, H, inner, first, last);
     if (gates == 4) dense_units(LSTM_ROWS, 4, a, packed, bias, out, B, H, inner, first, last);
 }
@@ -41,6 +42,8 @@ static void dense(int64_t gates, const float *a, const float *packed, const floa
         const float *w = layer->packed_hh + unit * H * gates;                                  \
         BY_ROWS(full, B, cell##_rows(rows, lanes, &it, b, unit, layer->state + b * H, w));     \
     })
+#define LINEAR_STEP(cell) \
+    for (int64_t b = 0; b < B; b++) BY_UNITS(first, last, cell##_step(lanes, &it, b, unit))
 
 /* Find the likeliest tokens of a distribution. Of equally likely tokens, the one with the lower id comes first. */
 static void guess(const float *counted, int64_t V, int64_t *tokens, float *chances) {
@@ -86,9 +89,20 @@ static void step(const struct stack *stack, float *logits, struct team *team) {
             it.projected = stack->projected;
             dense(gates, stack->layer[l - 1].state + B * H, layer->packed_ih, layer->bias_ih, stack->projected, B, H, H, first, last);
         }
-        if (gates == 3) STEP(gru, 3, ROWS);
-        if (gates == 4) STEP(lstm, 4, LSTM_ROWS);
-        if (gates == 1) STEP(rnn, 1, ROWS);
+        switch (stack->cell) {
+            case GRU: STEP(gru, 3, ROWS); break;
+            case LSTM: STEP(lstm, 4, LSTM_ROWS); break;
+            case RNN: STEP(rnn, 1, ROWS); break;
+            case GRU_SIMPLE: STEP(gru_simple, 2, ROWS); break;
+            case GRU_CHO:
+                it.gated = stack->gated;
+                STEP(gru_cho_gate, 3, ROWS);
+                meet(team);
+                STEP(gru_cho_state, 3, GRU_CHO_ROWS);
+                break;
+            case MINGRU: LINEAR_STEP(mingru); break;
+            case MINLSTM: LINEAR_STEP(minlstm); break;
+        }
         meet(team);
     }
     for (int64_t l = 0; l < stack->layers; l++) { /* the state after this step is the state before the next */
