@@ -13,7 +13,8 @@ from charlm.counts.text import Integers, Text, id_type
 
 _NODES = structure("Nodes", "", "tokens children counts starts following shares backoff")
 _TREE = structure("Tree", "depths vocabulary count followers", "nodes unigrams")
-_PIECE = 2**18  # tokens that a thread looks up at once
+_PIECE = 2**18  # tokens of a text that a thread looks up at once
+_FEW = 2**11  # contexts that a thread looks up at once
 
 
 class CompiledTree:
@@ -32,12 +33,11 @@ class CompiledTree:
         """Return the figures of each token of a text (N,)."""
         N = len(text.ids)
         probabilities, statistics = np.empty(N), np.empty((N, 3), dtype=np.uint8)
-        tasks = [(first, min(first + _PIECE, N)) for first in range(0, N, _PIECE)]
 
         def work(first: int, last: int) -> None:
             call("look_up", text.ids.dtype, self._tree, text.ids, text.context, first, last, probabilities, statistics)
 
-        in_threads(work, tasks)
+        in_threads(work, _pieces(N, _PIECE))
         return Figures(logarithms(probabilities), Statistics(*map(np.ascontiguousarray, statistics.T)))
 
     def look_up_after(self, contexts: Integers, targets: Integers) -> Figures:
@@ -55,14 +55,24 @@ class CompiledTree:
         """Return the guesses (N, GUESSES) after contexts (N, C)."""
         N, C = contexts.shape
         tokens, chances = np.empty((N, GUESSES), dtype=np.int64), np.empty((N, GUESSES), dtype=np.float32)
-        work = np.empty(self._tree.vocabulary, dtype=np.float32)
-        call("guesses", self._token, self._tree, contexts, N, C, work, tokens, chances)
+
+        def work(first: int, last: int) -> None:
+            room = np.empty(self._tree.vocabulary, dtype=np.float32)
+            some = (each[first:last] for each in (tokens, chances))
+            call("guesses", self._token, self._tree, contexts[first:last], last - first, C, room, *some)
+
+        in_threads(work, _pieces(N, _FEW))
         return Guesses(tokens, chances)
 
     def _after(self, function: str, contexts: Integers, *arrays: NDArray[Any]) -> Statistics:
         N, C = contexts.shape
         statistics = np.empty((N, 3), dtype=np.uint8)
-        call(function, self._token, self._tree, contexts, N, C, *arrays, statistics)
+
+        def work(first: int, last: int) -> None:
+            some = (each[first:last] for each in (*arrays, statistics))
+            call(function, self._token, self._tree, contexts[first:last], last - first, C, *some)
+
+        in_threads(work, _pieces(N, _FEW))
         return Statistics(*statistics.T)
 
     @property
@@ -76,3 +86,8 @@ class CompiledTree:
         address = ctypes.cast(compiled("distributions", self._token), ctypes.c_void_p).value
         assert address
         return address
+
+
+def _pieces(count: int, size: int) -> list[tuple[int, int]]:
+    """Return the first and the last index, which does not count, of each piece of at most `size`."""
+    return [(first, min(first + size, count)) for first in range(0, count, size)] or [(0, 0)]

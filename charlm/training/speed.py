@@ -15,12 +15,13 @@ from charlm.tasks import Batch, Batches, Dataset
 from charlm.training.distributed import Group
 from charlm.training.learner import Learner
 
-_SHARE = 0.01  # of the budget, to measure the speed of training, and again to measure that of validation
+_SHARE = 0.005  # of the budget, to measure the speed of training, and again to measure that of validation
 _BOUNDS = (0.1, 3.0)  # seconds
 _SHORT, _LONGER = 2, 8  # tokens of a window that is cut
 _SMALL, _LARGER = 2_000, 100_000  # least and greatest size of the examples that measure the speed of validation
 _GROWTH = 4  # from one size to the next
 _MUCH_FASTER = 1.3
+_FEWEST = 3  # steps, the first of which does not count
 
 
 def step_seconds(learner: Learner, batches: Batches, budget: float, group: Group) -> float:
@@ -46,7 +47,7 @@ def step_seconds(learner: Learner, batches: Batches, budget: float, group: Group
                 return estimate
     until = time.monotonic() + allowed
     times: list[float] = []
-    while group.broadcast_float(len(times) < 4 or time.monotonic() < until):
+    while group.broadcast_float(len(times) < _FEWEST or time.monotonic() < until):
         times.append(seconds(batches[len(times)]))
     settled = sorted(times[1:])
     return settled[len(settled) // 2]
@@ -86,6 +87,7 @@ def validation_seconds(dataset: Dataset, network: Trainable, budget: float, grou
 
     network.eval()
     size = _SMALL
+    estimate(size)  # warm-up
     seconds = estimate(size)
     # A larger part is read faster, in proportion: more of its examples are read together.
     while size < min(_LARGER, whole) and seconds * _GROWTH * size / whole < _allowed(budget):
