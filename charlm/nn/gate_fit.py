@@ -1,8 +1,8 @@
 """Fit the gate of a network beside counts to text that neither has learned from.
 
 On the text that it has learned, the network predicts better than on other text. So a gate that is trained there trusts
-it too much. Here, the logit of the gate becomes b + a · G[m, k, d] + c · u · h<t> / H, where three numbers, b, a and c,
-give the held-out text the highest probability. Letters: as in `mixed.py`.
+it too much. Here, the logit of the gate becomes b<m> + a · G[m, k, d] + c · u · h<t> / H, where a, c, and a b<m> for
+each length of context give the held-out text the highest probability. Letters: as in `mixed.py`.
 """
 
 from typing import NamedTuple
@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-_POSITIONS = 2**15  # of the text that are used; more change the numbers little
 _ATTEMPTS = 50
 _CHANGE = 1e-4  # of each number; a smaller one ends the fit
 
@@ -20,25 +19,29 @@ Floats = NDArray[np.float64]
 class GateFit(NamedTuple):
     """How the gate changes: what is added to its logit, and what multiplies both parts of it."""
 
-    shift: float = 0.0  # b
+    shifts: tuple[float, ...] = (0.0,)  # b<m> from m = 0; the last one also counts for longer contexts
     by_context: float = 1.0  # a
     by_output: float = 1.0  # c
 
-    def logit(self, by_context: Floats, by_output: Floats) -> Floats:
-        """Return the logit of the gate from both parts of it before the change."""
-        return self.shift + self.by_context * by_context + self.by_output * by_output
+    def logit(self, depths: Floats, by_context: Floats, by_output: Floats) -> Floats:
+        """Return the logit of the gate from the lengths of the contexts and both parts of it before the change."""
+        shifts: Floats = np.array(self.shifts)[np.minimum(depths, len(self.shifts) - 1).astype(np.int64)]
+        return shifts + self.by_context * by_context + self.by_output * by_output
 
 
-def fit_gate(network: Floats, counts: Floats, by_context: Floats, by_output: Floats) -> GateFit:
-    """Return the fit for log P of each target by both parts and the two parts of the gate's logit: each is (N,).
+def fit_gate(network: Floats, counts: Floats, depths: Floats, by_context: Floats, by_output: Floats) -> GateFit:
+    """Return the fit for log P of each target by both parts, the length of its context, and the two parts of the gate's
+    logit: each is (N,).
 
-    A normal prior with a standard deviation of 1 keeps the numbers of a short text near those of no change.
+    Each b<m> is the sum of a number for all lengths and one of its own. A normal prior with a standard deviation of 1
+    keeps all numbers near those of no change where there is little text.
     """
-    read = np.stack((network, counts, by_context, by_output))[:, :: -(-len(network) // _POSITIONS) or 1]
+    read = np.stack((network, counts, depths, by_context, by_output))
     read = read[:, np.isfinite(read).all(axis=0)]
     ratio = read[1] - read[0]
-    features = np.stack((np.ones_like(ratio), *read[2:]), axis=1)
-    start = numbers = np.array(GateFit())
+    own = read[2][:, None] == np.arange(read[2].max(initial=-1) + 1)
+    features = np.column_stack((np.ones_like(ratio), own, *read[3:]))
+    start = numbers = np.array((*np.zeros(1 + own.shape[1]), *GateFit()[1:]))
     damping = len(ratio) / 100
 
     def loss(given: Floats) -> float:
@@ -61,7 +64,8 @@ def fit_gate(network: Floats, counts: Floats, by_context: Floats, by_output: Flo
         numbers, least, damping = numbers + change, after, damping / 10
         if np.abs(change).max() < _CHANGE:
             break
-    return GateFit(*map(float, numbers))
+    shift, *own_shifts, a, c = map(float, numbers)
+    return GateFit((*(shift + each for each in own_shifts), shift), a, c)
 
 
 def _sigmoid(logits: Floats) -> Floats:

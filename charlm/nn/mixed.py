@@ -34,6 +34,7 @@ from charlm.nn.trainable import Read
 
 NETWORK, COUNTS, GATE = "network", "counts", "gate"  # log P by each part of the mixture, and g<t>
 GATE_BY_CONTEXT, GATE_BY_OUTPUT = "gate by context", "gate by output"  # the two parts of the logit of g<t>
+DEPTH = "depth"  # m
 ALONE = "network alone"  # log P by the network without guesses
 _GATE_PARAMETERS = ("gate_table", "gate_vector")  # G and u
 _UNKNOWN = -1  # a token of context before the beginning of what is read
@@ -172,6 +173,7 @@ class MixedNetwork(Network):
         gate = by_context + by_output
         parts = {NETWORK: by_network, COUNTS: counted, GATE: torch.sigmoid(gate)}
         parts |= {GATE_BY_CONTEXT: by_context, GATE_BY_OUTPUT: by_output}
+        parts[DEPTH] = torch.from_numpy(figures.context.depth).to(counted)
         if ALONE in names:
             parts[ALONE] = super().target_log_probability(h, targets) if self.guidance else by_network
         return mixture_by_gate(by_network, counted, gate), {name: parts[name] for name in names}
@@ -195,11 +197,11 @@ class MixedNetwork(Network):
 
     def with_counts_alone(self) -> "MixedNetwork":
         """Return a copy that leaves the prediction to the counts."""
-        return self.with_gate(GateFit(_CERTAIN, 0.0, 0.0))
+        return self.with_gate(GateFit((_CERTAIN,), 0.0, 0.0))
 
     def with_network_alone(self) -> "MixedNetwork":
         """Return a copy that gives the counts no share and leaves out their guesses."""
-        network = self.with_gate(GateFit(-_CERTAIN, 0.0, 0.0))
+        network = self.with_gate(GateFit((-_CERTAIN,), 0.0, 0.0))
         if network.guidance:
             nn.init.zeros_(network.guidance.turn.weight)
         return network
@@ -208,7 +210,9 @@ class MixedNetwork(Network):
     def with_gate(self, fit: GateFit) -> "MixedNetwork":
         """Return a copy with this change of the gate. It shares the counts."""
         network = copy.deepcopy(self, {id(self.counts): self.counts})
-        network.gate_table.mul_(fit.by_context).add_(fit.shift)
+        by_depth = network.gate_table.view(self.order, -1)
+        shifts = (fit.shifts[min(depth, len(fit.shifts) - 1)] for depth in range(self.order))
+        by_depth.mul_(fit.by_context).add_(torch.tensor([*shifts]).to(by_depth)[:, None])
         network.gate_vector.mul_(fit.by_output)
         return network
 

@@ -168,7 +168,8 @@ class TextDataset(PreparedText, Dataset):
         """
         if not isinstance(network, MixedNetwork):
             return super().validate(network, map_rows)
-        reader = FittedReader(network, map_rows) if self.split.held_out else None
+        start = None if self.mode == TextMode.LINE else self.tokenizer.START
+        reader = FittedReader(network, map_rows, self.tokenizer.line_ends(), start) if self.split.held_out else None
         metrics = evaluate(network, self.tokenizer, self.mode, [self.split.valid], read=reader)[0]
         assert isinstance(metrics, MixedEvaluation)
         if metrics.network_known_nats < metrics.known_nats:
