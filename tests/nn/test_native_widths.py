@@ -66,7 +66,7 @@ def test_a_width_computes_what_it_computes_inside_a_wider_one(
 
     (mine, my_gradient), (theirs, their_gradient) = found(cell, projected), found(wider, widened_input)
     assert torch.equal(mine, theirs)
-    if dtype == torch.bfloat16 and width % 2:  # a pair of factors may belong to two gates, and sums are rounded in pairs
+    if dtype == torch.bfloat16 and width % 2:  # a pair of factors may belong to two gates, and rounds once
         torch.testing.assert_close(my_gradient, their_gradient, rtol=2**-6, atol=2**-10)
     else:
         assert torch.equal(my_gradient, their_gradient)
