@@ -18,7 +18,7 @@ from charlm.counts import GUESSES
 from charlm.generation.samplers import Sampler
 from charlm.nn.cells import Cell, RecurrentCell
 from charlm.nn.mixed import MixedNetwork, cell_parts
-from charlm.nn.native.library import BLOCK, CELLS, Guide, Layer, Mixture, Stack, draw, filters, library, pack
+from charlm.nn.native.library import BLOCK, Guide, Layer, Mixture, Stack, cell_number, draw, filters, library, pack
 from charlm.nn.native.threads import computing
 from charlm.nn.network import Network, NetworkState, join, select
 
@@ -138,7 +138,7 @@ class CompiledDraws:
             H=self._H,
             V=len(self._bias),
             layers=len(self._cells),
-            cell=CELLS.index(loop.name),
+            cell=cell_number(loop.name),
             gates=cell.gates,
             activation=loop.activation,
             ids=_address(self._ids),

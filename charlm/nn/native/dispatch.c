@@ -1,6 +1,7 @@
 /* Choose the instruction set once, and run a time loop on a team of threads. The team is torch's own OpenMP pool if it can
  * be found, since two pools on the same cores would wait for each other. */
 #include <stddef.h>
+#include <string.h>
 
 #include "recurrence.h"
 
@@ -55,6 +56,17 @@ static loop *const half[LOOPS] = {0};
 
 /* Return the number of this interface. library.py loads no other one, such as that of older sources. */
 EXPORT int revision(void) { return 7; }
+
+#define NAMES_OF(cell) #cell "_forward", #cell "_backward"
+static const char *const loops[LOOPS] = {NAMES_OF(gru), NAMES_OF(lstm), NAMES_OF(rnn), NAMES_OF(gru_simple), NAMES_OF(gru_cho),
+                                         NAMES_OF(mingru), NAMES_OF(minlstm), "stack_draw", NAMES_OF(guide)};
+
+/* Return the number of a loop, which `run` takes, or -1. */
+EXPORT int number_of(const char *loop) {
+    for (int number = 0; number < LOOPS; number++)
+        if (!strcmp(loops[number], loop)) return number;
+    return -1;
+}
 
 static int chosen = -1;
 

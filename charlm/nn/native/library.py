@@ -16,9 +16,6 @@ from charlm.nn.native.threads import openmp
 VARIANTS = {"bf16": 2, "avx512": 2, "avx2": 1, "baseline": 0, NONE: -1}
 _REVISION = 7  # of the interface of dispatch.c
 BLOCK = 16  # packed weights have room for a multiple of this number of units
-CELLS = ("gru", "lstm", "rnn", "gru_simple", "gru_cho", "mingru", "minlstm")  # in the order of recurrence.h
-_LOOPS = [*(f"{cell}_{way}" for cell in CELLS for way in ("forward", "backward"))]
-_LOOPS += ["stack_draw", "guide_forward", "guide_backward"]  # in the order of dispatch.c
 _FILTERS = ("without", "temperature", "top_k", "top_p")  # in the order of their numbers in stack.c
 _POINTERS = (  # in the order of `struct recurrence`, where each is explained
     "projected",
@@ -175,7 +172,21 @@ def guide(loop: str, arguments: Guide) -> None:
 def _run(loop: str, arguments: ctypes.Structure, *, bfloat16: bool) -> None:
     loaded = library()
     assert loaded is not None
-    loaded.run(_LOOPS.index(loop), int(bfloat16), ctypes.byref(arguments), torch.get_num_threads(), *_team())
+    loaded.run(_number(loop), int(bfloat16), ctypes.byref(arguments), torch.get_num_threads(), *_team())
+
+
+@cache
+def _number(loop: str) -> int:
+    loaded = library()
+    assert loaded is not None
+    number = int(loaded.number_of(loop.encode()))
+    assert number >= 0, loop
+    return number
+
+
+def cell_number(name: str) -> int:
+    """Return the number of the cell with these loops in recurrence.h."""
+    return _number(f"{name}_forward") // 2  # each cell has two loops
 
 
 def packing(weight: Tensor, gates: int, dtype: torch.dtype) -> Tensor:
