@@ -2,7 +2,7 @@
 
 V 65, B 32, T 64; torch: nn.Embedding + nn.GRU or nn.LSTM + nn.Linear, clipping, fused AdamW, which is the optimizer of
 charlm here too (optimizers.py compares it with the default). By default, the factors of the recurrent products are
-bfloat16 if the processor multiplies bfloat16. Then all cells with all defaults, most of which run on plain torch.
+bfloat16 if the processor multiplies bfloat16. Then all cells with all defaults.
 
     python benchmarks/training_step.py --widths
 
