@@ -136,7 +136,7 @@ class Group:
         lengths: Sequence[int],
     ) -> list[NDArray[np.float64]]:
         """Return what `read` gives for each row, an array of a known length; each process reads some of the rows."""
-        if self.size == 1:
+        if self.size == 1 or not rows:
             return read(rows)
         mine = range(self.rank, len(rows), self.size)
         ends = np.cumsum(lengths)

@@ -108,11 +108,15 @@ def test_processes_with_a_part_of_the_batch_each_follow_one_with_the_whole(
     assert [(tmp_path / f"events{rank}").read_text() != "" for rank in range(size)] == [True] + [False] * (size - 1)
 
 
-def test_processes_count_the_same_and_agree_on_each_validation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("sequence", ["stream", "line"])
+def test_processes_count_the_same_and_agree_on_each_validation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sequence: str
+) -> None:
     """Each counts the whole text. At step 0, all validate the counts alone together."""
+    text = STREAM if sequence == "stream" else LINES
     monkeypatch.chdir(tmp_path)
-    ranks.train(STREAM, plan("stream", "2"), tmp_path / "one")
-    ended = ranks.together(2, tmp_path, ranks.train, STREAM, plan("stream", "2"), tmp_path / "two")
+    ranks.train(text, plan(sequence, "2"), tmp_path / "one")
+    ended = ranks.together(2, tmp_path, ranks.train, text, plan(sequence, "2"), tmp_path / "two")
     assert ended.codes == [0, 0], ended.err
     assert Path("one/counts.safetensors").read_bytes() == Path("two/counts.safetensors").read_bytes()
     losses = json.loads(Path("losses").read_text())
