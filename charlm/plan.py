@@ -20,7 +20,8 @@ LOWEST_RATE = 0.02  # the last learning rate, as a share of its peak
 VALIDATION_SHARE = 0.04  # of the time, at most
 MOST_VALIDATIONS = 20
 LARGEST_PLAN = 2**24  # bytes
-_PREVIEWS, _SHORT_PREVIEWS = 10, 3  # times in a run, and in one of less than a minute
+SHORT_MINUTES = 1  # a run of less saves time where it can
+_PREVIEWS, _SHORT_PREVIEWS = 10, 3  # times in a run, and in a short one
 FEW_STEPS = 20  # a network that took fewer has hardly learned anything
 _CURVE_POINTS = 100  # of the curves in the metrics, at most
 _MOST_STEPS = 2**40
@@ -132,7 +133,7 @@ class Plan:
     def preview_after(self, step: int) -> bool:
         """Whether the run previews samples after `step` steps."""
         minutes = self.train.budget_minutes
-        short = minutes is not None and minutes < 1
+        short = minutes is not None and minutes < SHORT_MINUTES
         return self._reaches(step, _SHORT_PREVIEWS if short else _PREVIEWS)
 
     def log_after(self, step: int) -> bool:

@@ -13,8 +13,8 @@ from charlm.counts.text import Integers, Text, id_type
 
 _NODES = structure("Nodes", "", "tokens children counts starts following shares backoff")
 _TREE = structure("Tree", "depths vocabulary count followers", "nodes unigrams")
-_PIECE = 2**18  # tokens of a text that a thread looks up at once
-_FEW = 2**11  # contexts that a thread looks up at once
+_TOKENS = 2**18  # tokens of a text that a thread looks up at once
+_CONTEXTS = 2**11  # contexts that a thread looks up at once
 
 
 class CompiledTree:
@@ -37,7 +37,7 @@ class CompiledTree:
         def work(first: int, last: int) -> None:
             call("look_up", text.ids.dtype, self._tree, text.ids, text.context, first, last, probabilities, statistics)
 
-        in_threads(work, _pieces(N, _PIECE))
+        in_threads(work, _pieces(N, _TOKENS))
         return Figures(logarithms(probabilities), Statistics(*map(np.ascontiguousarray, statistics.T)))
 
     def look_up_after(self, contexts: Integers, targets: Integers) -> Figures:
@@ -61,7 +61,7 @@ class CompiledTree:
             some = (each[first:last] for each in (tokens, chances))
             call("guesses", self._token, self._tree, contexts[first:last], last - first, C, room, *some)
 
-        in_threads(work, _pieces(N, _FEW))
+        in_threads(work, _pieces(N, _CONTEXTS))
         return Guesses(tokens, chances)
 
     def _after(self, function: str, contexts: Integers, *arrays: NDArray[Any]) -> Statistics:
@@ -72,7 +72,7 @@ class CompiledTree:
             some = (each[first:last] for each in (*arrays, statistics))
             call(function, self._token, self._tree, contexts[first:last], last - first, C, *some)
 
-        in_threads(work, _pieces(N, _FEW))
+        in_threads(work, _pieces(N, _CONTEXTS))
         return Statistics(*statistics.T)
 
     @property

@@ -5,7 +5,7 @@ it too much. Here, the logit of the gate becomes b<m> + a · G[m, k, d] + c · u
 each length of context give the held-out text the highest probability. Letters: as in `mixed.py`.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +23,14 @@ class GateFit(NamedTuple):
     by_context: float = 1.0  # a
     by_output: float = 1.0  # c
 
+    def shifts_at(self, depths: NDArray[Any]) -> Floats:
+        """Return b<m> for each length of context."""
+        shifts: Floats = np.array(self.shifts)[np.minimum(depths, len(self.shifts) - 1).astype(np.int64)]
+        return shifts
+
     def logit(self, depths: Floats, by_context: Floats, by_output: Floats) -> Floats:
         """Return the logit of the gate from the lengths of the contexts and both parts of it before the change."""
-        shifts: Floats = np.array(self.shifts)[np.minimum(depths, len(self.shifts) - 1).astype(np.int64)]
-        return shifts + self.by_context * by_context + self.by_output * by_output
+        return self.shifts_at(depths) + self.by_context * by_context + self.by_output * by_output
 
 
 def fit_gate(network: Floats, counts: Floats, depths: Floats, by_context: Floats, by_output: Floats) -> GateFit:

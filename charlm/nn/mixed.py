@@ -211,8 +211,8 @@ class MixedNetwork(Network):
         """Return a copy with this change of the gate. It shares the counts."""
         network = copy.deepcopy(self, {id(self.counts): self.counts})
         by_depth = network.gate_table.view(self.order, -1)
-        shifts = (fit.shifts[min(depth, len(fit.shifts) - 1)] for depth in range(self.order))
-        by_depth.mul_(fit.by_context).add_(torch.tensor([*shifts]).to(by_depth)[:, None])
+        shifts = torch.from_numpy(fit.shifts_at(np.arange(self.order)))
+        by_depth.mul_(fit.by_context).add_(shifts.to(by_depth)[:, None])
         network.gate_vector.mul_(fit.by_output)
         return network
 

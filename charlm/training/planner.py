@@ -13,7 +13,7 @@ from charlm.config import ModelConfig, TrainConfig
 from charlm.errors import ConfigError
 from charlm.nn.native.library import resolve_precision
 from charlm.nn.trainable import Trainable
-from charlm.plan import FEW_STEPS, MOST_VALIDATIONS, VALIDATION_SHARE, Plan
+from charlm.plan import FEW_STEPS, MOST_VALIDATIONS, SHORT_MINUTES, VALIDATION_SHARE, Plan
 from charlm.progress import ignore
 from charlm.tasks import Batches, Dataset
 from charlm.training.distributed import ALONE, Group
@@ -26,7 +26,7 @@ from charlm.wording import listed
 _TRIAL_STEPS, _TRIAL_SHARE = 4, 0.01  # steps to measure with fewer threads, in this share of the budget at most
 _MUCH_LARGER = 16  # times the weights of the usual trial
 _TRIAL_WIDTH = 256  # of the network whose speed decides the size
-_TRIAL_LAYERS, _SHORT_TRIAL_LAYERS = 2, 1  # of that network, and of the one for less than a minute
+_TRIAL_LAYERS, _SHORT_TRIAL_LAYERS = 2, 1  # of that network, and of the one for a short run
 _TOKENS_READ_PER_LEARNED = 3  # reading a token takes a third of the time of learning it
 _SAVING_SECONDS = 0.3  # kept free for the last save and the end of the process
 _CHECK_EVERY = 0.05  # of the budget
@@ -172,7 +172,7 @@ def _measure(
             learner.find_micro_batches(batches[0])
         return network, step_seconds(learner, batches, seconds, group) + mean_seconds(learner, group)
 
-    width, layers = _TRIAL_WIDTH, _SHORT_TRIAL_LAYERS if seconds < 60 else _TRIAL_LAYERS
+    width, layers = _TRIAL_WIDTH, _SHORT_TRIAL_LAYERS if seconds < 60 * SHORT_MINUTES else _TRIAL_LAYERS
     common = replace(
         model, hidden_size=model.hidden_size or width, layers=model.layers or (1 if model.hidden_size else layers)
     )

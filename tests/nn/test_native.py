@@ -28,7 +28,8 @@ Run = Callable[..., Outcome]
 CELLS: list[tuple[str, str | None]] = [(name, None) for name in names("nn.cells") if find(Cell, name).loop]
 CELLS += [("rnn", activation) for activation in ("tanh", "relu", "sigmoid", "identity")]
 
-BOUNDED = [cell for cell in CELLS if cell[0][:3] != "min" and cell[1] not in ("relu", "identity")]
+LINEAR = [cell for cell in CELLS if issubclass(find(Cell, cell[0]), LinearRecurrentCell)]
+BOUNDED = [cell for cell in CELLS if cell not in LINEAR and cell[1] not in ("relu", "identity")]
 
 
 def gradients(cell: Cell, way: str, x: Tensor, state: State, keep: Tensor | None, weights: Tensor) -> list[Tensor]:

@@ -23,9 +23,10 @@ typedef void loop(const void *, struct team *); /* the first argument is one of 
 typedef void pack(const float *, float *, int64_t, int64_t, int64_t);
 enum { STACK_DRAW = 2 * CELLS, GUIDE_FORWARD, GUIDE_BACKWARD, LOOPS }; /* after two loops of each cell */
 
+/* Something of each cell, in the order of `enum cell`. */
+#define EACH_CELL(of, v) of(gru, v), of(lstm, v), of(rnn, v), of(gru_simple, v), of(gru_cho, v), of(mingru, v), of(minlstm, v)
 #define BOTH(cell, v) cell##_forward_##v, cell##_backward_##v
-#define CELL_LOOPS(v) /* in the order of `enum cell` */                                                               \
-    BOTH(gru, v), BOTH(lstm, v), BOTH(rnn, v), BOTH(gru_simple, v), BOTH(gru_cho, v), BOTH(mingru, v), BOTH(minlstm, v)
+#define CELL_LOOPS(v) EACH_CELL(BOTH, v)
 #define DECLARE(v)                                                             \
     loop CELL_LOOPS(v), stack_draw_##v, guide_forward_##v, guide_backward_##v; \
     pack pack_##v;
@@ -57,9 +58,8 @@ static loop *const half[LOOPS] = {0};
 /* Return the number of this interface. library.py loads no other one, such as that of older sources. */
 EXPORT int revision(void) { return 7; }
 
-#define NAMES_OF(cell) #cell "_forward", #cell "_backward"
-static const char *const loops[LOOPS] = {NAMES_OF(gru), NAMES_OF(lstm), NAMES_OF(rnn), NAMES_OF(gru_simple), NAMES_OF(gru_cho),
-                                         NAMES_OF(mingru), NAMES_OF(minlstm), "stack_draw", NAMES_OF(guide)};
+#define NAMES_OF(cell, unused) #cell "_forward", #cell "_backward"
+static const char *const loops[LOOPS] = {EACH_CELL(NAMES_OF, ), "stack_draw", NAMES_OF(guide, )};
 
 /* Return the number of a loop, which `run` takes, or -1. */
 EXPORT int number_of(const char *loop) {

@@ -12,6 +12,11 @@ INLINE vf input(const struct recurrence *it, int64_t row, int64_t G, int64_t at,
     return load_operand((const operand *)it->projected + row * G + at, lanes);
 }
 
+/* Return the state before a step; zeros where it is zeroed. */
+INLINE vf state_before(const struct recurrence *it, int64_t row, int64_t unit, int lanes) {
+    return load_units(it->output + row * it->H + unit, lanes) * splat(it->keep ? it->keep[row] : 1.0f);
+}
+
 /* Store the state after a step where the next step and backward read it. */
 INLINE void put_state(const struct recurrence *it, int64_t at, vf h, int lanes) {
     store_units(it->output + at, h, lanes);
@@ -28,7 +33,7 @@ INLINE void gru_rows(int rows, int lanes, const struct recurrence *it, int64_t r
     vf acc[ROWS * 3];
     biased_product(acc, rows, lanes, 3, it->bias + unit, H, state, w, H);
     for (int r = 0; r < rows; r++, row++) {
-        vf before = load_units(it->output + row * H + unit, lanes) * splat(it->keep ? it->keep[row] : 1.0f);
+        vf before = state_before(it, row, unit, lanes);
         vf reset = sigmoid(acc[r * 3] + input(it, row, 3 * H, unit, lanes));
         vf z = sigmoid(acc[r * 3 + 1] + input(it, row, 3 * H, H + unit, lanes));
         vf n = tanh_(input(it, row, 3 * H, 2 * H + unit, lanes) + reset * acc[r * 3 + 2]);
@@ -115,7 +120,7 @@ INLINE void gru_simple_rows(int rows, int lanes, const struct recurrence *it, in
     vf acc[ROWS * 2];
     biased_product(acc, rows, lanes, 2, it->bias + unit, H, state, w, H);
     for (int r = 0; r < rows; r++, row++) {
-        vf before = load_units(it->output + row * H + unit, lanes) * splat(it->keep ? it->keep[row] : 1.0f);
+        vf before = state_before(it, row, unit, lanes);
         vf u = sigmoid(acc[r * 2] + input(it, row, 2 * H, unit, lanes));
         vf n = tanh_(acc[r * 2 + 1] + input(it, row, 2 * H, H + unit, lanes));
         put_state(it, (row + B) * H + unit, before + u * (n - before), lanes);
@@ -141,7 +146,7 @@ INLINE void gru_cho_gate_rows(int rows, int lanes, const struct recurrence *it, 
         for (int gate = 0; gate < 2; gate++) acc[r * 2 + gate] = load_units(it->bias + gate * H + unit, lanes);
     product(acc, rows, 2, state, H, w, 3 * LANES, LANES * PAIR, H);
     for (int r = 0; r < rows; r++, row++) {
-        vf before = load_units(it->output + row * H + unit, lanes) * splat(it->keep ? it->keep[row] : 1.0f);
+        vf before = state_before(it, row, unit, lanes);
         vf reset = sigmoid(acc[r * 2] + input(it, row, 3 * H, unit, lanes));
         store_operand(gated_of(it, row) + unit, reset * before, lanes);
         /* Until the state after this step is known, u has its place. */
@@ -160,7 +165,7 @@ INLINE void gru_cho_state_rows(int rows, int lanes, const struct recurrence *it,
     for (int r = 0; r < rows; r++) acc[r] = load_units(it->bias + 2 * H + unit, lanes);
     product(acc, rows, 1, gated_of(it, row), H, w + 2 * LANES * PAIR, 3 * LANES, LANES * PAIR, H);
     for (int r = 0; r < rows; r++, row++) {
-        vf before = load_units(it->output + row * H + unit, lanes) * splat(it->keep ? it->keep[row] : 1.0f);
+        vf before = state_before(it, row, unit, lanes);
         vf u = load_units(it->output + (row + B) * H + unit, lanes);
         vf n = tanh_(acc[r] + input(it, row, 3 * H, 2 * H + unit, lanes));
         put_state(it, (row + B) * H + unit, before + u * (n - before), lanes);
@@ -176,7 +181,7 @@ INLINE void gru_cho_state_rows(int rows, int lanes, const struct recurrence *it,
 /* minGRU: u = σ(x), n = x_n */
 INLINE void mingru_step(int lanes, const struct recurrence *it, int64_t row, int64_t unit) {
     const int64_t B = it->B, H = it->H;
-    vf before = load_units(it->output + row * H + unit, lanes) * splat(it->keep ? it->keep[row] : 1.0f);
+    vf before = state_before(it, row, unit, lanes);
     vf u = sigmoid(input(it, row, 2 * H, unit, lanes)), n = input(it, row, 2 * H, H + unit, lanes);
     store_units(it->output + (row + B) * H + unit, before + u * (n - before), lanes);
     if (it->saved) {
@@ -188,7 +193,7 @@ INLINE void mingru_step(int lanes, const struct recurrence *it, int64_t row, int
 /* minLSTM: u = i / (f + i) with f, i = σ(x), n = x_n */
 INLINE void minlstm_step(int lanes, const struct recurrence *it, int64_t row, int64_t unit) {
     const int64_t B = it->B, H = it->H;
-    vf before = load_units(it->output + row * H + unit, lanes) * splat(it->keep ? it->keep[row] : 1.0f);
+    vf before = state_before(it, row, unit, lanes);
     vf f = input(it, row, 3 * H, unit, lanes), i = input(it, row, 3 * H, H + unit, lanes);
     vf n = input(it, row, 3 * H, 2 * H + unit, lanes);
     /* 1 / f = 1 + exp(−f), 1 / i = 1 + exp(−i), and both divided by the largest of their terms, exp(m) */

@@ -227,6 +227,16 @@ void NAME(rnn_backward)(const void *what, struct team *team) {
     }
 }
 
+/* The gradients of h' = h + u (n − h) for that of h': of the argument of u = σ(…), of n, and of h. */
+struct moved {
+    vf du, dn, dh;
+};
+
+INLINE struct moved move_back(vf d, vf u, vf n, vf before) {
+    const vf one = splat(1.0f);
+    return (struct moved){d * (n - before) * u * (one - u), d * u, d * (one - u)};
+}
+
 /* ---- Simplified GRU ---- */
 
 FORWARD(gru_simple, 2, BY_UNITS(first, last, BY_ROWS(ROWS, B, gru_simple_rows(rows, lanes, HERE))))
@@ -240,16 +250,15 @@ void NAME(gru_simple_backward)(const void *what, struct team *team) {
         for (int64_t b = 0; b < B; b++) {
             const int64_t row = t * B + b;
             const float *saved = it->saved + row * 2 * H;
-            vf kept = splat(it->keep ? it->keep[row] : 1.0f);
             BY_UNITS(way.first, way.last, {
                 vf u = load_units(saved + unit, lanes), n = load_units(saved + H + unit, lanes);
                 vf d = load_units(it->grad_output + row * H + unit, lanes) + load_units(it->carry + b * H + unit, lanes);
-                vf du = d * (n - load_units(it->output + row * H + unit, lanes) * kept) * u * (one - u);
-                vf dn = d * u * (one - n * n);
-                store_units(it->carry + b * H + unit, d * (one - u), lanes);
-                input_gradient(it, row, 2 * H, unit, du, lanes);
+                struct moved back = move_back(d, u, n, state_before(it, row, unit, lanes));
+                vf dn = back.dn * (one - n * n);
+                store_units(it->carry + b * H + unit, back.dh, lanes);
+                input_gradient(it, row, 2 * H, unit, back.du, lanes);
                 input_gradient(it, row, 2 * H, H + unit, dn, lanes);
-                recurrent_gradient(it, row, 2 * H, unit, du, lanes);
+                recurrent_gradient(it, row, 2 * H, unit, back.du, lanes);
                 recurrent_gradient(it, row, 2 * H, H + unit, dn, lanes);
             });
         }
@@ -280,17 +289,16 @@ void NAME(gru_cho_backward)(const void *what, struct team *team) {
         for (int64_t b = 0; b < B; b++) {
             const int64_t row = t * B + b;
             const float *saved = it->saved + row * G;
-            vf kept = splat(it->keep ? it->keep[row] : 1.0f);
             BY_UNITS(way.first, way.last, {
                 vf u = load_units(saved + H + unit, lanes), n = load_units(saved + 2 * H + unit, lanes);
                 vf d = load_units(it->grad_output + row * H + unit, lanes) + load_units(it->carry + b * H + unit, lanes);
-                vf du = d * (n - load_units(it->output + row * H + unit, lanes) * kept) * u * (one - u);
-                vf dn = d * u * (one - n * n);
-                store_units(it->carry + b * H + unit, d * (one - u), lanes);
+                struct moved back = move_back(d, u, n, state_before(it, row, unit, lanes));
+                vf dn = back.dn * (one - n * n);
+                store_units(it->carry + b * H + unit, back.dh, lanes);
                 store_units(dgated + b * H + unit, (vf){0}, lanes);
-                input_gradient(it, row, G, H + unit, du, lanes);
+                input_gradient(it, row, G, H + unit, back.du, lanes);
                 input_gradient(it, row, G, 2 * H + unit, dn, lanes);
-                recurrent_gradient(it, row, G, H + unit, du, lanes);
+                recurrent_gradient(it, row, G, H + unit, back.du, lanes);
                 recurrent_gradient(it, row, G, 2 * H + unit, dn, lanes);
             });
         }
@@ -325,37 +333,36 @@ void NAME(gru_cho_backward)(const void *what, struct team *team) {
     }
 
 /* Define the backward loop of a cell of so many gates, of which `saved_count` blocks are saved, from the statement that
- * computes the gradients of the input from those of u and n, `du` and `dn`. */
-#define LINEAR_BACKWARD(cell, gate_count, saved_count, ...)                                                             \
-    void NAME(cell##_backward)(const void *what, struct team *team) {                                                   \
-        const struct recurrence *it = what;                                                                             \
-        const int64_t B = it->B, H = it->H, G = gate_count * H;                                                         \
-        const vf one = splat(1.0f);                                                                                     \
-        int64_t first, last;                                                                                            \
-        share(team, H, &first, &last);                                                                                  \
-        for (int64_t row = it->T * B - 1; row >= 0; row--) {                                                            \
-            const float *saved = it->saved + row * saved_count * H;                                                     \
-            float *carry = it->carry + row % B * H;                                                                     \
-            vf kept = splat(it->keep ? it->keep[row] : 1.0f);                                                           \
-            BY_UNITS(first, last, {                                                                                     \
-                vf u = load_units(saved + unit, lanes), n = load_units(saved + H + unit, lanes);                        \
-                vf d = load_units(it->grad_output + row * H + unit, lanes) + load_units(carry + unit, lanes);           \
-                vf du = d * (n - load_units(it->output + row * H + unit, lanes) * kept) * u * (one - u), dn = d * u;    \
-                store_units(carry + unit, d * (one - u) * kept, lanes);                                                 \
-                __VA_ARGS__;                                                                                            \
-            });                                                                                                         \
-        }                                                                                                               \
+ * computes the gradients of the input from `back`. */
+#define LINEAR_BACKWARD(cell, gate_count, saved_count, ...)                                                   \
+    void NAME(cell##_backward)(const void *what, struct team *team) {                                         \
+        const struct recurrence *it = what;                                                                   \
+        const int64_t B = it->B, H = it->H, G = gate_count * H;                                               \
+        int64_t first, last;                                                                                  \
+        share(team, H, &first, &last);                                                                        \
+        for (int64_t row = it->T * B - 1; row >= 0; row--) {                                                  \
+            const float *saved = it->saved + row * saved_count * H;                                           \
+            float *carry = it->carry + row % B * H;                                                           \
+            vf kept = splat(it->keep ? it->keep[row] : 1.0f);                                                 \
+            BY_UNITS(first, last, {                                                                           \
+                vf u = load_units(saved + unit, lanes), n = load_units(saved + H + unit, lanes);              \
+                vf d = load_units(it->grad_output + row * H + unit, lanes) + load_units(carry + unit, lanes); \
+                struct moved back = move_back(d, u, n, state_before(it, row, unit, lanes));                   \
+                store_units(carry + unit, back.dh * kept, lanes);                                             \
+                __VA_ARGS__;                                                                                  \
+            });                                                                                               \
+        }                                                                                                     \
     }
 
 LINEAR_FORWARD(mingru)
 LINEAR_BACKWARD(mingru, 2, 2, {
-    input_gradient(it, row, G, unit, du, lanes);
-    input_gradient(it, row, G, H + unit, dn, lanes);
+    input_gradient(it, row, G, unit, back.du, lanes);
+    input_gradient(it, row, G, H + unit, back.dn, lanes);
 })
 
 LINEAR_FORWARD(minlstm)
 LINEAR_BACKWARD(minlstm, 3, 4, {
-    input_gradient(it, row, G, unit, -du * load_units(saved + 2 * H + unit, lanes), lanes);
-    input_gradient(it, row, G, H + unit, du * load_units(saved + 3 * H + unit, lanes), lanes);
-    input_gradient(it, row, G, 2 * H + unit, dn, lanes);
+    input_gradient(it, row, G, unit, -back.du * load_units(saved + 2 * H + unit, lanes), lanes);
+    input_gradient(it, row, G, H + unit, back.du * load_units(saved + 3 * H + unit, lanes), lanes);
+    input_gradient(it, row, G, 2 * H + unit, back.dn, lanes);
 })
