@@ -100,7 +100,8 @@ class CompiledCounter:
         guessing = _GUESSING(blocks=blocks, **{name: pointer(values) for name, values in arrays.items()})
         self._in_parts("guess", [(guessing,)] * len(self._parts), _LEFT_OUT, 1.0)
         tokens = self.text.ids != Tokenizer.START
-        return Guesses(*(arrays.pop(name)[tokens] for name in ("guesses", "chances")))
+        flat = np.repeat(tokens, GUESSES)  # numpy selects single numbers in less memory than rows
+        return Guesses(*(arrays.pop(name).ravel()[flat].reshape(-1, GUESSES) for name in ("guesses", "chances")))
 
     def _smoothing(
         self, cuts: Sequence[int], discounts: Sequence[Sequence[float]], blocks: int

@@ -140,5 +140,6 @@ def count(
 
 def _text(ids: NDArray[Any], starts: Integers, parts: Sequence[Part], size: int, order: int) -> Text:
     """Return the text that is counted: all sequences, or parts of them."""
-    texts = [with_starts(ids[a:b], starts[(starts >= a) & (starts < b)] - a, size, order) for a, b in parts]
+    within = [slice(*np.searchsorted(starts, part)) for part in parts]
+    texts = [with_starts(ids[a:b], starts[i] - a, size, order) for i, (a, b) in zip(within, parts, strict=True)]
     return Text(*(np.concatenate(each) for each in zip(*texts, strict=True)))

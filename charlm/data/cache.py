@@ -1,6 +1,6 @@
 """The cache folder: files that save time and can be made again. `charlm cache` lists and clears it.
 
-<SHA-256>/          token ids of a corpus, described in token_store.py
+<SHA-256>/          token ids of a corpus, described in token_store.py, or its counts
 .<SHA-256>.tmp*     such a folder while it is written, or after a crash
 piped.tmp*          a text from a pipe while it is read
 """

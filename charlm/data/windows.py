@@ -28,7 +28,7 @@ _OFFSET, _AT_WINDOW, _AT_LINE = range(3)  # uses of random numbers; each use has
 class TokenRing(NamedTuple):
     """Concatenated sequences: the targets (N,), and the ascending offsets at which sequences start, the first 0.
 
-    `mappings` are the mapped files of a ring that is not in memory.
+    `mappings` are the mapped files of a ring that is not in memory, and of its figures.
     """
 
     targets: NDArray[Any]  # an integer type

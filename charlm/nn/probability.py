@@ -140,7 +140,7 @@ def columns(
 ) -> list[NDArray[np.float64]]:
     """Return a column for `LOGPROB` or each part of a mixture in `names`: (n,) → (n - 1, names)."""
     read = quantities(network, rows, {}, on_progress, parts=[name for name in names if name != LOGPROB])
-    return [np.stack([values[name] for name in names], axis=1) for values in read]
+    return [np.stack([values.pop(name) for name in names], axis=1) for values in read]  # pop, to save memory
 
 
 @torch.inference_mode()

@@ -28,7 +28,7 @@ def text(tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def prepared(folder: Path, sequence: str = "auto") -> TextDataset:
-    return prepare(folder / "text", charlm.ModelConfig(sequence=sequence), QUICK, None)
+    return prepare(folder / "text", charlm.ModelConfig(sequence=sequence, ngram="none"), QUICK, None)
 
 
 def entry() -> Path:
@@ -61,7 +61,7 @@ def test_a_corpus_is_encoded_once_and_another_one_again(tmp_path: Path, monkeypa
     (tmp_path / "text").rename(tmp_path / "again")
     with monkeypatch.context() as patch:
         patch.setattr(token_store, "_write", None)
-        again = prepare(tmp_path / "again", charlm.ModelConfig(), QUICK, None)
+        again = prepare(tmp_path / "again", charlm.ModelConfig(ngram="none"), QUICK, None)
     assert again.ring.targets.tolist() == first.ring.targets.tolist()
     assert (again.counts == first.counts).all()
     (tmp_path / "again").rename(tmp_path / "text")

@@ -1,11 +1,14 @@
 """Count the n-grams of a training text, and choose the settings of the counts that are left open."""
 
 from dataclasses import replace
+from functools import partial
 
 from charlm.config import ModelConfig, TextMode, TrainConfig
 from charlm.counts import MEGABYTE, CountSettings, TargetFigures, choose, count
+from charlm.data.entries import Stored
 from charlm.progress import OnProgress, ReadingProgress
 from charlm.tasks.text.prepared import CountedText, PreparedText
+from charlm.tasks.text.stored_counts import StoredCounts, counted_once
 
 _SHARE = 0.2  # of the time of a run, for counting with a single core
 _LONG = 2**22  # characters; counting a longer text reports its progress
@@ -36,8 +39,13 @@ def with_choices(config: TrainConfig, settings: CountSettings | None) -> TrainCo
     )
 
 
-def counted(data: PreparedText, settings: CountSettings, guesses: bool, on_progress: OnProgress) -> CountedText:
-    """Count the training part. guesses: whether its figures have the likeliest tokens."""
+def counted(
+    data: PreparedText, settings: CountSettings, guesses: bool, entry: Stored | None, on_progress: OnProgress
+) -> CountedText:
+    """Count the training part. guesses: whether its figures have the likeliest tokens.
+
+    entry: the entry of the cache that has the tokens of a corpus larger than memory, otherwise None.
+    """
     ids, starts = data.ring.targets, data.ring.starts
     characters = round(data.characters_per_token * (settings.tokens or len(ids)))
 
@@ -46,8 +54,15 @@ def counted(data: PreparedText, settings: CountSettings, guesses: bool, on_progr
             on_progress(ReadingProgress("counting", round(share * characters), characters))
 
     lines = data.mode == TextMode.LINE
-    counts, left_out = count(
-        ids, starts, data.allowed_tokens, settings, left_out_lines=lines, guesses=guesses, on_progress=report
+    count_all = partial(
+        count, ids, starts, data.allowed_tokens, settings, left_out_lines=lines, guesses=guesses, on_progress=report
     )
+    if entry is None:
+        stored = StoredCounts(count_all())
+    else:
+        stored = counted_once(count_all, entry, data.tokenizer.size, settings, guesses)
+        data.ring.release()
+    counts, left_out = stored.counted
     assert left_out is not None
-    return CountedText(settings, counts, TargetFigures(counts, ids, starts, settings.tokens, left_out))
+    figures = TargetFigures(counts, ids, starts, settings.tokens, left_out)
+    return CountedText(settings, counts, figures, stored.mappings)

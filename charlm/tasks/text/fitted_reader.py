@@ -65,9 +65,11 @@ class FittedReader:
         """Return log P of the targets by the fitted mixture, and by its scored parts: (n,) → (n - 1, 3)."""
         read = read_columns(self._network, _NAMES, self._map_rows, rows)
         if not self._is_fitted:
-            text = np.concatenate(read)
+            begins = np.cumsum([0, *map(len, read)])
+            stride = _stride(int(begins[-1]), _POSITIONS)
+            text = [each[-begin % stride :: stride] for begin, each in zip(begins.tolist(), read, strict=False)]
             alone = read_columns(self._network, _NAMES, self._map_rows, self._lines(rows))
-            known = np.concatenate((text[:: _stride(len(text), _POSITIONS)], *alone))
+            known = np.concatenate((*text, *alone))
             self.fit = fit_gate(*known[:, : len(_NAMES) - 1].T)
             self._is_fitted = True
         return [self._mixed(each) for each in read]

@@ -6,9 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from charlm.config import ModelConfig, TextMode, TrainConfig
 from charlm.data import token_store, vocabulary
 from charlm.data.corpus import Corpus
@@ -16,7 +13,6 @@ from charlm.data.sequences import all_sequences, encode_sequences
 from charlm.data.sources import Source, as_corpus, check_inputs
 from charlm.data.split import Split, choose_mode, hold_out, unusual_lines, with_validation
 from charlm.data.vectors import read_vectors
-from charlm.data.windows import TokenRing
 from charlm.errors import CorpusError
 from charlm.language_model import LanguageModel
 from charlm.model import Model
@@ -104,7 +100,7 @@ def prepared(
     held_out_unknown = check_held_out(split, tokenizer, model, separate=valid is not None)
     corpus.fingerprint()  # reads the text for the last time; the corpus keeps the result for `describe`
     sha256 = _fingerprint(split, on_progress)
-    ring, counts = _encode(corpus, split, model, tokenizer, sha256, on_progress)
+    ring, counts, entry = _encode(corpus, split, model, tokenizer, sha256, on_progress)
     check_training(counts, model)
     dataset = TextDataset(
         corpus=corpus,
@@ -123,7 +119,8 @@ def prepared(
     settings = count_settings(model, config, len(ring.targets))
     if settings is None:
         return dataset
-    return replace(dataset, counted=counted(dataset, settings, model.ngram_guesses, on_progress))
+    beside = counted(dataset, settings, model.ngram_guesses, entry, on_progress)
+    return replace(dataset, counted=beside, ring=ring._replace(mappings=ring.mappings + beside.mappings))
 
 
 def _text_mode(corpus: Corpus, model: ModelConfig) -> tuple[TextMode, str, str]:
@@ -136,7 +133,7 @@ def _text_mode(corpus: Corpus, model: ModelConfig) -> tuple[TextMode, str, str]:
 
 def _encode(
     corpus: Corpus, split: Split, model: ModelConfig, tokenizer: Tokenizer, sha256: str, on_progress: OnProgress
-) -> tuple[TokenRing, NDArray[np.int64]]:
+) -> token_store.StoredTokens:
     """Encode the training part; the ids of a corpus larger than memory go to the cache on disk."""
     # The end of a single document is not learned: the held-out part continues it.
     close = split.mode == TextMode.LINE or len(corpus.documents) > 1

@@ -1,5 +1,6 @@
 """A corpus that was read, split and encoded for training a language model."""
 
+import mmap
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ class CountedText(NamedTuple):
     settings: CountSettings
     counts: Counts
     figures: TargetFigures
+    mappings: tuple[mmap.mmap, ...] = ()  # the mapped files of the figures
 
 
 @dataclass(frozen=True, kw_only=True)
