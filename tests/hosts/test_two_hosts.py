@@ -37,7 +37,12 @@ VARIABLE = re.findall(r"^export (\w+)=(\w+)$", GUIDE, re.MULTILINE)
 PLAN = charlm.Plan(
     replace(SMALL, sequence="stream", dropout=0.0), replace(QUICK, steps=STEPS, precision="float32"), STEPS, 2
 )
-LARGE = replace(PLAN, model=replace(PLAN.model, hidden_size=512), train=replace(PLAN.train, batch_size=128, seq_len=64))
+# With AdamW, because SOAP makes the difference of rounding between one process and two larger in a wide network.
+LARGE = replace(
+    PLAN,
+    model=replace(PLAN.model, hidden_size=512),
+    train=replace(PLAN.train, batch_size=128, seq_len=64, optimizer="adamw"),
+)
 
 
 @pytest.fixture(scope="module")
