@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import QUICK, SMALL, STREAM, TINY, Outcome
+from damage import cut, flip
 
 import charlm
 from charlm import cli
@@ -71,16 +72,6 @@ def test_a_corpus_is_encoded_once_and_another_one_again(tmp_path: Path, monkeypa
     monkeypatch.setattr(token_store, "FORMAT_VERSION", token_store.FORMAT_VERSION + 1)
     prepared(tmp_path)
     assert len(cache.entries()) == 4
-
-
-def cut(path: Path) -> None:
-    os.truncate(path, path.stat().st_size - 2)
-
-
-def flip(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(data)
 
 
 @pytest.mark.parametrize("harm", [cut, flip, Path.unlink, lambda path: path.write_bytes(b"")])

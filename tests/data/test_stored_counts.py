@@ -1,7 +1,6 @@
 """The counts of a corpus larger than memory are made once, and lie in the cache for every process and run."""
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import LINES, QUICK, SMALL, STREAM, Outcome
+from damage import cut, flip
 from process_ranks import command, together
 
 import charlm
@@ -89,16 +89,6 @@ def test_a_text_is_counted_once_for_the_same_settings(tmp_path: Path, monkeypatc
     monkeypatch.setattr(stored_counts, "FORMAT_VERSION", stored_counts.FORMAT_VERSION + 1)
     prepared(tmp_path, model)
     assert len(cache.entries()) == 1 + 7  # the tokens, too
-
-
-def flip(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(data)
-
-
-def cut(path: Path) -> None:
-    os.truncate(path, path.stat().st_size - 2)
 
 
 @pytest.mark.parametrize("harm", [cut, flip, Path.unlink, lambda path: path.write_bytes(b"")])
