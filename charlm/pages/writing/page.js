@@ -131,8 +131,9 @@ async function proceed() {
       field.value += piece;
       showHeat(first);
       [piece, first] = ["", reader.items.length];
+      void heat.offsetHeight; // lays the page out now, so that the time of that is known
       const last = performance.now();
-      due = last + Math.max(100, 4 * (last - now)); // a long text takes long to show
+      due = last + Math.max(100, 9 * (last - now)); // a tenth of the time, however long the text is
     }
     await pause();
     if (task !== running && !reason) reason = "stopped";
