@@ -56,10 +56,11 @@ class NewEntry:
 
 @contextmanager
 def new_entry(folder: Path, about: str, names: Sequence[str]) -> Iterator[NewEntry]:
-    """Write an entry to a temporary folder, then rename it to `folder`, which may exist if it is damaged.
+    """Write an entry to a temporary folder, then rename it to `folder`, which may exist.
 
-    about: the name of the description. names: of the other files. Nothing is flushed: the checksums detect a loss of
-    power. Raises SaveError if the disk is full.
+    about: the name of the description. names: of the other files. A damaged entry is replaced. An equal one stays:
+    another run has just finished it, and may read it. Nothing is flushed: the checksums detect a loss of power. Raises
+    SaveError if the disk is full.
     """
     try:
         temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.tmp", dir=folder.parent))
@@ -68,9 +69,11 @@ def new_entry(folder: Path, about: str, names: Sequence[str]) -> Iterator[NewEnt
                 entry = NewEntry(temporary, names, stack)
                 yield entry
                 files = entry.checksums()
-            (temporary / about).write_bytes(to_json({**entry.description, "files": files}))
-            shutil.rmtree(folder, ignore_errors=True)
-            os.rename(temporary, folder)
+            described = to_json({**entry.description, "files": files})
+            (temporary / about).write_bytes(described)
+            if verified(folder, about, names) != parse_json(folder / about, described):
+                shutil.rmtree(folder, ignore_errors=True)
+                _rename(temporary, folder)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
@@ -112,6 +115,14 @@ def map_file(path: Path) -> mmap.mmap:
     """Map a file into memory, which the system loads as it is read. Raises OSError, and ValueError for no bytes."""
     with path.open("rb") as file:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def _rename(temporary: Path, folder: Path) -> None:
+    try:
+        os.rename(temporary, folder)
+    except OSError:
+        if not folder.is_dir():  # otherwise, another run has just finished the same entry
+            raise
 
 
 def _checksum(path: Path) -> dict[str, Any]:
