@@ -43,6 +43,14 @@ def test_a_text_is_words_spaces_and_signs(text: str, words: str) -> None:
     assert cut(text) == words.split("|")
 
 
+@MODEST
+@given(st.text("aB_9'. \n\t\x0b"))
+def test_a_line_is_cut_alike_beside_other_characters(text: str) -> None:
+    """Lines of ASCII characters have an expression of their own, which is faster."""
+    assert cut(f"{text}.é") == [*cut(f"{text}."), "é"]
+    assert cut(f"é.{text}.é.{text}.") == [*cut("é"), *cut(f".{text}."), *cut("é"), *cut(f".{text}.")]
+
+
 def test_no_word_is_endless() -> None:
     """A megabyte without a space is cut into pieces of bounded length, in linear time."""
     text = "ab" * 500_000 + " " * 1_000
