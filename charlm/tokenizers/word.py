@@ -115,17 +115,17 @@ class WordTokenizer(Tokenizer):
         lines = mode == TextMode.LINE
         find = (self._index_in_line if lines else self._index).get
         for words in _cut(pieces):
-            found = [find(word, -1) for word in words]
+            indices = [find(word, -1) for word in words]
             ids: list[int] = []
             done = 0
-            for at in _positions(found, -1):
-                ids += found[done:at]
+            for at in _positions(indices, -1):
+                ids += indices[done:at]
                 if lines and words[at][0] == "\n":
                     ids += [self.EOS] * len(words[at])
                 else:
                     ids += (index for _, index in self._spelled(words[at]))
                 done = at + 1
-            yield np.array(ids + found[done:] if done else found, dtype=np.int32)
+            yield np.array(ids + indices[done:] if done else indices, dtype=np.int32)
 
     @cached_property
     def _index_in_line(self) -> dict[str, int]:
