@@ -22,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -113,7 +113,7 @@ def measure(data: Data, folder: Path, parent: Path, minutes: float, seeds: int, 
         tuned = {"autotuneValidationFile": str(held), "autotuneDuration": round(60 * minutes)}
         learn_and_print_fasttext("fastText, autotune", part, tests, tuned)
     results: dict[str, list[tuple[float, list[float]]]] = {name: [] for name in tests}
-    lenient: list[float] = []
+    one_intent: list[float] = []
     size = 0
     for seed in range(seeds):
         fixed = ["--task", "classify", "--minutes", minutes, "--seed", seed, "--overwrite", "-m", parent / "m"]
@@ -122,15 +122,20 @@ def measure(data: Data, folder: Path, parent: Path, minutes: float, seeds: int, 
         for name, path in tests.items():
             values = json.loads(charlm("evaluate", path, "-m", parent / "m", "--json"))
             results[name].append((values["accuracy"], values["interval"]["accuracy"]))
-            lenient.append(one_of_several(values["confusion"]) / values["examples"])
+            one_intent.append(one_of_several(values["confusion"]) / values["examples"])
+    model = f"charlm {' '.join([*data.options, *options])} | {size:,}"
     for name, figures in results.items():
         _, (low, high) = sorted(figures)[len(figures) // 2]
         middle = f"{100 * median(each for each, _ in figures):.1f} ({100 * low:.1f} to {100 * high:.1f})"
-        every = ", ".join(f"{100 * each:.1f}" for each, _ in figures)
-        print(f"| {name} | charlm {' '.join([*data.options, *options])} | {size:,} | {middle} | {every} |", flush=True)
+        print(f"| {name} | {model} | {middle} | {percents(each for each, _ in figures)} |", flush=True)
     if data.name == "atis":
-        every = ", ".join(f"{100 * each:.1f}" for each in lenient)
-        print(f"| {data.name}, one of several intents | | | {100 * median(lenient):.1f} | {every} |", flush=True)
+        middle = f"{100 * median(one_intent):.1f}"
+        print(f"| {data.name}, one of several intents | {model} | {middle} | {percents(one_intent)} |", flush=True)
+
+
+def percents(shares: Iterable[float]) -> str:
+    """Return shares as percentages, with commas between them."""
+    return ", ".join(f"{100 * each:.1f}" for each in shares)
 
 
 def one_of_several(confusion: dict[str, dict[str, int]]) -> int:

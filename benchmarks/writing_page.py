@@ -2,11 +2,11 @@
 
     python benchmarks/writing_page.py
 
-The networks have random weights, two layers of 256, and 62 characters; the page draws 2,000 characters and shows them.
-The page's seconds are those in which its thread computes; the best of three runs counts, after one that compiles it.
+The networks have random weights, two layers of 256, and 62 characters. Both draw 2,000 characters, and the page also
+shows them. The seconds of the page are those in which its thread computes. The best of three runs counts, after one in
+which the browser compiles the page.
 """
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -52,13 +52,11 @@ def measure(browser: Any, file: Path, cell: str) -> None:
     model.network.allowed_tokens[Tokenizer.EOS] = False
     file.write_text(page(model), encoding="utf-8")
     tab = browser.open(file)
-    tab.value(f"document.getElementById('length').value = {json.dumps(LENGTH)}")
+    tab.value(f"document.getElementById('length').value = {LENGTH}")
     (by_page,) = best_seconds(lambda: tab.value("charlm.proceed()"), rounds=RUNS, clock=lambda: tab.computing)
     (by_charlm,) = best_seconds(lambda: model.sample(length=LENGTH, seed=1), rounds=RUNS)
-    print(
-        f"| {cell} | {LENGTH / by_page:,.0f} | {LENGTH / by_charlm:,.0f} | {by_charlm / by_page:.3f} |",
-        flush=True,
-    )
+    ratio = by_charlm / by_page
+    print(f"| {cell} | {LENGTH / by_page:,.0f} | {LENGTH / by_charlm:,.0f} | {ratio:.3f} |", flush=True)
 
 
 if __name__ == "__main__":

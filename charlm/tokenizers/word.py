@@ -29,10 +29,10 @@ from charlm.tokenizers import Ids, Tokenizer
 
 LARGEST_UNASKED = 20_000  # tokens, if no vocabulary size is set
 _LETTER = r"[\w--[\p{Han}\p{Hiragana}\p{Line_Break=Complex_Context}]]"
-_UNIT = "{0}{{1,48}}(?:['’]{0}{{1,15}})?| {{1,64}}|\n{{1,64}}|\t{{1,64}}|."
+_UNIT = "{0}{{1,48}}+(?:['’]{0}{{1,15}}+)?+| {{1,64}}+|\n{{1,64}}+|\t{{1,64}}+|."  # of some letters
 _LONGEST = 64
 _TOKEN = regex.compile(_UNIT.format(_LETTER), regex.V1 | regex.DOTALL)
-_ASCII_TOKEN = re.compile(_UNIT.format(r"[A-Za-z0-9_]"), re.DOTALL)  # three times as fast
+_ASCII_TOKEN = re.compile(_UNIT.format("[A-Za-z0-9_]"), re.DOTALL)  # the same for a text of ASCII characters
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _IS_WORD = regex.compile(_LETTER, regex.V1)
 _COUNTED = 2**21  # different words counted at once, more than Unicode has characters
@@ -125,7 +125,7 @@ class WordTokenizer(Tokenizer):
                 else:
                     ids += (index for _, index in self._spelled(words[at]))
                 done = at + 1
-            yield np.array(ids + indices[done:] if done else indices, dtype=np.int32)
+            yield np.array(ids + indices[done:], dtype=np.int32)
 
     @cached_property
     def _index_in_line(self) -> dict[str, int]:
@@ -186,12 +186,18 @@ def _cut(pieces: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _units(text: str) -> list[str]:
-    """Cut a text into words, spaces, and signs. No unit has a newline beside other characters."""
+    """Cut a text into words, spaces, and signs.
+
+    Python's own expressions are three times as fast as those with the properties of Unicode, which only lines with
+    other characters than ASCII need. No unit has a newline beside another character, so lines can be cut apart.
+    """
     units: list[str] = []
     done = 0
     while other := _NOT_ASCII.search(text, done):
-        first, last = text.rfind("\n", done, other.start()) + 1 or done, text.find("\n", other.end())
-        last = len(text) if last < 0 else last
+        first = text.rfind("\n", done, other.start()) + 1 or done
+        last = text.find("\n", other.end())
+        if last < 0:
+            last = len(text)
         units += _ASCII_TOKEN.findall(text, done, first)
         units += _TOKEN.findall(text, first, last)
         done = last
@@ -199,7 +205,7 @@ def _units(text: str) -> list[str]:
 
 
 def _positions(values: list[int], wanted: int) -> Iterator[int]:
-    """Yield where a list has a number; faster than a comparison with each."""
+    """Yield each index at which a list has a number. The list searches faster than a loop compares."""
     at = -1
     with suppress(ValueError):
         while True:

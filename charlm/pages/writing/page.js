@@ -131,9 +131,9 @@ async function proceed() {
       field.value += piece;
       showHeat(first);
       [piece, first] = ["", reader.items.length];
-      void heat.offsetHeight; // lays the page out now, so that the time of that is known
+      void heat.offsetHeight; // lays the page out now, so that this time counts too
       const last = performance.now();
-      due = last + Math.max(100, 9 * (last - now)); // a tenth of the time, however long the text is
+      due = last + Math.max(100, 9 * (last - now)); // showing takes a tenth of the time, however long the text is
     }
     await pause();
     if (task !== running && !reason) reason = "stopped";
